@@ -1,0 +1,410 @@
+//! A snapshot of all flags in private memory: built by the publisher, copied out of a file by a reader, checked by both.
+//!
+//! The bytes are an rkyv archive of [`Layout`], whose parts stand at fixed places so that a reader can find them with one
+//! number: records at byte 0, index behind them, overflow records, text, and the archive's root with the facts at the
+//! end. The checksum and the generation stand in the frame in front of it, because an archive cannot hold its own
+//! checksum and may be published again under a later generation.
+
+use std::fmt;
+
+use rkyv::rancor;
+use rkyv::util::AlignedVec;
+use rkyv::{Archive as Rkyv, Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::error::BuildError;
+use crate::frame::{Damage, Frame};
+use crate::key::Hashed;
+use crate::layout::{AREA_BYTES, FRAME_BYTES};
+use crate::perfect::{buckets, filter_bit, high, spread};
+use crate::protocol::Generation;
+use crate::record::{Found, KeyOf, OVERFLOW_BIT, RECORD_WORDS, Record, TextAt, kind};
+use crate::table::{Table, overflow_word, text_word};
+use crate::value::{Flag, Value};
+
+/// What an archive knows about its payload.
+#[derive(Rkyv, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[rkyv(attr(allow(missing_docs)))]
+#[non_exhaustive]
+pub struct Facts {
+    /// When the payload was published first, in microseconds since 1970.
+    pub published_at: u64,
+    /// Identity of the source, as in the header.
+    pub identity: [u8; 32],
+    /// Bytes of the payload.
+    pub payload_bytes: u64,
+    /// xxh3-128 of the payload: an equal one is not published again.
+    pub payload_digest: [u64; 2],
+}
+
+/// The archived type. Field order is byte order.
+#[derive(Rkyv, Serialize, Deserialize)]
+#[rkyv(attr(allow(missing_docs)))]
+struct Layout {
+    records: Vec<Record>,
+    index: Vec<u64>,
+    overflow: Vec<u64>,
+    text: Vec<u64>,
+    flags: u64,
+    facts: Facts,
+}
+
+/// A checked archive with its frame.
+pub struct Archive {
+    bytes: AlignedVec<64>,
+    frame: Frame,
+    facts: Facts,
+}
+
+impl Archive {
+    /// Builds the archive of `flags`. Of several flags with one key the last one wins.
+    ///
+    /// # Errors
+    /// [`BuildError`], if the keys were made to collide or the result is larger than a slot.
+    pub fn build(
+        flags: &[Flag<'_>],
+        generation: Generation,
+        facts: Facts,
+    ) -> Result<Archive, BuildError> {
+        let Table {
+            records,
+            index,
+            overflow,
+            text,
+            flags,
+        } = Table::build(flags)?;
+        let (places, doubles) = (records.len(), overflow.len() / RECORD_WORDS);
+        let layout = Layout {
+            records,
+            index,
+            overflow,
+            text,
+            flags: flags as u64,
+            facts,
+        };
+        let capacity =
+            (text_word(places, doubles) + layout.text.len()) * 8 + size_of::<ArchivedLayout>();
+        let bytes = rkyv::api::high::to_bytes_in::<_, rancor::Error>(
+            &layout,
+            AlignedVec::<64>::with_capacity(capacity),
+        )
+        .map_err(BuildError::Serialize)?;
+        drop(layout);
+        if bytes.len() as u64 > AREA_BYTES - FRAME_BYTES {
+            return Err(BuildError::TooLarge {
+                found: bytes.len() as u64,
+                limit: AREA_BYTES - FRAME_BYTES,
+            });
+        }
+        let frame = Frame {
+            generation,
+            archive_bytes: bytes.len() as u64,
+            checksum: xxh3_64(&bytes),
+            published_at: facts.published_at,
+            places,
+            overflow: doubles,
+            flags: flags as u64,
+        };
+        check_shape(&frame, &bytes).map_err(BuildError::Shape)?;
+        Ok(Archive {
+            bytes,
+            frame,
+            facts,
+        })
+    }
+
+    /// Checks bytes that came with a frame: checksum, archive, and that every part stands where readers look for it.
+    ///
+    /// # Errors
+    /// [`Damage`], naming what is wrong.
+    pub fn check(frame: Frame, bytes: AlignedVec<64>) -> Result<Archive, Damage> {
+        let found = xxh3_64(&bytes);
+        if found != frame.checksum {
+            return Err(Damage::Checksum {
+                expected: frame.checksum,
+                found,
+            });
+        }
+        let facts = check_shape(&frame, &bytes)?;
+        Ok(Archive {
+            bytes,
+            frame,
+            facts,
+        })
+    }
+
+    /// The frame to write in front of the archive.
+    #[must_use]
+    pub fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// The generation under which it is or will be published.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.frame.generation
+    }
+
+    /// Gives it another generation, to publish it again.
+    pub fn set_generation(&mut self, generation: Generation) {
+        self.frame.generation = generation;
+    }
+
+    /// What it knows about its payload.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The archive's bytes, without the frame.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Number of flags.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.frame.flags as usize
+    }
+
+    /// Whether there is no flag at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.frame.flags == 0
+    }
+
+    /// Looks a key up: at most one record and the overflow records, of which there are at most 8.
+    #[must_use]
+    pub fn find(&self, key: &str) -> Found {
+        let hashed = Hashed::new(key.as_bytes());
+        let places = self.frame.places;
+        let bucket = high(hashed.hash, buckets(places) as u64) as usize;
+        let entry = self.word(places * 8 + bucket);
+        if entry & filter_bit(hashed.hash) == 0 {
+            return Found::MISSING;
+        }
+        let place = high(hashed.hash.wrapping_mul(spread(entry)), places as u64) as usize;
+        let record = self.record(place * RECORD_WORDS);
+        if self.has_key(&record, &hashed, key) {
+            return Found {
+                meta: record[0],
+                value: record[1],
+            };
+        }
+        if record[0] & OVERFLOW_BIT == 0 {
+            return Found::MISSING;
+        }
+        self.overflow()
+            .find(|record| self.has_key(record, &hashed, key))
+            .map_or(Found::MISSING, |record| Found {
+                meta: record[0],
+                value: record[1],
+            })
+    }
+
+    /// The text of a string, JSON value or huge number.
+    #[must_use]
+    pub fn text(&self, at: TextAt) -> Option<&str> {
+        let start = at.word.checked_mul(8)?;
+        std::str::from_utf8(self.bytes.get(start..start.checked_add(at.bytes)?)?).ok()
+    }
+
+    /// All flags with their values, in the order of the table.
+    pub fn iter(&self) -> impl Iterator<Item = (String, Value<'_>)> {
+        self.records()
+            .filter_map(|record| Some((self.key(&record)?, self.value(&record)?)))
+    }
+
+    /// The value of a look-up's answer.
+    #[must_use]
+    pub fn value_of(&self, found: Found) -> Option<Value<'_>> {
+        let text = || found.text().and_then(|at| self.text(at));
+        Some(match found.kind() {
+            kind::NULL => Value::Null,
+            kind::FALSE => Value::Bool(false),
+            kind::TRUE => Value::Bool(true),
+            kind::I64 => Value::I64(found.value as i64),
+            kind::U64 => Value::U64(found.value),
+            kind::F64 => Value::F64(f64::from_bits(found.value)),
+            kind::HUGE => Value::HugeNumber(text()?.into()),
+            kind::STRING => Value::String(text()?.into()),
+            kind::JSON => Value::Json(text()?.into()),
+            _ => return None,
+        })
+    }
+
+    /// Checks every record: its kind, its text, and that a look-up of its key finds this very record. This proves the
+    /// bound that the builder promises. Takes about 100 ns per flag.
+    ///
+    /// # Errors
+    /// [`Damage::Record`] for the first bad one.
+    pub fn verify(&self) -> Result<(), Damage> {
+        let mut flags = 0;
+        for (place, record) in self.records().enumerate() {
+            let bad = |problem| Err(Damage::Record { place, problem });
+            if record[0] & 0xf == kind::EMPTY {
+                if record != [0; RECORD_WORDS] {
+                    return bad("is empty but not zero");
+                }
+                continue;
+            }
+            flags += 1;
+            let Some(key) = self.key(&record) else {
+                return bad("has a key that is not text");
+            };
+            if self.value(&record).is_none() {
+                return bad("has a value that is not text or of no known kind");
+            }
+            if self.find(&key)
+                != (Found {
+                    meta: record[0],
+                    value: record[1],
+                })
+            {
+                return bad("is not found under its own key");
+            }
+        }
+        if flags != self.frame.flags {
+            let (found, expected) = (flags, self.frame.flags.to_string());
+            return Err(Damage::Implausible {
+                what: "flags",
+                found,
+                expected,
+            });
+        }
+        Ok(())
+    }
+
+    fn value(&self, record: &[u64; RECORD_WORDS]) -> Option<Value<'_>> {
+        self.value_of(Found {
+            meta: record[0],
+            value: record[1],
+        })
+    }
+
+    fn key(&self, record: &[u64; RECORD_WORDS]) -> Option<String> {
+        let key = KeyOf(record);
+        let middle = match key.middle() {
+            None => &[],
+            Some(at) => self.bytes.get(at.word * 8..at.word * 8 + at.bytes)?,
+        };
+        String::from_utf8(key.assemble(middle)?).ok()
+    }
+
+    fn has_key(&self, record: &[u64; RECORD_WORDS], hashed: &Hashed, key: &str) -> bool {
+        let of = KeyOf(record);
+        record[0] & 0xf != kind::EMPTY
+            && of.has_windows_of(hashed)
+            && of.middle().is_none_or(|at| {
+                self.bytes.get(at.word * 8..at.word * 8 + at.bytes)
+                    == key.as_bytes().get(24..24 + at.bytes)
+            })
+    }
+
+    fn records(&self) -> impl Iterator<Item = [u64; RECORD_WORDS]> + '_ {
+        let placed = (0..self.frame.places).map(|place| self.record(place * RECORD_WORDS));
+        placed.chain(self.overflow())
+    }
+
+    fn overflow(&self) -> impl Iterator<Item = [u64; RECORD_WORDS]> + '_ {
+        let start = overflow_word(self.frame.places);
+        (0..self.frame.overflow).map(move |i| self.record(start + i * RECORD_WORDS))
+    }
+
+    fn record(&self, word: usize) -> [u64; RECORD_WORDS] {
+        std::array::from_fn(|i| self.word(word + i))
+    }
+
+    /// A word of the archive; the shape was checked, so the fallback is never taken.
+    fn word(&self, at: usize) -> u64 {
+        self.bytes
+            .get(at * 8..)
+            .and_then(|rest| rest.first_chunk())
+            .map_or(0, |word| u64::from_le_bytes(*word))
+    }
+}
+
+impl fmt::Debug for Archive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Archive")
+            .field("frame", &self.frame)
+            .field("facts", &self.facts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// rkyv's own check, and that the parts stand where the frame's numbers say. Constant time: plain words need no check.
+fn check_shape(frame: &Frame, bytes: &AlignedVec<64>) -> Result<Facts, Damage> {
+    let archived = rkyv::access::<ArchivedLayout, rancor::Error>(bytes)
+        .map_err(|e| Damage::Archive(e.to_string()))?;
+    let at = |part: *const u8| (part as usize).wrapping_sub(bytes.as_ptr() as usize) / 8;
+    let places = archived.records.len();
+    let shape = [
+        ("flags", archived.flags.to_native(), frame.flags),
+        ("record places", places as u64, frame.places as u64),
+        (
+            "records at word",
+            at(archived.records.as_ptr().cast()) as u64,
+            0,
+        ),
+        (
+            "index words",
+            archived.index.len() as u64,
+            buckets(places) as u64,
+        ),
+        (
+            "index at word",
+            at(archived.index.as_ptr().cast()) as u64,
+            places as u64 * 8,
+        ),
+        (
+            "overflow words",
+            archived.overflow.len() as u64,
+            (frame.overflow * RECORD_WORDS) as u64,
+        ),
+    ];
+    for (what, found, expected) in shape {
+        if found != expected {
+            return Err(Damage::Implausible {
+                what,
+                found,
+                expected: expected.to_string(),
+            });
+        }
+    }
+    let parts = [
+        (
+            "overflow at word",
+            archived.overflow.is_empty(),
+            at(archived.overflow.as_ptr().cast()),
+            overflow_word(places),
+        ),
+        (
+            "text at word",
+            archived.text.is_empty(),
+            at(archived.text.as_ptr().cast()),
+            text_word(places, frame.overflow),
+        ),
+    ];
+    for (what, is_empty, found, expected) in parts {
+        if !is_empty && found != expected {
+            return Err(Damage::Implausible {
+                what,
+                found: found as u64,
+                expected: expected.to_string(),
+            });
+        }
+    }
+    let facts = &archived.facts;
+    Ok(Facts {
+        published_at: facts.published_at.to_native(),
+        identity: facts.identity,
+        payload_bytes: facts.payload_bytes.to_native(),
+        payload_digest: facts.payload_digest.map(|word| word.to_native()),
+    })
+}
+
+#[cfg(test)]
+#[path = "archive_tests.rs"]
+mod tests;

@@ -1,0 +1,154 @@
+//! Reading whole areas: the frame, its archive, and which of the four is the newest that is good.
+
+use rkyv::util::AlignedVec;
+use xxhash_rust::xxh3::Xxh3Default;
+
+use crate::archive::Archive;
+use crate::frame::{Damage, Frame};
+use crate::header::reserved;
+use crate::layout::{Area, FRAME_BYTES, FRAME_WORDS};
+use crate::map::Mapping;
+use crate::protocol::{Observed, Sound, observe, still_valid, still_valid_superseded};
+
+/// Times that a reader follows a publisher that overtakes it, before it says so.
+const FOLLOW: usize = 64;
+
+/// Reads the frame of an area.
+///
+/// # Errors
+/// [`Damage`], also if the archive would go past the bytes that are really there.
+pub fn frame(map: &Mapping, area: Area) -> Result<Frame, Damage> {
+    let reserved = reserved(map, area);
+    if reserved == 0 {
+        return Err(Damage::Empty);
+    }
+    let frame = Frame::parse(&std::array::from_fn(|i| map.load(area.word() + i)))?;
+    if FRAME_BYTES + frame.archive_bytes > reserved {
+        let expected = format!("up to {} reserved", reserved - FRAME_BYTES);
+        return Err(Damage::Implausible {
+            what: "an archive of bytes",
+            found: frame.archive_bytes,
+            expected,
+        });
+    }
+    Ok(frame)
+}
+
+/// Compares an area's archive with its checksum, without a copy.
+///
+/// # Errors
+/// [`Damage`], naming what is wrong.
+pub fn check(map: &Mapping, area: Area) -> Result<Frame, Damage> {
+    let frame = frame(map, area)?;
+    let (at, words) = (area.word() + FRAME_WORDS, frame.archive_bytes as usize / 8);
+    map.populate(at, words);
+    let mut hash = Xxh3Default::new();
+    map.copy(at, words, |bytes| hash.update(bytes));
+    let found = hash.digest();
+    if found == frame.checksum {
+        Ok(frame)
+    } else {
+        Err(Damage::Checksum {
+            expected: frame.checksum,
+            found,
+        })
+    }
+}
+
+/// Copies an area's archive and checks it.
+///
+/// # Errors
+/// [`Damage`], naming what is wrong.
+pub fn copy(map: &Mapping, area: Area) -> Result<Archive, Damage> {
+    let frame = frame(map, area)?;
+    let words = frame.archive_bytes as usize / 8;
+    let mut bytes = AlignedVec::with_capacity(words * 8);
+    map.copy(area.word() + FRAME_WORDS, words, |block| {
+        bytes.extend_from_slice(block)
+    });
+    Archive::check(frame, bytes)
+}
+
+/// Reads the current slot with `read` until no publish has overtaken it, and says which generation it was. `None`, if
+/// nothing has been published.
+fn current<T>(
+    map: &Mapping,
+    read: impl Fn(Area) -> Result<T, Damage>,
+    generation: impl Fn(&T) -> u64,
+) -> Result<Option<T>, Damage> {
+    let g = map.generation();
+    for _ in 0..FOLLOW {
+        let seen = observe::<Sound, _>(g);
+        if seen.base() == 0 {
+            return Ok(None);
+        }
+        let found = read(Area::Slot(seen.slot()));
+        if !still(g, seen) {
+            std::thread::yield_now();
+            continue;
+        }
+        let found = found?;
+        let (found_generation, expected) = (generation(&found), seen.generation().0);
+        if found_generation != expected {
+            let expected = expected.to_string();
+            return Err(Damage::Implausible {
+                what: "generation",
+                found: found_generation,
+                expected,
+            });
+        }
+        return Ok(Some(found));
+    }
+    Err(Damage::Overtaken)
+}
+
+fn still(g: &std::sync::atomic::AtomicU64, seen: Observed) -> bool {
+    if seen.is_superseded() {
+        still_valid_superseded::<Sound, _>(g, seen)
+    } else {
+        still_valid::<Sound, _>(g, seen)
+    }
+}
+
+/// Checks the current generation in place.
+///
+/// # Errors
+/// [`Damage`] of its slot.
+pub fn check_current(map: &Mapping) -> Result<Option<Frame>, Damage> {
+    current(map, |area| check(map, area), |frame| frame.generation.0)
+}
+
+/// Copies the current generation and checks it.
+///
+/// # Errors
+/// [`Damage`] of its slot.
+pub fn copy_current(map: &Mapping) -> Result<Option<Archive>, Damage> {
+    current(
+        map,
+        |area| copy(map, area),
+        |archive| archive.generation().0,
+    )
+}
+
+/// The newest good archive of all four areas, whatever the generation word says: the rule after a reboot or damage.
+#[must_use]
+pub fn newest(map: &Mapping) -> Option<(Area, Archive)> {
+    let mut frames: Vec<_> = Area::ALL
+        .into_iter()
+        .filter_map(|area| Some((area, frame(map, area).ok()?)))
+        .collect();
+    frames.sort_by_key(|(_, frame)| std::cmp::Reverse(frame.generation));
+    frames
+        .into_iter()
+        .find_map(|(area, _)| Some((area, copy(map, area).ok()?)))
+}
+
+/// The highest generation that any frame names, good archive or not.
+#[must_use]
+pub fn highest_generation(map: &Mapping) -> u64 {
+    Area::ALL
+        .into_iter()
+        .filter_map(|area| Some(frame(map, area).ok()?.generation.0))
+        .max()
+        .unwrap_or(0)
+}

@@ -1,0 +1,48 @@
+//! Checkpoints: the copies that survive a power loss.
+//!
+//! Two regions are written in turn, each whole and then synced, so that one complete snapshot is on the disk at every
+//! instant after the first checkpoint. The region to write is always the one that does *not* hold the newest good
+//! checkpoint. After a failed sync the kernel has forgotten which pages are dirty, and syncing again would lie; so the
+//! same region is written anew before it is synced, and the good one is left alone.
+
+use crate::archive::Archive;
+use crate::area;
+use crate::error::WriteError;
+use crate::file::{SnapshotFile, failed};
+use crate::layout::{Area, FRAME_BYTES};
+use crate::map::Mapping;
+use crate::status;
+
+/// Writes the checkpoints of one file.
+#[derive(Debug)]
+pub struct Checkpoints {
+    snapshot: SnapshotFile,
+    next: usize,
+}
+
+impl Checkpoints {
+    pub(crate) fn new(snapshot: SnapshotFile, map: &Mapping) -> Checkpoints {
+        let generation =
+            |i| area::check(map, Area::Checkpoint(i)).map_or(0, |frame| frame.generation.0);
+        let next = usize::from(generation(0) > generation(1));
+        Checkpoints { snapshot, next }
+    }
+
+    /// Writes and syncs `archive`. May take as long as the disk takes.
+    ///
+    /// # Errors
+    /// [`WriteError`]: the archive is then not durable, the checkpoint before still is.
+    pub fn write(&mut self, archive: &Archive) -> Result<(), WriteError> {
+        let area = Area::Checkpoint(self.next);
+        self.snapshot
+            .reserve(area, FRAME_BYTES + archive.bytes().len() as u64)?;
+        self.snapshot.write(area, archive)?;
+        self.snapshot
+            .file
+            .sync_data()
+            .map_err(failed("sync", &self.snapshot.path))?;
+        status::set_durable(&self.snapshot.header, archive.generation().0);
+        self.next = 1 - self.next;
+        Ok(())
+    }
+}

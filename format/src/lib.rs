@@ -1,0 +1,81 @@
+//! The bytes of a Vexil snapshot file, and both sides of its protocol. Programs use `vexil-reader` or `vexil-publisher`.
+//!
+//! ```
+//! use vexil_format::{Archive, Facts, Flag, Generation, Value};
+//!
+//! let flags = [Flag { key: "new-checkout".into(), value: Value::Bool(true) }];
+//! let archive = Archive::build(&flags, Generation(1), Facts::default())?;
+//! assert_eq!(archive.find("new-checkout").bool(), Some(true));
+//! # Ok::<(), vexil_format::BuildError>(())
+//! ```
+//!
+//! Guarantees: a look-up on shared memory touches mapped, reserved words only, through atomic loads, and answers from one
+//! generation or not at all; no input makes anything here panic; nothing borrows from shared memory.
+//!
+//! Limits: 64-bit little-endian targets; Linux; one publisher per file, whose lock is the publisher's business.
+//!
+//! # Map
+//!
+//! | file | is |
+//! |---|---|
+//! | `layout`, `header`, `frame`, `record` | the bytes (docs/format.md) |
+//! | `protocol`, `sync` | the generation word, both sides, and the atomics it is written against |
+//! | `key`, `perfect`, `table`, `archive` | hash, perfect hash, builder, checked private copy |
+//! | `map`, `view` | mapped memory; look-ups on it |
+//! | `open`, `area`, `status`, `boot` | opening and checking files, status words, clocks |
+//! | `writer`, `file`, `checkpoint` | the publisher's side |
+//!
+//! The modules marked `allow(unsafe_code)` below hold all unsafe code of the format.
+
+#[cfg(not(all(target_endian = "little", target_pointer_width = "64")))]
+compile_error!(
+    "a snapshot file is made of little-endian 64-bit words: only such targets are supported"
+);
+
+mod archive;
+mod area;
+pub mod boot;
+mod checkpoint;
+mod error;
+mod file;
+mod frame;
+mod header;
+#[allow(
+    unsafe_code,
+    reason = "reads 8 bytes of a key at an offset that was checked once for all windows"
+)]
+mod key;
+pub mod layout;
+#[allow(unsafe_code, reason = "hands out atomic words of mapped memory")]
+mod map;
+mod open;
+mod perfect;
+pub mod protocol;
+mod record;
+pub mod status;
+pub mod sync;
+mod table;
+mod value;
+#[allow(
+    unsafe_code,
+    reason = "look-ups on shared memory with one bounds check; keeps every view until its reader goes"
+)]
+mod view;
+mod writer;
+
+pub use archive::{Archive, Facts};
+pub use area::{check_current, copy, copy_current, frame as frame_of, newest};
+pub use boot::BootId;
+pub use checkpoint::Checkpoints;
+pub use error::{BuildError, OpenError, WriteError};
+pub use frame::{Damage, Frame};
+pub use header::{Header, unix_micros};
+pub use key::{FlagKey, Hashed, Key};
+pub use map::Mapping;
+pub use open::view as open_view;
+pub use protocol::Generation;
+pub use record::{Found, TextAt, kind};
+pub use status::{LinkState, PublisherStatus};
+pub use value::{Flag, Value};
+pub use view::{Current, FileId, Probe, View};
+pub use writer::{Found as FoundFile, Opened, PathState, Writer, WriterOptions};

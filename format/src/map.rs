@@ -1,0 +1,286 @@
+//! A mapped file as checked atomic words.
+//!
+//! # Invariants
+//! M1: `base` points to `words` words that stay mapped and readable until the [`Mapping`] is dropped. Laying zeros over
+//! them replaces the memory and not the addresses.
+//! M2: other processes may change the memory at any time. It is touched through atomic operations only, and no reference
+//! to anything but an atomic is ever made from it.
+//! M3: the mapping has at least [`HEADER_BYTES`] bytes and starts at a page boundary.
+//!
+//! A page of the file that does not exist (the file was truncated by hand, or a hole on a full file system) kills the
+//! process that touches it. That is why readers stay inside the reserved bytes of an area.
+
+use std::fs::File;
+use std::io;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use memmap2::{MmapOptions, MmapRaw};
+use rustix::mm::{Advice, MapFlags, ProtFlags};
+
+use crate::layout::{HEADER_BYTES, word};
+
+/// Bytes copied or hashed at a time.
+pub(crate) const BLOCK: usize = 4096;
+
+/// A mapping of the start of a file, or of an anonymous page.
+#[derive(Debug)]
+pub struct Mapping {
+    raw: MmapRaw,
+    base: *const AtomicU64,
+    words: usize,
+    writable: bool,
+}
+
+// SAFETY: M1, M2: the memory is reachable from every thread and touched through atomics only.
+unsafe impl Send for Mapping {}
+// SAFETY: M1, M2, as above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps `bytes` bytes of a file for reading. The file must be that long.
+    ///
+    /// # Errors
+    /// What `mmap` says.
+    pub fn read_only(file: &File, bytes: u64) -> io::Result<Mapping> {
+        Mapping::new(
+            MmapOptions::new()
+                .len(length(bytes)?)
+                .map_raw_read_only(file)?,
+            false,
+        )
+    }
+
+    /// Maps `bytes` bytes of a file for reading and writing.
+    ///
+    /// # Errors
+    /// What `mmap` says.
+    pub fn read_write(file: &File, bytes: u64) -> io::Result<Mapping> {
+        Mapping::new(MmapOptions::new().len(length(bytes)?).map_raw(file)?, true)
+    }
+
+    /// A page of zeros that belongs to no file.
+    ///
+    /// # Errors
+    /// What `mmap` says.
+    pub fn zeros() -> io::Result<Mapping> {
+        Mapping::new(
+            MmapOptions::new()
+                .len(length(HEADER_BYTES)?)
+                .map_anon()?
+                .into(),
+            false,
+        )
+    }
+
+    fn new(raw: MmapRaw, writable: bool) -> io::Result<Mapping> {
+        let (base, words) = (raw.as_ptr().cast::<AtomicU64>(), raw.len() / 8);
+        let mapping = Mapping {
+            raw,
+            base,
+            words,
+            writable,
+        };
+        // Values of flags do not belong in a core file. Best effort: old kernels and odd file systems refuse.
+        let _ = mapping.advise(Advice::LinuxDontDump, 0, mapping.words);
+        Ok(mapping)
+    }
+
+    /// Length in words.
+    #[must_use]
+    pub fn words(&self) -> usize {
+        self.words
+    }
+
+    /// The word at an offset, if it is inside the mapping.
+    #[inline(always)]
+    #[must_use]
+    pub fn word(&self, at: usize) -> Option<&AtomicU64> {
+        if at >= self.words {
+            return None;
+        }
+        // SAFETY: M1: `at < words`.
+        let word = unsafe { self.base.add(at) };
+        // SAFETY: M1, M2: mapped for the life of `self`, aligned to 8 by M3, only ever seen as an atomic.
+        Some(unsafe { &*word })
+    }
+
+    /// Loads a word; 0 outside the mapping.
+    #[must_use]
+    pub fn load(&self, at: usize) -> u64 {
+        self.word(at).map_or(0, |word| word.load(Ordering::Relaxed))
+    }
+
+    /// Stores a word of a writable mapping; nothing happens outside of it or if it is read-only.
+    pub fn store(&self, at: usize, value: u64, order: Ordering) {
+        if let Some(word) = self.word(at).filter(|_| self.writable) {
+            word.store(value, order);
+        }
+    }
+
+    /// The generation word, where both sides of the protocol meet.
+    #[inline(always)]
+    #[must_use]
+    pub fn generation(&self) -> &AtomicU64 {
+        // SAFETY: M3: the header page is always mapped.
+        let word = unsafe { self.base.add(word::GENERATION) };
+        // SAFETY: M1, M2.
+        unsafe { &*word }
+    }
+
+    /// The event word, on which readers sleep.
+    #[must_use]
+    pub fn event(&self) -> &AtomicU32 {
+        // SAFETY: M3: the header page is always mapped.
+        let word = unsafe { self.base.add(word::EVENT) };
+        // SAFETY: M1, M2; this word is never used as 64 bits.
+        unsafe { &*word.cast::<AtomicU32>() }
+    }
+
+    /// Bumps the event word and wakes everybody who sleeps on it. Nothing happens on a read-only mapping.
+    pub fn wake(&self) {
+        if self.writable {
+            self.event().fetch_add(1, Ordering::Release);
+            let flags = rustix::thread::futex::Flags::empty();
+            // Fails only where futexes do not exist; sleepers then wake by their own deadline.
+            let _ = rustix::thread::futex::wake(self.event(), flags, u32::MAX >> 1);
+        }
+    }
+
+    /// The address of a word, for loops that check their bounds once.
+    pub(crate) fn pointer(&self, at: usize) -> *const AtomicU64 {
+        self.base.wrapping_add(at.min(self.words))
+    }
+
+    /// Hands `count` words from `at` on to `sink` in blocks of bytes. False if they do not lie inside the mapping.
+    pub(crate) fn copy(&self, at: usize, count: usize, mut sink: impl FnMut(&[u8])) -> bool {
+        if at.checked_add(count).is_none_or(|end| end > self.words) {
+            return false;
+        }
+        let mut block = [0u8; BLOCK];
+        let mut done = 0;
+        while done < count {
+            let now = (count - done).min(BLOCK / 8);
+            let out = &mut block[..now * 8];
+            for (i, bytes) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+                // SAFETY: M1: `at + done + i < at + count <= words`, checked above.
+                let word = unsafe { self.base.add(at + done + i) };
+                // SAFETY: M1, M2.
+                *bytes = unsafe { &*word }.load(Ordering::Relaxed).to_le_bytes();
+            }
+            sink(out);
+            done += now;
+        }
+        true
+    }
+
+    /// Asks the kernel to map the pages of a range now and not one by one. Best effort.
+    pub fn populate(&self, at: usize, count: usize) {
+        let _ = self.advise(Advice::LinuxPopulateRead, at, count);
+    }
+
+    /// Keeps the pages of a range in memory, so that nobody's first look at them waits for a disk. Best effort: the
+    /// limit on locked memory may be small.
+    pub fn lock(&self, at: usize, count: usize) {
+        let (start, bytes) = self.pages(at, count);
+        // SAFETY: M1: the range lies inside the mapping; locking changes nothing that a program can see.
+        let _ = unsafe { rustix::mm::mlock(start, bytes) };
+    }
+
+    /// Replaces the memory by zeros and so frees what it held of the file. Readers that still look at it see zeros,
+    /// which the protocol rejects.
+    ///
+    /// # Errors
+    /// What `mmap` says; the old memory is then still there.
+    pub fn lay_zeros(&self) -> io::Result<()> {
+        let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
+        let start = self.base.cast_mut().cast();
+        // SAFETY: M1: exactly this mapping's own range is replaced; M2: nobody holds anything but atomics in it, and all
+        // of them stay mapped and readable.
+        unsafe { rustix::mm::mmap_anonymous(start, self.words * 8, ProtFlags::READ, flags) }?;
+        Ok(())
+    }
+
+    fn advise(&self, advice: Advice, at: usize, count: usize) -> rustix::io::Result<()> {
+        let (start, bytes) = self.pages(at, count);
+        // SAFETY: M1: the range lies inside the mapping, and none of the advices used here changes its content.
+        unsafe { rustix::mm::madvise(start, bytes, advice) }
+    }
+
+    /// The pages of a range of words, cut off at the end of the mapping.
+    fn pages(&self, at: usize, count: usize) -> (*mut std::ffi::c_void, usize) {
+        let first = at.min(self.words) & !(BLOCK / 8 - 1);
+        let end = at.saturating_add(count).min(self.words);
+        (
+            self.base.wrapping_add(first).cast_mut().cast(),
+            (end - first.min(end)) * 8,
+        )
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // Unmaps when `raw` goes. `base` is not used after this.
+        debug_assert_eq!(self.base, self.raw.as_ptr().cast());
+    }
+}
+
+fn length(bytes: u64) -> io::Result<usize> {
+    usize::try_from(bytes).map_err(|source| io::Error::new(io::ErrorKind::OutOfMemory, source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(words: u64) -> File {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(words * 8).unwrap();
+        file
+    }
+
+    #[test]
+    fn words_outside_the_mapping_are_not_there() {
+        let file = file(1024);
+        let map = Mapping::read_write(&file, 8192).unwrap();
+        map.store(1023, 7, Ordering::Relaxed);
+        map.store(1024, 7, Ordering::Relaxed);
+        assert_eq!(
+            (map.load(1023), map.load(1024), map.load(usize::MAX)),
+            (7, 0, 0)
+        );
+        assert!(!map.copy(1020, 5, |_| panic!("outside")));
+        assert!(!map.copy(usize::MAX, 2, |_| panic!("outside")));
+    }
+
+    #[test]
+    fn a_read_only_mapping_sees_what_a_writable_one_stores_and_stores_nothing_itself() {
+        let file = file(1024);
+        let (writer, reader) = (
+            Mapping::read_write(&file, 8192).unwrap(),
+            Mapping::read_only(&file, 8192).unwrap(),
+        );
+        writer.store(600, 5, Ordering::Release);
+        reader.store(600, 6, Ordering::Release);
+        reader.wake();
+        let mut seen = Vec::new();
+        assert!(reader.copy(500, 101, |bytes| seen.extend_from_slice(bytes)));
+        assert_eq!(
+            (seen.len(), seen.last_chunk::<8>()),
+            (808, Some(&5_u64.to_le_bytes()))
+        );
+        assert_eq!(reader.event().load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn zeros_laid_over_a_mapping_replace_its_content_and_leave_the_file() {
+        let file = file(1024);
+        let (writer, reader) = (
+            Mapping::read_write(&file, 8192).unwrap(),
+            Mapping::read_only(&file, 8192).unwrap(),
+        );
+        writer.store(1000, 5, Ordering::Release);
+        assert_eq!(reader.load(1000), 5);
+        reader.lay_zeros().unwrap();
+        assert_eq!((reader.load(1000), writer.load(1000)), (0, 5));
+    }
+}

@@ -1,0 +1,244 @@
+//! A minimal perfect hash with a filter: at most one record is looked at for a key.
+//!
+//! `places` records and `places / 4` index words, one per bucket. An index word holds a 32-bit multiplier, odd once
+//! [`spread`], that sends every hash of its bucket to a place of its own, and a 32-bit filter with one bit per key. A
+//! look-up needs two multiplications and no division:
+//!
+//! ```text
+//! entry = index[high(hash * buckets)]
+//! if the filter bit of hash is not set in entry: the key is not there
+//! place = high(hash * spread(entry) * places)
+//! ```
+//!
+//! Two unequal hashes cannot meet in one place for every multiplier, so the search cannot hang; it is capped all the
+//! same, and then started again with more places. Equal hashes are taken out before (see [`crate::table`]).
+
+use crate::error::BuildError;
+
+/// Multipliers tried for one bucket before the table grows.
+const TRIES: u32 = 1 << 20;
+
+/// Times that the table grows before the payload is refused.
+const ATTEMPTS: u32 = 8;
+
+/// Keys in one bucket at most. With a bucket for about 3.5 keys, 64 in one happen by intent only.
+const BUCKET: usize = 64;
+
+/// The high half of the 128-bit product: maps `x` evenly to `0..n`.
+#[inline(always)]
+pub(crate) const fn high(x: u64, n: u64) -> u64 {
+    ((x as u128 * n as u128) >> 64) as u64
+}
+
+/// The odd 64-bit multiplier of an index word.
+#[inline(always)]
+pub(crate) const fn spread(entry: u64) -> u64 {
+    let low = entry as u32 as u64;
+    low << 32 | low | 1
+}
+
+/// The bit of a hash in an index word.
+#[inline(always)]
+pub(crate) const fn filter_bit(hash: u64) -> u64 {
+    1 << ((hash | 32) & 63)
+}
+
+/// Index words of a table with this many places.
+#[inline(always)]
+pub(crate) const fn buckets(places: usize) -> usize {
+    places >> 2
+}
+
+/// Places that a table of `flags` flags starts with: one spare place for eight flags.
+pub(crate) const fn first_places(flags: usize) -> usize {
+    let places = flags + (flags >> 3) + 1;
+    if places < 4 { 4 } else { places }
+}
+
+#[cfg(test)]
+/// Places that a table of `flags` flags has at most, after every attempt.
+pub(crate) const fn max_places(flags: usize) -> usize {
+    first_places(flags) + ATTEMPTS as usize * (1 + flags / 32)
+}
+
+/// A finished search.
+pub(crate) struct Perfect {
+    pub(crate) index: Vec<u64>,
+    /// For each hash its place.
+    pub(crate) place_of: Vec<u32>,
+    pub(crate) places: usize,
+}
+
+/// Finds a table for these hashes, which must be distinct.
+pub(crate) fn find(hashes: &[u64]) -> Result<Perfect, BuildError> {
+    let mut places = first_places(hashes.len());
+    for _ in 0..ATTEMPTS {
+        if let Some((index, place_of)) = search(hashes, places) {
+            return Ok(Perfect {
+                index,
+                place_of,
+                places,
+            });
+        }
+        places += 1 + hashes.len() / 32;
+    }
+    Err(BuildError::HostileKeys {
+        flags: hashes.len(),
+    })
+}
+
+/// Hashes sorted by bucket: `items[starts[b]..starts[b + 1]]` are those of bucket `b` with their positions.
+pub(crate) struct Buckets {
+    pub(crate) starts: Vec<u32>,
+    pub(crate) items: Vec<(u64, u32)>,
+}
+
+impl Buckets {
+    pub(crate) fn sort(hashes: &[u64], count: usize) -> Buckets {
+        let bucket = |hash: u64| high(hash, count as u64) as usize;
+        let mut starts = vec![0u32; count + 1];
+        for hash in hashes {
+            starts[bucket(*hash) + 1] += 1;
+        }
+        for b in 0..count {
+            starts[b + 1] += starts[b];
+        }
+        let mut next = starts.clone();
+        let mut items = vec![(0, 0); hashes.len()];
+        for (i, hash) in hashes.iter().enumerate() {
+            let slot = &mut next[bucket(*hash)];
+            items[*slot as usize] = (*hash, i as u32);
+            *slot += 1;
+        }
+        Buckets { starts, items }
+    }
+
+    pub(crate) fn get(&self, bucket: usize) -> &[(u64, u32)] {
+        &self.items[self.starts[bucket] as usize..self.starts[bucket + 1] as usize]
+    }
+
+    fn len(&self, bucket: usize) -> usize {
+        (self.starts[bucket + 1] - self.starts[bucket]) as usize
+    }
+
+    /// Bucket numbers, fullest first: they are the hardest to place. `None` if one is too full.
+    fn fullest_first(&self) -> Option<Vec<u32>> {
+        let count = self.starts.len() - 1;
+        let mut starts = [0u32; BUCKET + 2];
+        for b in 0..count {
+            *starts.get_mut((BUCKET + 1).checked_sub(self.len(b))?)? += 1;
+        }
+        let mut sum = 0;
+        for start in &mut starts {
+            (*start, sum) = (sum, sum + *start);
+        }
+        let mut order = vec![0; count];
+        for b in 0..count {
+            let slot = &mut starts[BUCKET + 1 - self.len(b)];
+            order[*slot as usize] = b as u32;
+            *slot += 1;
+        }
+        Some(order)
+    }
+}
+
+fn search(hashes: &[u64], places: usize) -> Option<(Vec<u64>, Vec<u32>)> {
+    let buckets = Buckets::sort(hashes, buckets(places));
+    let order = buckets.fullest_first()?;
+    let mut taken = vec![0u64; places.div_ceil(64)];
+    let mut index = vec![0u64; order.len()];
+    let mut place_of = vec![0u32; hashes.len()];
+    for bucket in order {
+        let items = buckets.get(bucket as usize);
+        if items.is_empty() {
+            break;
+        }
+        let mut found = [0u32; BUCKET];
+        let multiplier = (0..TRIES)
+            .map(multiplier)
+            .find(|entry| fits(items, *entry, places, &taken, &mut found))?;
+        let mut filter = 0;
+        for ((hash, i), place) in items.iter().zip(found) {
+            taken[place as usize / 64] |= 1 << (place % 64);
+            place_of[*i as usize] = place;
+            filter |= filter_bit(*hash);
+        }
+        index[bucket as usize] = filter | multiplier;
+    }
+    Some((index, place_of))
+}
+
+fn multiplier(attempt: u32) -> u64 {
+    attempt.wrapping_add(1).wrapping_mul(0x9E37_79B9) as u64
+}
+
+/// Whether every hash of a bucket gets a free place of its own under this multiplier.
+#[inline]
+fn fits(
+    items: &[(u64, u32)],
+    entry: u64,
+    places: usize,
+    taken: &[u64],
+    found: &mut [u32; BUCKET],
+) -> bool {
+    let spread = spread(entry);
+    for (at, (hash, _)) in items.iter().enumerate() {
+        let place = high(hash.wrapping_mul(spread), places as u64) as u32;
+        if taken[place as usize / 64] >> (place % 64) & 1 == 1 || found[..at].contains(&place) {
+            return false;
+        }
+        found[at] = place;
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
+
+    fn check(hashes: &[u64]) {
+        let perfect = find(hashes).unwrap();
+        assert!(perfect.places <= max_places(hashes.len()));
+        assert_eq!(
+            perfect.place_of.iter().collect::<HashSet<_>>().len(),
+            hashes.len()
+        );
+        for (hash, place) in hashes.iter().zip(&perfect.place_of) {
+            let entry = perfect.index[high(*hash, perfect.index.len() as u64) as usize];
+            assert_ne!(entry & filter_bit(*hash), 0);
+            assert_eq!(
+                high(hash.wrapping_mul(spread(entry)), perfect.places as u64),
+                u64::from(*place)
+            );
+        }
+    }
+
+    #[test]
+    fn no_keys_make_a_table_of_empty_places() {
+        check(&[]);
+    }
+
+    #[test]
+    fn hashes_that_are_nearly_equal_are_told_apart() {
+        check(&(0..40).collect::<Vec<_>>());
+        check(&(0..40).map(|i| u64::MAX - i).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_bucket_that_no_one_fills_by_chance_is_refused_in_time() {
+        let crowd: Vec<u64> = (0..200).collect();
+        assert!(matches!(
+            find(&crowd),
+            Err(BuildError::HostileKeys { flags: 200 })
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn every_set_of_distinct_hashes_gets_distinct_places(hashes in proptest::collection::hash_set(any::<u64>(), 0..3000)) {
+            check(&hashes.into_iter().collect::<Vec<_>>());
+        }
+    }
+}

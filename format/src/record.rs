@@ -1,0 +1,282 @@
+//! One flag in 64 bytes.
+//!
+//! | word | holds |
+//! |---|---|
+//! | 0, meta | kind (bits 0-3), overflow bit (7), key length in bytes (8-31), text word of the key's middle (32-63) |
+//! | 1, value | bits of the number, or length in bytes (0-31) and text word (32-63) of a string or JSON text |
+//! | 2-7 | the key's six windows |
+//!
+//! The text word is an offset in words from the start of the archive. Kinds `FALSE` and `TRUE` differ in the lowest bit,
+//! which is the value. Every bit pattern is a valid record: kinds that are not in use read as a missing flag.
+
+use rkyv::{Archive, Deserialize, Serialize};
+
+use crate::key::{Hashed, INLINE_BYTES, window_starts};
+
+/// Words of a record.
+pub const RECORD_WORDS: usize = 8;
+
+/// Another flag with the same 64-bit hash stands in the overflow list.
+pub const OVERFLOW_BIT: u64 = 0x80;
+
+/// Kind codes of word 0.
+pub mod kind {
+    /// No flag in this place.
+    pub const EMPTY: u64 = 0;
+    /// JSON `null`.
+    pub const NULL: u64 = 1;
+    /// `false`.
+    pub const FALSE: u64 = 2;
+    /// `true`.
+    pub const TRUE: u64 = 3;
+    /// `i64`, in the value word.
+    pub const I64: u64 = 4;
+    /// `u64` above `i64::MAX`, in the value word.
+    pub const U64: u64 = 5;
+    /// `f64`, its bits in the value word.
+    pub const F64: u64 = 6;
+    /// A number without a finite `f64`, as text.
+    pub const HUGE: u64 = 7;
+    /// A string, as text.
+    pub const STRING: u64 = 8;
+    /// An object or array, as compact JSON text.
+    pub const JSON: u64 = 9;
+}
+
+/// A record as it stands in the archive.
+#[derive(Archive, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[rkyv(attr(repr(C, align(64)), allow(missing_docs)))]
+#[repr(C, align(64))]
+pub struct Record {
+    /// See the table above.
+    pub words: [u64; RECORD_WORDS],
+}
+
+impl Record {
+    /// A place without a flag.
+    pub const EMPTY: Record = Record {
+        words: [0; RECORD_WORDS],
+    };
+}
+
+/// The two words of a record that answer a look-up: all that is copied out of shared memory before the re-check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// Word 0.
+    pub meta: u64,
+    /// Word 1.
+    pub value: u64,
+}
+
+impl Found {
+    /// The answer for a key that is not there.
+    pub const MISSING: Found = Found { meta: 0, value: 0 };
+
+    /// The kind code; codes that are not in use are [`kind::EMPTY`].
+    #[inline(always)]
+    #[must_use]
+    pub const fn kind(self) -> u64 {
+        let kind = self.meta & 0xf;
+        if kind > kind::JSON { kind::EMPTY } else { kind }
+    }
+
+    /// Whether there is such a flag.
+    #[must_use]
+    pub const fn is_present(self) -> bool {
+        self.kind() != kind::EMPTY
+    }
+
+    /// The boolean.
+    #[inline(always)]
+    #[must_use]
+    pub const fn bool(self) -> Option<bool> {
+        if self.meta & 0xe == kind::FALSE {
+            Some(self.meta & 1 != 0)
+        } else {
+            None
+        }
+    }
+
+    /// The number as `f64`, rounded to the nearest where it is an integer above 2^53.
+    #[inline(always)]
+    #[must_use]
+    pub const fn number(self) -> Option<f64> {
+        match self.meta & 0xf {
+            kind::I64 => Some(self.value as i64 as f64),
+            kind::U64 => Some(self.value as f64),
+            kind::F64 => {
+                let number = f64::from_bits(self.value);
+                // Only damage makes this infinite or NaN.
+                if number.is_finite() {
+                    Some(number)
+                } else {
+                    None
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// The exact integer, where the JSON had one that fits.
+    #[inline(always)]
+    #[must_use]
+    pub const fn i64(self) -> Option<i64> {
+        if self.meta & 0xf == kind::I64 {
+            Some(self.value as i64)
+        } else {
+            None
+        }
+    }
+
+    /// The exact integer, where the JSON had one that fits.
+    #[inline(always)]
+    #[must_use]
+    pub const fn u64(self) -> Option<u64> {
+        match self.meta & 0xf {
+            kind::I64 if self.value as i64 >= 0 => Some(self.value),
+            kind::U64 => Some(self.value),
+            _ => None,
+        }
+    }
+
+    /// Where the text of a string, JSON value or huge number stands.
+    #[must_use]
+    pub const fn text(self) -> Option<TextAt> {
+        match self.meta & 0xf {
+            kind::STRING | kind::JSON | kind::HUGE => Some(TextAt {
+                word: (self.value >> 32) as usize,
+                bytes: (self.value & 0xffff_ffff) as usize,
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// A text in an archive. Not checked: whoever reads it compares it with the bytes that are really there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextAt {
+    /// Offset in words from the start of the archive.
+    pub word: usize,
+    /// Length in bytes.
+    pub bytes: usize,
+}
+
+impl TextAt {
+    /// Words that the text takes.
+    #[must_use]
+    pub const fn words(self) -> usize {
+        self.bytes.div_ceil(8)
+    }
+
+    /// Whether the text lies inside the first `words` words of the archive.
+    #[must_use]
+    pub const fn fits(self, words: usize) -> bool {
+        match self.word.checked_add(self.words()) {
+            Some(end) => end <= words,
+            None => false,
+        }
+    }
+}
+
+/// The key part of a record: everything needed to compare it or to write it out.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyOf<'a>(pub &'a [u64; RECORD_WORDS]);
+
+impl KeyOf<'_> {
+    /// Key length in bytes.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        (self.0[0] >> 8 & 0xff_ffff) as usize
+    }
+
+    /// Where the middle of a key over 48 bytes stands.
+    #[must_use]
+    pub const fn middle(self) -> Option<TextAt> {
+        let bytes = self.bytes();
+        if bytes <= INLINE_BYTES {
+            return None;
+        }
+        Some(TextAt {
+            word: (self.0[0] >> 32) as usize,
+            bytes: bytes - INLINE_BYTES,
+        })
+    }
+
+    /// Whether windows and length are those of `key`. Decides alone for keys up to 48 bytes.
+    #[must_use]
+    pub fn has_windows_of(self, key: &Hashed) -> bool {
+        self.bytes() == key.bytes && self.0[2..] == key.windows
+    }
+
+    /// The key's bytes, given those of its middle. `None` if the middle has another length than it should.
+    #[must_use]
+    pub fn assemble(self, middle: &[u8]) -> Option<Vec<u8>> {
+        let bytes = self.bytes();
+        if bytes < 8 {
+            return Some(self.0[2].to_le_bytes()[..bytes].to_vec());
+        }
+        if middle.len() != bytes.saturating_sub(INLINE_BYTES) {
+            return None;
+        }
+        let mut key = vec![0; bytes];
+        if bytes > INLINE_BYTES {
+            key[24..bytes - 24].copy_from_slice(middle);
+        }
+        for (start, window) in window_starts(bytes).into_iter().zip(&self.0[2..]) {
+            key[start..start + 8].copy_from_slice(&window.to_le_bytes());
+        }
+        Some(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_key_comes_back_from_its_windows_and_middle(key in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let hashed = Hashed::new(&key);
+            let mut words = [0; RECORD_WORDS];
+            words[0] = (key.len() as u64) << 8;
+            words[2..].copy_from_slice(&hashed.windows);
+            let middle = if key.len() > INLINE_BYTES { &key[24..key.len() - 24] } else { &[] };
+            prop_assert_eq!(KeyOf(&words).assemble(middle), Some(key.clone()));
+            prop_assert!(KeyOf(&words).has_windows_of(&hashed));
+        }
+
+        #[test]
+        fn every_bit_pattern_is_a_record(meta: u64, value: u64) {
+            let found = Found { meta, value };
+            let answers = [found.bool().is_some(), found.number().is_some(), found.text().is_some()];
+            prop_assert!(answers.iter().filter(|a| **a).count() <= 1);
+            prop_assert!(found.number().is_none_or(f64::is_finite));
+            prop_assert!(found.kind() <= kind::JSON);
+        }
+    }
+
+    #[test]
+    fn integers_are_exact_and_answer_only_where_they_fit() {
+        let found = |kind, value| Found { meta: kind, value };
+        assert_eq!(found(kind::I64, -5_i64 as u64).i64(), Some(-5));
+        assert_eq!(found(kind::I64, -5_i64 as u64).u64(), None);
+        assert_eq!(found(kind::U64, u64::MAX).u64(), Some(u64::MAX));
+        assert_eq!(found(kind::U64, u64::MAX).i64(), None);
+        assert_eq!(found(kind::F64, 1.5_f64.to_bits()).i64(), None);
+        assert_eq!(found(kind::U64, u64::MAX).number(), Some(u64::MAX as f64));
+    }
+
+    #[test]
+    fn a_text_that_ends_past_the_archive_does_not_fit() {
+        assert!(TextAt { word: 2, bytes: 9 }.fits(4));
+        assert!(!TextAt { word: 3, bytes: 9 }.fits(4));
+        assert!(
+            !TextAt {
+                word: usize::MAX,
+                bytes: 8
+            }
+            .fits(usize::MAX)
+        );
+    }
+}

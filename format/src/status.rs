@@ -1,0 +1,138 @@
+//! The status words: what the publisher says about itself. Each word is whole, the set of them is not.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use crate::boot;
+use crate::layout::word;
+use crate::map::Mapping;
+
+/// State of the publisher's link to its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LinkState {
+    /// No publisher has said anything yet, or it stopped cleanly.
+    Idle,
+    /// A connection is being made.
+    Connecting,
+    /// The source is connected.
+    Open,
+    /// The source is lost; it is tried again.
+    Retrying,
+    /// The source refuses (401, 403, 404, 204): tried again slowly.
+    Refused,
+}
+
+impl LinkState {
+    const fn code(self) -> u64 {
+        match self {
+            LinkState::Idle => 0,
+            LinkState::Connecting => 1,
+            LinkState::Open => 2,
+            LinkState::Retrying => 3,
+            LinkState::Refused => 4,
+        }
+    }
+
+    const fn from_code(code: u64) -> LinkState {
+        match code {
+            1 => LinkState::Connecting,
+            2 => LinkState::Open,
+            3 => LinkState::Retrying,
+            4 => LinkState::Refused,
+            _ => LinkState::Idle,
+        }
+    }
+
+    /// One word for people and machines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            LinkState::Idle => "idle",
+            LinkState::Connecting => "connecting",
+            LinkState::Open => "open",
+            LinkState::Retrying => "retrying",
+            LinkState::Refused => "refused",
+        }
+    }
+}
+
+impl std::fmt::Display for LinkState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What the status words say, as of now. Ages are `None` where they are unknown: never written, written in another boot,
+/// or ahead of this clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PublisherStatus {
+    /// State of the link.
+    pub link: LinkState,
+    /// For how long it has been in this state.
+    pub link_age: Option<Duration>,
+    /// Since the last sign of life of the source.
+    pub contact_age: Option<Duration>,
+    /// Since the publisher started; `None` after a clean stop.
+    pub uptime: Option<Duration>,
+    /// Since the publisher was seen alive.
+    pub heartbeat_age: Option<Duration>,
+    /// The newest generation known to be on the disk.
+    pub durable: u64,
+}
+
+/// Reads the status words.
+#[must_use]
+pub fn read(map: &Mapping) -> PublisherStatus {
+    let now = boot::now();
+    let age = |since: Duration| {
+        if since.is_zero() {
+            None
+        } else {
+            now.checked_sub(since)
+        }
+    };
+    let link = map.load(word::LINK);
+    PublisherStatus {
+        link: LinkState::from_code(link >> 56),
+        link_age: age(Duration::from_millis(link & 0x00ff_ffff_ffff_ffff)),
+        contact_age: age(Duration::from_nanos(map.load(word::LAST_CONTACT))),
+        uptime: age(Duration::from_nanos(map.load(word::PUBLISHER_START))),
+        heartbeat_age: age(Duration::from_nanos(map.load(word::HEARTBEAT))),
+        durable: map.load(word::DURABLE),
+    }
+}
+
+/// Says in which state the link is from now on.
+pub fn set_link(map: &Mapping, state: LinkState) {
+    let now = boot::now().as_millis() as u64 & 0x00ff_ffff_ffff_ffff;
+    map.store(word::LINK, state.code() << 56 | now, Relaxed);
+}
+
+/// Says that the source gave a sign of life just now.
+pub fn touch_contact(map: &Mapping) {
+    map.store(word::LAST_CONTACT, boot::now().as_nanos() as u64, Relaxed);
+}
+
+/// Says that the publisher is alive.
+pub fn beat(map: &Mapping) {
+    map.store(word::HEARTBEAT, boot::now().as_nanos() as u64, Relaxed);
+}
+
+/// Says that a publisher starts (`true`) or stops cleanly.
+pub fn set_running(map: &Mapping, running: bool) {
+    let since = if running {
+        boot::now().as_nanos() as u64
+    } else {
+        0
+    };
+    map.store(word::PUBLISHER_START, since, Relaxed);
+    map.store(word::HEARTBEAT, since, Relaxed);
+    set_link(map, LinkState::Idle);
+}
+
+/// Says that a generation is on the disk.
+pub fn set_durable(map: &Mapping, generation: u64) {
+    map.store(word::DURABLE, generation, Relaxed);
+}

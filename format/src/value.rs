@@ -1,0 +1,34 @@
+//! A flag's value as the publisher hands it to the table builder.
+
+use std::borrow::Cow;
+
+/// The value of one flag. Borrows from the payload wherever it can.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Value<'a> {
+    /// JSON `null`.
+    Null,
+    /// JSON `true` or `false`.
+    Bool(bool),
+    /// A JSON number without fraction and exponent that fits in an `i64`.
+    I64(i64),
+    /// A JSON number without fraction and exponent above `i64::MAX` that fits in a `u64`.
+    U64(u64),
+    /// Every other JSON number with a finite nearest `f64`.
+    F64(f64),
+    /// A JSON number whose nearest `f64` is infinite (`1e999`), as it was written. No typed getter answers it.
+    HugeNumber(Cow<'a, str>),
+    /// A JSON string, unescaped.
+    String(Cow<'a, str>),
+    /// A JSON object or array as compact, valid JSON text.
+    Json(Cow<'a, str>),
+}
+
+/// One flag: key and value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Flag<'a> {
+    /// The flag key, unescaped. May be empty.
+    pub key: Cow<'a, str>,
+    /// Its value.
+    pub value: Value<'a>,
+}

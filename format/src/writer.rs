@@ -1,0 +1,361 @@
+//! The publisher's side of a file: open or make it, publish into it, supersede it.
+//!
+//! Only the holder of the publisher lock uses this.
+
+use std::path::{Path, PathBuf};
+
+use crate::archive::Archive;
+use crate::area;
+use crate::checkpoint::Checkpoints;
+use crate::error::{OpenError, WriteError};
+use crate::file::{Rights, SnapshotFile, failed, rights_of};
+use crate::header::Header;
+use crate::layout::{Area, FRAME_BYTES, FRAME_WORDS, HEADER_BYTES};
+use crate::map::Mapping;
+use crate::open::{self, Candidate};
+use crate::protocol::{self, Generation, MAX_GENERATION, Sound};
+use crate::view::FileId;
+
+/// How a publisher wants its file.
+#[derive(Debug, Clone)]
+pub struct WriterOptions {
+    identity: [u8; 32],
+    mode: u32,
+}
+
+impl Default for WriterOptions {
+    fn default() -> WriterOptions {
+        WriterOptions {
+            identity: [0; 32],
+            mode: 0o440,
+        }
+    }
+}
+
+impl WriterOptions {
+    /// The identity of the source: SHA-256 of base URL and API key. Zeros by default: no such source.
+    #[must_use]
+    pub fn identity(mut self, identity: [u8; 32]) -> WriterOptions {
+        self.identity = identity;
+        self
+    }
+
+    /// Mode of a new file. 0440 by default: nobody writes to it by accident, and its owner and group read it. Write
+    /// permission for everybody is taken out.
+    #[must_use]
+    pub fn mode(mut self, mode: u32) -> WriterOptions {
+        self.mode = mode & 0o775;
+        self
+    }
+}
+
+/// How a publisher found its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Found {
+    /// There was none: a new one was made.
+    Nothing,
+    /// It was good: publishing goes on in it.
+    Good,
+    /// Its current generation was damaged: an older or durable one was published again in the same file.
+    Repaired(String),
+    /// It was superseded by a new file.
+    Superseded(String),
+    /// It was no snapshot: it was put aside and a new file was made.
+    PutAside(PathBuf),
+}
+
+/// An open writer, and what was in its file.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Opened {
+    /// The writer.
+    pub writer: Writer,
+    /// The current snapshot, if there is one.
+    pub snapshot: Option<Archive>,
+    /// How the file was found.
+    pub found: Found,
+}
+
+/// Where the path leads, compared with the file that is being published into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathState {
+    /// To that file.
+    Same,
+    /// Nowhere: it was removed.
+    Missing,
+    /// To another file.
+    Replaced,
+}
+
+/// Publishes into one file.
+#[derive(Debug)]
+pub struct Writer {
+    snapshot: SnapshotFile,
+    map: Mapping,
+    identity: [u8; 32],
+    rights: Rights,
+    locked: [u64; 2],
+}
+
+impl Writer {
+    /// Opens the file at `path`, or makes it. Whatever is good in it is kept: of the current slot, the other slot and
+    /// the checkpoints, in this order, or the newest of all four after a reboot.
+    ///
+    /// # Errors
+    /// [`WriteError`], if the file must not be touched (unsafe, not ours, of a newer format) or cannot be written.
+    pub fn open(path: &Path, options: &WriterOptions) -> Result<Opened, WriteError> {
+        let rights = Rights {
+            mode: options.mode,
+            owner: None,
+        };
+        let candidate = match open::candidate(path) {
+            Ok(candidate) => candidate,
+            Err(OpenError::Missing { .. }) => {
+                return Writer::fresh(path, options.identity, rights, Found::Nothing);
+            }
+            Err(OpenError::NotASnapshot { problem, .. }) if is_empty(path) => {
+                return Writer::fresh(path, options.identity, rights, Found::Superseded(problem));
+            }
+            Err(e @ OpenError::NotASnapshot { .. }) => {
+                return Writer::put_aside(path, options.identity, rights, e);
+            }
+            Err(e) => return Err(e.into()),
+        };
+        let header = match candidate.header(path) {
+            Ok(header) => header,
+            Err(e @ OpenError::NotASnapshot { .. }) => {
+                return Writer::put_aside(path, options.identity, rights, e);
+            }
+            Err(OpenError::Header { problem, .. }) => {
+                return Writer::replace(path, options.identity, &candidate, problem);
+            }
+            Err(e) => return Err(e.into()),
+        };
+        let why_not = match () {
+            () if protocol::observe::<Sound, _>(candidate.map.generation()).is_superseded() => {
+                "it was marked as superseded"
+            }
+            () if !header.boot.may_be(crate::boot::BootId::current()) => "it is from another boot",
+            () if header.identity != options.identity => "it is from another source",
+            () => return Writer::go_on(path, options.identity, &candidate),
+        };
+        Writer::replace(path, options.identity, &candidate, why_not.to_owned())
+    }
+
+    /// The current generation.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        protocol::observe::<Sound, _>(self.snapshot.header.generation()).generation()
+    }
+
+    /// Publishes `archive` as the next generation: in memory at once, on the disk when the next checkpoint is written.
+    /// A reader never waits for this.
+    ///
+    /// # Errors
+    /// [`WriteError`]: the current generation then stays as it is, and a later publish may work.
+    pub fn publish(&mut self, archive: &mut Archive) -> Result<Generation, WriteError> {
+        let next = self.generation().next();
+        if next.0 >= MAX_GENERATION {
+            return Err(WriteError::Generation {
+                path: self.snapshot.path.clone(),
+                found: next.0,
+            });
+        }
+        archive.set_generation(next);
+        let slot = next.slot() as usize;
+        let bytes = FRAME_BYTES + archive.bytes().len() as u64;
+        self.snapshot.reserve(Area::Slot(slot), bytes)?;
+        let header = &self.snapshot.header;
+        protocol::publish::<Sound, _, _>(header.generation(), |_| {
+            self.snapshot.write(Area::Slot(slot), archive)
+        })?;
+        header.wake();
+        self.keep_in_memory(slot, bytes);
+        Ok(next)
+    }
+
+    /// The current snapshot, copied out of the file and checked.
+    #[must_use]
+    pub fn current(&self) -> Option<Archive> {
+        area::copy_current(&self.map).ok().flatten()
+    }
+
+    /// The header page, for the status words.
+    #[must_use]
+    pub fn status_words(&self) -> &Mapping {
+        &self.snapshot.header
+    }
+
+    /// The writer of this file's checkpoints. One per file, for a thread of its own.
+    ///
+    /// # Errors
+    /// [`WriteError`], if the file cannot be opened once more.
+    pub fn checkpoints(&self) -> Result<Checkpoints, WriteError> {
+        Ok(Checkpoints::new(self.snapshot.duplicate()?, &self.map))
+    }
+
+    /// Whether the path still leads to this file.
+    #[must_use]
+    pub fn path_state(&self) -> PathState {
+        match FileId::at(&self.snapshot.path) {
+            Some(id) if id == self.snapshot.id => PathState::Same,
+            Some(_) => PathState::Replaced,
+            None => PathState::Missing,
+        }
+    }
+
+    /// Moves to a new file at the same path: a complete copy under the next generation, then the mark on the old one,
+    /// then the rename. Checkpoints of the old file are to be dropped.
+    ///
+    /// # Errors
+    /// [`WriteError`]: the old file is then still in use.
+    pub fn supersede(&mut self) -> Result<(), WriteError> {
+        let mut archive = self.current();
+        let floor = self.generation();
+        if let Some(archive) = &mut archive {
+            archive.set_generation(floor.next());
+        }
+        let path = self.snapshot.path.clone();
+        let new = SnapshotFile::create_beside(
+            &path,
+            Header::now(self.identity),
+            self.rights,
+            floor,
+            archive.as_ref(),
+        )?;
+        mark(&self.snapshot);
+        let new = new.rename_over(&path)?;
+        *self = Writer::of(new, self.identity, self.rights)?;
+        Ok(())
+    }
+
+    fn of(
+        snapshot: SnapshotFile,
+        identity: [u8; 32],
+        rights: Rights,
+    ) -> Result<Writer, WriteError> {
+        let map = snapshot.map()?;
+        map.lock(0, HEADER_BYTES as usize / 8);
+        Ok(Writer {
+            snapshot,
+            map,
+            identity,
+            rights,
+            locked: [0; 2],
+        })
+    }
+
+    fn fresh(
+        path: &Path,
+        identity: [u8; 32],
+        rights: Rights,
+        found: Found,
+    ) -> Result<Opened, WriteError> {
+        let new =
+            SnapshotFile::create_beside(path, Header::now(identity), rights, Generation(0), None)?;
+        let writer = Writer::of(new.rename_over(path)?, identity, rights)?;
+        Ok(Opened {
+            writer,
+            snapshot: None,
+            found,
+        })
+    }
+
+    /// Somebody's file that is no snapshot: kept under another name where the name says that it should be one.
+    fn put_aside(
+        path: &Path,
+        identity: [u8; 32],
+        rights: Rights,
+        why: OpenError,
+    ) -> Result<Opened, WriteError> {
+        if path
+            .extension()
+            .is_none_or(|extension| extension != "vexil")
+        {
+            return Err(why.into());
+        }
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(".damaged");
+        let aside = PathBuf::from(aside);
+        std::fs::rename(path, &aside).map_err(failed("put aside", path))?;
+        Writer::fresh(path, identity, rights, Found::PutAside(aside))
+    }
+
+    fn go_on(path: &Path, identity: [u8; 32], candidate: &Candidate) -> Result<Opened, WriteError> {
+        let mut writer = Writer::of(
+            SnapshotFile::open(path)?,
+            identity,
+            rights_of(&candidate.metadata),
+        )?;
+        match area::copy_current(&writer.map) {
+            Ok(snapshot) => Ok(Opened {
+                writer,
+                snapshot,
+                found: Found::Good,
+            }),
+            Err(damage) => {
+                let mut snapshot = area::newest(&writer.map).map(|(_, archive)| archive);
+                if let Some(archive) = &mut snapshot {
+                    writer.publish(archive)?;
+                }
+                Ok(Opened {
+                    writer,
+                    snapshot,
+                    found: Found::Repaired(damage.to_string()),
+                })
+            }
+        }
+    }
+
+    /// Supersedes a file that nobody publishes into any more, with the newest snapshot that it holds.
+    fn replace(
+        path: &Path,
+        identity: [u8; 32],
+        old: &Candidate,
+        why: String,
+    ) -> Result<Opened, WriteError> {
+        let rights = rights_of(&old.metadata);
+        let seen = protocol::observe::<Sound, _>(old.map.generation())
+            .generation()
+            .0;
+        let plausible = if seen < MAX_GENERATION / 2 { seen } else { 0 };
+        let floor = Generation(plausible.max(area::highest_generation(&old.map)));
+        let mut snapshot = area::newest(&old.map).map(|(_, archive)| archive);
+        if let Some(archive) = &mut snapshot {
+            archive.set_generation(floor.next());
+        }
+        let new = SnapshotFile::create_beside(
+            path,
+            Header::now(identity),
+            rights,
+            floor,
+            snapshot.as_ref(),
+        )?;
+        mark(&SnapshotFile::open(path)?);
+        let writer = Writer::of(new.rename_over(path)?, identity, rights)?;
+        Ok(Opened {
+            writer,
+            snapshot,
+            found: Found::Superseded(why),
+        })
+    }
+
+    fn keep_in_memory(&mut self, slot: usize, bytes: u64) {
+        if bytes > self.locked[slot] {
+            self.map
+                .lock(Area::Slot(slot).word(), bytes as usize / 8 + FRAME_WORDS);
+            self.locked[slot] = bytes;
+        }
+    }
+}
+
+/// Mark, event, wake: readers look at the path again. The rename follows.
+fn mark(old: &SnapshotFile) {
+    protocol::mark_superseded(old.header.generation());
+    old.header.wake();
+}
+
+fn is_empty(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0)
+}
