@@ -61,29 +61,11 @@ impl Archive {
     ///
     /// # Errors
     /// [`BuildError`], if the keys were made to collide or the result is larger than a slot.
-    pub fn build(
-        flags: &[Flag<'_>],
-        generation: Generation,
-        facts: Facts,
-    ) -> Result<Archive, BuildError> {
-        let Table {
-            records,
-            index,
-            overflow,
-            text,
-            flags,
-        } = Table::build(flags)?;
+    pub fn build(flags: &[Flag<'_>], generation: Generation, facts: Facts) -> Result<Archive, BuildError> {
+        let Table { records, index, overflow, text, flags } = Table::build(flags)?;
         let (places, doubles) = (records.len(), overflow.len() / RECORD_WORDS);
-        let layout = Layout {
-            records,
-            index,
-            overflow,
-            text,
-            flags: flags as u64,
-            facts,
-        };
-        let capacity =
-            (text_word(places, doubles) + layout.text.len()) * 8 + size_of::<ArchivedLayout>();
+        let layout = Layout { records, index, overflow, text, flags: flags as u64, facts };
+        let capacity = (text_word(places, doubles) + layout.text.len()) * 8 + size_of::<ArchivedLayout>();
         let bytes = rkyv::api::high::to_bytes_in::<_, rancor::Error>(
             &layout,
             AlignedVec::<64>::with_capacity(capacity),
@@ -91,10 +73,7 @@ impl Archive {
         .map_err(BuildError::Serialize)?;
         drop(layout);
         if bytes.len() as u64 > AREA_BYTES - FRAME_BYTES {
-            return Err(BuildError::TooLarge {
-                found: bytes.len() as u64,
-                limit: AREA_BYTES - FRAME_BYTES,
-            });
+            return Err(BuildError::TooLarge { found: bytes.len() as u64, limit: AREA_BYTES - FRAME_BYTES });
         }
         let frame = Frame {
             generation,
@@ -106,11 +85,7 @@ impl Archive {
             flags: flags as u64,
         };
         check_shape(&frame, &bytes).map_err(BuildError::Shape)?;
-        Ok(Archive {
-            bytes,
-            frame,
-            facts,
-        })
+        Ok(Archive { bytes, frame, facts })
     }
 
     /// Checks bytes that came with a frame: checksum, archive, and that every part stands where readers look for it.
@@ -120,17 +95,10 @@ impl Archive {
     pub fn check(frame: Frame, bytes: AlignedVec<64>) -> Result<Archive, Damage> {
         let found = xxh3_64(&bytes);
         if found != frame.checksum {
-            return Err(Damage::Checksum {
-                expected: frame.checksum,
-                found,
-            });
+            return Err(Damage::Checksum { expected: frame.checksum, found });
         }
         let facts = check_shape(&frame, &bytes)?;
-        Ok(Archive {
-            bytes,
-            frame,
-            facts,
-        })
+        Ok(Archive { bytes, frame, facts })
     }
 
     /// The frame to write in front of the archive.
@@ -187,20 +155,14 @@ impl Archive {
         let place = high(hashed.hash.wrapping_mul(spread(entry)), places as u64) as usize;
         let record = self.record(place * RECORD_WORDS);
         if self.has_key(&record, &hashed, key) {
-            return Found {
-                meta: record[0],
-                value: record[1],
-            };
+            return Found { meta: record[0], value: record[1] };
         }
         if record[0] & OVERFLOW_BIT == 0 {
             return Found::MISSING;
         }
         self.overflow()
             .find(|record| self.has_key(record, &hashed, key))
-            .map_or(Found::MISSING, |record| Found {
-                meta: record[0],
-                value: record[1],
-            })
+            .map_or(Found::MISSING, |record| Found { meta: record[0], value: record[1] })
     }
 
     /// The text of a string, JSON value or huge number.
@@ -212,8 +174,7 @@ impl Archive {
 
     /// All flags with their values, in the order of the table.
     pub fn iter(&self) -> impl Iterator<Item = (String, Value<'_>)> {
-        self.records()
-            .filter_map(|record| Some((self.key(&record)?, self.value(&record)?)))
+        self.records().filter_map(|record| Some((self.key(&record)?, self.value(&record)?)))
     }
 
     /// The value of a look-up's answer.
@@ -256,31 +217,19 @@ impl Archive {
             if self.value(&record).is_none() {
                 return bad("has a value that is not text or of no known kind");
             }
-            if self.find(&key)
-                != (Found {
-                    meta: record[0],
-                    value: record[1],
-                })
-            {
+            if self.find(&key) != (Found { meta: record[0], value: record[1] }) {
                 return bad("is not found under its own key");
             }
         }
         if flags != self.frame.flags {
             let (found, expected) = (flags, self.frame.flags.to_string());
-            return Err(Damage::Implausible {
-                what: "flags",
-                found,
-                expected,
-            });
+            return Err(Damage::Implausible { what: "flags", found, expected });
         }
         Ok(())
     }
 
     fn value(&self, record: &[u64; RECORD_WORDS]) -> Option<Value<'_>> {
-        self.value_of(Found {
-            meta: record[0],
-            value: record[1],
-        })
+        self.value_of(Found { meta: record[0], value: record[1] })
     }
 
     fn key(&self, record: &[u64; RECORD_WORDS]) -> Option<String> {
@@ -297,8 +246,7 @@ impl Archive {
         record[0] & 0xf != kind::EMPTY
             && of.has_windows_of(hashed)
             && of.middle().is_none_or(|at| {
-                self.bytes.get(at.word * 8..at.word * 8 + at.bytes)
-                    == key.as_bytes().get(24..24 + at.bytes)
+                self.bytes.get(at.word * 8..at.word * 8 + at.bytes) == key.as_bytes().get(24..24 + at.bytes)
             })
     }
 
@@ -336,41 +284,21 @@ impl fmt::Debug for Archive {
 
 /// rkyv's own check, and that the parts stand where the frame's numbers say. Constant time: plain words need no check.
 fn check_shape(frame: &Frame, bytes: &AlignedVec<64>) -> Result<Facts, Damage> {
-    let archived = rkyv::access::<ArchivedLayout, rancor::Error>(bytes)
-        .map_err(|e| Damage::Archive(e.to_string()))?;
+    let archived =
+        rkyv::access::<ArchivedLayout, rancor::Error>(bytes).map_err(|e| Damage::Archive(e.to_string()))?;
     let at = |part: *const u8| (part as usize).wrapping_sub(bytes.as_ptr() as usize) / 8;
     let places = archived.records.len();
     let shape = [
         ("flags", archived.flags.to_native(), frame.flags),
         ("record places", places as u64, frame.places as u64),
-        (
-            "records at word",
-            at(archived.records.as_ptr().cast()) as u64,
-            0,
-        ),
-        (
-            "index words",
-            archived.index.len() as u64,
-            buckets(places) as u64,
-        ),
-        (
-            "index at word",
-            at(archived.index.as_ptr().cast()) as u64,
-            places as u64 * 8,
-        ),
-        (
-            "overflow words",
-            archived.overflow.len() as u64,
-            (frame.overflow * RECORD_WORDS) as u64,
-        ),
+        ("records at word", at(archived.records.as_ptr().cast()) as u64, 0),
+        ("index words", archived.index.len() as u64, buckets(places) as u64),
+        ("index at word", at(archived.index.as_ptr().cast()) as u64, places as u64 * 8),
+        ("overflow words", archived.overflow.len() as u64, (frame.overflow * RECORD_WORDS) as u64),
     ];
     for (what, found, expected) in shape {
         if found != expected {
-            return Err(Damage::Implausible {
-                what,
-                found,
-                expected: expected.to_string(),
-            });
+            return Err(Damage::Implausible { what, found, expected: expected.to_string() });
         }
     }
     let parts = [
@@ -389,11 +317,7 @@ fn check_shape(frame: &Frame, bytes: &AlignedVec<64>) -> Result<Facts, Damage> {
     ];
     for (what, is_empty, found, expected) in parts {
         if !is_empty && found != expected {
-            return Err(Damage::Implausible {
-                what,
-                found: found as u64,
-                expected: expected.to_string(),
-            });
+            return Err(Damage::Implausible { what, found: found as u64, expected: expected.to_string() });
         }
     }
     let facts = &archived.facts;

@@ -7,10 +7,7 @@ use std::collections::BTreeMap;
 const FIRST: Generation = Generation(1);
 
 fn flag(key: &str, value: Value<'static>) -> Flag<'static> {
-    Flag {
-        key: key.to_owned().into(),
-        value,
-    }
+    Flag { key: key.to_owned().into(), value }
 }
 
 fn build(flags: &[Flag<'_>]) -> Archive {
@@ -83,19 +80,13 @@ fn the_last_bit_of_the_archive_counts() {
     let good = build(&[flag("a", Value::Bool(true))]);
     let mut bytes = good.bytes.clone();
     *bytes.last_mut().unwrap() ^= 1;
-    assert!(matches!(
-        Archive::check(good.frame, bytes),
-        Err(Damage::Checksum { .. })
-    ));
+    assert!(matches!(Archive::check(good.frame, bytes), Err(Damage::Checksum { .. })));
 }
 
 #[test]
 fn an_archive_that_disagrees_with_its_frame_is_refused() {
     let good = build(&[flag("a", Value::Bool(true))]);
-    let frame = Frame {
-        flags: 2,
-        ..good.frame
-    };
+    let frame = Frame { flags: 2, ..good.frame };
     assert!(matches!(
         Archive::check(frame, good.bytes.clone()),
         Err(Damage::Implausible { what: "flags", .. })
@@ -109,31 +100,19 @@ fn the_largest_archive_that_a_payload_can_become_fits_an_area() {
     let short = (1 << 16) + (1 << 8) + 1;
     let flags = short + MAX_PAYLOAD / 8;
     let texts = MAX_PAYLOAD + 7 * flags;
-    let bytes =
-        max_places(flags) * 64 + max_places(flags) * 2 + 9 * 64 + size_of::<ArchivedLayout>();
+    let bytes = max_places(flags) * 64 + max_places(flags) * 2 + 9 * 64 + size_of::<ArchivedLayout>();
     // Text needs quotes: a flag with text costs two bytes more than one without, and takes at most 8 + its length.
-    assert!(
-        bytes as u64 <= AREA_BYTES - FRAME_BYTES,
-        "{bytes} bytes without text"
-    );
+    assert!(bytes as u64 <= AREA_BYTES - FRAME_BYTES, "{bytes} bytes without text");
     let with_text = MAX_PAYLOAD / 10 + short;
     let bytes = max_places(with_text) * 66 + with_text * 8 + 4096;
-    assert!(
-        bytes as u64 <= AREA_BYTES - FRAME_BYTES,
-        "{bytes} bytes with text everywhere"
-    );
+    assert!(bytes as u64 <= AREA_BYTES - FRAME_BYTES, "{bytes} bytes with text everywhere");
     assert!(texts as u64 <= AREA_BYTES, "one long text");
 }
 
 #[test]
 fn an_archive_of_50_000_short_flags_takes_under_90_bytes_per_flag() {
-    let flags: Vec<_> = (0..50_000)
-        .map(|i| flag(&format!("service.checkout.flag-{i:08}"), Value::Bool(true)))
-        .collect();
+    let flags: Vec<_> =
+        (0..50_000).map(|i| flag(&format!("service.checkout.flag-{i:08}"), Value::Bool(true))).collect();
     let archive = build(&flags);
-    assert!(
-        archive.bytes().len() < 90 * flags.len(),
-        "{} bytes",
-        archive.bytes().len()
-    );
+    assert!(archive.bytes().len() < 90 * flags.len(), "{} bytes", archive.bytes().len());
 }

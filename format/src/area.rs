@@ -38,7 +38,7 @@ pub fn frame(map: &Mapping, area: Area) -> Result<Frame, Damage> {
 ///
 /// # Errors
 /// [`Damage`], naming what is wrong.
-pub fn check(map: &Mapping, area: Area) -> Result<Frame, Damage> {
+pub(crate) fn check(map: &Mapping, area: Area) -> Result<Frame, Damage> {
     let frame = frame(map, area)?;
     let (at, words) = (area.word() + FRAME_WORDS, frame.archive_bytes as usize / 8);
     map.populate(at, words);
@@ -48,10 +48,7 @@ pub fn check(map: &Mapping, area: Area) -> Result<Frame, Damage> {
     if found == frame.checksum {
         Ok(frame)
     } else {
-        Err(Damage::Checksum {
-            expected: frame.checksum,
-            found,
-        })
+        Err(Damage::Checksum { expected: frame.checksum, found })
     }
 }
 
@@ -63,9 +60,7 @@ pub fn copy(map: &Mapping, area: Area) -> Result<Archive, Damage> {
     let frame = frame(map, area)?;
     let words = frame.archive_bytes as usize / 8;
     let mut bytes = AlignedVec::with_capacity(words * 8);
-    map.copy(area.word() + FRAME_WORDS, words, |block| {
-        bytes.extend_from_slice(block)
-    });
+    map.copy(area.word() + FRAME_WORDS, words, |block| bytes.extend_from_slice(block));
     Archive::check(frame, bytes)
 }
 
@@ -91,11 +86,7 @@ fn current<T>(
         let (found_generation, expected) = (generation(&found), seen.generation().0);
         if found_generation != expected {
             let expected = expected.to_string();
-            return Err(Damage::Implausible {
-                what: "generation",
-                found: found_generation,
-                expected,
-            });
+            return Err(Damage::Implausible { what: "generation", found: found_generation, expected });
         }
         return Ok(Some(found));
     }
@@ -123,32 +114,20 @@ pub fn check_current(map: &Mapping) -> Result<Option<Frame>, Damage> {
 /// # Errors
 /// [`Damage`] of its slot.
 pub fn copy_current(map: &Mapping) -> Result<Option<Archive>, Damage> {
-    current(
-        map,
-        |area| copy(map, area),
-        |archive| archive.generation().0,
-    )
+    current(map, |area| copy(map, area), |archive| archive.generation().0)
 }
 
 /// The newest good archive of all four areas, whatever the generation word says: the rule after a reboot or damage.
 #[must_use]
 pub fn newest(map: &Mapping) -> Option<(Area, Archive)> {
-    let mut frames: Vec<_> = Area::ALL
-        .into_iter()
-        .filter_map(|area| Some((area, frame(map, area).ok()?)))
-        .collect();
+    let mut frames: Vec<_> =
+        Area::ALL.into_iter().filter_map(|area| Some((area, frame(map, area).ok()?))).collect();
     frames.sort_by_key(|(_, frame)| std::cmp::Reverse(frame.generation));
-    frames
-        .into_iter()
-        .find_map(|(area, _)| Some((area, copy(map, area).ok()?)))
+    frames.into_iter().find_map(|(area, _)| Some((area, copy(map, area).ok()?)))
 }
 
 /// The highest generation that any frame names, good archive or not.
 #[must_use]
-pub fn highest_generation(map: &Mapping) -> u64 {
-    Area::ALL
-        .into_iter()
-        .filter_map(|area| Some(frame(map, area).ok()?.generation.0))
-        .max()
-        .unwrap_or(0)
+pub(crate) fn highest_generation(map: &Mapping) -> u64 {
+    Area::ALL.into_iter().filter_map(|area| Some(frame(map, area).ok()?.generation.0)).max().unwrap_or(0)
 }

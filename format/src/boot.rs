@@ -32,30 +32,21 @@ impl BootId {
 fn parse(text: &str) -> Option<BootId> {
     let hex: String = text.trim().chars().filter(|c| *c != '-').collect();
     let (high, low) = hex.split_at_checked(16)?;
-    Some(BootId([
-        u64::from_str_radix(high, 16).ok()?,
-        u64::from_str_radix(low, 16).ok()?,
-    ]))
+    Some(BootId([u64::from_str_radix(high, 16).ok()?, u64::from_str_radix(low, 16).ok()?]))
 }
 
 /// Time since boot, time asleep included. It never jumps, unlike the wall clock.
 #[must_use]
 pub fn now() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
-    Duration::new(
-        time.tv_sec.try_into().unwrap_or(0),
-        time.tv_nsec.try_into().unwrap_or(0),
-    )
+    Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
 }
 
 /// A time since boot that is a few milliseconds coarse and costs a few nanoseconds.
 #[must_use]
 pub fn coarse() -> Duration {
     let time = clock_gettime(ClockId::MonotonicCoarse);
-    Duration::new(
-        time.tv_sec.try_into().unwrap_or(0),
-        time.tv_nsec.try_into().unwrap_or(0),
-    )
+    Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
 }
 
 #[cfg(test)]

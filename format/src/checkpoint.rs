@@ -22,8 +22,7 @@ pub struct Checkpoints {
 
 impl Checkpoints {
     pub(crate) fn new(snapshot: SnapshotFile, map: &Mapping) -> Checkpoints {
-        let generation =
-            |i| area::check(map, Area::Checkpoint(i)).map_or(0, |frame| frame.generation.0);
+        let generation = |i| area::check(map, Area::Checkpoint(i)).map_or(0, |frame| frame.generation.0);
         let next = usize::from(generation(0) > generation(1));
         Checkpoints { snapshot, next }
     }
@@ -34,13 +33,9 @@ impl Checkpoints {
     /// [`WriteError`]: the archive is then not durable, the checkpoint before still is.
     pub fn write(&mut self, archive: &Archive) -> Result<(), WriteError> {
         let area = Area::Checkpoint(self.next);
-        self.snapshot
-            .reserve(area, FRAME_BYTES + archive.bytes().len() as u64)?;
+        self.snapshot.reserve(area, FRAME_BYTES + archive.bytes().len() as u64)?;
         self.snapshot.write(area, archive)?;
-        self.snapshot
-            .file
-            .sync_data()
-            .map_err(failed("sync", &self.snapshot.path))?;
+        self.snapshot.file.sync_data().map_err(failed("sync", &self.snapshot.path))?;
         status::set_durable(&self.snapshot.header, archive.generation().0);
         self.next = 1 - self.next;
         Ok(())

@@ -19,9 +19,7 @@ pub enum BuildError {
         flags: usize,
     },
     /// More unequal keys with equal 64-bit hashes than the overflow list holds.
-    #[error(
-        "{found} flags share the 64-bit hash of another flag, expected at most {limit}; rename them"
-    )]
+    #[error("{found} flags share the 64-bit hash of another flag, expected at most {limit}; rename them")]
     TooManyEqualHashes {
         /// Such flags.
         found: usize,
@@ -131,9 +129,7 @@ pub enum OpenError {
         advice: &'static str,
     },
     /// The header is damaged.
-    #[error(
-        "snapshot {path} has a damaged header: {problem}; a publisher repairs it, or remove the file"
-    )]
+    #[error("snapshot {path} has a damaged header: {problem}; a publisher repairs it, or remove the file")]
     Header {
         /// The path.
         path: PathBuf,

@@ -12,9 +12,7 @@ use rustix::process::Resource;
 use crate::archive::Archive;
 use crate::error::WriteError;
 use crate::header::{Header, encode_reserved};
-use crate::layout::{
-    AREA_BYTES, Area, FILE_BYTES, FRAME_BYTES, FRAME_WORDS, HEADER_BYTES, PAGE, word,
-};
+use crate::layout::{AREA_BYTES, Area, FILE_BYTES, FRAME_BYTES, FRAME_WORDS, HEADER_BYTES, PAGE, word};
 use crate::map::Mapping;
 use crate::protocol::Generation;
 use crate::view::FileId;
@@ -42,15 +40,11 @@ impl SnapshotFile {
         let open = || OpenOptions::new().read(true).write(true).open(path);
         let file = match open() {
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
-                let before = std::fs::metadata(path)
-                    .map_err(failed("examine", path))?
-                    .permissions();
+                let before = std::fs::metadata(path).map_err(failed("examine", path))?.permissions();
                 let writable = Permissions::from_mode(before.mode() & 0o7777 | 0o200);
-                std::fs::set_permissions(path, writable)
-                    .map_err(failed("open for writing", path))?;
+                std::fs::set_permissions(path, writable).map_err(failed("open for writing", path))?;
                 let file = open();
-                std::fs::set_permissions(path, before)
-                    .map_err(failed("restore the mode of", path))?;
+                std::fs::set_permissions(path, before).map_err(failed("restore the mode of", path))?;
                 file
             }
             other => other,
@@ -71,22 +65,12 @@ impl SnapshotFile {
         let new = path_of_new(path);
         // The publisher lock is held: what lies there is left over from a publisher that died.
         let _ = std::fs::remove_file(&new);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&new);
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&new);
         let file = file.map_err(failed("create", &new))?;
         file.set_len(FILE_BYTES).map_err(failed("size", &new))?;
         allocate(&file, 0, HEADER_BYTES).map_err(failed("reserve space for", &new))?;
-        let bytes: Vec<u8> = header
-            .words()
-            .iter()
-            .flat_map(|word| word.to_le_bytes())
-            .collect();
-        file.write_all_at(&bytes, 0)
-            .map_err(failed("write", &new))?;
+        let bytes: Vec<u8> = header.words().iter().flat_map(|word| word.to_le_bytes()).collect();
+        file.write_all_at(&bytes, 0).map_err(failed("write", &new))?;
 
         let snapshot = SnapshotFile::of(&new, file)?;
         snapshot.reserve(Area::Slot(0), 0)?;
@@ -98,13 +82,9 @@ impl SnapshotFile {
                 snapshot.reserve(area, FRAME_BYTES + archive.bytes().len() as u64)?;
                 snapshot.write(area, archive)?;
             }
-            snapshot
-                .header
-                .store(word::DURABLE, current.0, Ordering::Relaxed);
+            snapshot.header.store(word::DURABLE, current.0, Ordering::Relaxed);
         }
-        snapshot
-            .header
-            .store(word::GENERATION, current.0 * 2, Ordering::Release);
+        snapshot.header.store(word::GENERATION, current.0 * 2, Ordering::Release);
         if let Some((owner, group)) = rights.owner {
             // Only root may give a file away; then the new one belongs to whoever publishes.
             let _ = std::os::unix::fs::fchown(&snapshot.file, Some(owner), Some(group));
@@ -119,10 +99,7 @@ impl SnapshotFile {
     pub(crate) fn rename_over(mut self, path: &Path) -> Result<SnapshotFile, WriteError> {
         std::fs::rename(&self.path, path).map_err(failed("rename a new snapshot to", path))?;
         self.path = path.to_owned();
-        let directory = path
-            .parent()
-            .filter(|p| !p.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
+        let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // The name is durable a little later where a directory cannot be synced.
         let _ = File::open(directory).and_then(|directory| directory.sync_all());
         Ok(self)
@@ -131,22 +108,12 @@ impl SnapshotFile {
     fn of(path: &Path, file: File) -> Result<SnapshotFile, WriteError> {
         let id = FileId::of(&file.metadata().map_err(failed("examine", path))?);
         let header = Mapping::read_write(&file, HEADER_BYTES).map_err(failed("map", path))?;
-        Ok(SnapshotFile {
-            path: path.to_owned(),
-            file,
-            header,
-            id,
-        })
+        Ok(SnapshotFile { path: path.to_owned(), file, header, id })
     }
 
     /// Another handle to the same file, for the thread that writes checkpoints.
     pub(crate) fn duplicate(&self) -> Result<SnapshotFile, WriteError> {
-        SnapshotFile::of(
-            &self.path,
-            self.file
-                .try_clone()
-                .map_err(failed("duplicate", &self.path))?,
-        )
+        SnapshotFile::of(&self.path, self.file.try_clone().map_err(failed("duplicate", &self.path))?)
     }
 
     /// Makes sure that the first `bytes` bytes of an area really have space, so that neither a store here nor a reader's
@@ -156,55 +123,31 @@ impl SnapshotFile {
         if bytes <= have && have > 0 {
             return Ok(());
         }
-        let want = (bytes + bytes / 4)
-            .max(16 * PAGE)
-            .next_multiple_of(PAGE)
-            .min(AREA_BYTES);
+        let want = (bytes + bytes / 4).max(16 * PAGE).next_multiple_of(PAGE).min(AREA_BYTES);
         allocate(&self.file, area.offset() + have, want - have)
             .map_err(failed("reserve space for", &self.path))?;
-        self.header.store(
-            word::RESERVED[area.index()],
-            encode_reserved(want),
-            Ordering::Release,
-        );
+        self.header.store(word::RESERVED[area.index()], encode_reserved(want), Ordering::Release);
         Ok(())
     }
 
     fn reserved(&self, area: Area) -> u64 {
         // The header page alone is mapped here; `reserved` would cut to it.
         let word = self.header.load(word::RESERVED[area.index()]);
-        if word as u32 == !((word >> 32) as u32) {
-            u64::from(word as u32) * PAGE
-        } else {
-            0
-        }
+        if word as u32 == !((word >> 32) as u32) { u64::from(word as u32) * PAGE } else { 0 }
     }
 
     /// Writes frame and archive into an area that was reserved. Until the caller flips or syncs, this means nothing.
     pub(crate) fn write(&self, area: Area, archive: &Archive) -> Result<(), WriteError> {
         let mut frame = [0; FRAME_BYTES as usize];
-        for (bytes, word) in frame
-            .as_chunks_mut::<8>()
-            .0
-            .iter_mut()
-            .zip(archive.frame().words())
-        {
+        for (bytes, word) in frame.as_chunks_mut::<8>().0.iter_mut().zip(archive.frame().words()) {
             *bytes = word.to_le_bytes();
         }
         debug_assert_eq!(frame.len(), FRAME_WORDS * 8);
         let failed = || failed("write", &self.path);
-        self.file
-            .write_all_at(&frame, area.offset())
-            .map_err(failed())?;
-        self.file
-            .write_all_at(archive.bytes(), area.offset() + FRAME_BYTES)
-            .map_err(failed())?;
+        self.file.write_all_at(&frame, area.offset()).map_err(failed())?;
+        self.file.write_all_at(archive.bytes(), area.offset() + FRAME_BYTES).map_err(failed())?;
         if let Area::Slot(slot) = area {
-            self.header.store(
-                word::PLACES[slot],
-                archive.frame().places as u64,
-                Ordering::Relaxed,
-            );
+            self.header.store(word::PLACES[slot], archive.frame().places as u64, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -235,10 +178,7 @@ fn allocate(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
 /// Writing past the limit kills the process by a signal; so it is looked at before.
 fn check_file_size_limit() -> Result<(), WriteError> {
     match rustix::process::getrlimit(Resource::Fsize).current {
-        Some(limit) if limit < FILE_BYTES => Err(WriteError::FileSizeLimit {
-            limit,
-            needed: FILE_BYTES,
-        }),
+        Some(limit) if limit < FILE_BYTES => Err(WriteError::FileSizeLimit { limit, needed: FILE_BYTES }),
         _ => Ok(()),
     }
 }
@@ -259,20 +199,12 @@ pub(crate) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error
             }
             _ => "readers keep the snapshot they have",
         };
-        WriteError::Io {
-            action,
-            path,
-            advice,
-            source,
-        }
+        WriteError::Io { action, path, advice, source }
     }
 }
 
 /// Owner, group and mode of the file that a new one replaces.
 pub(crate) fn rights_of(metadata: &std::fs::Metadata) -> Rights {
     use std::os::unix::fs::MetadataExt;
-    Rights {
-        mode: metadata.mode() & 0o777 & !0o002,
-        owner: Some((metadata.uid(), metadata.gid())),
-    }
+    Rights { mode: metadata.mode() & 0o777 & !0o002, owner: Some((metadata.uid(), metadata.gid())) }
 }

@@ -114,13 +114,7 @@ impl Frame {
             flags: words[6],
         };
         let largest = AREA_BYTES - FRAME_BYTES;
-        let implausible = |what, found, expected| {
-            Err(Damage::Implausible {
-                what,
-                found,
-                expected,
-            })
-        };
+        let implausible = |what, found, expected| Err(Damage::Implausible { what, found, expected });
         if frame.archive_bytes > largest || !frame.archive_bytes.is_multiple_of(8) {
             return implausible(
                 "an archive of bytes",
@@ -129,15 +123,9 @@ impl Frame {
             );
         }
         if frame.generation.0 == 0 || frame.generation.0 >= MAX_GENERATION {
-            return implausible(
-                "generation",
-                words[1],
-                format!("1 to {}", MAX_GENERATION - 1),
-            );
+            return implausible("generation", words[1], format!("1 to {}", MAX_GENERATION - 1));
         }
-        if frame.places < 4
-            || text_word(frame.places, frame.overflow) as u64 * 8 > frame.archive_bytes
-        {
+        if frame.places < 4 || text_word(frame.places, frame.overflow) as u64 * 8 > frame.archive_bytes {
             return implausible(
                 "record places",
                 words[5] & 0xffff_ffff,
@@ -145,11 +133,7 @@ impl Frame {
             );
         }
         if frame.overflow > MAX_OVERFLOW {
-            return implausible(
-                "overflow records",
-                words[5] >> 32,
-                format!("up to {MAX_OVERFLOW}"),
-            );
+            return implausible("overflow records", words[5] >> 32, format!("up to {MAX_OVERFLOW}"));
         }
         Ok(frame)
     }
@@ -194,36 +178,15 @@ mod tests {
     #[test]
     fn a_whole_frame_that_cannot_be_true_is_refused() {
         for bad in [
-            Frame {
-                generation: Generation(0),
-                ..FRAME
-            },
-            Frame {
-                generation: Generation(1 << 60),
-                ..FRAME
-            },
-            Frame {
-                archive_bytes: 1 << 40,
-                ..FRAME
-            },
-            Frame {
-                archive_bytes: 4097,
-                ..FRAME
-            },
+            Frame { generation: Generation(0), ..FRAME },
+            Frame { generation: Generation(1 << 60), ..FRAME },
+            Frame { archive_bytes: 1 << 40, ..FRAME },
+            Frame { archive_bytes: 4097, ..FRAME },
             Frame { places: 3, ..FRAME },
-            Frame {
-                places: 1 << 30,
-                ..FRAME
-            },
-            Frame {
-                overflow: 9,
-                ..FRAME
-            },
+            Frame { places: 1 << 30, ..FRAME },
+            Frame { overflow: 9, ..FRAME },
         ] {
-            assert!(
-                matches!(Frame::parse(&bad.words()), Err(Damage::Implausible { .. })),
-                "{bad:?}"
-            );
+            assert!(matches!(Frame::parse(&bad.words()), Err(Damage::Implausible { .. })), "{bad:?}");
         }
     }
 

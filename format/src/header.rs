@@ -26,11 +26,7 @@ impl Header {
     /// A header for a file made now, in this boot.
     #[must_use]
     pub fn now(identity: [u8; 32]) -> Header {
-        Header {
-            created_at: unix_micros(),
-            identity,
-            boot: BootId::current(),
-        }
+        Header { created_at: unix_micros(), identity, boot: BootId::current() }
     }
 
     /// The words of the fixed part.
@@ -43,10 +39,7 @@ impl Header {
         words[word::SLOT_BYTES] = AREA_BYTES;
         words[word::CHECKPOINT_BYTES] = AREA_BYTES;
         words[word::CREATED_AT] = self.created_at;
-        for (word, bytes) in words[word::IDENTITY..]
-            .iter_mut()
-            .zip(self.identity.as_chunks::<8>().0)
-        {
+        for (word, bytes) in words[word::IDENTITY..].iter_mut().zip(self.identity.as_chunks::<8>().0) {
             *word = u64::from_le_bytes(*bytes);
         }
         words[word::BOOT_ID..word::CHECKSUM].copy_from_slice(&self.boot.0);
@@ -62,10 +55,7 @@ impl Header {
         let words: [u64; word::CHECKSUM + 1] = std::array::from_fn(|i| map.load(i));
         let path = path.to_owned();
         if words[word::MAGIC] != MAGIC {
-            let problem = format!(
-                "it starts with {:#018x}, expected {MAGIC:#018x}",
-                words[word::MAGIC]
-            );
+            let problem = format!("it starts with {:#018x}, expected {MAGIC:#018x}", words[word::MAGIC]);
             return Err(OpenError::NotASnapshot { path, problem });
         }
         let version = words[word::VERSION] as u32;
@@ -75,11 +65,7 @@ impl Header {
             } else {
                 "publish again with a current publisher"
             };
-            return Err(OpenError::Version {
-                path,
-                found: version,
-                advice,
-            });
+            return Err(OpenError::Version { path, found: version, advice });
         }
         let header = |problem| Err(OpenError::Header { path, problem });
         if words[word::CHECKSUM] != sum(&words) {
@@ -96,47 +82,32 @@ impl Header {
             ));
         }
         if [words[word::SLOT_BYTES], words[word::CHECKPOINT_BYTES]] != [AREA_BYTES; 2] {
-            return header(format!(
-                "slots of {} bytes, expected {AREA_BYTES}",
-                words[word::SLOT_BYTES]
-            ));
+            return header(format!("slots of {} bytes, expected {AREA_BYTES}", words[word::SLOT_BYTES]));
         }
         let mut identity = [0; 32];
-        for (bytes, word) in identity
-            .as_chunks_mut::<8>()
-            .0
-            .iter_mut()
-            .zip(&words[word::IDENTITY..])
-        {
+        for (bytes, word) in identity.as_chunks_mut::<8>().0.iter_mut().zip(&words[word::IDENTITY..]) {
             *bytes = word.to_le_bytes();
         }
         let boot = BootId([words[word::BOOT_ID], words[word::BOOT_ID + 1]]);
-        Ok(Header {
-            created_at: words[word::CREATED_AT],
-            identity,
-            boot,
-        })
+        Ok(Header { created_at: words[word::CREATED_AT], identity, boot })
     }
 }
 
 fn sum(words: &[u64; word::CHECKSUM + 1]) -> u64 {
-    let bytes: Vec<u8> = words[..word::CHECKSUM]
-        .iter()
-        .flat_map(|word| word.to_le_bytes())
-        .collect();
+    let bytes: Vec<u8> = words[..word::CHECKSUM].iter().flat_map(|word| word.to_le_bytes()).collect();
     xxh3_64(&bytes)
 }
 
 /// Bytes really reserved in an area as its header word: pages, and their complement so that damage shows.
 #[must_use]
-pub fn encode_reserved(bytes: u64) -> u64 {
+pub(crate) fn encode_reserved(bytes: u64) -> u64 {
     let pages = (bytes / PAGE) as u32;
     u64::from(pages) | u64::from(!pages) << 32
 }
 
 /// Bytes of an area that may be touched: 0 if the word is damaged.
 #[must_use]
-pub fn reserved(map: &Mapping, area: Area) -> u64 {
+pub(crate) fn reserved(map: &Mapping, area: Area) -> u64 {
     let word = map.load(word::RESERVED[area.index()]);
     let pages = word as u32;
     if pages != !((word >> 32) as u32) {
@@ -144,17 +115,11 @@ pub fn reserved(map: &Mapping, area: Area) -> u64 {
     }
     let bytes = (u64::from(pages) * PAGE).min(AREA_BYTES);
     let end = area.offset() + bytes;
-    if end > map.words() as u64 * 8 {
-        0
-    } else {
-        bytes
-    }
+    if end > map.words() as u64 * 8 { 0 } else { bytes }
 }
 
 /// Now, in microseconds since 1970.
 #[must_use]
 pub fn unix_micros() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_micros() as u64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
 }

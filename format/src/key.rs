@@ -11,15 +11,11 @@
 //! # Invariants
 //! I1: [`read8`] is called with `at + 8 <= bytes.len()` only.
 
-const FOLD: [u64; 4] = [
-    0xff76_1d64_78bd_642f,
-    0xe703_7ed1_a0ff_28db,
-    0x8ebc_6aff_9c88_c6e3,
-    0x58ff_65cc_7537_4cc3,
-];
+const FOLD: [u64; 4] =
+    [0xff76_1d64_78bd_642f, 0xe703_7ed1_a0ff_28db, 0x8ebc_6aff_9c88_c6e3, 0x58ff_65cc_7537_4cc3];
 
 /// Longest key, in bytes, whose windows cover it.
-pub const INLINE_BYTES: usize = 48;
+pub(crate) const INLINE_BYTES: usize = 48;
 
 /// A key prepared for look-ups: windows, hash and length. The text itself is needed as well for keys over 48 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +29,7 @@ impl Hashed {
     /// Prepares a key of any length.
     #[must_use]
     pub const fn new(key: &[u8]) -> Hashed {
-        if is_inline(key.len()) {
-            Hashed::inline(key)
-        } else {
-            Hashed::other(key)
-        }
+        if is_inline(key.len()) { Hashed::inline(key) } else { Hashed::other(key) }
     }
 
     /// The key's hash. Equal on every machine and in every file of this format version.
@@ -50,11 +42,7 @@ impl Hashed {
     #[inline(always)]
     pub(crate) const fn inline(key: &[u8]) -> Hashed {
         let windows = windows(key);
-        Hashed {
-            windows,
-            hash: hash_windows(&windows, key.len()),
-            bytes: key.len(),
-        }
+        Hashed { windows, hash: hash_windows(&windows, key.len()), bytes: key.len() }
     }
 
     /// A key below 8 or above 48 bytes.
@@ -68,11 +56,7 @@ impl Hashed {
                 i += 1;
             }
             let windows = [u64::from_le_bytes(padded); 6];
-            return Hashed {
-                windows,
-                hash: hash_windows(&windows, bytes),
-                bytes,
-            };
+            return Hashed { windows, hash: hash_windows(&windows, bytes), bytes };
         }
         let windows = windows(key);
         let mut hash = hash_windows(&windows, bytes);
@@ -86,11 +70,7 @@ impl Hashed {
                 hash = fold(hash ^ read8(key, end - 8), FOLD[1]);
             }
         }
-        Hashed {
-            windows,
-            hash,
-            bytes,
-        }
+        Hashed { windows, hash, bytes }
     }
 }
 
@@ -161,10 +141,7 @@ impl<'a> Key<'a> {
     /// Hashes `text`.
     #[must_use]
     pub const fn new(text: &'a str) -> Key<'a> {
-        Key {
-            text,
-            hashed: Hashed::new(text.as_bytes()),
-        }
+        Key { text, hashed: Hashed::new(text.as_bytes()) }
     }
 
     /// The key as text.
@@ -240,10 +217,7 @@ mod tests {
     fn windows_cover_every_byte_of_an_inline_key() {
         for bytes in 8..=INLINE_BYTES {
             let covered = window_starts(bytes).map(|at| at..at + 8);
-            assert!(
-                (0..bytes).all(|i| covered.iter().any(|range| range.contains(&i))),
-                "{bytes} bytes"
-            );
+            assert!((0..bytes).all(|i| covered.iter().any(|range| range.contains(&i))), "{bytes} bytes");
         }
     }
 
@@ -264,11 +238,9 @@ mod tests {
     fn similar_keys_have_different_hashes() {
         let mut seen = HashMap::new();
         for i in 0..200_000 {
-            for key in [
-                format!("f{i}"),
-                format!("service.checkout.flag-{i}"),
-                format!("{}{i}", "x".repeat(60)),
-            ] {
+            for key in
+                [format!("f{i}"), format!("service.checkout.flag-{i}"), format!("{}{i}", "x".repeat(60))]
+            {
                 let hash = Hashed::new(key.as_bytes()).hash();
                 if let Some(other) = seen.insert(hash, key.clone()) {
                     panic!("{key:?} and {other:?} share {hash:#x}");

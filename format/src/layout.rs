@@ -86,12 +86,7 @@ pub enum Area {
 
 impl Area {
     /// All areas in file order.
-    pub const ALL: [Area; 4] = [
-        Area::Slot(0),
-        Area::Slot(1),
-        Area::Checkpoint(0),
-        Area::Checkpoint(1),
-    ];
+    pub const ALL: [Area; 4] = [Area::Slot(0), Area::Slot(1), Area::Checkpoint(0), Area::Checkpoint(1)];
 
     /// Position in file order.
     #[must_use]

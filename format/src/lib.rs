@@ -21,29 +21,26 @@
 //! | `layout`, `header`, `frame`, `record` | the bytes (docs/format.md) |
 //! | `protocol`, `sync` | the generation word, both sides, and the atomics it is written against |
 //! | `key`, `perfect`, `table`, `archive` | hash, perfect hash, builder, checked private copy |
-//! | `map`, `view` | mapped memory; look-ups on it |
+//! | `map`, `view`, `current` | mapped memory; look-ups on it; moving to another file |
 //! | `open`, `area`, `status`, `boot` | opening and checking files, status words, clocks |
 //! | `writer`, `file`, `checkpoint` | the publisher's side |
 //!
 //! The modules marked `allow(unsafe_code)` below hold all unsafe code of the format.
 
 #[cfg(not(all(target_endian = "little", target_pointer_width = "64")))]
-compile_error!(
-    "a snapshot file is made of little-endian 64-bit words: only such targets are supported"
-);
+compile_error!("a snapshot file is made of little-endian 64-bit words: only such targets are supported");
 
 mod archive;
 mod area;
 pub mod boot;
 mod checkpoint;
+#[allow(unsafe_code, reason = "keeps every mapping until its reader goes, so that a read needs no count")]
+mod current;
 mod error;
 mod file;
 mod frame;
 mod header;
-#[allow(
-    unsafe_code,
-    reason = "reads 8 bytes of a key at an offset that was checked once for all windows"
-)]
+#[allow(unsafe_code, reason = "reads 8 bytes of a key at an offset that was checked once for all windows")]
 mod key;
 pub mod layout;
 #[allow(unsafe_code, reason = "hands out atomic words of mapped memory")]
@@ -56,10 +53,7 @@ pub mod status;
 pub mod sync;
 mod table;
 mod value;
-#[allow(
-    unsafe_code,
-    reason = "look-ups on shared memory with one bounds check; keeps every view until its reader goes"
-)]
+#[allow(unsafe_code, reason = "look-ups on shared memory with one bounds check")]
 mod view;
 mod writer;
 
@@ -67,6 +61,7 @@ pub use archive::{Archive, Facts};
 pub use area::{check_current, copy, copy_current, frame as frame_of, newest};
 pub use boot::BootId;
 pub use checkpoint::Checkpoints;
+pub use current::Current;
 pub use error::{BuildError, OpenError, WriteError};
 pub use frame::{Damage, Frame};
 pub use header::{Header, unix_micros};
@@ -77,5 +72,5 @@ pub use protocol::Generation;
 pub use record::{Found, TextAt, kind};
 pub use status::{LinkState, PublisherStatus};
 pub use value::{Flag, Value};
-pub use view::{Current, FileId, Probe, View};
+pub use view::{FileId, Probe, View};
 pub use writer::{Found as FoundFile, Opened, PathState, Writer, WriterOptions};

@@ -25,7 +25,8 @@ pub(crate) const BLOCK: usize = 4096;
 /// A mapping of the start of a file, or of an anonymous page.
 #[derive(Debug)]
 pub struct Mapping {
-    raw: MmapRaw,
+    /// Unmaps when dropped. `None` for [`Mapping::nothing`], whose memory is nobody's to change.
+    raw: Option<MmapRaw>,
     base: *const AtomicU64,
     words: usize,
     writable: bool,
@@ -42,12 +43,7 @@ impl Mapping {
     /// # Errors
     /// What `mmap` says.
     pub fn read_only(file: &File, bytes: u64) -> io::Result<Mapping> {
-        Mapping::new(
-            MmapOptions::new()
-                .len(length(bytes)?)
-                .map_raw_read_only(file)?,
-            false,
-        )
+        Mapping::new(MmapOptions::new().len(length(bytes)?).map_raw_read_only(file)?, false)
     }
 
     /// Maps `bytes` bytes of a file for reading and writing.
@@ -58,28 +54,16 @@ impl Mapping {
         Mapping::new(MmapOptions::new().len(length(bytes)?).map_raw(file)?, true)
     }
 
-    /// A page of zeros that belongs to no file.
-    ///
-    /// # Errors
-    /// What `mmap` says.
-    pub fn zeros() -> io::Result<Mapping> {
-        Mapping::new(
-            MmapOptions::new()
-                .len(length(HEADER_BYTES)?)
-                .map_anon()?
-                .into(),
-            false,
-        )
+    /// A page of zeros that belongs to no file: there is none yet.
+    #[must_use]
+    pub fn nothing() -> Mapping {
+        static ZEROS: Zeros = Zeros([const { AtomicU64::new(0) }; HEADER_BYTES as usize / 8]);
+        Mapping { raw: None, base: ZEROS.0.as_ptr(), words: ZEROS.0.len(), writable: false }
     }
 
     fn new(raw: MmapRaw, writable: bool) -> io::Result<Mapping> {
         let (base, words) = (raw.as_ptr().cast::<AtomicU64>(), raw.len() / 8);
-        let mapping = Mapping {
-            raw,
-            base,
-            words,
-            writable,
-        };
+        let mapping = Mapping { raw: Some(raw), base, words, writable };
         // Values of flags do not belong in a core file. Best effort: old kernels and odd file systems refuse.
         let _ = mapping.advise(Advice::LinuxDontDump, 0, mapping.words);
         Ok(mapping)
@@ -192,6 +176,9 @@ impl Mapping {
     /// # Errors
     /// What `mmap` says; the old memory is then still there.
     pub fn lay_zeros(&self) -> io::Result<()> {
+        if self.raw.is_none() {
+            return Ok(());
+        }
         let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
         let start = self.base.cast_mut().cast();
         // SAFETY: M1: exactly this mapping's own range is replaced; M2: nobody holds anything but atomics in it, and all
@@ -210,19 +197,13 @@ impl Mapping {
     fn pages(&self, at: usize, count: usize) -> (*mut std::ffi::c_void, usize) {
         let first = at.min(self.words) & !(BLOCK / 8 - 1);
         let end = at.saturating_add(count).min(self.words);
-        (
-            self.base.wrapping_add(first).cast_mut().cast(),
-            (end - first.min(end)) * 8,
-        )
+        (self.base.wrapping_add(first).cast_mut().cast(), (end - first.min(end)) * 8)
     }
 }
 
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // Unmaps when `raw` goes. `base` is not used after this.
-        debug_assert_eq!(self.base, self.raw.as_ptr().cast());
-    }
-}
+/// A page of words that are always zero.
+#[repr(align(4096))]
+struct Zeros([AtomicU64; HEADER_BYTES as usize / 8]);
 
 fn length(bytes: u64) -> io::Result<usize> {
     usize::try_from(bytes).map_err(|source| io::Error::new(io::ErrorKind::OutOfMemory, source))
@@ -244,10 +225,7 @@ mod tests {
         let map = Mapping::read_write(&file, 8192).unwrap();
         map.store(1023, 7, Ordering::Relaxed);
         map.store(1024, 7, Ordering::Relaxed);
-        assert_eq!(
-            (map.load(1023), map.load(1024), map.load(usize::MAX)),
-            (7, 0, 0)
-        );
+        assert_eq!((map.load(1023), map.load(1024), map.load(usize::MAX)), (7, 0, 0));
         assert!(!map.copy(1020, 5, |_| panic!("outside")));
         assert!(!map.copy(usize::MAX, 2, |_| panic!("outside")));
     }
@@ -255,29 +233,22 @@ mod tests {
     #[test]
     fn a_read_only_mapping_sees_what_a_writable_one_stores_and_stores_nothing_itself() {
         let file = file(1024);
-        let (writer, reader) = (
-            Mapping::read_write(&file, 8192).unwrap(),
-            Mapping::read_only(&file, 8192).unwrap(),
-        );
+        let (writer, reader) =
+            (Mapping::read_write(&file, 8192).unwrap(), Mapping::read_only(&file, 8192).unwrap());
         writer.store(600, 5, Ordering::Release);
         reader.store(600, 6, Ordering::Release);
         reader.wake();
         let mut seen = Vec::new();
         assert!(reader.copy(500, 101, |bytes| seen.extend_from_slice(bytes)));
-        assert_eq!(
-            (seen.len(), seen.last_chunk::<8>()),
-            (808, Some(&5_u64.to_le_bytes()))
-        );
+        assert_eq!((seen.len(), seen.last_chunk::<8>()), (808, Some(&5_u64.to_le_bytes())));
         assert_eq!(reader.event().load(Ordering::Relaxed), 0);
     }
 
     #[test]
     fn zeros_laid_over_a_mapping_replace_its_content_and_leave_the_file() {
         let file = file(1024);
-        let (writer, reader) = (
-            Mapping::read_write(&file, 8192).unwrap(),
-            Mapping::read_only(&file, 8192).unwrap(),
-        );
+        let (writer, reader) =
+            (Mapping::read_write(&file, 8192).unwrap(), Mapping::read_only(&file, 8192).unwrap());
         writer.store(1000, 5, Ordering::Release);
         assert_eq!(reader.load(1000), 5);
         reader.lay_zeros().unwrap();

@@ -27,14 +27,8 @@ impl Candidate {
         if self.metadata.len() == FILE_BYTES {
             return Ok(header);
         }
-        let problem = format!(
-            "the file has {} bytes, expected {FILE_BYTES}",
-            self.metadata.len()
-        );
-        Err(OpenError::Header {
-            path: path.to_owned(),
-            problem,
-        })
+        let problem = format!("the file has {} bytes, expected {FILE_BYTES}", self.metadata.len());
+        Err(OpenError::Header { path: path.to_owned(), problem })
     }
 }
 
@@ -45,42 +39,25 @@ impl Candidate {
 pub fn view(path: &Path) -> Result<View, OpenError> {
     let candidate = candidate(path)?;
     let header = candidate.header(path)?;
-    Ok(View::new(
-        candidate.map,
-        header,
-        FileId::of(&candidate.metadata),
-    ))
+    Ok(View::new(candidate.map, header, FileId::of(&candidate.metadata)))
 }
 
 /// Opens and maps a regular file that is safe to trust as far as its owner and mode go.
 pub(crate) fn candidate(path: &Path) -> Result<Candidate, OpenError> {
-    let io = |action| {
-        move |source| OpenError::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        }
-    };
+    let io = |action| move |source| OpenError::Io { action, path: path.to_owned(), source };
     // O_NONBLOCK: a fifo at the path must not make anybody wait.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(path)
-        .map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => OpenError::Missing {
-                path: path.to_owned(),
-            },
-            _ => io("open")(source),
-        })?;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|source| match source
+        .kind()
+    {
+        io::ErrorKind::NotFound => OpenError::Missing { path: path.to_owned() },
+        _ => io("open")(source),
+    })?;
     let metadata = file.metadata().map_err(io("examine"))?;
     refuse_unsafe(path, &metadata)?;
     if metadata.len() < HEADER_BYTES {
         let problem = format!("it has {} bytes, expected {FILE_BYTES}", metadata.len());
-        return Err(OpenError::NotASnapshot {
-            path: path.to_owned(),
-            problem,
-        });
+        return Err(OpenError::NotASnapshot { path: path.to_owned(), problem });
     }
     let map = Mapping::read_only(&file, metadata.len().min(FILE_BYTES)).map_err(io("map"))?;
     Ok(Candidate { map, metadata })
@@ -99,18 +76,11 @@ fn refuse_unsafe(path: &Path, metadata: &Metadata) -> Result<(), OpenError> {
         return Err(OpenError::NotAFile { path, found });
     }
     if metadata.mode() & 0o002 != 0 {
-        return Err(OpenError::WorldWritable {
-            path,
-            mode: metadata.mode() & 0o777,
-        });
+        return Err(OpenError::WorldWritable { path, mode: metadata.mode() & 0o777 });
     }
     let (owner, expected) = (metadata.uid(), rustix::process::geteuid().as_raw());
     if owner != expected && owner != 0 && in_sticky_public_directory(&path) {
-        return Err(OpenError::ForeignOwner {
-            path,
-            owner,
-            expected,
-        });
+        return Err(OpenError::ForeignOwner { path, owner, expected });
     }
     Ok(())
 }

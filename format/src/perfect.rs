@@ -74,17 +74,11 @@ pub(crate) fn find(hashes: &[u64]) -> Result<Perfect, BuildError> {
     let mut places = first_places(hashes.len());
     for _ in 0..ATTEMPTS {
         if let Some((index, place_of)) = search(hashes, places) {
-            return Ok(Perfect {
-                index,
-                place_of,
-                places,
-            });
+            return Ok(Perfect { index, place_of, places });
         }
         places += 1 + hashes.len() / 32;
     }
-    Err(BuildError::HostileKeys {
-        flags: hashes.len(),
-    })
+    Err(BuildError::HostileKeys { flags: hashes.len() })
 }
 
 /// Hashes sorted by bucket: `items[starts[b]..starts[b + 1]]` are those of bucket `b` with their positions.
@@ -154,9 +148,8 @@ fn search(hashes: &[u64], places: usize) -> Option<(Vec<u64>, Vec<u32>)> {
             break;
         }
         let mut found = [0u32; BUCKET];
-        let multiplier = (0..TRIES)
-            .map(multiplier)
-            .find(|entry| fits(items, *entry, places, &taken, &mut found))?;
+        let multiplier =
+            (0..TRIES).map(multiplier).find(|entry| fits(items, *entry, places, &taken, &mut found))?;
         let mut filter = 0;
         for ((hash, i), place) in items.iter().zip(found) {
             taken[place as usize / 64] |= 1 << (place % 64);
@@ -174,13 +167,7 @@ fn multiplier(attempt: u32) -> u64 {
 
 /// Whether every hash of a bucket gets a free place of its own under this multiplier.
 #[inline]
-fn fits(
-    items: &[(u64, u32)],
-    entry: u64,
-    places: usize,
-    taken: &[u64],
-    found: &mut [u32; BUCKET],
-) -> bool {
+fn fits(items: &[(u64, u32)], entry: u64, places: usize, taken: &[u64], found: &mut [u32; BUCKET]) -> bool {
     let spread = spread(entry);
     for (at, (hash, _)) in items.iter().enumerate() {
         let place = high(hash.wrapping_mul(spread), places as u64) as u32;
@@ -201,17 +188,11 @@ mod tests {
     fn check(hashes: &[u64]) {
         let perfect = find(hashes).unwrap();
         assert!(perfect.places <= max_places(hashes.len()));
-        assert_eq!(
-            perfect.place_of.iter().collect::<HashSet<_>>().len(),
-            hashes.len()
-        );
+        assert_eq!(perfect.place_of.iter().collect::<HashSet<_>>().len(), hashes.len());
         for (hash, place) in hashes.iter().zip(&perfect.place_of) {
             let entry = perfect.index[high(*hash, perfect.index.len() as u64) as usize];
             assert_ne!(entry & filter_bit(*hash), 0);
-            assert_eq!(
-                high(hash.wrapping_mul(spread(entry)), perfect.places as u64),
-                u64::from(*place)
-            );
+            assert_eq!(high(hash.wrapping_mul(spread(entry)), perfect.places as u64), u64::from(*place));
         }
     }
 
@@ -229,10 +210,7 @@ mod tests {
     #[test]
     fn a_bucket_that_no_one_fills_by_chance_is_refused_in_time() {
         let crowd: Vec<u64> = (0..200).collect();
-        assert!(matches!(
-            find(&crowd),
-            Err(BuildError::HostileKeys { flags: 200 })
-        ));
+        assert!(matches!(find(&crowd), Err(BuildError::HostileKeys { flags: 200 })));
     }
 
     proptest! {

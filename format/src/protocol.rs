@@ -42,11 +42,7 @@ impl Generation {
     /// The slot that holds this generation.
     #[must_use]
     pub const fn slot(self) -> SlotIndex {
-        if self.0 & 1 == 0 {
-            SlotIndex::Even
-        } else {
-            SlotIndex::Odd
-        }
+        if self.0 & 1 == 0 { SlotIndex::Even } else { SlotIndex::Odd }
     }
 
     /// The generation after this one.
@@ -203,11 +199,7 @@ mod tests {
     fn an_answer_stands_until_a_second_publish_begins() {
         for first in [8, 9] {
             let verdicts: Vec<bool> = (8..14).map(|second| valid(first, second)).collect();
-            assert_eq!(
-                verdicts,
-                [true, true, true, false, false, false],
-                "first load {first}"
-            );
+            assert_eq!(verdicts, [true, true, true, false, false, false], "first load {first}");
         }
     }
 
@@ -223,27 +215,15 @@ mod tests {
     #[test]
     fn a_marked_word_still_names_its_generation_and_slot() {
         let seen = seen(MARK | 7);
-        assert_eq!(
-            (seen.generation(), seen.slot(), seen.is_superseded()),
-            (Generation(3), 1, true)
-        );
-        assert!(still_valid_superseded::<Sound, _>(
-            &AtomicU64::new(MARK | 7),
-            seen
-        ));
-        assert!(!still_valid_superseded::<Sound, _>(
-            &AtomicU64::new(0),
-            seen
-        ));
+        assert_eq!((seen.generation(), seen.slot(), seen.is_superseded()), (Generation(3), 1, true));
+        assert!(still_valid_superseded::<Sound, _>(&AtomicU64::new(MARK | 7), seen));
+        assert!(!still_valid_superseded::<Sound, _>(&AtomicU64::new(0), seen));
     }
 
     #[test]
     fn a_publish_that_fails_leaves_the_current_generation_and_is_repeated_into_the_same_slot() {
         let g = AtomicU64::new(4);
-        assert_eq!(
-            publish::<Sound, _, _>(&g, |_| Err("disk full")),
-            Err("disk full")
-        );
+        assert_eq!(publish::<Sound, _, _>(&g, |_| Err("disk full")), Err("disk full"));
         assert_eq!(seen(g.load(Relaxed)).generation(), Generation(2));
         let mut slot = None;
         let published = publish::<Sound, _, ()>(&g, |generation| {

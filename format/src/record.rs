@@ -14,10 +14,10 @@ use rkyv::{Archive, Deserialize, Serialize};
 use crate::key::{Hashed, INLINE_BYTES, window_starts};
 
 /// Words of a record.
-pub const RECORD_WORDS: usize = 8;
+pub(crate) const RECORD_WORDS: usize = 8;
 
 /// Another flag with the same 64-bit hash stands in the overflow list.
-pub const OVERFLOW_BIT: u64 = 0x80;
+pub(crate) const OVERFLOW_BIT: u64 = 0x80;
 
 /// Kind codes of word 0.
 pub mod kind {
@@ -54,9 +54,7 @@ pub struct Record {
 
 impl Record {
     /// A place without a flag.
-    pub const EMPTY: Record = Record {
-        words: [0; RECORD_WORDS],
-    };
+    pub const EMPTY: Record = Record { words: [0; RECORD_WORDS] };
 }
 
 /// The two words of a record that answer a look-up: all that is copied out of shared memory before the re-check.
@@ -90,11 +88,7 @@ impl Found {
     #[inline(always)]
     #[must_use]
     pub const fn bool(self) -> Option<bool> {
-        if self.meta & 0xe == kind::FALSE {
-            Some(self.meta & 1 != 0)
-        } else {
-            None
-        }
+        if self.meta & 0xe == kind::FALSE { Some(self.meta & 1 != 0) } else { None }
     }
 
     /// The number as `f64`, rounded to the nearest where it is an integer above 2^53.
@@ -107,11 +101,7 @@ impl Found {
             kind::F64 => {
                 let number = f64::from_bits(self.value);
                 // Only damage makes this infinite or NaN.
-                if number.is_finite() {
-                    Some(number)
-                } else {
-                    None
-                }
+                if number.is_finite() { Some(number) } else { None }
             }
             _ => None,
         }
@@ -121,11 +111,7 @@ impl Found {
     #[inline(always)]
     #[must_use]
     pub const fn i64(self) -> Option<i64> {
-        if self.meta & 0xf == kind::I64 {
-            Some(self.value as i64)
-        } else {
-            None
-        }
+        if self.meta & 0xf == kind::I64 { Some(self.value as i64) } else { None }
     }
 
     /// The exact integer, where the JSON had one that fits.
@@ -143,10 +129,9 @@ impl Found {
     #[must_use]
     pub const fn text(self) -> Option<TextAt> {
         match self.meta & 0xf {
-            kind::STRING | kind::JSON | kind::HUGE => Some(TextAt {
-                word: (self.value >> 32) as usize,
-                bytes: (self.value & 0xffff_ffff) as usize,
-            }),
+            kind::STRING | kind::JSON | kind::HUGE => {
+                Some(TextAt { word: (self.value >> 32) as usize, bytes: (self.value & 0xffff_ffff) as usize })
+            }
             _ => None,
         }
     }
@@ -180,37 +165,34 @@ impl TextAt {
 
 /// The key part of a record: everything needed to compare it or to write it out.
 #[derive(Debug, Clone, Copy)]
-pub struct KeyOf<'a>(pub &'a [u64; RECORD_WORDS]);
+pub(crate) struct KeyOf<'a>(pub(crate) &'a [u64; RECORD_WORDS]);
 
 impl KeyOf<'_> {
     /// Key length in bytes.
     #[must_use]
-    pub const fn bytes(self) -> usize {
+    pub(crate) const fn bytes(self) -> usize {
         (self.0[0] >> 8 & 0xff_ffff) as usize
     }
 
     /// Where the middle of a key over 48 bytes stands.
     #[must_use]
-    pub const fn middle(self) -> Option<TextAt> {
+    pub(crate) const fn middle(self) -> Option<TextAt> {
         let bytes = self.bytes();
         if bytes <= INLINE_BYTES {
             return None;
         }
-        Some(TextAt {
-            word: (self.0[0] >> 32) as usize,
-            bytes: bytes - INLINE_BYTES,
-        })
+        Some(TextAt { word: (self.0[0] >> 32) as usize, bytes: bytes - INLINE_BYTES })
     }
 
     /// Whether windows and length are those of `key`. Decides alone for keys up to 48 bytes.
     #[must_use]
-    pub fn has_windows_of(self, key: &Hashed) -> bool {
+    pub(crate) fn has_windows_of(self, key: &Hashed) -> bool {
         self.bytes() == key.bytes && self.0[2..] == key.windows
     }
 
     /// The key's bytes, given those of its middle. `None` if the middle has another length than it should.
     #[must_use]
-    pub fn assemble(self, middle: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn assemble(self, middle: &[u8]) -> Option<Vec<u8>> {
         let bytes = self.bytes();
         if bytes < 8 {
             return Some(self.0[2].to_le_bytes()[..bytes].to_vec());
@@ -271,12 +253,6 @@ mod tests {
     fn a_text_that_ends_past_the_archive_does_not_fit() {
         assert!(TextAt { word: 2, bytes: 9 }.fits(4));
         assert!(!TextAt { word: 3, bytes: 9 }.fits(4));
-        assert!(
-            !TextAt {
-                word: usize::MAX,
-                bytes: 8
-            }
-            .fits(usize::MAX)
-        );
+        assert!(!TextAt { word: usize::MAX, bytes: 8 }.fits(usize::MAX));
     }
 }

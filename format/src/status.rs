@@ -87,11 +87,7 @@ pub struct PublisherStatus {
 pub fn read(map: &Mapping) -> PublisherStatus {
     let now = boot::now();
     let age = |since: Duration| {
-        if since.is_zero() {
-            None
-        } else {
-            now.checked_sub(since)
-        }
+        if since.is_zero() { None } else { now.checked_sub(since) }
     };
     let link = map.load(word::LINK);
     PublisherStatus {
@@ -122,11 +118,7 @@ pub fn beat(map: &Mapping) {
 
 /// Says that a publisher starts (`true`) or stops cleanly.
 pub fn set_running(map: &Mapping, running: bool) {
-    let since = if running {
-        boot::now().as_nanos() as u64
-    } else {
-        0
-    };
+    let since = if running { boot::now().as_nanos() as u64 } else { 0 };
     map.store(word::PUBLISHER_START, since, Relaxed);
     map.store(word::HEARTBEAT, since, Relaxed);
     set_link(map, LinkState::Idle);

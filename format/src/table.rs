@@ -31,19 +31,13 @@ impl Table {
     /// Builds the table. Of several flags with one key the last one wins.
     pub(crate) fn build(flags: &[Flag<'_>]) -> Result<Table, BuildError> {
         let hash_all = |which: &[u32]| -> Vec<u64> {
-            which
-                .iter()
-                .map(|i| Hashed::new(flags[*i as usize].key.as_bytes()).hash())
-                .collect()
+            which.iter().map(|i| Hashed::new(flags[*i as usize].key.as_bytes()).hash()).collect()
         };
         let all: Vec<u32> = (0..flags.len() as u32).collect();
         let hashes = hash_all(&all);
         let Distinct { dropped, doubles } = distinct(flags, &hashes);
         if doubles.len() > MAX_OVERFLOW {
-            return Err(BuildError::TooManyEqualHashes {
-                found: doubles.len(),
-                limit: MAX_OVERFLOW,
-            });
+            return Err(BuildError::TooManyEqualHashes { found: doubles.len(), limit: MAX_OVERFLOW });
         }
         let (placed, hashes) = if dropped.is_empty() && doubles.is_empty() {
             (all, hashes)
@@ -58,10 +52,7 @@ impl Table {
         };
 
         let perfect = perfect::find(&hashes)?;
-        let mut text = Text {
-            words: Vec::new(),
-            start: text_word(perfect.places, doubles.len()),
-        };
+        let mut text = Text { words: Vec::new(), start: text_word(perfect.places, doubles.len()) };
         let mut records = vec![Record::EMPTY; perfect.places];
         for (i, place) in placed.iter().zip(&perfect.place_of) {
             records[*place as usize] = text.record(&flags[*i as usize])?;
@@ -75,13 +66,7 @@ impl Table {
             overflow.extend(text.record(&flags[*i as usize])?.words);
         }
         let flags = placed.len() + doubles.len();
-        Ok(Table {
-            records,
-            index: perfect.index,
-            overflow,
-            text: text.words,
-            flags,
-        })
+        Ok(Table { records, index: perfect.index, overflow, text: text.words, flags })
     }
 }
 
@@ -94,21 +79,12 @@ struct Distinct {
 }
 
 fn distinct(flags: &[Flag<'_>], hashes: &[u64]) -> Distinct {
-    let mut buckets = Buckets::sort(
-        hashes,
-        perfect::buckets(perfect::first_places(hashes.len())),
-    );
-    let mut found = Distinct {
-        dropped: Vec::new(),
-        doubles: Vec::new(),
-    };
+    let mut buckets = Buckets::sort(hashes, perfect::buckets(perfect::first_places(hashes.len())));
+    let mut found = Distinct { dropped: Vec::new(), doubles: Vec::new() };
     let Buckets { starts, items } = &mut buckets;
     for bucket in starts.windows(2) {
         let items = &mut items[bucket[0] as usize..bucket[1] as usize];
-        let alike = items
-            .iter()
-            .enumerate()
-            .any(|(i, a)| items[..i].iter().take(64).any(|b| a.0 == b.0));
+        let alike = items.iter().enumerate().any(|(i, a)| items[..i].iter().take(64).any(|b| a.0 == b.0));
         // A bucket of more than 64 may hide equal hashes behind the limit above.
         if alike || items.len() > 64 {
             items.sort_unstable();
@@ -149,16 +125,13 @@ impl Text {
     fn push(&mut self, bytes: &[u8]) -> Result<u64, BuildError> {
         let at = self.start + self.words.len();
         let (chunks, rest) = bytes.as_chunks::<8>();
-        self.words
-            .extend(chunks.iter().map(|chunk| u64::from_le_bytes(*chunk)));
+        self.words.extend(chunks.iter().map(|chunk| u64::from_le_bytes(*chunk)));
         if !rest.is_empty() {
             let mut padded = [0; 8];
             padded[..rest.len()].copy_from_slice(rest);
             self.words.push(u64::from_le_bytes(padded));
         }
-        u32::try_from(at)
-            .map(u64::from)
-            .map_err(|source| BuildError::TextArea { words: at, source })
+        u32::try_from(at).map(u64::from).map_err(|source| BuildError::TextArea { words: at, source })
     }
 
     fn push_value(&mut self, text: &str) -> Result<u64, BuildError> {
@@ -168,10 +141,7 @@ impl Text {
     fn record(&mut self, flag: &Flag<'_>) -> Result<Record, BuildError> {
         let key = flag.key.as_bytes();
         if key.len() >= 1 << 24 {
-            return Err(BuildError::LongKey {
-                bytes: key.len(),
-                limit: (1 << 24) - 1,
-            });
+            return Err(BuildError::LongKey { bytes: key.len(), limit: (1 << 24) - 1 });
         }
         let hashed = Hashed::new(key);
         let (kind, value) = match &flag.value {
@@ -184,11 +154,7 @@ impl Text {
             Value::String(text) => (kind::STRING, self.push_value(text)?),
             Value::Json(text) => (kind::JSON, self.push_value(text)?),
         };
-        let middle = if key.len() > INLINE_BYTES {
-            self.push(&key[24..key.len() - 24])?
-        } else {
-            0
-        };
+        let middle = if key.len() > INLINE_BYTES { self.push(&key[24..key.len() - 24])? } else { 0 };
         let mut words = [0; 8];
         words[0] = middle << 32 | (key.len() as u64) << 8 | kind;
         words[1] = value;

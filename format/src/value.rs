@@ -24,6 +24,36 @@ pub enum Value<'a> {
     Json(Cow<'a, str>),
 }
 
+impl Value<'_> {
+    /// The same value with texts of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Value<'static> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        match self {
+            Value::Null => Value::Null,
+            Value::Bool(value) => Value::Bool(value),
+            Value::I64(value) => Value::I64(value),
+            Value::U64(value) => Value::U64(value),
+            Value::F64(value) => Value::F64(value),
+            Value::HugeNumber(text) => Value::HugeNumber(own(text)),
+            Value::String(text) => Value::String(own(text)),
+            Value::Json(text) => Value::Json(own(text)),
+        }
+    }
+
+    /// What kind of value it is, in one word.
+    #[must_use]
+    pub const fn kind_name(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "bool",
+            Value::I64(_) | Value::U64(_) | Value::F64(_) | Value::HugeNumber(_) => "number",
+            Value::String(_) => "string",
+            Value::Json(_) => "json",
+        }
+    }
+}
+
 /// One flag: key and value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Flag<'a> {

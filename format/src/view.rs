@@ -9,13 +9,9 @@
 //! long as the view lives ([`Mapping`] M1). [`View::refresh_bounds`] is the only place that raises `words`, from the
 //! header's reserved bytes cut to the mapping; slots of a mapping without room get a page of zeros.
 //! V2: `most_places[s]` places and their index (`places * 8 + max(places / 4, 1)` words) fit `words[s]`.
-//! V3: a view that was made stays where it is until its [`Current`] is dropped.
-
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicPtr, AtomicU64};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::header::{Header, reserved};
 use crate::key::Hashed;
@@ -59,10 +55,7 @@ impl FileId {
     #[must_use]
     pub fn of(metadata: &std::fs::Metadata) -> FileId {
         use std::os::unix::fs::MetadataExt;
-        FileId {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        }
+        FileId { device: metadata.dev(), inode: metadata.ino() }
     }
 
     /// The file that a path leads to now.
@@ -94,11 +87,14 @@ impl Probe {
         if (self.difference | (self.found.meta >> 8 & 0xff_ffff ^ key.bytes as u64)) == 0 {
             return Some(self.found);
         }
-        if self.found.meta & OVERFLOW_BIT != 0 {
-            None
-        } else {
-            Some(Found::MISSING)
-        }
+        if self.found.meta & OVERFLOW_BIT != 0 { None } else { Some(Found::MISSING) }
+    }
+
+    /// Whether the attempt settled that there is no such boolean: the key is missing or of another kind.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_settled_miss(self) -> bool {
+        self.valid && self.found.meta & OVERFLOW_BIT == 0
     }
 
     /// The boolean, if the attempt settled that the key is there and has one: one compare for key, length and kind.
@@ -107,11 +103,7 @@ impl Probe {
     pub fn settled_bool(self, key: &Hashed) -> Option<bool> {
         let expected = (key.bytes as u64) << 8 | kind::FALSE;
         let other = self.difference | (self.found.meta ^ expected) & !(1 | OVERFLOW_BIT);
-        if self.valid && other == 0 {
-            Some(self.found.meta & 1 != 0)
-        } else {
-            None
-        }
+        if self.valid && other == 0 { Some(self.found.meta & 1 != 0) } else { None }
     }
 }
 
@@ -120,18 +112,13 @@ impl View {
     #[must_use]
     pub fn new(map: Mapping, header: Header, file: FileId) -> View {
         let archives = [0, 1].map(|slot| map.pointer(Area::Slot(slot).word() + FRAME_WORDS));
-        View {
-            archives,
-            ..View::build(map, Some(header), Some(file))
-        }
+        View { archives, ..View::build(map, Some(header), Some(file)) }
     }
 
     /// A view that answers nothing: there is no file yet.
-    ///
-    /// # Errors
-    /// What `mmap` says.
-    pub fn nothing() -> std::io::Result<View> {
-        Ok(View::build(Mapping::zeros()?, None, None))
+    #[must_use]
+    pub fn nothing() -> View {
+        View::build(Mapping::nothing(), None, None)
     }
 
     fn build(map: Mapping, header: Option<Header>, file: Option<FileId>) -> View {
@@ -146,6 +133,14 @@ impl View {
             header,
             file,
         }
+    }
+
+    /// Gives the view a tag, see [`View::tag`]. `number` counts the views of one reader.
+    #[must_use]
+    pub fn with_tag(mut self, number: usize) -> View {
+        // Twice a generation takes 48 bits; the mark is bit 63.
+        self.tag = (number as u64 & 0x3fff) << 49;
+        self
     }
 
     /// The mapping.
@@ -220,20 +215,13 @@ impl View {
     #[inline(always)]
     #[must_use]
     pub fn probe(&self, key: &Hashed) -> Probe {
-        const NOTHING: Probe = Probe {
-            difference: 1,
-            found: Found::MISSING,
-            valid: false,
-        };
+        const NOTHING: Probe = Probe { difference: 1, found: Found::MISSING, valid: false };
         // SAFETY: V1: the header page is mapped as long as the view lives.
         let g = unsafe { &*self.generation };
         let seen = observe::<Sound, _>(g);
         let slot = seen.slot();
         // SAFETY: V1: `slot` is 0 or 1, and the header page holds the words behind the generation word.
-        let places = unsafe {
-            self.generation
-                .add(word::PLACES[0] - word::GENERATION + slot)
-        };
+        let places = unsafe { self.generation.add(word::PLACES[0] - word::GENERATION + slot) };
         // SAFETY: as above.
         let places = unsafe { &*places }.load(Relaxed);
         // Zero places (nothing published, or zeros laid over the file) wraps and leaves here as well.
@@ -245,31 +233,21 @@ impl View {
         // SAFETY: V2: `bucket < places * 8 + max(places / 4, 1)`.
         let entry = unsafe { load(archive, bucket) };
         if entry & filter_bit(key.hash) == 0 {
-            return Probe {
-                valid: still_valid::<Sound, _>(g, seen),
-                ..NOTHING
-            };
+            return Probe { valid: still_valid::<Sound, _>(g, seen), ..NOTHING };
         }
         let at = high(key.hash.wrapping_mul(spread(entry)), places) as usize * RECORD_WORDS;
         let word = |i: usize| {
             // SAFETY: V2: `at + i < places * 8`.
             unsafe { load(archive, at + i) }
         };
-        let found = Found {
-            meta: word(0),
-            value: word(1),
-        };
+        let found = Found { meta: word(0), value: word(1) };
         let difference = (word(2) ^ key.windows[0])
             | (word(3) ^ key.windows[1])
             | (word(4) ^ key.windows[2])
             | (word(5) ^ key.windows[3])
             | (word(6) ^ key.windows[4])
             | (word(7) ^ key.windows[5]);
-        Probe {
-            difference,
-            found,
-            valid: still_valid::<Sound, _>(g, seen),
-        }
+        Probe { difference, found, valid: still_valid::<Sound, _>(g, seen) }
     }
 
     /// Looks a key of any length up, overflow records included, within an observed generation. `None`: overtaken, or
@@ -287,61 +265,62 @@ impl View {
             return None;
         }
         let places = places as usize;
-        let entry = self.word(
-            slot,
-            places * 8 + high(hashed.hash, buckets(places) as u64) as usize,
-        )?;
+        let entry = self.word(slot, places * 8 + high(hashed.hash, buckets(places) as u64) as usize)?;
         if entry & filter_bit(hashed.hash) == 0 {
             return Some(Found::MISSING);
         }
         let place = high(hashed.hash.wrapping_mul(spread(entry)), places as u64) as usize;
         let record = self.record(slot, place * RECORD_WORDS)?;
         if self.has_key(slot, &record, key, hashed) {
-            return Some(Found {
-                meta: record[0],
-                value: record[1],
-            });
+            return Some(Found { meta: record[0], value: record[1] });
         }
         if record[0] & OVERFLOW_BIT == 0 {
             return Some(Found::MISSING);
         }
-        let count = (self.map.load(Area::Slot(slot).word() + 5) >> 32)
-            .min(crate::layout::MAX_OVERFLOW as u64);
+        let count =
+            (self.map.load(Area::Slot(slot).word() + 5) >> 32).min(crate::layout::MAX_OVERFLOW as u64);
         for i in 0..count as usize {
             let record = self.record(slot, overflow_word(places) + i * RECORD_WORDS)?;
             if self.has_key(slot, &record, key, hashed) {
-                return Some(Found {
-                    meta: record[0],
-                    value: record[1],
-                });
+                return Some(Found { meta: record[0], value: record[1] });
             }
         }
         Some(Found::MISSING)
     }
 
-    /// Copies a text of the observed generation into `out`. `None`: overtaken, or the text is not inside the bounds.
+    /// Whether look-ups touch this file's memory: whether [`View::refresh_bounds`] has found any.
     #[must_use]
-    pub fn copy_text(&self, seen: Observed, at: TextAt, out: &mut Vec<u8>) -> Option<()> {
+    pub fn is_live(&self) -> bool {
+        self.words[0].load(Relaxed) | self.words[1].load(Relaxed) != 0
+    }
+
+    /// Copies a text of the observed generation: into `stack` if it fits, else into `heap`, which is then allocated.
+    /// `None`: overtaken, or the text is not inside the bounds.
+    #[must_use]
+    pub fn copy_text<'b>(
+        &self,
+        seen: Observed,
+        at: TextAt,
+        stack: &'b mut [u8; 512],
+        heap: &'b mut Vec<u8>,
+    ) -> Option<&'b [u8]> {
         let slot = seen.slot();
         if !at.fits(self.words[slot].load(Relaxed) as usize) {
             return None;
         }
-        out.clear();
-        out.reserve(at.words() * 8);
-        for i in 0..at.words() {
-            out.extend_from_slice(&self.word(slot, at.word + i)?.to_le_bytes());
+        let out = if at.words() * 8 <= stack.len() {
+            &mut stack[..at.words() * 8]
+        } else {
+            heap.resize(at.words() * 8, 0);
+            heap.as_mut_slice()
+        };
+        for (i, bytes) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            *bytes = self.word(slot, at.word + i)?.to_le_bytes();
         }
-        out.truncate(at.bytes);
-        self.still_valid(seen).then_some(())
+        if self.still_valid(seen) { out.get(..at.bytes) } else { None }
     }
 
-    fn has_key(
-        &self,
-        slot: usize,
-        record: &[u64; RECORD_WORDS],
-        key: &str,
-        hashed: &Hashed,
-    ) -> bool {
+    fn has_key(&self, slot: usize, record: &[u64; RECORD_WORDS], key: &str, hashed: &Hashed) -> bool {
         let of = KeyOf(record);
         if record[0] & 0xf == kind::EMPTY || !of.has_windows_of(hashed) {
             return false;
@@ -383,62 +362,4 @@ unsafe fn load(archive: *const AtomicU64, at: usize) -> u64 {
     let word = unsafe { archive.add(at) };
     // SAFETY: the caller's promise; mapped words are only ever seen as atomics (M2).
     unsafe { &*word }.load(Relaxed)
-}
-
-/// The view that a reader uses now, and all that it used before: a view is never unmapped while its reader lives, since
-/// another thread may just be reading from it.
-#[derive(Debug)]
-pub struct Current {
-    view: AtomicPtr<View>,
-    /// Every view so far, the current one last.
-    views: Mutex<Vec<Arc<View>>>,
-}
-
-impl Current {
-    /// Starts with `view`.
-    #[must_use]
-    pub fn new(view: View) -> Current {
-        let first = Arc::new(view);
-        Current {
-            view: AtomicPtr::new(Arc::as_ptr(&first).cast_mut()),
-            views: Mutex::new(vec![first]),
-        }
-    }
-
-    /// The view in use.
-    #[inline(always)]
-    #[must_use]
-    pub fn get(&self) -> &View {
-        // SAFETY: V3: the pointer leads to a view that `views` keeps until `self` is dropped. Acquire pairs with the
-        // release in `replace`.
-        unsafe { &*self.view.load(Acquire) }
-    }
-
-    /// Puts `view` in the place of `old`. `false`, if another thread was faster or holds the list just now: then
-    /// `view` is dropped and the reader looks again. Never blocks, so that a thread that was lost in a fork harms nobody.
-    pub fn replace(&self, old: &View, mut view: View) -> bool {
-        let Ok(mut views) = self.views.try_lock() else {
-            return false;
-        };
-        if !std::ptr::eq(self.get(), old) {
-            return false;
-        }
-        // Twice a generation takes 48 bits; the mark is bit 63.
-        view.tag = (views.len() as u64 & 0x3fff) << 49;
-        let view = Arc::new(view);
-        let pointer = Arc::as_ptr(&view).cast_mut();
-        views.push(view);
-        self.view.store(pointer, Release);
-        true
-    }
-
-    /// Frees what the views before the current one hold of their files, by laying zeros over them.
-    pub fn release_old(&self) {
-        if let Ok(views) = self.views.try_lock() {
-            for view in views.iter().take(views.len().saturating_sub(1)) {
-                // Best effort: what is not released now is released with the reader.
-                let _ = view.map.lay_zeros();
-            }
-        }
-    }
 }

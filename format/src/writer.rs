@@ -25,10 +25,7 @@ pub struct WriterOptions {
 
 impl Default for WriterOptions {
     fn default() -> WriterOptions {
-        WriterOptions {
-            identity: [0; 32],
-            mode: 0o440,
-        }
+        WriterOptions { identity: [0; 32], mode: 0o440 }
     }
 }
 
@@ -105,10 +102,7 @@ impl Writer {
     /// # Errors
     /// [`WriteError`], if the file must not be touched (unsafe, not ours, of a newer format) or cannot be written.
     pub fn open(path: &Path, options: &WriterOptions) -> Result<Opened, WriteError> {
-        let rights = Rights {
-            mode: options.mode,
-            owner: None,
-        };
+        let rights = Rights { mode: options.mode, owner: None };
         let candidate = match open::candidate(path) {
             Ok(candidate) => candidate,
             Err(OpenError::Missing { .. }) => {
@@ -157,10 +151,7 @@ impl Writer {
     pub fn publish(&mut self, archive: &mut Archive) -> Result<Generation, WriteError> {
         let next = self.generation().next();
         if next.0 >= MAX_GENERATION {
-            return Err(WriteError::Generation {
-                path: self.snapshot.path.clone(),
-                found: next.0,
-            });
+            return Err(WriteError::Generation { path: self.snapshot.path.clone(), found: next.0 });
         }
         archive.set_generation(next);
         let slot = next.slot() as usize;
@@ -230,36 +221,16 @@ impl Writer {
         Ok(())
     }
 
-    fn of(
-        snapshot: SnapshotFile,
-        identity: [u8; 32],
-        rights: Rights,
-    ) -> Result<Writer, WriteError> {
+    fn of(snapshot: SnapshotFile, identity: [u8; 32], rights: Rights) -> Result<Writer, WriteError> {
         let map = snapshot.map()?;
         map.lock(0, HEADER_BYTES as usize / 8);
-        Ok(Writer {
-            snapshot,
-            map,
-            identity,
-            rights,
-            locked: [0; 2],
-        })
+        Ok(Writer { snapshot, map, identity, rights, locked: [0; 2] })
     }
 
-    fn fresh(
-        path: &Path,
-        identity: [u8; 32],
-        rights: Rights,
-        found: Found,
-    ) -> Result<Opened, WriteError> {
-        let new =
-            SnapshotFile::create_beside(path, Header::now(identity), rights, Generation(0), None)?;
+    fn fresh(path: &Path, identity: [u8; 32], rights: Rights, found: Found) -> Result<Opened, WriteError> {
+        let new = SnapshotFile::create_beside(path, Header::now(identity), rights, Generation(0), None)?;
         let writer = Writer::of(new.rename_over(path)?, identity, rights)?;
-        Ok(Opened {
-            writer,
-            snapshot: None,
-            found,
-        })
+        Ok(Opened { writer, snapshot: None, found })
     }
 
     /// Somebody's file that is no snapshot: kept under another name where the name says that it should be one.
@@ -269,10 +240,7 @@ impl Writer {
         rights: Rights,
         why: OpenError,
     ) -> Result<Opened, WriteError> {
-        if path
-            .extension()
-            .is_none_or(|extension| extension != "vexil")
-        {
+        if path.extension().is_none_or(|extension| extension != "vexil") {
             return Err(why.into());
         }
         let mut aside = path.as_os_str().to_owned();
@@ -283,68 +251,38 @@ impl Writer {
     }
 
     fn go_on(path: &Path, identity: [u8; 32], candidate: &Candidate) -> Result<Opened, WriteError> {
-        let mut writer = Writer::of(
-            SnapshotFile::open(path)?,
-            identity,
-            rights_of(&candidate.metadata),
-        )?;
+        let mut writer = Writer::of(SnapshotFile::open(path)?, identity, rights_of(&candidate.metadata))?;
         match area::copy_current(&writer.map) {
-            Ok(snapshot) => Ok(Opened {
-                writer,
-                snapshot,
-                found: Found::Good,
-            }),
+            Ok(snapshot) => Ok(Opened { writer, snapshot, found: Found::Good }),
             Err(damage) => {
                 let mut snapshot = area::newest(&writer.map).map(|(_, archive)| archive);
                 if let Some(archive) = &mut snapshot {
                     writer.publish(archive)?;
                 }
-                Ok(Opened {
-                    writer,
-                    snapshot,
-                    found: Found::Repaired(damage.to_string()),
-                })
+                Ok(Opened { writer, snapshot, found: Found::Repaired(damage.to_string()) })
             }
         }
     }
 
     /// Supersedes a file that nobody publishes into any more, with the newest snapshot that it holds.
-    fn replace(
-        path: &Path,
-        identity: [u8; 32],
-        old: &Candidate,
-        why: String,
-    ) -> Result<Opened, WriteError> {
+    fn replace(path: &Path, identity: [u8; 32], old: &Candidate, why: String) -> Result<Opened, WriteError> {
         let rights = rights_of(&old.metadata);
-        let seen = protocol::observe::<Sound, _>(old.map.generation())
-            .generation()
-            .0;
+        let seen = protocol::observe::<Sound, _>(old.map.generation()).generation().0;
         let plausible = if seen < MAX_GENERATION / 2 { seen } else { 0 };
         let floor = Generation(plausible.max(area::highest_generation(&old.map)));
         let mut snapshot = area::newest(&old.map).map(|(_, archive)| archive);
         if let Some(archive) = &mut snapshot {
             archive.set_generation(floor.next());
         }
-        let new = SnapshotFile::create_beside(
-            path,
-            Header::now(identity),
-            rights,
-            floor,
-            snapshot.as_ref(),
-        )?;
+        let new = SnapshotFile::create_beside(path, Header::now(identity), rights, floor, snapshot.as_ref())?;
         mark(&SnapshotFile::open(path)?);
         let writer = Writer::of(new.rename_over(path)?, identity, rights)?;
-        Ok(Opened {
-            writer,
-            snapshot,
-            found: Found::Superseded(why),
-        })
+        Ok(Opened { writer, snapshot, found: Found::Superseded(why) })
     }
 
     fn keep_in_memory(&mut self, slot: usize, bytes: u64) {
         if bytes > self.locked[slot] {
-            self.map
-                .lock(Area::Slot(slot).word(), bytes as usize / 8 + FRAME_WORDS);
+            self.map.lock(Area::Slot(slot).word(), bytes as usize / 8 + FRAME_WORDS);
             self.locked[slot] = bytes;
         }
     }

@@ -1,0 +1,112 @@
+//! What changed from one snapshot to the next, by key.
+
+use std::fmt;
+
+use vexil_format::Archive;
+
+/// Keys that are listed by name, of each kind; the rest is counted.
+const LISTED: usize = 20;
+
+/// Added, removed and changed flags. Values are not in it: they may be nobody's business.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Changes {
+    /// Flags that were not there.
+    pub added: Keys,
+    /// Flags that are gone.
+    pub removed: Keys,
+    /// Flags with another value.
+    pub changed: Keys,
+}
+
+/// Some keys by name, and how many there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Keys {
+    /// The first 20 keys.
+    pub listed: Vec<String>,
+    /// Number of all keys.
+    pub count: usize,
+}
+
+impl Keys {
+    fn push(&mut self, key: String) {
+        self.count += 1;
+        if self.listed.len() < LISTED {
+            self.listed.push(key);
+        }
+    }
+}
+
+impl Changes {
+    /// Compares two snapshots.
+    #[must_use]
+    pub fn between(old: Option<&Archive>, new: &Archive) -> Changes {
+        let mut changes = Changes::default();
+        for (key, value) in new.iter() {
+            match old.and_then(|old| old.value_of(old.find(&key))) {
+                None => changes.added.push(key),
+                Some(before) if before != value => changes.changed.push(key),
+                Some(_) => {}
+            }
+        }
+        // Every flag of the old snapshot that is not removed was met above.
+        let kept = new.len() - changes.added.count;
+        if let Some(old) = old.filter(|old| old.len() > kept) {
+            old.iter()
+                .filter(|(key, _)| !new.find(key).is_present())
+                .for_each(|(key, _)| changes.removed.push(key));
+        }
+        changes
+    }
+
+    /// Whether nothing changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.added.count + self.removed.count + self.changed.count == 0
+    }
+}
+
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut between = "";
+        for (what, keys) in [("added", &self.added), ("removed", &self.removed), ("changed", &self.changed)] {
+            if keys.count > 0 {
+                write!(f, "{between}{} {what}: {}", keys.count, keys.listed.join(", "))?;
+                if keys.count > keys.listed.len() {
+                    f.write_str(", ..")?;
+                }
+                between = "; ";
+            }
+        }
+        if between.is_empty() { f.write_str("no flag changed") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vexil_format::{Facts, Generation};
+
+    fn archive(json: &str) -> Archive {
+        let flags = crate::payload::decode(json, &Default::default()).unwrap();
+        Archive::build(&flags, Generation(1), Facts::default()).unwrap()
+    }
+
+    #[test]
+    fn added_removed_and_changed_flags_are_told_apart_and_values_not_shown() {
+        let old = archive(r#"{"same": 1, "gone": "secret", "other": false}"#);
+        let new = archive(r#"{"same": 1, "new": "secret", "other": true}"#);
+        let changes = Changes::between(Some(&old), &new);
+        assert_eq!(changes.to_string(), "1 added: new; 1 removed: gone; 1 changed: other");
+    }
+
+    #[test]
+    fn many_keys_are_counted_and_the_first_ones_named() {
+        let new =
+            archive(&format!("{{{}}}", (0..50).map(|i| format!("\"k{i}\":1")).collect::<Vec<_>>().join(",")));
+        let changes = Changes::between(None, &new);
+        assert_eq!((changes.added.count, changes.added.listed.len()), (50, LISTED));
+        assert!(Changes::between(Some(&new), &new).is_empty());
+    }
+}

@@ -1,0 +1,99 @@
+//! The thread that owns the locked file.
+//!
+//! Ownership of the lock travels as a [`Grant`] through a channel. Whoever drops the grant releases the lock: the
+//! [`PublisherLock`](super::PublisherLock), or the channel itself when the waiter has gone away.
+
+use std::convert::Infallible;
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, SendError, Sender};
+use std::thread::{Builder, JoinHandle};
+
+use super::lock_file::{self, FileId};
+use super::{Isolation, LockError, LockMode};
+
+/// Small, because hosts that lock all their memory pay for it in full. The thread needs a few KiB.
+const STACK_BYTES: usize = 128 * 1024;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    No,
+    InKernel,
+}
+
+pub(super) struct Job {
+    pub(super) path: PathBuf,
+    pub(super) mode: LockMode,
+    pub(super) wait: Wait,
+    pub(super) isolate: fn() -> io::Result<()>,
+}
+
+#[derive(Debug)]
+pub(super) enum Event {
+    Held(Grant),
+    Failed(LockError),
+    Cancelled,
+    /// The thread is over. Only of interest if nothing came before it.
+    Ended,
+}
+
+#[derive(Debug)]
+pub(super) struct Grant {
+    pub(super) release: Sender<Infallible>,
+    pub(super) id: FileId,
+    pub(super) isolation: Isolation,
+}
+
+pub(super) struct LockThread {
+    pub(super) release: Sender<Infallible>,
+    pub(super) handle: JoinHandle<()>,
+}
+
+impl LockThread {
+    /// Returns after the file is closed.
+    pub(super) fn release(self) {
+        drop(self.release);
+        // An error is a panic in the thread, whose unwinding has closed the file as well.
+        self.handle.join().ok();
+    }
+}
+
+pub(super) fn spawn(job: Job, report: Sender<Event>) -> io::Result<JoinHandle<()>> {
+    Builder::new().name("vexil-lock".into()).stack_size(STACK_BYTES).spawn(move || run(&job, Report(report)))
+}
+
+fn run(job: &Job, report: Report) {
+    let isolation = match (job.isolate)() {
+        Ok(()) => Isolation::PrivateTable,
+        Err(error) => Isolation::SharedTable { os_error: error.raw_os_error().unwrap_or(0) },
+    };
+    let (file, id) = match lock_file::lock(&job.path, job.mode, job.wait) {
+        Ok(locked) => locked,
+        Err(error) => {
+            report.send(Event::Failed(error)).ok();
+            return;
+        }
+    };
+    let (release, released) = mpsc::channel();
+    // If nobody listens any more, the grant is dropped here or in the channel, and the wait below ends at once.
+    report.send(Event::Held(Grant { release, id, isolation })).ok();
+    drop(report);
+    // Nothing is ever sent. The only way out is that the grant's sender is dropped.
+    let Err(mpsc::RecvError) = released.recv();
+    drop(file);
+}
+
+/// Tells the waiter that the thread is over even if it panics; the waiter would sleep for ever otherwise.
+struct Report(Sender<Event>);
+
+impl Report {
+    fn send(&self, event: Event) -> Result<(), SendError<Event>> {
+        self.0.send(event)
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        self.0.send(Event::Ended).ok();
+    }
+}

@@ -1,0 +1,84 @@
+//! How a publisher holds its file.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::identity::Identity;
+use crate::lock::LockMode;
+use crate::payload::Limits;
+
+/// Options of [`crate::Publisher::open`].
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub(crate) identity: Identity,
+    pub(crate) file_mode: u32,
+    pub(crate) lock_mode: LockMode,
+    pub(crate) limits: Limits,
+    pub(crate) import: Option<PathBuf>,
+    pub(crate) checkpoint_every: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            identity: Identity::none(),
+            file_mode: 0o440,
+            lock_mode: LockMode::Owner,
+            limits: Limits::default(),
+            import: None,
+            checkpoint_every: Duration::from_millis(2500),
+        }
+    }
+}
+
+impl Options {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Options {
+        Options::default()
+    }
+
+    /// Whose flags these are. None by default. A file of another source is superseded; its flags are kept until the
+    /// first payload.
+    #[must_use]
+    pub fn identity(mut self, identity: Identity) -> Options {
+        self.identity = identity;
+        self
+    }
+
+    /// Mode of a new snapshot file. 0440 by default: its owner and group read it, and nobody writes to it by accident.
+    #[must_use]
+    pub fn file_mode(mut self, mode: u32) -> Options {
+        self.file_mode = mode;
+        self
+    }
+
+    /// Who else may become the publisher. Only the owner by default.
+    #[must_use]
+    pub fn lock_mode(mut self, mode: LockMode) -> Options {
+        self.lock_mode = mode;
+        self
+    }
+
+    /// What a payload may be. 5 MiB by default.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Options {
+        self.limits = limits;
+        self
+    }
+
+    /// A JSON cache of the SDK to start from, if there is no snapshot file yet. None by default.
+    #[must_use]
+    pub fn import(mut self, path: Option<&Path>) -> Options {
+        self.import = path.map(Path::to_owned);
+        self
+    }
+
+    /// Time from one checkpoint to the next, at least. 2.5 s by default: a power loss costs at most this much, and a
+    /// busy source does not wear the disk out.
+    #[must_use]
+    pub fn checkpoint_every(mut self, time: Duration) -> Options {
+        self.checkpoint_every = time;
+        self
+    }
+}

@@ -1,0 +1,243 @@
+//! A publisher: the lock, the file, and what was published last.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
+
+use vexil_format::{
+    Archive, Facts, FoundFile, Generation, LinkState, Opened, Writer, WriterOptions, status, unix_micros,
+};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::changes::Changes;
+use crate::checkpointer::Checkpointer;
+use crate::error::{OpenError, PublishError};
+use crate::keeper::{Held, Keeper};
+use crate::lock::{Cancel, PublisherLock};
+use crate::options::Options;
+use crate::payload;
+use crate::sse::Stopper;
+
+/// How long a clean stop waits for the disk.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Publishes into one file, as the only one on this host.
+#[derive(Debug)]
+pub struct Publisher {
+    // Before `held`: its thread ends first.
+    keeper: Option<Keeper>,
+    held: Arc<Held>,
+    options: Options,
+    last: Option<Arc<Archive>>,
+}
+
+/// What became of a payload.
+#[derive(Debug)]
+#[non_exhaustive]
+#[must_use]
+pub enum Outcome {
+    /// Readers see it.
+    #[non_exhaustive]
+    Published {
+        /// Its generation.
+        generation: Generation,
+        /// Number of flags.
+        flags: usize,
+        /// Bytes of the archive.
+        archive_bytes: usize,
+        /// What changed.
+        changes: Changes,
+    },
+    /// It is what was published last.
+    #[non_exhaustive]
+    Unchanged {
+        /// The generation that stays.
+        generation: Generation,
+    },
+}
+
+impl Publisher {
+    /// Takes the lock and opens or makes the file at `path`. Whatever is good in it is served on. Without a file, an SDK
+    /// cache named in the options is published as a start.
+    ///
+    /// # Errors
+    /// [`OpenError`]: another publisher holds the lock, or the file cannot be used.
+    pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Publisher, OpenError> {
+        let path = path.as_ref();
+        let lock = PublisherLock::try_acquire(lock_path(path), options.lock_mode)?;
+        Publisher::with_lock(path, options, lock)
+    }
+
+    /// As [`Publisher::open`], but waits for the lock, asleep, until it is free or `cancel` is called.
+    ///
+    /// # Errors
+    /// As [`Publisher::open`], and [`crate::lock::LockError::Cancelled`].
+    pub fn wait_and_open(
+        path: impl AsRef<Path>,
+        options: &Options,
+        cancel: &Cancel,
+    ) -> Result<Publisher, OpenError> {
+        let path = path.as_ref();
+        let lock = PublisherLock::acquire(lock_path(path), options.lock_mode, cancel)?;
+        Publisher::with_lock(path, options, lock)
+    }
+
+    fn with_lock(path: &Path, options: &Options, lock: PublisherLock) -> Result<Publisher, OpenError> {
+        let writer = WriterOptions::default().identity(options.identity.bytes()).mode(options.file_mode);
+        let Opened { writer, snapshot, found, .. } = Writer::open(path, &writer)?;
+        report(path, &found, snapshot.as_ref());
+        status::set_running(writer.status_words(), true);
+        let checkpointer = Checkpointer::start(writer.checkpoints()?, options.checkpoint_every)
+            .map_err(OpenError::Thread)?;
+        let held = Arc::new(Held {
+            writer: Mutex::new(writer),
+            checkpointer,
+            lock,
+            lock_lost: AtomicBool::new(false),
+            stop_on_loss: Mutex::new(None),
+        });
+        let keeper = Some(Keeper::start(held.clone()).map_err(OpenError::Thread)?);
+        let last = snapshot.map(Arc::new);
+        let is_new = last.is_none();
+        let mut publisher = Publisher { keeper, held, options: options.clone(), last };
+        if let Some(last) = &publisher.last {
+            // A file that was not stopped cleanly may have newer flags in memory than on the disk.
+            publisher.held.checkpointer.offer(last.clone());
+        }
+        if is_new {
+            publisher.import();
+        }
+        Ok(publisher)
+    }
+
+    /// Publishes a payload: checked, in memory for all readers when this returns, on the disk soon.
+    ///
+    /// # Errors
+    /// [`PublishError`]: the last snapshot stays.
+    pub fn publish(&mut self, payload: &str) -> Result<Outcome, PublishError> {
+        self.publish_of(payload, unix_micros())
+    }
+
+    fn publish_of(&mut self, payload: &str, published_at: u64) -> Result<Outcome, PublishError> {
+        let digest = xxh3_128(payload.as_bytes());
+        let payload_digest = [digest as u64, (digest >> 64) as u64];
+        if let Some(last) = self.last.as_ref().filter(|last| last.facts().payload_digest == payload_digest) {
+            return Ok(Outcome::Unchanged { generation: last.generation() });
+        }
+        let flags = payload::decode(payload, &self.options.limits)?;
+        let mut facts = Facts::default();
+        facts.published_at = published_at;
+        facts.identity = self.options.identity.bytes();
+        facts.payload_bytes = payload.len() as u64;
+        facts.payload_digest = payload_digest;
+        let mut archive = Archive::build(&flags, Generation(1), facts)?;
+        drop(flags);
+        let generation = self.held.writer().publish(&mut archive)?;
+        // Readers see it from here on.
+        let archive = Arc::new(archive);
+        self.held.checkpointer.offer(archive.clone());
+        let changes = Changes::between(self.last.as_deref(), &archive);
+        tracing::info!(%generation, flags = archive.len(), %changes, "published");
+        let outcome = Outcome::Published {
+            generation,
+            flags: archive.len(),
+            archive_bytes: archive.bytes().len(),
+            changes,
+        };
+        self.last = Some(archive);
+        Ok(outcome)
+    }
+
+    /// The generation that readers see; 0 if nothing has been published.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.held.writer().generation()
+    }
+
+    /// Says in which state the link to the source is.
+    pub fn set_link(&self, state: LinkState) {
+        status::set_link(self.held.writer().status_words(), state);
+    }
+
+    /// Says that the source gave a sign of life.
+    pub fn touch(&self) {
+        status::touch_contact(self.held.writer().status_words());
+    }
+
+    /// The lock file.
+    #[must_use]
+    pub fn lock_path(&self) -> &Path {
+        self.held.lock.path()
+    }
+
+    /// Whether somebody removed or replaced the lock file, so that this publisher should end.
+    #[must_use]
+    pub fn has_lost_lock(&self) -> bool {
+        self.held.lock_lost.load(Ordering::Acquire)
+    }
+
+    /// Stops `stopper` when the lock is lost.
+    pub(crate) fn stop_on_loss(&self, stopper: &Stopper) {
+        *self.held.stop_on_loss.lock().unwrap_or_else(PoisonError::into_inner) = Some(stopper.clone());
+    }
+
+    fn import(&mut self) {
+        let Some(path) = self.options.import.clone() else { return };
+        let cached = match payload::read_cache(&path) {
+            Ok(Some(cached)) => cached,
+            Ok(None) => return,
+            Err(error) => return tracing::warn!(%error, "cache of the SDK was not imported"),
+        };
+        let modified = std::fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
+        let since = modified.and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
+        match self.publish_of(&cached, since.map_or_else(unix_micros, |since| since.as_micros() as u64)) {
+            Ok(_) => tracing::info!(path = %path.display(), "started from the cache of the SDK"),
+            Err(error) => tracing::warn!(%error, "cache of the SDK was not imported"),
+        }
+    }
+}
+
+impl Drop for Publisher {
+    /// Writes the last checkpoint, waiting at most 5 s for the disk, and gives the lock back.
+    fn drop(&mut self) {
+        self.keeper = None;
+        if !self.held.lock.is_mine() {
+            return;
+        }
+        if self.held.checkpointer.stop(PATIENCE).is_err() {
+            tracing::error!(
+                "the disk did not take the last checkpoint within 5 s; it may be lost at a power failure"
+            );
+        }
+        status::set_running(self.held.writer().status_words(), false);
+    }
+}
+
+/// The lock file of a snapshot file: beside it, never unlinked.
+fn lock_path(path: &Path) -> PathBuf {
+    let mut name: OsString = path.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
+
+fn report(path: &Path, found: &FoundFile, snapshot: Option<&Archive>) {
+    let path = path.display();
+    let flags = snapshot.map_or(0, Archive::len);
+    let generation = snapshot.map_or(0, |archive| archive.generation().0);
+    match found {
+        FoundFile::Nothing => tracing::info!(%path, "made a new snapshot file"),
+        FoundFile::Good => tracing::info!(%path, generation, flags, "goes on with the snapshot file"),
+        FoundFile::Repaired(damage) => {
+            tracing::warn!(%path, damage, generation, flags, "repaired the snapshot file");
+        }
+        FoundFile::Superseded(why) => {
+            tracing::info!(%path, why, generation, flags, "superseded the snapshot file");
+        }
+        FoundFile::PutAside(aside) => {
+            tracing::warn!(%path, aside = %aside.display(), "found a file that is no snapshot, put it aside and made a new one");
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,128 @@
+//! From a source to a publisher, until stopped.
+
+use std::path::PathBuf;
+
+use vexil_format::LinkState;
+
+use crate::error::{PublishError, RunError};
+use crate::payload::{DEFAULT_POLL_INTERVAL, FileEvent, ImportError, Limits, WatchedFile};
+use crate::publisher::{Outcome, Publisher};
+use crate::sse::{Endpoint, EventStream, Failure, Signal, Stopper, Waited};
+
+/// Where flags come from.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Source {
+    /// A stream over HTTP.
+    Stream(Box<Endpoint>),
+    /// A JSON file that is read again when it changes.
+    File(PathBuf),
+}
+
+/// What happened while a publisher ran. For callers who tell others; everything is logged already.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Notice<'a> {
+    /// A payload was published or found unchanged.
+    Payload(&'a Outcome),
+    /// A payload was refused, or could not be written.
+    Refused(&'a PublishError),
+    /// The stream was lost, or could not be opened.
+    Lost(&'a Failure),
+    /// The file could not be read.
+    Unreadable(&'a ImportError),
+}
+
+/// Publishes from `source` until `stopper` is used.
+///
+/// # Errors
+/// [`RunError::LockLost`], if somebody removed the lock file. Nothing else ends it.
+pub fn run(
+    publisher: &mut Publisher,
+    source: Source,
+    stopper: &Stopper,
+    notice: &mut dyn FnMut(Notice<'_>),
+) -> Result<(), RunError> {
+    publisher.stop_on_loss(stopper);
+    match source {
+        Source::Stream(endpoint) => stream(publisher, *endpoint, stopper, notice),
+        Source::File(path) => file(publisher, path, stopper, notice),
+    }
+    if publisher.has_lost_lock() {
+        return Err(RunError::LockLost { path: publisher.lock_path().to_owned() });
+    }
+    Ok(())
+}
+
+fn stream(
+    publisher: &mut Publisher,
+    endpoint: Endpoint,
+    stopper: &Stopper,
+    notice: &mut dyn FnMut(Notice<'_>),
+) {
+    let url = endpoint.base_url().to_owned();
+    let mut stream = EventStream::new(endpoint, stopper.clone());
+    loop {
+        match stream.next() {
+            Signal::Connecting => publisher.set_link(LinkState::Connecting),
+            Signal::Open => {
+                tracing::info!(url, "stream is open");
+                publisher.set_link(LinkState::Open);
+                publisher.touch();
+            }
+            // Each event replaces all flags, so one with others behind it is out of date already.
+            Signal::Event(event) if stream.pending_events() > 0 => stream.recycle(event.data),
+            Signal::Event(event) => {
+                publisher.touch();
+                publish(publisher, &event.data, notice);
+                stream.recycle(event.data);
+            }
+            Signal::Failed { failure, retry_in } => {
+                let state = if failure.is_transient() { LinkState::Retrying } else { LinkState::Refused };
+                publisher.set_link(state);
+                let cause = std::error::Error::source(&failure).map(ToString::to_string).unwrap_or_default();
+                tracing::warn!(url, %failure, cause, ?retry_in, "no stream; serving the last snapshot");
+                notice(Notice::Lost(&failure));
+            }
+            Signal::Stopped => return,
+            _ => publisher.touch(),
+        }
+    }
+}
+
+fn file(publisher: &mut Publisher, path: PathBuf, stopper: &Stopper, notice: &mut dyn FnMut(Notice<'_>)) {
+    let mut watched = WatchedFile::new(path, Limits::default());
+    publisher.set_link(LinkState::Connecting);
+    loop {
+        match watched.poll() {
+            FileEvent::Changed(content) => {
+                publisher.set_link(LinkState::Open);
+                publisher.touch();
+                publish(publisher, &content, notice);
+            }
+            FileEvent::Failed(error) => {
+                publisher.set_link(LinkState::Retrying);
+                tracing::warn!(%error, "file of flags cannot be used; serving the last snapshot");
+                notice(Notice::Unreadable(&error));
+            }
+            FileEvent::Unchanged => {
+                publisher.set_link(LinkState::Open);
+                publisher.touch();
+            }
+            _ => {}
+        }
+        if stopper.wait(DEFAULT_POLL_INTERVAL) == Waited::Stopped {
+            return;
+        }
+    }
+}
+
+fn publish(publisher: &mut Publisher, payload: &str, notice: &mut dyn FnMut(Notice<'_>)) {
+    match publisher.publish(payload) {
+        Ok(outcome) => notice(Notice::Payload(&outcome)),
+        Err(error) => {
+            tracing::error!(%error, "serving the last snapshot");
+            notice(Notice::Refused(&error));
+        }
+    }
+}

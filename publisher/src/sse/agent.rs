@@ -1,0 +1,60 @@
+//! The HTTP client for one request.
+
+use std::path::Path;
+
+use ureq::Agent;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
+
+use super::api_key::ApiKey;
+use super::connector::{MarkedResolver, TcpConnector, TlsConnector};
+use super::failure::Failure;
+use super::key_header::KeyConnector;
+use super::options::Options;
+use super::origin::Origin;
+
+/// Largest response headers, in bytes.
+pub(super) const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// Room to see that headers are too large before the buffer is full.
+const INPUT_BUFFER_BYTES: usize = 2 * MAX_HEADER_BYTES;
+
+/// A client for one request to one origin. It follows no redirect by itself, keeps no connection and no cookie.
+pub(super) fn for_request(origin: &Origin, key: Option<ApiKey>, options: &Options) -> Result<Agent, Failure> {
+    let roots = match &options.root_certificates {
+        None => RootCerts::PlatformVerifier,
+        Some(file) if origin.is_https() => read_roots(file)?,
+        Some(_) => RootCerts::PlatformVerifier,
+    };
+    let config = Agent::config_builder()
+        .tls_config(TlsConfig::builder().root_certs(roots).build())
+        .timeout_resolve(Some(options.connect_timeout))
+        .timeout_connect(Some(options.connect_timeout))
+        .timeout_send_request(Some(options.header_timeout))
+        .timeout_recv_response(Some(options.header_timeout))
+        .timeout_per_read(Some(options.read_timeout))
+        .max_response_header_size(MAX_HEADER_BYTES)
+        .input_buffer_size(INPUT_BUFFER_BYTES)
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .accept_encoding("identity")
+        .user_agent(options.user_agent.as_str());
+    // Otherwise the proxy of the environment, which is the default.
+    let config = if origin.is_loopback() { config.proxy(None) } else { config };
+    let chain = ().chain(ConnectProxyConnector::default()).chain(TcpConnector).chain(TlsConnector::default());
+    Ok(Agent::with_parts(config.build(), chain.chain(KeyConnector(key)), MarkedResolver::default()))
+}
+
+fn read_roots(path: &Path) -> Result<RootCerts, Failure> {
+    let unusable = |source| Failure::RootCertificates { path: path.to_owned(), source };
+    let pem = std::fs::read(path).map_err(|error| unusable(error.into()))?;
+    let mut roots = Vec::new();
+    for item in parse_pem(&pem) {
+        if let PemItem::Certificate(root) = item.map_err(|error| unusable(Box::new(error)))? {
+            roots.push(root);
+        }
+    }
+    if roots.is_empty() {
+        return Err(unusable("it has no certificate".into()));
+    }
+    Ok(RootCerts::from(roots))
+}

@@ -1,0 +1,101 @@
+use std::io::Write;
+use std::time::Duration;
+
+use super::super::event::Part;
+use super::super::failure::Awaited;
+use super::super::test_server::{CHUNKED, Server, UNTIL_CLOSE, hold, send, send_chunk};
+use super::tests::{first_event, open, open_with, read_all};
+use super::*;
+
+#[test]
+fn headers_without_end_are_cut_off() {
+    let server = Server::start(|_, client| {
+        send(client, "HTTP/1.1 200 OK\r\nX-Long: ");
+        while client.write_all(&[b'x'; 1000]).is_ok() {}
+    });
+    let failure = open(&server).unwrap_err();
+    assert!(matches!(failure, Failure::HeaderTooLarge { limit: agent::MAX_HEADER_BYTES }), "{failure:?}");
+}
+
+#[test]
+fn large_headers_below_the_limit_are_taken() {
+    let long = "x".repeat(agent::MAX_HEADER_BYTES - 200);
+    let server =
+        Server::answer(UNTIL_CLOSE.replace("\r\n\r\n", &format!("\r\nX-Long: {long}\r\n\r\ndata: a\n\n")));
+    assert_eq!(first_event(&mut open(&server).unwrap()), "a");
+}
+
+#[test]
+fn headers_that_do_not_come_end_with_a_timeout() {
+    let server = Server::start(|_, client| {
+        send(client, "HTTP/1.1 200 OK\r\n");
+        hold(client);
+    });
+    let failure =
+        open_with(&server, Options::default().header_timeout(Duration::from_millis(50))).unwrap_err();
+    assert!(matches!(failure, Failure::Timeout { waited_for: Awaited::Headers, .. }), "{failure:?}");
+}
+
+#[test]
+fn headers_that_trickle_end_with_the_same_timeout() {
+    let server = Server::start(|_, client| {
+        // Other bytes keep coming: only a limit for all headers together ends this.
+        while client.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n").is_ok() {
+            std::thread::yield_now();
+        }
+    });
+    let failure =
+        open_with(&server, Options::default().header_timeout(Duration::from_millis(50))).unwrap_err();
+    assert!(matches!(failure, Failure::Timeout { waited_for: Awaited::Headers, .. }), "{failure:?}");
+}
+
+#[test]
+fn silence_ends_with_a_timeout_and_any_byte_restarts_it() {
+    let server = Server::start(|_, client| {
+        send(client, CHUNKED);
+        // Ten gaps, together longer than the timeout, each much shorter.
+        for _ in 0..10 {
+            std::thread::sleep(Duration::from_millis(100));
+            send_chunk(client, b"x");
+        }
+        send_chunk(client, b"\ndata: late\n\n");
+        hold(client);
+    });
+    let mut connection =
+        open_with(&server, Options::default().read_timeout(Duration::from_millis(800))).unwrap();
+    assert_eq!(first_event(&mut connection), "late");
+    let failure = connection.next_items(&mut Vec::new()).unwrap_err();
+    assert!(matches!(failure, Failure::Timeout { waited_for: Awaited::Data, .. }), "{failure:?}");
+    assert!(matches!(connection.next_items(&mut Vec::new()), Err(Failure::Ended)));
+}
+
+#[test]
+fn lines_and_events_without_end_are_cut_off_and_earlier_events_are_delivered() {
+    for (start, part) in
+        [("data: ", Part::Data), (": ", Part::Line), ("what", Part::Line), ("id: ", Part::EventId)]
+    {
+        let server = Server::start(move |_, client| {
+            send(client, UNTIL_CLOSE);
+            send(client, format!("data: good\n\n{start}"));
+            while client.write_all(&[b'x'; 1000]).is_ok() {}
+        });
+        let connection = open_with(&server, Options::default().max_event_bytes(100_000)).unwrap();
+        let (events, failure) = read_all(connection);
+        assert_eq!(events, ["good"]);
+        assert!(
+            matches!(failure, Failure::EventTooLarge { part: found, .. } if found == part),
+            "{failure:?}"
+        );
+    }
+}
+
+#[test]
+fn a_chunk_size_without_end_is_cut_off() {
+    let server = Server::start(|_, client| {
+        send(client, CHUNKED);
+        while client.write_all(&[b'0'; 1000]).is_ok() {}
+    });
+    let (events, failure) = read_all(open(&server).unwrap());
+    assert!(events.is_empty());
+    assert!(matches!(failure, Failure::Read { .. } | Failure::Protocol { .. }), "{failure:?}");
+}

@@ -1,0 +1,165 @@
+//! Handles: one flag, looked up once per generation.
+
+use std::sync::Arc;
+
+use vexil_format::{Hashed, kind};
+
+use crate::memo::{BoolMemo, SharedMemo, WordMemo};
+use crate::reader::Reader;
+use crate::source::{Overtaken, Source};
+
+/// What every handle has: a reader and a prepared key.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    reader: Reader,
+    key: Box<str>,
+    hashed: Hashed,
+}
+
+impl Handle {
+    pub(crate) fn new(reader: &Reader, key: &str) -> Handle {
+        Handle { reader: reader.clone(), key: key.into(), hashed: Hashed::new(key.as_bytes()) }
+    }
+
+    /// The stamp of what is current now. One load beyond those that find the view.
+    #[inline(always)]
+    pub(crate) fn stamp(&self) -> u64 {
+        let view = self.reader.view();
+        (view.raw_generation() & !1) + view.tag()
+    }
+
+    /// Reads the flag and the stamp of where it came from.
+    pub(crate) fn look<T>(
+        &self,
+        read: impl Fn(Source<'_>, &str, &Hashed) -> Result<T, Overtaken>,
+    ) -> Option<(T, Option<u64>)> {
+        self.reader.shared.slow(|source| Ok((read(source, &self.key, &self.hashed)?, source.stamp())))
+    }
+}
+
+/// A boolean flag, remembered with its generation: reading it again is one load and a compare.
+#[derive(Debug)]
+pub struct BoolFlag {
+    handle: Handle,
+    default: bool,
+    memo: BoolMemo,
+}
+
+impl BoolFlag {
+    /// The value now.
+    #[inline]
+    #[must_use]
+    pub fn get(&self) -> bool {
+        match self.memo.get(self.handle.stamp()) {
+            Some(value) => value,
+            None => self.refresh(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refresh(&self) -> bool {
+        let found = self.handle.look(|source, key, hashed| source.find(key, hashed));
+        let value = found.and_then(|(found, _)| found.bool()).unwrap_or(self.default);
+        if let Some((_, Some(stamp))) = found {
+            self.memo.set(stamp, value);
+        }
+        value
+    }
+}
+
+/// A number flag, remembered with its generation.
+#[derive(Debug)]
+pub struct NumberFlag {
+    handle: Handle,
+    default: f64,
+    memo: WordMemo,
+}
+
+impl NumberFlag {
+    /// The value now.
+    #[inline]
+    #[must_use]
+    pub fn get(&self) -> f64 {
+        match self.memo.get(self.handle.stamp()) {
+            Some(bits) => f64::from_bits(bits),
+            None => self.refresh(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refresh(&self) -> f64 {
+        let found = self.handle.look(|source, key, hashed| source.find(key, hashed));
+        let value = found.and_then(|(found, _)| found.number()).unwrap_or(self.default);
+        if let Some((_, Some(stamp))) = found {
+            self.memo.set(stamp, value.to_bits());
+        }
+        value
+    }
+}
+
+/// A string flag, copied once per generation and shared.
+#[derive(Debug)]
+pub struct StringFlag {
+    handle: Handle,
+    default: Arc<str>,
+    memo: SharedMemo<Arc<str>>,
+}
+
+impl StringFlag {
+    /// The value now.
+    #[must_use]
+    pub fn get(&self) -> Arc<str> {
+        if let Some(value) = self.memo.get(self.handle.stamp()) {
+            return value;
+        }
+        let found = self.handle.look(|source, key, hashed| {
+            source.text_of(key, hashed, kind::STRING, |text| Arc::<str>::from(text))
+        });
+        let Some((value, stamp)) = found else { return self.default.clone() };
+        let value = value.unwrap_or_else(|| self.default.clone());
+        if let Some(stamp) = stamp {
+            self.memo.set(stamp, value.clone());
+        }
+        value
+    }
+}
+
+impl Reader {
+    /// A handle to a boolean flag; `false` by default.
+    #[must_use]
+    pub fn bool_flag(&self, key: &str) -> BoolFlag {
+        self.bool_flag_or(key, false)
+    }
+
+    /// A handle to a boolean flag with a default.
+    #[must_use]
+    pub fn bool_flag_or(&self, key: &str, default: bool) -> BoolFlag {
+        BoolFlag { handle: Handle::new(self, key), default, memo: BoolMemo::new() }
+    }
+
+    /// A handle to a number flag; `0.0` by default.
+    #[must_use]
+    pub fn number_flag(&self, key: &str) -> NumberFlag {
+        self.number_flag_or(key, 0.0)
+    }
+
+    /// A handle to a number flag with a default.
+    #[must_use]
+    pub fn number_flag_or(&self, key: &str, default: f64) -> NumberFlag {
+        NumberFlag { handle: Handle::new(self, key), default, memo: WordMemo::new() }
+    }
+
+    /// A handle to a string flag; empty by default.
+    #[must_use]
+    pub fn string_flag(&self, key: &str) -> StringFlag {
+        self.string_flag_or(key, "")
+    }
+
+    /// A handle to a string flag with a default.
+    #[must_use]
+    pub fn string_flag_or(&self, key: &str, default: &str) -> StringFlag {
+        StringFlag { handle: Handle::new(self, key), default: default.into(), memo: SharedMemo::new() }
+    }
+}

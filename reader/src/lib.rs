@@ -1,0 +1,58 @@
+//! Reads feature flags from a Vexil snapshot file that a publisher on this host keeps fresh.
+//!
+//! ```no_run
+//! use vexil_reader::Reader;
+//!
+//! let flags = Reader::open("/run/flags.vexil")?;
+//! if flags.get_bool("new-checkout") {
+//!     println!("at most {} items", flags.get_i64_or("cart-limit", 50));
+//! }
+//! # Ok::<(), vexil_reader::OpenError>(())
+//! ```
+//!
+//! # Guarantees
+//! - A read is a few loads from shared memory: no system call, no lock, no allocation for booleans and numbers, and the
+//!   same cost right after a new snapshot as before.
+//! - A read answers from one generation, whole, or is tried again; contention never answers a default.
+//! - Nothing is written: the file and its mount may be read-only, and a reader that is killed leaves no trace.
+//! - Getters never panic and never fail: a flag that is missing or has another type answers the default.
+//! - Readers made before a `fork` work in every child.
+//! - No threads.
+//!
+//! # Limits
+//! - Linux, 64-bit little-endian. The file must be on a local file system.
+//! - Whoever truncates a mapped file kills its readers. Replace files with `mv`, never with `cp` or `>`.
+//! - A file that was removed or replaced by hand while no publisher runs is noticed in [`Reader::status`],
+//!   [`Reader::wait_for_change`] and wherever a read leaves the fast path, not by every read.
+//!
+//! # Features
+//! `json` (default): [`Reader::get_json`] and [`JsonFlag`], with serde_json.
+//!
+//! # Map
+//! `reader` has the getters, `shared` what they stand on when the fast path does not settle a read, `attached` one file
+//! and its trust, `source` the three places an answer can come from; `handle` and `memo` remember values; `many` is
+//! [`Reader::read`]; `snapshot`, `status`, `wait`, `options` are what they say.
+
+mod attached;
+mod handle;
+#[cfg(feature = "json")]
+mod json;
+mod many;
+mod memo;
+mod options;
+mod reader;
+mod shared;
+mod snapshot;
+mod source;
+mod status;
+mod wait;
+
+pub use handle::{BoolFlag, NumberFlag, StringFlag};
+#[cfg(feature = "json")]
+pub use json::JsonFlag;
+pub use many::FlagView;
+pub use options::{Options, Verify};
+pub use reader::Reader;
+pub use snapshot::Snapshot;
+pub use status::{PathState, PublisherState, Status};
+pub use vexil_format::{FlagKey, Generation, Key, LinkState, OpenError, Value};

@@ -1,0 +1,214 @@
+//! The reader: open, and one getter per type.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use vexil_format::{FlagKey, Found, Generation, Hashed, OpenError, Value, View, kind};
+
+use crate::attached::Attached;
+use crate::options::Options;
+use crate::shared::{Shared, generation};
+use crate::snapshot::Snapshot;
+
+/// Reads flags from one snapshot file. `Send + Sync`; clones are cheap and share everything.
+///
+/// Every getter takes a `&str` or a [`crate::Key`] and answers a default for a flag that is missing or of another type:
+/// `false`, `0` or `""`, or the one given to the `_or` form.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Reader {
+    /// Opens the snapshot at `path`.
+    ///
+    /// # Errors
+    /// [`OpenError`], naming path, expectation and remedy: no file, no permission, not a snapshot, another format.
+    /// A file whose current snapshot is damaged opens, and answers from the newest good one in it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Reader, OpenError> {
+        Reader::open_with(path, &Options::default())
+    }
+
+    /// As [`Reader::open`], with options.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn open_with(path: impl AsRef<Path>, options: &Options) -> Result<Reader, OpenError> {
+        let path = path.as_ref();
+        Ok(Reader::of(path, options, Attached::open(path, options.verifies())?))
+    }
+
+    /// Attaches to `path` whether or not there is a file: answers defaults until a good one appears, and follows it from
+    /// then on. For start-up code that must not fail.
+    #[must_use]
+    pub fn attach(path: impl AsRef<Path>) -> Reader {
+        Reader::attach_with(path, &Options::default())
+    }
+
+    /// As [`Reader::attach`], with options.
+    #[must_use]
+    pub fn attach_with(path: impl AsRef<Path>, options: &Options) -> Reader {
+        let path = path.as_ref();
+        Reader::open_with(path, options).unwrap_or_else(|_| Reader::of(path, options, Attached::nothing()))
+    }
+
+    fn of(path: &Path, options: &Options, first: Attached) -> Reader {
+        Reader { shared: Arc::new(Shared::new(path, options, first)) }
+    }
+
+    /// A boolean; `false` by default.
+    #[inline]
+    #[must_use]
+    pub fn get_bool(&self, key: impl FlagKey) -> bool {
+        self.get_bool_or(key, false)
+    }
+
+    /// A boolean, or `default`.
+    #[inline]
+    #[must_use]
+    pub fn get_bool_or(&self, key: impl FlagKey, default: bool) -> bool {
+        if let Some(hashed) = key.prepared() {
+            let probe = self.view().probe(&hashed);
+            if let Some(value) = probe.settled_bool(&hashed) {
+                return value;
+            }
+            if probe.is_settled_miss() {
+                return default;
+            }
+        }
+        self.find_slow(key.text()).bool().unwrap_or(default)
+    }
+
+    /// A number as `f64`; `0.0` by default. Integers above 2^53 are rounded; see [`Reader::get_i64`].
+    #[inline]
+    #[must_use]
+    pub fn get_number(&self, key: impl FlagKey) -> f64 {
+        self.get_number_or(key, 0.0)
+    }
+
+    /// A number as `f64`, or `default`.
+    #[inline]
+    #[must_use]
+    pub fn get_number_or(&self, key: impl FlagKey, default: f64) -> f64 {
+        self.find(key).number().unwrap_or(default)
+    }
+
+    /// An exact integer; `0` by default, also for a number with a fraction or exponent.
+    #[inline]
+    #[must_use]
+    pub fn get_i64(&self, key: impl FlagKey) -> i64 {
+        self.get_i64_or(key, 0)
+    }
+
+    /// An exact integer, or `default`.
+    #[inline]
+    #[must_use]
+    pub fn get_i64_or(&self, key: impl FlagKey, default: i64) -> i64 {
+        self.find(key).i64().unwrap_or(default)
+    }
+
+    /// An exact integer that is not negative; `0` by default.
+    #[inline]
+    #[must_use]
+    pub fn get_u64(&self, key: impl FlagKey) -> u64 {
+        self.get_u64_or(key, 0)
+    }
+
+    /// An exact integer that is not negative, or `default`.
+    #[inline]
+    #[must_use]
+    pub fn get_u64_or(&self, key: impl FlagKey, default: u64) -> u64 {
+        self.find(key).u64().unwrap_or(default)
+    }
+
+    /// A string; empty by default.
+    #[must_use]
+    pub fn get_string(&self, key: impl FlagKey) -> String {
+        self.get_string_or(key, "")
+    }
+
+    /// A string, or `default`.
+    #[must_use]
+    pub fn get_string_or(&self, key: impl FlagKey, default: &str) -> String {
+        self.with_str(key, |text| text.unwrap_or(default).to_owned())
+    }
+
+    /// Hands a string flag to `f`; `None` if it is missing or no string. `f` is called once. A string of up to 512 bytes
+    /// is copied to the stack, so nothing is allocated.
+    pub fn with_str<T>(&self, key: impl FlagKey, f: impl FnOnce(Option<&str>) -> T) -> T {
+        self.with_text(key.text(), kind::STRING, f)
+    }
+
+    /// Any value; `None` if there is no such flag. To tell "missing" from "the default".
+    #[must_use]
+    pub fn get(&self, key: impl FlagKey) -> Option<Value<'static>> {
+        let key = key.text();
+        let hashed = Hashed::new(key.as_bytes());
+        self.shared.slow(|source| source.value(key, &hashed)).flatten()
+    }
+
+    /// All flags of one generation, copied: real `&str`, iteration, any lifetime. Made once per generation and shared.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.shared.copy()
+    }
+
+    /// The current generation; 0 if nothing has been published.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        Generation(generation(self.shared.attached()))
+    }
+
+    /// The path of the snapshot file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    #[inline(always)]
+    pub(crate) fn view(&self) -> &View {
+        &self.shared.current.get().view
+    }
+
+    #[inline(always)]
+    pub(crate) fn find(&self, key: impl FlagKey) -> Found {
+        if let Some(hashed) = key.prepared()
+            && let Some(found) = self.view().probe(&hashed).settled(&hashed)
+        {
+            return found;
+        }
+        self.find_slow(key.text())
+    }
+
+    /// Keys that are very short or long, and reads that the publisher overtook.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn find_slow(&self, key: &str) -> Found {
+        let hashed = Hashed::new(key.as_bytes());
+        let view = self.view();
+        if view.is_live()
+            && let seen = view.observe()
+            && !seen.is_superseded()
+            && seen.base() != 0
+            && let Some(found) = view.attempt(seen, key, &hashed)
+        {
+            return found;
+        }
+        self.shared.slow(|source| source.find(key, &hashed)).unwrap_or(Found::MISSING)
+    }
+
+    /// A text flag of kind `wanted`, copied out of one generation.
+    pub(crate) fn with_text<T>(&self, key: &str, wanted: u64, f: impl FnOnce(Option<&str>) -> T) -> T {
+        let hashed = Hashed::new(key.as_bytes());
+        let mut stack = [0; 512];
+        let mut heap = Vec::new();
+        let text = self.shared.quick_text(key, &hashed, wanted, &mut stack, &mut heap);
+        match text {
+            Some(text) => f(text),
+            None => {
+                let copy = self.shared.slow(|source| source.text_of(key, &hashed, wanted, str::to_owned));
+                f(copy.flatten().as_deref())
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The places that an answer can come from.
+
+use vexil_format::protocol::Observed;
+use vexil_format::{Archive, Found, Hashed, TextAt, Value, View, kind};
+
+/// Where one read looks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Source<'a> {
+    /// Shared memory, within one observed generation.
+    Live(&'a View, Observed),
+    /// A private copy.
+    Copy(&'a Archive),
+    /// Nothing has been published.
+    Nothing,
+}
+
+/// The read was overtaken by the publisher: try again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Overtaken;
+
+impl Source<'_> {
+    pub(crate) fn find(self, key: &str, hashed: &Hashed) -> Result<Found, Overtaken> {
+        match self {
+            Source::Live(view, seen) => view.attempt(seen, key, hashed).ok_or(Overtaken),
+            Source::Copy(archive) => Ok(archive.find(key)),
+            Source::Nothing => Ok(Found::MISSING),
+        }
+    }
+
+    /// A text, handed to `f` as `&str`. `None` if damage made it no text.
+    pub(crate) fn text<T>(self, at: TextAt, f: impl FnOnce(&str) -> T) -> Result<Option<T>, Overtaken> {
+        match self {
+            Source::Live(view, seen) => {
+                let (mut stack, mut heap) = ([0; 512], Vec::new());
+                let bytes = view.copy_text(seen, at, &mut stack, &mut heap).ok_or(Overtaken)?;
+                Ok(std::str::from_utf8(bytes).ok().map(f))
+            }
+            Source::Copy(archive) => Ok(archive.text(at).map(f)),
+            Source::Nothing => Ok(None),
+        }
+    }
+
+    /// The text of a flag of kind `wanted`; `None` if the flag is missing or of another kind.
+    pub(crate) fn text_of<T>(
+        self,
+        key: &str,
+        hashed: &Hashed,
+        wanted: u64,
+        f: impl FnOnce(&str) -> T,
+    ) -> Result<Option<T>, Overtaken> {
+        let found = self.find(key, hashed)?;
+        match found.text() {
+            Some(at) if found.kind() == wanted => self.text(at, f),
+            _ => Ok(None),
+        }
+    }
+
+    /// Any value.
+    pub(crate) fn value(self, key: &str, hashed: &Hashed) -> Result<Option<Value<'static>>, Overtaken> {
+        let found = self.find(key, hashed)?;
+        let text = |make: fn(String) -> Value<'static>| match found.text() {
+            Some(at) => self.text(at, |text| make(text.to_owned())),
+            None => Ok(None),
+        };
+        match found.kind() {
+            kind::STRING => text(|text| Value::String(text.into())),
+            kind::JSON => text(|text| Value::Json(text.into())),
+            kind::HUGE => text(|text| Value::HugeNumber(text.into())),
+            kind::NULL => Ok(Some(Value::Null)),
+            kind::I64 => Ok(found.i64().map(Value::I64)),
+            kind::U64 => Ok(Some(Value::U64(found.value))),
+            kind::F64 => Ok(found.number().map(Value::F64)),
+            _ => Ok(found.bool().map(Value::Bool)),
+        }
+    }
+
+    /// A number that stands for what this source holds and for nothing else in this reader's life; `None` if values
+    /// from here must not be remembered.
+    pub(crate) fn stamp(self) -> Option<u64> {
+        match self {
+            Source::Live(view, seen) if !seen.is_superseded() => Some(seen.base() + view.tag()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What a reader knows about its file and its publisher.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use vexil_format::layout::Area;
+use vexil_format::{FileId, Generation, LinkState, frame_of, status};
+
+use crate::reader::Reader;
+use crate::shared::generation;
+
+/// A publisher that has not been seen for longer than this is taken for gone. It shows itself every second.
+const SEEN_ALIVE: Duration = Duration::from_secs(3);
+
+/// The publisher, as far as its file tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PublisherState {
+    /// Seen within the last 3 seconds.
+    Alive,
+    /// Stopped cleanly, or never started in this file.
+    Stopped,
+    /// Not seen for longer: killed, or it does not get to run.
+    Gone,
+}
+
+/// Where the path leads, compared with the file that is being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PathState {
+    /// To that file.
+    Same,
+    /// Nowhere.
+    Missing,
+    /// To a file that this reader cannot or will not follow: not readable, not a snapshot, or an older generation.
+    Stuck,
+}
+
+/// State of a reader's world, as of now. Ages come from a clock that neither jumps nor stops in suspend; an age that
+/// cannot be known is `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// The generation that reads answer from; 0 if nothing has been published.
+    pub generation: Generation,
+    /// When its payload was published first.
+    pub published_at: Option<SystemTime>,
+    /// Number of flags.
+    pub flags: u64,
+    /// Bytes of its archive.
+    pub archive_bytes: u64,
+    /// Since the publisher last heard from its source.
+    pub contact_age: Option<Duration>,
+    /// State of the link between publisher and source.
+    pub link: LinkState,
+    /// For how long the link has been in this state.
+    pub link_age: Option<Duration>,
+    /// Whether a publisher is there.
+    pub publisher: PublisherState,
+    /// Since the publisher started.
+    pub publisher_uptime: Option<Duration>,
+    /// The newest generation known to be on the disk.
+    pub durable: Generation,
+    /// Whether the answers come from a cold cache: a file of another boot, or one whose current snapshot is damaged.
+    pub is_cold: bool,
+    /// Where the path leads.
+    pub path: PathState,
+}
+
+impl Status {
+    /// Whether flags may be out of date: no publisher, no open link, or a cold cache.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.is_cold || self.publisher != PublisherState::Alive || self.link != LinkState::Open
+    }
+}
+
+impl Reader {
+    /// The state of file, publisher and link. Looks at the path, and moves to another file if one is there. Takes a few
+    /// microseconds.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.shared.follow();
+        let attached = self.shared.attached();
+        let map = attached.view.map();
+        let generation = Generation(generation(attached));
+        let frame = match attached.fallback() {
+            Some(archive) => Some(*archive.frame()),
+            None => frame_of(map, Area::Slot(generation.slot() as usize))
+                .ok()
+                .filter(|f| f.generation == generation),
+        };
+        let words = status::read(map);
+        let publisher = match words.heartbeat_age {
+            _ if words.uptime.is_none() || attached.fallback().is_some() && !attached.is_of_this_boot() => {
+                PublisherState::Stopped
+            }
+            Some(age) if age <= SEEN_ALIVE => PublisherState::Alive,
+            _ => PublisherState::Gone,
+        };
+        Status {
+            generation,
+            published_at: frame.and_then(|f| UNIX_EPOCH.checked_add(Duration::from_micros(f.published_at))),
+            flags: frame.map_or(0, |f| f.flags),
+            archive_bytes: frame.map_or(0, |f| f.archive_bytes),
+            contact_age: words.contact_age,
+            link: words.link,
+            link_age: words.link_age,
+            publisher,
+            publisher_uptime: words.uptime,
+            durable: Generation(words.durable),
+            is_cold: attached.fallback().is_some(),
+            path: match FileId::at(&self.shared.path) {
+                None => PathState::Missing,
+                id if id == attached.view.file() => PathState::Same,
+                _ => PathState::Stuck,
+            },
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What the system tests share: a scripted server over real sockets.
+
+pub mod server;

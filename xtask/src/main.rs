@@ -1,0 +1,78 @@
+//! The chores of this repository: `cargo xtask <task>`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to whoever runs it")]
+
+mod bench;
+mod lint;
+mod step;
+mod test;
+
+use std::env;
+use std::process::ExitCode;
+
+use step::Failures;
+
+const HELP: &str = "\
+Usage: cargo xtask <task> [arguments]
+
+Tasks
+  lint                    formatting, clippy and documentation; every warning is an error
+  test [-- <filter> ..]   builds the `vexil` binary and runs all tests of the workspace, then all documentation
+                          tests; with a filter, only the tests that it selects. Uses cargo-nextest if it is there.
+  bench [-- <args> ..]    runs the benchmarks; the arguments go to the benchmark program
+  help                    this text
+
+Each step prints its command and its time. The exit code is 0 only if every step was good, and 2 for wrong use.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let (task, rest) = match arguments.split_first() {
+        Some((task, rest)) => (task.as_str(), rest),
+        None => ("help", [].as_slice()),
+    };
+    // Cargo's convention: what follows `--` is for the program behind.
+    let (own, passed_on) = match rest.iter().position(|argument| argument == "--") {
+        Some(at) => (&rest[..at], &rest[at + 1..]),
+        None => (rest, [].as_slice()),
+    };
+    if own.iter().any(|argument| argument == "--help" || argument == "-h") {
+        print!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    let outcome = match task {
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        "lint" if rest.is_empty() => lint::run(),
+        "test" if own.is_empty() => test::run(passed_on),
+        "bench" if own.is_empty() => bench::run(passed_on),
+        "lint" => return wrong_use("`lint` takes no arguments"),
+        "test" | "bench" => {
+            return wrong_use(&format!("arguments of `{task}` come after `--`, found `{}`", own.join(" ")));
+        }
+        _ => return wrong_use(&format!("there is no task `{task}`")),
+    };
+    report(task, outcome)
+}
+
+fn report(task: &str, outcome: Result<(), Failures>) -> ExitCode {
+    match outcome {
+        Ok(()) => {
+            println!("\nxtask {task}: all steps good");
+            ExitCode::SUCCESS
+        }
+        Err(Failures(failures)) => {
+            eprintln!("\nxtask {task}: {} failed", failures.len());
+            for failure in failures {
+                eprintln!("  {failure}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn wrong_use(message: &str) -> ExitCode {
+    eprint!("xtask: {message}\n\n{HELP}");
+    ExitCode::from(2)
+}
