@@ -57,12 +57,19 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Builds the archive of `flags`. Of several flags with one key the last one wins.
+    /// Builds the archive of `flags`, which are dropped as soon as they are not needed if they are given away. Of several
+    /// flags with one key the last one wins.
     ///
     /// # Errors
     /// [`BuildError`], if the keys were made to collide or the result is larger than a slot.
-    pub fn build(flags: &[Flag<'_>], generation: Generation, facts: Facts) -> Result<Archive, BuildError> {
-        let Table { records, index, overflow, text, flags } = Table::build(flags)?;
+    pub fn build<'a>(
+        flags: impl AsRef<[Flag<'a>]>,
+        generation: Generation,
+        facts: Facts,
+    ) -> Result<Archive, BuildError> {
+        let table = Table::build(flags.as_ref())?;
+        drop(flags);
+        let Table { records, index, overflow, text, flags } = table;
         let (places, doubles) = (records.len(), overflow.len() / RECORD_WORDS);
         let layout = Layout { records, index, overflow, text, flags: flags as u64, facts };
         let capacity = (text_word(places, doubles) + layout.text.len()) * 8 + size_of::<ArchivedLayout>();

@@ -14,12 +14,16 @@ impl BootId {
     #[must_use]
     pub fn current() -> BootId {
         static CURRENT: OnceLock<BootId> = OnceLock::new();
-        *CURRENT.get_or_init(|| {
-            std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-                .ok()
-                .and_then(|text| parse(&text))
-                .unwrap_or_default()
-        })
+        if let Some(known) = CURRENT.get() {
+            return *known;
+        }
+        // Read outside of the lock: a thread that was lost in a fork while it held it would keep the child for ever.
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+            .ok()
+            .and_then(|text| parse(&text))
+            .unwrap_or_default();
+        let _ = CURRENT.set(id);
+        id
     }
 
     /// Whether two ids can be of one boot. An unknown id can be of any.

@@ -37,6 +37,7 @@ pub(crate) struct Rights {
 impl SnapshotFile {
     /// Opens an existing file for writing. Its owner may, even if the mode says read only.
     pub(crate) fn open(path: &Path) -> Result<SnapshotFile, WriteError> {
+        check_file_size_limit()?;
         let open = || OpenOptions::new().read(true).write(true).open(path);
         let file = match open() {
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
@@ -67,12 +68,28 @@ impl SnapshotFile {
         let _ = std::fs::remove_file(&new);
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&new);
         let file = file.map_err(failed("create", &new))?;
-        file.set_len(FILE_BYTES).map_err(failed("size", &new))?;
-        allocate(&file, 0, HEADER_BYTES).map_err(failed("reserve space for", &new))?;
-        let bytes: Vec<u8> = header.words().iter().flat_map(|word| word.to_le_bytes()).collect();
-        file.write_all_at(&bytes, 0).map_err(failed("write", &new))?;
+        let made = SnapshotFile::fill(&new, file, header, rights, floor, archive);
+        if made.is_err() {
+            // Half a file helps nobody and may be what fills the disk.
+            let _ = std::fs::remove_file(&new);
+        }
+        made
+    }
 
-        let snapshot = SnapshotFile::of(&new, file)?;
+    fn fill(
+        new: &Path,
+        file: File,
+        header: Header,
+        rights: Rights,
+        floor: Generation,
+        archive: Option<&Archive>,
+    ) -> Result<SnapshotFile, WriteError> {
+        file.set_len(FILE_BYTES).map_err(failed("size", new))?;
+        allocate(&file, 0, HEADER_BYTES).map_err(failed("reserve space for", new))?;
+        let bytes: Vec<u8> = header.words().iter().flat_map(|word| word.to_le_bytes()).collect();
+        file.write_all_at(&bytes, 0).map_err(failed("write", new))?;
+
+        let snapshot = SnapshotFile::of(new, file)?;
         snapshot.reserve(Area::Slot(0), 0)?;
         snapshot.reserve(Area::Slot(1), 0)?;
         let mut current = floor;
@@ -90,8 +107,8 @@ impl SnapshotFile {
             let _ = std::os::unix::fs::fchown(&snapshot.file, Some(owner), Some(group));
         }
         rustix::fs::fchmod(&snapshot.file, Mode::from_raw_mode(rights.mode))
-            .map_err(|e| failed("set the mode of", &new)(e.into()))?;
-        snapshot.file.sync_all().map_err(failed("sync", &new))?;
+            .map_err(|e| failed("set the mode of", new)(e.into()))?;
+        snapshot.file.sync_all().map_err(failed("sync", new))?;
         Ok(snapshot)
     }
 

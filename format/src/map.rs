@@ -62,6 +62,11 @@ impl Mapping {
     }
 
     fn new(raw: MmapRaw, writable: bool) -> io::Result<Mapping> {
+        // Establishes M3.
+        if (raw.len() as u64) < HEADER_BYTES {
+            let problem = format!("{} bytes to map, expected at least {HEADER_BYTES}", raw.len());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+        }
         let (base, words) = (raw.as_ptr().cast::<AtomicU64>(), raw.len() / 8);
         let mapping = Mapping { raw: Some(raw), base, words, writable };
         // Values of flags do not belong in a core file. Best effort: old kernels and odd file systems refuse.

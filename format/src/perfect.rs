@@ -118,9 +118,9 @@ impl Buckets {
     /// Bucket numbers, fullest first: they are the hardest to place. `None` if one is too full.
     fn fullest_first(&self) -> Option<Vec<u32>> {
         let count = self.starts.len() - 1;
-        let mut starts = [0u32; BUCKET + 2];
+        let mut starts = [0u32; BUCKET + 1];
         for b in 0..count {
-            *starts.get_mut((BUCKET + 1).checked_sub(self.len(b))?)? += 1;
+            *starts.get_mut(BUCKET.checked_sub(self.len(b))?)? += 1;
         }
         let mut sum = 0;
         for start in &mut starts {
@@ -128,7 +128,7 @@ impl Buckets {
         }
         let mut order = vec![0; count];
         for b in 0..count {
-            let slot = &mut starts[BUCKET + 1 - self.len(b)];
+            let slot = &mut starts[BUCKET - self.len(b)];
             order[*slot as usize] = b as u32;
             *slot += 1;
         }
@@ -211,6 +211,16 @@ mod tests {
     fn a_bucket_that_no_one_fills_by_chance_is_refused_in_time() {
         let crowd: Vec<u64> = (0..200).collect();
         assert!(matches!(find(&crowd), Err(BuildError::HostileKeys { flags: 200 })));
+    }
+
+    /// Symptom: 65 keys in one bucket made the builder panic. Cause: the limit was off by one, and `fits` has room for
+    /// [`BUCKET`] places. Fix: more than that is refused.
+    #[test]
+    fn a_full_bucket_is_placed_and_one_more_is_refused_without_a_panic() {
+        for crowd in BUCKET as u64 - 1..BUCKET as u64 + 3 {
+            let hashes: Vec<u64> = (0..crowd).map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20).collect();
+            assert_eq!(find(&hashes).is_ok(), crowd <= BUCKET as u64, "{crowd} in one bucket");
+        }
     }
 
     proptest! {

@@ -85,18 +85,21 @@ pub struct PublisherStatus {
 /// Reads the status words.
 #[must_use]
 pub fn read(map: &Mapping) -> PublisherStatus {
+    let [link, contact, start, heartbeat, durable] =
+        [word::LINK, word::LAST_CONTACT, word::PUBLISHER_START, word::HEARTBEAT, word::DURABLE]
+            .map(|at| map.load(at));
+    // After the words: a publisher that writes one in between would otherwise be ahead of this clock.
     let now = boot::now();
     let age = |since: Duration| {
         if since.is_zero() { None } else { now.checked_sub(since) }
     };
-    let link = map.load(word::LINK);
     PublisherStatus {
         link: LinkState::from_code(link >> 56),
         link_age: age(Duration::from_millis(link & 0x00ff_ffff_ffff_ffff)),
-        contact_age: age(Duration::from_nanos(map.load(word::LAST_CONTACT))),
-        uptime: age(Duration::from_nanos(map.load(word::PUBLISHER_START))),
-        heartbeat_age: age(Duration::from_nanos(map.load(word::HEARTBEAT))),
-        durable: map.load(word::DURABLE),
+        contact_age: age(Duration::from_nanos(contact)),
+        uptime: age(Duration::from_nanos(start)),
+        heartbeat_age: age(Duration::from_nanos(heartbeat)),
+        durable,
     }
 }
 

@@ -202,9 +202,10 @@ impl View {
         for slot in [0, 1] {
             let words = reserved(&self.map, Area::Slot(slot)).saturating_sub(FRAME_BYTES) / 8;
             if words > self.words[slot].load(Relaxed) && words >= 64 {
-                self.words[slot].store(words, Relaxed);
+                // Another thread may be here with an older, lower number: bounds only rise.
+                self.words[slot].fetch_max(words, Relaxed);
                 // V2: places * 8 + places / 4 + 1 <= words.
-                self.most_places[slot].store((words - 1) * 4 / 33, Relaxed);
+                self.most_places[slot].fetch_max((words - 1) * 4 / 33, Relaxed);
                 raised = true;
             }
         }

@@ -172,6 +172,14 @@ impl Writer {
         area::copy_current(&self.map).ok().flatten()
     }
 
+    /// The snapshot before the current one, if it still stands in the other slot: copied out and checked.
+    #[must_use]
+    pub fn previous(&self) -> Option<Archive> {
+        let before = Generation(self.generation().0.checked_sub(1)?);
+        let archive = area::copy(&self.map, Area::Slot(before.slot() as usize)).ok()?;
+        (archive.generation() == before).then_some(archive)
+    }
+
     /// The header page, for the status words.
     #[must_use]
     pub fn status_words(&self) -> &Mapping {
@@ -202,8 +210,8 @@ impl Writer {
     /// # Errors
     /// [`WriteError`]: the old file is then still in use.
     pub fn supersede(&mut self) -> Result<(), WriteError> {
-        let mut archive = self.current();
-        let floor = self.generation();
+        let mut archive = self.current().or_else(|| Some(area::newest(&self.map)?.1));
+        let floor = Generation(self.generation().0.max(area::highest_generation(&self.map)));
         if let Some(archive) = &mut archive {
             archive.set_generation(floor.next());
         }
@@ -251,6 +259,12 @@ impl Writer {
     }
 
     fn go_on(path: &Path, identity: [u8; 32], candidate: &Candidate) -> Result<Opened, WriteError> {
+        // In one boot the word is the truth, and then no frame is more than the interrupted publish ahead of it.
+        let seen = protocol::observe::<Sound, _>(candidate.map.generation()).generation();
+        if area::highest_generation(&candidate.map) > seen.next().0 || seen.0 >= MAX_GENERATION / 2 {
+            let why = format!("its generation word says {seen}, which does not fit its slots");
+            return Writer::replace(path, identity, candidate, why);
+        }
         let mut writer = Writer::of(SnapshotFile::open(path)?, identity, rights_of(&candidate.metadata))?;
         match area::copy_current(&writer.map) {
             Ok(snapshot) => Ok(Opened { writer, snapshot, found: Found::Good }),

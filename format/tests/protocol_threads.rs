@@ -15,6 +15,7 @@ use vexil_format::{
 };
 
 const FLAGS: usize = 40;
+
 /// Of other bits than its number, so that words of two generations never agree by chance.
 fn mixed(generation: u64) -> u64 {
     generation.wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -75,7 +76,8 @@ fn no_read_beside_a_publisher_at_full_speed_is_torn() {
                         .iter()
                         .map(|key| Hashed::new(key.as_bytes()))
                         .collect();
-                    let (mut counts, mut last, mut text) = (Counts::default(), 0, Vec::new());
+                    let (mut counts, mut last) = (Counts::default(), 0);
+                    let (mut stack, mut heap) = ([0; 512], Vec::new());
                     while !stop.load(Relaxed) {
                         // Alone: a probe does not say its generation, so it is framed by two observations.
                         let before = view.observe().generation().0;
@@ -107,10 +109,10 @@ fn no_read_beside_a_publisher_at_full_speed_is_torn() {
                             }
                             let at = found.text().unwrap();
                             assert_eq!(at.bytes, 60);
-                            if view.copy_text(seen, at, &mut text).is_none() {
+                            let Some(text) = view.copy_text(seen, at, &mut stack, &mut heap) else {
                                 counts.lost += 1;
                                 break;
-                            }
+                            };
                             counts.texts += 1;
                             let expected = format!("{generation:020}").repeat(3);
                             assert_eq!(text, expected.as_bytes(), "torn text");

@@ -52,10 +52,12 @@ impl Held {
         } else {
             *complained = false;
         }
-        if !self.lock.still_at_path().unwrap_or(true) && !self.lock_lost.swap(true, Ordering::AcqRel)
-            && let Some(stopper) = &*self.stop_on_loss.lock().unwrap_or_else(PoisonError::into_inner) {
-                stopper.stop();
-            }
+        if !self.lock.still_at_path().unwrap_or(true)
+            && !self.lock_lost.swap(true, Ordering::AcqRel)
+            && let Some(stopper) = &*self.stop_on_loss.lock().unwrap_or_else(PoisonError::into_inner)
+        {
+            stopper.stop();
+        }
     }
 }
 

@@ -25,6 +25,8 @@
 //! second that the publisher lives and that the path still leads to its file. `run` feeds it from a source. [`sse`] is the
 //! stream, [`payload`] what is accepted, `identity` names and default paths, `changes` what a log says.
 
+#[allow(unsafe_code, reason = "the C library's allocator is set by a C function")]
+mod allocator;
 mod changes;
 mod checkpointer;
 mod error;
@@ -37,6 +39,7 @@ mod publisher;
 mod run;
 pub mod sse;
 
+pub use allocator::give_memory_back;
 pub use changes::Changes;
 pub use error::{OpenError, PublishError, RunError};
 pub use identity::{Identity, default_cache_dir};

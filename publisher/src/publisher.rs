@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use vexil_format::{
     Archive, Facts, FoundFile, Generation, LinkState, Opened, Writer, WriterOptions, status, unix_micros,
@@ -30,7 +30,20 @@ pub struct Publisher {
     keeper: Option<Keeper>,
     held: Arc<Held>,
     options: Options,
-    last: Option<Arc<Archive>>,
+    last: Last,
+}
+
+/// What was published last. Not the archive itself: a second copy in memory would be for the log alone.
+#[derive(Debug, Default)]
+struct Last {
+    generation: Generation,
+    payload_digest: Option<[u64; 2]>,
+}
+
+impl Last {
+    fn of(archive: &Archive) -> Last {
+        Last { generation: archive.generation(), payload_digest: Some(archive.facts().payload_digest) }
+    }
 }
 
 /// What became of a payload.
@@ -47,6 +60,8 @@ pub enum Outcome {
         flags: usize,
         /// Bytes of the archive.
         archive_bytes: usize,
+        /// From the call to the moment at which readers saw it.
+        took: Duration,
         /// What changed.
         changes: Changes,
     },
@@ -99,15 +114,12 @@ impl Publisher {
             stop_on_loss: Mutex::new(None),
         });
         let keeper = Some(Keeper::start(held.clone()).map_err(OpenError::Thread)?);
-        let last = snapshot.map(Arc::new);
-        let is_new = last.is_none();
+        let last = snapshot.as_ref().map(Last::of).unwrap_or_default();
         let mut publisher = Publisher { keeper, held, options: options.clone(), last };
-        if let Some(last) = &publisher.last {
+        match snapshot {
             // A file that was not stopped cleanly may have newer flags in memory than on the disk.
-            publisher.held.checkpointer.offer(last.clone());
-        }
-        if is_new {
-            publisher.import();
+            Some(snapshot) => publisher.held.checkpointer.offer(Arc::new(snapshot)),
+            None => publisher.import(),
         }
         Ok(publisher)
     }
@@ -121,10 +133,11 @@ impl Publisher {
     }
 
     fn publish_of(&mut self, payload: &str, published_at: u64) -> Result<Outcome, PublishError> {
+        let start = Instant::now();
         let digest = xxh3_128(payload.as_bytes());
         let payload_digest = [digest as u64, (digest >> 64) as u64];
-        if let Some(last) = self.last.as_ref().filter(|last| last.facts().payload_digest == payload_digest) {
-            return Ok(Outcome::Unchanged { generation: last.generation() });
+        if self.last.payload_digest == Some(payload_digest) {
+            return Ok(Outcome::Unchanged { generation: self.last.generation });
         }
         let flags = payload::decode(payload, &self.options.limits)?;
         let mut facts = Facts::default();
@@ -132,22 +145,18 @@ impl Publisher {
         facts.identity = self.options.identity.bytes();
         facts.payload_bytes = payload.len() as u64;
         facts.payload_digest = payload_digest;
-        let mut archive = Archive::build(&flags, Generation(1), facts)?;
-        drop(flags);
+        let mut archive = Archive::build(flags, Generation(1), facts)?;
         let generation = self.held.writer().publish(&mut archive)?;
-        // Readers see it from here on.
-        let archive = Arc::new(archive);
-        self.held.checkpointer.offer(archive.clone());
-        let changes = Changes::between(self.last.as_deref(), &archive);
-        tracing::info!(%generation, flags = archive.len(), %changes, "published");
-        let outcome = Outcome::Published {
-            generation,
-            flags: archive.len(),
-            archive_bytes: archive.bytes().len(),
-            changes,
-        };
-        self.last = Some(archive);
-        Ok(outcome)
+        let took = start.elapsed();
+
+        self.last = Last::of(&archive);
+        let previous = self.held.writer().previous();
+        let changes = Changes::between(previous.as_ref(), &archive);
+        drop(previous);
+        tracing::info!(%generation, flags = archive.len(), %changes, ?took, "published");
+        let (flags, archive_bytes) = (archive.len(), archive.bytes().len());
+        self.held.checkpointer.offer(Arc::new(archive));
+        Ok(Outcome::Published { generation, flags, archive_bytes, took, changes })
     }
 
     /// The generation that readers see; 0 if nothing has been published.

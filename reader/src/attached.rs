@@ -5,19 +5,21 @@
 //! is how a cold cache is served after a reboot, and how a damaged slot is survived, before a publisher comes.
 
 use std::path::Path;
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
 
-use vexil_format::{Archive, BootId, Damage, OpenError, View, check_current, newest, open_view};
+use vexil_format::{BootId, Damage, OpenError, View, check_current, newest, open_view};
 
 use crate::options::Verify;
+use crate::snapshot::Snapshot;
 
 #[derive(Debug)]
 pub(crate) struct Attached {
     pub(crate) view: View,
-    /// The newest good snapshot of a file that is not read live.
-    fallback: OnceLock<Option<Archive>>,
+    /// The newest good snapshot of a file that is not read live. Set before the file is shared between threads, so that
+    /// nobody ever waits for it.
+    fallback: OnceLock<Arc<Snapshot>>,
     /// Twice the generation whose slot was found damaged, so that the next one is looked at and this one not again.
     damaged: AtomicU64,
 }
@@ -25,7 +27,9 @@ pub(crate) struct Attached {
 impl Attached {
     /// A reader without a file.
     pub(crate) fn nothing() -> Attached {
-        Attached::of(View::nothing())
+        let attached = Attached::of(View::nothing());
+        attached.fall_back();
+        attached
     }
 
     /// Opens and settles the file at `path`.
@@ -44,12 +48,18 @@ impl Attached {
         Attached { view, fallback: OnceLock::new(), damaged: AtomicU64::new(u64::MAX) }
     }
 
-    /// The copy to answer from, if the file is not read live.
-    pub(crate) fn fallback(&self) -> Option<&Archive> {
-        if self.view.is_live() { None } else { self.fallback.get()?.as_ref() }
+    /// The copy to answer from, if the file is not read live. It is empty if there is no good snapshot at all.
+    pub(crate) fn fallback(&self) -> Option<&Arc<Snapshot>> {
+        if self.view.is_live() { None } else { self.fallback.get() }
     }
 
-    /// Whether a newer generation than the damaged one has come.
+    /// The generation that answers come from; 0 if there are none.
+    pub(crate) fn generation(&self) -> u64 {
+        // A file without a good snapshot has none, whatever its generation word says.
+        self.fallback().map_or_else(|| self.view.observe().generation(), |copy| copy.generation()).0
+    }
+
+    /// Whether another generation than the damaged one has come.
     pub(crate) fn may_settle(&self) -> bool {
         !self.view.is_live()
             && self.is_of_this_boot()
@@ -60,25 +70,36 @@ impl Attached {
     pub(crate) fn settle(&self, verify: Verify) {
         if self.is_of_this_boot() {
             let base = self.view.observe().base();
-            match check(&self.view, verify) {
-                Ok(()) => {
-                    self.view.refresh_bounds();
-                    return;
-                }
-                Err(_) => self.damaged.store(base, Relaxed),
+            if self.is_good(verify) {
+                self.view.refresh_bounds();
+                return;
             }
+            self.damaged.store(base, Relaxed);
         }
-        self.fallback.get_or_init(|| newest(self.view.map()).map(|(_, archive)| archive));
+        self.fall_back();
     }
 
     pub(crate) fn is_of_this_boot(&self) -> bool {
         self.view.header().is_some_and(|header| header.boot.may_be(BootId::current()))
     }
-}
 
-fn check(view: &View, verify: Verify) -> Result<(), Damage> {
-    match verify {
-        Verify::Header => Ok(()),
-        Verify::Checksum => check_current(view.map()).map(drop),
+    fn is_good(&self, verify: Verify) -> bool {
+        let map = self.view.map();
+        match verify {
+            Verify::Header => true,
+            Verify::Checksum => match check_current(map) {
+                Ok(Some(_)) => true,
+                // A file with a good snapshot has published it: then the generation word is what is damaged.
+                Ok(None) => newest(map).is_none(),
+                // What a publisher overwrites faster than it can be checked is no remnant of a disk.
+                Err(Damage::Overtaken) => true,
+                Err(_) => false,
+            },
+        }
+    }
+
+    fn fall_back(&self) {
+        self.fallback
+            .get_or_init(|| Arc::new(Snapshot::of(newest(self.view.map()).map(|(_, archive)| archive))));
     }
 }

@@ -25,7 +25,7 @@ impl Handle {
     #[inline(always)]
     pub(crate) fn stamp(&self) -> u64 {
         let view = self.reader.view();
-        (view.raw_generation() & !1) + view.tag()
+        (view.raw_generation() & !1).wrapping_add(view.tag())
     }
 
     /// Reads the flag and the stamp of where it came from.
@@ -119,10 +119,10 @@ impl StringFlag {
         });
         let Some((value, stamp)) = found else { return self.default.clone() };
         let value = value.unwrap_or_else(|| self.default.clone());
-        if let Some(stamp) = stamp {
-            self.memo.set(stamp, value.clone());
+        match stamp {
+            Some(stamp) => self.memo.remember(stamp, value),
+            None => value,
         }
-        value
     }
 }
 

@@ -48,9 +48,9 @@ impl<T: DeserializeOwned> JsonFlag<T> {
         let (text, stamp) =
             self.handle.look(|source, key, hashed| source.text_of(key, hashed, kind::JSON, str::to_owned))?;
         let value = text.and_then(|text| serde_json::from_str(&text).ok()).map(Arc::new);
-        if let Some(stamp) = stamp {
-            self.memo.set(stamp, value.clone());
+        match stamp {
+            Some(stamp) => self.memo.remember(stamp, value),
+            None => value,
         }
-        value
     }
 }

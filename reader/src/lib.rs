@@ -24,6 +24,7 @@
 //! - Whoever truncates a mapped file kills its readers. Replace files with `mv`, never with `cp` or `>`.
 //! - A file that was removed or replaced by hand while no publisher runs is noticed in [`Reader::status`],
 //!   [`Reader::wait_for_change`] and wherever a read leaves the fast path, not by every read.
+//! - The memory of a file that was left is given back at the first such call 2 seconds later.
 //!
 //! # Features
 //! `json` (default): [`Reader::get_json`] and [`JsonFlag`], with serde_json.

@@ -1,15 +1,15 @@
 //! Memory of handles: a value together with the stamp of the generation that it is from.
 //!
 //! A stamp is twice the generation plus the tag of the reader's file (see `Source::stamp`), so it is even, never has the
-//! top bit, and stands for one snapshot only. Memory is refreshed by whoever finds it old; a thread that is slower than a
+//! top bit, grows with every move and every publish, and stands for one snapshot only. Memory is refreshed by whoever finds it old; a thread that is slower than a
 //! publish at most puts an old stamp back, which is then found old again.
 
-use std::sync::Mutex;
+use std::sync::RwLock;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU64, fence};
 
-/// No stamp: the top bit is never set in one.
-const NONE: u64 = u64::MAX;
+/// No stamp: the top bit is never set in one. Not all ones, which a damaged generation word may well be.
+const NONE: u64 = 0xb5ad_4ece_da1c_e2a9;
 
 /// A boolean in the low bit of its stamp: whole by nature.
 #[derive(Debug)]
@@ -67,25 +67,40 @@ impl WordMemo {
     }
 }
 
-/// Any value behind a lock that is only ever tried: a thread that was lost in a fork may hold it for ever, and then the
-/// value is read anew each time.
+/// Any value behind a lock that is only ever tried, so that nobody waits: a thread that was lost in a fork may hold it for
+/// ever, and then the value is read anew each time. Readers do not keep each other out.
 #[derive(Debug)]
-pub(crate) struct SharedMemo<T>(Mutex<Option<(u64, T)>>);
+pub(crate) struct SharedMemo<T>(RwLock<Option<(u64, T)>>);
 
 impl<T: Clone> SharedMemo<T> {
     pub(crate) const fn new() -> SharedMemo<T> {
-        SharedMemo(Mutex::new(None))
+        SharedMemo(RwLock::new(None))
     }
 
     pub(crate) fn get(&self, stamp: u64) -> Option<T> {
-        let memo = self.0.try_lock().ok()?;
+        let memo = self.0.try_read().ok()?;
         memo.as_ref().filter(|(of, _)| *of == stamp).map(|(_, value)| value.clone())
     }
 
-    pub(crate) fn set(&self, stamp: u64, value: T) {
-        if let Ok(mut memo) = self.0.try_lock() {
-            *memo = Some((stamp, value));
+    /// What was remembered last, of whatever stamp.
+    pub(crate) fn latest(&self) -> Option<T> {
+        let memo = self.0.try_read().ok()?;
+        memo.as_ref().map(|(_, value)| value.clone())
+    }
+
+    /// Remembers `value`, unless another thread was faster: then its value is the one to use. A newer one stays.
+    pub(crate) fn remember(&self, stamp: u64, value: T) -> T {
+        let Ok(mut memo) = self.0.try_write() else { return value };
+        match memo.as_ref() {
+            Some((of, other)) if *of == stamp => return other.clone(),
+            Some((of, _)) if *of > stamp => return value,
+            _ => {}
         }
+        let old = memo.replace((stamp, value.clone()));
+        // Dropping may run code of the caller, which may come back here.
+        drop(memo);
+        drop(old);
+        value
     }
 }
 
@@ -102,6 +117,51 @@ mod tests {
         words.set(4, 7);
         assert_eq!((bools.get(4), words.get(4)), (Some(true), Some(7)));
         assert_eq!((bools.get(6), words.get(6)), (None, None));
+    }
+
+    #[test]
+    fn a_memo_that_remembers_nothing_answers_no_damaged_generation_word() {
+        let memo = BoolMemo::new();
+        for word in [0, 1 << 63, u64::MAX, u64::MAX >> 1, 1 << 48] {
+            assert_eq!(memo.get(word & !1), None, "{word:#x}");
+        }
+    }
+
+    #[test]
+    fn threads_that_remember_the_same_generation_get_one_value_and_an_older_one_does_not_replace_it() {
+        let memo = SharedMemo::new();
+        assert_eq!(memo.remember(4, "first"), "first");
+        assert_eq!(memo.remember(4, "second"), "first");
+        assert_eq!(memo.remember(2, "late"), "late");
+        assert_eq!((memo.get(4), memo.get(2), memo.latest()), (Some("first"), None, Some("first")));
+    }
+
+    #[test]
+    fn a_value_whose_drop_reads_the_memo_again_finds_it_free() {
+        struct Nosy(std::sync::Weak<SharedMemo<std::sync::Arc<Nosy>>>);
+        impl Drop for Nosy {
+            fn drop(&mut self) {
+                if let Some(memo) = self.0.upgrade() {
+                    assert!(memo.get(4).is_some());
+                }
+            }
+        }
+        let memo = std::sync::Arc::new(SharedMemo::new());
+        for stamp in [2, 4] {
+            drop(memo.remember(stamp, std::sync::Arc::new(Nosy(std::sync::Arc::downgrade(&memo)))));
+        }
+    }
+
+    #[test]
+    fn a_reader_that_was_lost_while_it_held_the_lock_keeps_nobody_from_reading() {
+        let memo = SharedMemo::new();
+        memo.remember(2, 7);
+        let lost = memo.0.try_read().unwrap();
+        assert_eq!((memo.get(2), memo.remember(4, 8), memo.get(4)), (Some(7), 8, None));
+        drop(lost);
+        let lost = memo.0.try_write().unwrap();
+        assert_eq!((memo.get(2), memo.remember(4, 8), memo.latest()), (None, 8, None));
+        drop(lost);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use vexil_format::{FlagKey, Found, Generation, Hashed, OpenError, Value, View, k
 
 use crate::attached::Attached;
 use crate::options::Options;
-use crate::shared::{Shared, generation};
+use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 
 /// Reads flags from one snapshot file. `Send + Sync`; clones are cheap and share everything.
@@ -156,7 +156,7 @@ impl Reader {
     /// The current generation; 0 if nothing has been published.
     #[must_use]
     pub fn generation(&self) -> Generation {
-        Generation(generation(self.shared.attached()))
+        self.shared.generation()
     }
 
     /// The path of the snapshot file.

@@ -1,14 +1,15 @@
 //! What all clones and handles of one reader share, and the way of a read that the fast path does not settle.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use vexil_format::{Current, FileId, Hashed, OpenError, boot, copy_current};
+use vexil_format::{Current, Damage, FileId, Generation, Hashed, OpenError, boot, copy_current, newest};
 
 use crate::attached::Attached;
+use crate::memo::SharedMemo;
 use crate::options::Options;
 use crate::snapshot::Snapshot;
 use crate::source::{Overtaken, Source};
@@ -22,6 +23,9 @@ const COPIES: usize = 64;
 /// How often a reader that has no good file looks whether there is one, at most.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
+/// How often reads look again at a file that was not followed, at most: opening and checking one takes milliseconds.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
 /// For how long the memory of a file that was left stays, so that a thread in the middle of a read finds it.
 const KEEP_OLD: Duration = Duration::from_secs(2);
 
@@ -29,25 +33,31 @@ const KEEP_OLD: Duration = Duration::from_secs(2);
 pub(crate) struct Shared {
     pub(crate) current: Current<Attached>,
     pub(crate) path: PathBuf,
-    pub(crate) options: Options,
+    options: Options,
     /// Coarse time of the last look at the path, in milliseconds.
     looked_at: AtomicU64,
     /// Coarse time of the last move to another file, in milliseconds; 0 if its memory has been given back.
     moved_at: AtomicU64,
-    /// The newest copy, with its stamp. Only ever tried, never waited for: a thread may be lost in a fork while it
-    /// holds it.
-    pub(crate) copied: Mutex<Option<(u64, Arc<Snapshot>)>>,
+    /// Inode of the file at the path that was not followed; 0 if there is none.
+    refused: AtomicU64,
+    /// Coarse time at which it was not, in milliseconds.
+    refused_at: AtomicU64,
+    /// The newest copy.
+    copied: SharedMemo<Arc<Snapshot>>,
 }
 
 impl Shared {
     pub(crate) fn new(path: &Path, options: &Options, first: Attached) -> Shared {
         Shared {
             current: Current::new(first),
-            path: path.to_owned(),
+            // A process that changes its directory later still follows its file.
+            path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
             options: options.clone(),
             looked_at: AtomicU64::new(0),
             moved_at: AtomicU64::new(0),
-            copied: Mutex::new(None),
+            refused: AtomicU64::new(0),
+            refused_at: AtomicU64::new(0),
+            copied: SharedMemo::new(),
         }
     }
 
@@ -57,13 +67,12 @@ impl Shared {
     pub(crate) fn slow<T>(&self, mut read: impl FnMut(Source<'_>) -> Result<T, Overtaken>) -> Option<T> {
         for _ in 0..ATTEMPTS {
             let attached = self.attached();
-            if let Some(archive) = attached.fallback() {
-                return read(Source::Copy(archive)).ok();
+            if let Some(copy) = attached.fallback() {
+                return read(copy.source()).ok();
             }
             let seen = attached.view.observe();
             if seen.base() == 0 {
-                // The memory of a file that was left reads as zeros after a while.
-                if !std::ptr::eq(attached, self.current.get()) {
+                if self.has_left(attached) {
                     continue;
                 }
                 return read(Source::Nothing).ok();
@@ -105,31 +114,52 @@ impl Shared {
 
     /// The file to read from now: moves on if this one was superseded, settles it if that became possible.
     pub(crate) fn attached(&self) -> &Attached {
+        self.release_old();
         let attached = self.current.get();
+        if attached.may_settle() {
+            attached.settle(self.options.verifies());
+        }
         if attached.view.observe().is_superseded() || (!attached.view.is_live() && self.time_to_look()) {
-            if attached.may_settle() {
-                attached.settle(self.options.verifies());
-            }
             self.follow();
         }
         self.current.get()
     }
 
+    /// The current generation.
+    pub(crate) fn generation(&self) -> Generation {
+        loop {
+            let attached = self.attached();
+            let generation = attached.generation();
+            if generation != 0 || !self.has_left(attached) {
+                return Generation(generation);
+            }
+        }
+    }
+
     /// Looks where the path leads, and moves there if it is another good file. Generations never go back.
     pub(crate) fn follow(&self) {
-        self.release_old();
         let old = self.current.get();
         let Some(id) = FileId::at(&self.path) else { return };
-        if Some(id) == old.view.file() {
+        if Some(id) == old.view.file() || self.was_just_refused(id) {
             return;
         }
-        let Ok(new) = self.open() else { return };
-        if generation(&new) < generation(old) {
-            return;
+        match self.open() {
+            Ok(new) if new.generation() >= old.generation() => {
+                if self.current.replace(old, |number| new.numbered(number)) {
+                    self.moved_at.store(millis().max(1), Relaxed);
+                }
+            }
+            _ => {
+                self.refused_at.store(millis(), Relaxed);
+                self.refused.store(id.inode, Relaxed);
+            }
         }
-        if self.current.replace(old, |number| new.numbered(number)) {
-            self.moved_at.store(millis().max(1), Relaxed);
-        }
+    }
+
+    /// As [`Shared::follow`], also if the file at the path was not followed a moment ago.
+    pub(crate) fn follow_at_once(&self) {
+        self.refused.store(0, Relaxed);
+        self.follow();
     }
 
     fn open(&self) -> Result<Attached, OpenError> {
@@ -138,37 +168,39 @@ impl Shared {
 
     /// A checked copy of the current generation: the one made before if it still is current.
     pub(crate) fn copy(&self) -> Arc<Snapshot> {
-        let attached = self.attached();
-        let stamp = attached.view.observe().base() + attached.view.tag();
-        let live = attached.view.is_live();
-        let remembered = self.copied.try_lock().ok().and_then(|copied| copied.clone());
-        if let Some((_, snapshot)) = remembered.as_ref().filter(|(of, _)| *of == stamp) {
-            return snapshot.clone();
-        }
-        if !live {
-            // Not remembered: the stamp of a file that is not read live says nothing about the copy.
-            return Arc::new(match attached.fallback() {
-                Some(_) => {
-                    Snapshot::of(vexil_format::newest(attached.view.map()).map(|(_, archive)| archive))
-                }
-                None => Snapshot::of(None),
-            });
-        }
         for _ in 0..COPIES {
+            let attached = self.attached();
+            if let Some(copy) = attached.fallback() {
+                return copy.clone();
+            }
+            let stamp = attached.view.observe().base().wrapping_add(attached.view.tag());
+            if let Some(copy) = self.copied.get(stamp) {
+                return copy;
+            }
             match copy_current(attached.view.map()) {
                 Ok(Some(archive)) => {
                     let stamp = archive.generation().0 * 2 + attached.view.tag();
-                    let snapshot = Arc::new(Snapshot::of(Some(archive)));
-                    if let Ok(mut copied) = self.copied.try_lock() {
-                        *copied = Some((stamp, snapshot.clone()));
-                    }
-                    return snapshot;
+                    return self.copied.remember(stamp, Arc::new(Snapshot::of(Some(archive))));
                 }
+                Ok(None) if self.has_left(attached) => {}
                 Ok(None) => return Arc::new(Snapshot::of(None)),
-                Err(_) => std::thread::yield_now(),
+                Err(Damage::Overtaken) => std::thread::yield_now(),
+                Err(_) => break,
             }
         }
-        remembered.map_or_else(|| Arc::new(Snapshot::of(None)), |(_, snapshot)| snapshot)
+        // The current snapshot was damaged under way, or outruns every copy. An older one is better than none.
+        let in_file = newest(self.current.get().view.map()).map(|(_, archive)| archive);
+        let in_file = Arc::new(Snapshot::of(in_file));
+        match self.copied.latest() {
+            Some(copy) if copy.generation() >= in_file.generation() => copy,
+            _ => in_file,
+        }
+    }
+
+    /// Whether another file is in use by now. The memory of a file that was left reads as zeros after a while, so that
+    /// "nothing published" is to be believed only of the file in use.
+    fn has_left(&self, attached: &Attached) -> bool {
+        !std::ptr::eq(attached, self.current.get())
     }
 
     fn time_to_look(&self) -> bool {
@@ -181,6 +213,11 @@ impl Shared {
         true
     }
 
+    fn was_just_refused(&self, id: FileId) -> bool {
+        self.refused.load(Relaxed) == id.inode
+            && millis().wrapping_sub(self.refused_at.load(Relaxed)) < ASK_AGAIN.as_millis() as u64
+    }
+
     fn release_old(&self) {
         let moved_at = self.moved_at.load(Relaxed);
         if moved_at != 0 && millis().saturating_sub(moved_at) > KEEP_OLD.as_millis() as u64 {
@@ -190,14 +227,6 @@ impl Shared {
                 let _ = old.view.map().lay_zeros();
             });
         }
-    }
-}
-
-/// The generation that a file answers.
-pub(crate) fn generation(attached: &Attached) -> u64 {
-    match attached.fallback() {
-        Some(archive) => archive.generation().0,
-        None => attached.view.observe().generation().0,
     }
 }
 

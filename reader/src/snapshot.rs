@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use vexil_format::{Archive, FlagKey, Generation, Value, kind};
+use vexil_format::{Archive, FlagKey, Frame, Generation, Value, kind};
 
 use crate::source::Source;
 
@@ -19,6 +19,10 @@ impl Snapshot {
 
     pub(crate) fn source(&self) -> Source<'_> {
         self.archive.as_ref().map_or(Source::Nothing, Source::Copy)
+    }
+
+    pub(crate) fn frame(&self) -> Option<&Frame> {
+        self.archive.as_ref().map(Archive::frame)
     }
 
     /// The generation; 0 if nothing had been published.

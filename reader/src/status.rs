@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use vexil_format::layout::Area;
-use vexil_format::{FileId, Generation, LinkState, frame_of, status};
+use vexil_format::layout::{Area, word};
+use vexil_format::{FileId, Frame, Generation, LinkState, Mapping, frame_of, status};
 
+use crate::attached::Attached;
 use crate::reader::Reader;
-use crate::shared::generation;
 
 /// A publisher that has not been seen for longer than this is taken for gone. It shows itself every second.
 const SEEN_ALIVE: Duration = Duration::from_secs(3);
@@ -79,21 +79,15 @@ impl Reader {
     /// microseconds.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.shared.follow();
+        self.shared.follow_at_once();
         let attached = self.shared.attached();
         let map = attached.view.map();
-        let generation = Generation(generation(attached));
-        let frame = match attached.fallback() {
-            Some(archive) => Some(*archive.frame()),
-            None => frame_of(map, Area::Slot(generation.slot() as usize))
-                .ok()
-                .filter(|f| f.generation == generation),
-        };
-        let words = status::read(map);
+        let (generation, frame) = current_frame(attached);
+        // Times of another boot say nothing on this one's clock.
+        let words =
+            if attached.is_of_this_boot() { status::read(map) } else { status::read(&Mapping::nothing()) };
         let publisher = match words.heartbeat_age {
-            _ if words.uptime.is_none() || attached.fallback().is_some() && !attached.is_of_this_boot() => {
-                PublisherState::Stopped
-            }
+            _ if words.uptime.is_none() => PublisherState::Stopped,
             Some(age) if age <= SEEN_ALIVE => PublisherState::Alive,
             _ => PublisherState::Gone,
         };
@@ -107,8 +101,8 @@ impl Reader {
             link_age: words.link_age,
             publisher,
             publisher_uptime: words.uptime,
-            durable: Generation(words.durable),
-            is_cold: attached.fallback().is_some(),
+            durable: Generation(map.load(word::DURABLE)),
+            is_cold: attached.view.file().is_some() && !attached.view.is_live(),
             path: match FileId::at(&self.shared.path) {
                 None => PathState::Missing,
                 id if id == attached.view.file() => PathState::Same,
@@ -116,4 +110,23 @@ impl Reader {
             },
         }
     }
+}
+
+/// The generation that is answered now and the frame of its snapshot; `None` if publishes overtake every look at it.
+fn current_frame(attached: &Attached) -> (Generation, Option<Frame>) {
+    if let Some(copy) = attached.fallback() {
+        return (copy.generation(), copy.frame().copied());
+    }
+    let mut generation = Generation(0);
+    for _ in 0..64 {
+        generation = attached.view.observe().generation();
+        let frame = frame_of(attached.view.map(), Area::Slot(generation.slot() as usize)).ok();
+        if let Some(frame) = frame.filter(|frame| frame.generation == generation) {
+            return (generation, Some(frame));
+        }
+        if generation.0 == 0 {
+            break;
+        }
+    }
+    (generation, None)
 }

@@ -11,7 +11,8 @@ use crate::reader::Reader;
 /// How long a sleep on the event word lasts at most: then the path is looked at, for a file that was replaced by hand.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How often a path without a file is looked at.
+/// How often a path is looked at that has no file, or still the superseded one: its publisher puts the new one there
+/// within microseconds after the wake, or was killed before it could.
 const POLL_EVERY: Duration = Duration::from_millis(10);
 
 impl Reader {
@@ -40,7 +41,7 @@ impl Reader {
             if now != seen || left.is_zero() {
                 return now;
             }
-            if attached.view.file().is_none() {
+            if attached.view.file().is_none() || attached.view.observe().is_superseded() {
                 std::thread::sleep(POLL_EVERY.min(left));
             } else {
                 let sleep = LOOK_EVERY.min(left);

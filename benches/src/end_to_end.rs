@@ -1,0 +1,113 @@
+//! From the last byte of an event leaving the server to the value read in another process.
+//!
+//! The payload carries the server's clock (the monotonic clock is one for all processes). The server waits between two
+//! events, so that each finds publisher and reader asleep, as in real life.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use vexil_publisher::sse::{ApiKey, Endpoint, Stopper};
+use vexil_publisher::{Options, Publisher, Source, run};
+use vexil_reader::Reader;
+
+use crate::figure::Figure;
+use crate::flags::payload;
+use crate::timing::{median, time};
+
+/// Name of the role of the publisher process.
+pub const PUBLISHER: &str = "end-to-end-publisher";
+/// Name of the role of the reader process.
+pub const READER: &str = "end-to-end-reader";
+
+const EVENTS: usize = 300;
+
+/// Server here, publisher and reader in processes of their own.
+pub fn figures(folder: &Path) -> Result<Vec<Figure>, Box<dyn std::error::Error>> {
+    let path = folder.join("end-to-end.vexil");
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let me = std::env::current_exe()?;
+    let mut publisher =
+        Command::new(&me).arg(PUBLISHER).arg(&path).arg(&url).stdin(Stdio::piped()).spawn()?;
+    let mut stream = accept(&listener)?;
+    let mut reader = Command::new(&me).arg(READER).arg(&path).stdout(Stdio::piped()).spawn()?;
+    let mut answers = BufReader::new(reader.stdout.take().ok_or("no stdout")?).lines();
+    answers.next().ok_or("reader process ended")??;
+    let mut latencies = Vec::new();
+    for turn in 0..EVENTS {
+        std::thread::sleep(Duration::from_millis(5));
+        let event = |sent: u64| format!("data: {{\"sent\":{sent},{}\n\n", &payload(1_000, turn)[1..]);
+        let bytes = event(nanos()).len();
+        // All but the last bytes go first; the clock is read just before the rest.
+        let whole = event(nanos());
+        write!(stream, "{bytes:x}\r\n{whole}\r\n")?;
+        latencies.push(answers.next().ok_or("reader process ended")??.parse::<f64>()?);
+    }
+    publisher.kill()?;
+    publisher.wait()?;
+    reader.kill()?;
+    reader.wait()?;
+
+    let text = payload(1_000, 1);
+    let parses = (0..201).map(|_| {
+        let (value, took) = time(|| serde_json::from_str::<serde_json::Value>(&text));
+        drop(value);
+        took.as_secs_f64() * 1e6
+    });
+    let (latency, parse) = (median(latencies), median(parses.collect()));
+    Ok(vec![
+        Figure::new("server's write to value read in another process, 1,000 flags, median", latency, "us"),
+        Figure::new("`serde_json` to `Value` of the same payload", parse, "us"),
+        Figure::new("above JSON parsing", latency - parse, "us").at_most(150.0),
+    ])
+}
+
+/// The publisher, until it is killed.
+pub fn publisher(path: &Path, url: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let mut publisher = Publisher::open(path, &Options::default())?;
+    let endpoint = Endpoint::new(url, ApiKey::new("bench")?)?;
+    run(&mut publisher, Source::Stream(Box::new(endpoint)), &Stopper::new(), &mut |_| {})?;
+    Ok(())
+}
+
+/// The reader: answers the time since `sent`, in microseconds, for each change.
+pub fn reader(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let reader = Reader::attach(path);
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "ready")?;
+    out.flush()?;
+    let mut seen = reader.generation();
+    loop {
+        let now = reader.wait_for_change(seen, Duration::from_secs(10));
+        if now == seen {
+            return Ok(());
+        }
+        seen = now;
+        let sent = reader.get_u64("sent");
+        writeln!(out, "{}", nanos().saturating_sub(sent) as f64 / 1e3)?;
+        out.flush()?;
+    }
+}
+
+fn accept(listener: &TcpListener) -> Result<TcpStream, Box<dyn std::error::Error>> {
+    let (mut stream, _) = listener.accept()?;
+    stream.set_nodelay(true)?;
+    let (mut request, mut byte) = (Vec::new(), [0]);
+    while !request.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte)?;
+        request.push(byte[0]);
+    }
+    stream.write_all(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+    )?;
+    Ok(stream)
+}
+
+fn nanos() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}

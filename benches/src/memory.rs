@@ -1,0 +1,114 @@
+//! Memory of a reader process and of a publisher process, from the kernel.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use vexil_publisher::{Options, Publisher, give_memory_back};
+use vexil_reader::Reader;
+
+use crate::figure::Figure;
+use crate::flags::{booleans, each_key, payload};
+
+/// Name of the role of the reader process.
+pub const READER: &str = "memory-reader";
+/// Name of the role of the publisher process.
+pub const PUBLISHER: &str = "memory-publisher";
+
+/// Memory of both sides.
+pub fn figures(folder: &Path) -> Result<Vec<Figure>, Box<dyn std::error::Error>> {
+    let mut of_reader = Vec::new();
+    for count in [10, 50_000] {
+        let path = folder.join(format!("memory-{count}.vexil"));
+        let mut publisher = Publisher::open(&path, &Options::default())?;
+        let _ = publisher.publish(&booleans(count))?;
+        let output =
+            Command::new(std::env::current_exe()?).arg(READER).arg(&path).arg(count.to_string()).output()?;
+        of_reader.push(String::from_utf8(output.stdout)?.trim().parse::<f64>()?);
+    }
+    // The largest payload: 5 MiB of flags of the usual size.
+    let mut count = 5 * 1024 * 1024 / 48;
+    while payload(count, 1).len() > 5 * 1024 * 1024 {
+        count -= count / 200;
+    }
+    let mut child = Command::new(std::env::current_exe()?)
+        .arg(PUBLISHER)
+        .arg(folder.join("memory-publisher.vexil"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let (mut to, from) = (child.stdin.take().ok_or("no stdin")?, child.stdout.take().ok_or("no stdout")?);
+    let mut from = BufReader::new(from).lines();
+    let mut peak = 0.0_f64;
+    for turn in 1..=6 {
+        let payload = payload(count, turn);
+        writeln!(to, "{payload}")?;
+        peak = peak.max(from.next().ok_or("publisher process ended")??.parse::<f64>()?);
+    }
+    drop(to);
+    child.wait()?;
+    Ok(vec![
+        Figure::new("private memory of a reader process, 10 flags", of_reader[0], "KiB"),
+        Figure::new("private memory of a reader process, 50,000 flags", of_reader[1], "KiB"),
+        Figure::new("the difference", of_reader[1] - of_reader[0], "KiB").at_most(200.0),
+        Figure::new(
+            format!("peak anonymous memory of a publisher, 5 MiB payload ({count} flags)"),
+            peak / 1024.0,
+            "MiB",
+        )
+        .at_most(40.0),
+    ])
+}
+
+/// The reader: reads every flag, answers its private memory in KiB.
+pub fn reader(path: &Path, count: usize) -> Result<f64, Box<dyn std::error::Error>> {
+    let reader = Reader::open(path)?;
+    let read = each_key(count).filter(|key| reader.get_bool(key)).count();
+    assert_eq!(read, count / 2, "every second flag is true");
+    smaps("Private_Dirty:")
+}
+
+/// The publisher: publishes a line at a time, answers the highest anonymous memory seen meanwhile, in KiB.
+pub fn publisher(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    // As `vexil run` does.
+    give_memory_back();
+    let mut publisher = Publisher::open(path, &Options::default())?;
+    // As large as the largest payload, like the buffer of the stream.
+    let (mut line, mut input) = (String::with_capacity(5 * 1024 * 1024 + 1), std::io::stdin().lock());
+    loop {
+        line.clear();
+        if input.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        let done = std::sync::atomic::AtomicBool::new(false);
+        let peak = std::thread::scope(|scope| -> Result<f64, Box<dyn std::error::Error>> {
+            let watch = scope.spawn(|| {
+                let mut peak = 0.0_f64;
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    peak = peak.max(status("RssAnon:").unwrap_or(0.0));
+                }
+                peak
+            });
+            let outcome = publisher.publish(line.trim_end());
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+            let _ = outcome?;
+            watch.join().map_err(|panic| format!("the watching thread failed: {panic:?}").into())
+        })?;
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{peak}")?;
+        out.flush()?;
+    }
+}
+
+fn smaps(field: &str) -> Result<f64, Box<dyn std::error::Error>> {
+    kib(&std::fs::read_to_string("/proc/self/smaps_rollup")?, field)
+}
+
+fn status(field: &str) -> Result<f64, Box<dyn std::error::Error>> {
+    kib(&std::fs::read_to_string("/proc/self/status")?, field)
+}
+
+fn kib(text: &str, field: &str) -> Result<f64, Box<dyn std::error::Error>> {
+    let line = text.lines().find_map(|line| line.strip_prefix(field)).ok_or("no such field")?;
+    Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
+}
