@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::Write;
 use std::path::Path;
 
-use vexil_benches::{Figure, end_to_end, memory, opening, publish, read};
+use vexil_benches::{Figure, end_to_end, machine, memory, opening, publish, read};
 
 type Measure = fn(&Path) -> Result<Vec<Figure>, Box<dyn Error>>;
 
@@ -27,6 +27,29 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         _ => {}
     }
+    drop(out);
+    let (mut only, mut write) = (None, None);
+    let mut args = args.into_iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--write" => write = Some(args.next().ok_or("--write needs a path")?),
+            _ => only = Some(arg.to_lowercase()),
+        }
+    }
+    let report = measure(only.as_deref())?;
+    if let Some(path) = write {
+        std::fs::write(path, report)?;
+    }
+    Ok(())
+}
+
+const INTRODUCTION: &str = "# Measured figures
+
+Made by `cargo xtask bench -- --write \"$PWD/docs/benchmarks.md\"`. Every ratio is between two things that were measured in \
+turn in the same run; times are medians. `at most` is the figure that this project set itself.
+";
+
+fn measure(only: Option<&str>) -> Result<String, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let parts: [(&str, Measure); 5] = [
         ("Reading, one thread", read::figures),
@@ -35,14 +58,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("From server to reader", end_to_end::figures),
         ("Memory", memory::figures),
     ];
+    let mut report = format!("{INTRODUCTION}\n{}", machine::describe());
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{report}")?;
     for (name, measure) in parts {
-        if args.first().is_some_and(|only| !name.to_lowercase().contains(&only.to_lowercase())) {
+        if only.is_some_and(|only| !name.to_lowercase().contains(only)) {
             continue;
         }
-        writeln!(out, "\n## {name}\n\n| what | value | unit | at most | |\n|---|---|---|---|---|")?;
+        let mut part = format!("\n## {name}\n\n| what | value | unit | at most | |\n|---|---|---|---|---|\n");
         for figure in measure(folder.path())? {
-            writeln!(out, "{}", figure.row())?;
+            part.push_str(&figure.row());
+            part.push('\n');
         }
+        write!(out, "{part}")?;
+        report.push_str(&part);
     }
-    Ok(())
+    Ok(report)
 }

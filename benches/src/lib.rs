@@ -7,6 +7,7 @@
 pub mod end_to_end;
 pub mod figure;
 pub mod flags;
+pub mod machine;
 pub mod memory;
 pub mod opening;
 pub mod publish;

@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 use crate::archive::Archive;
 use crate::frame::{Damage, Frame};
 use crate::header::reserved;
-use crate::layout::{Area, FRAME_BYTES, FRAME_WORDS};
+use crate::layout::{Area, FRAME_BYTES, FRAME_WORDS, word};
 use crate::map::Mapping;
 use crate::protocol::{Observed, Sound, observe, still_valid, still_valid_superseded};
 
@@ -50,6 +50,16 @@ pub(crate) fn check(map: &Mapping, area: Area) -> Result<Frame, Damage> {
     } else {
         Err(Damage::Checksum { expected: frame.checksum, found })
     }
+}
+
+/// As [`check`], of a slot that readers look things up in.
+fn check_live(map: &Mapping, area: Area) -> Result<Frame, Damage> {
+    let frame = check(map, area)?;
+    let found = map.load(word::PLACES[area.index() & 1]);
+    if found == frame.places as u64 {
+        return Ok(frame);
+    }
+    Err(Damage::Implausible { what: "record places of the header", found, expected: frame.places.to_string() })
 }
 
 /// Copies an area's archive and checks it.
@@ -101,12 +111,12 @@ fn still(g: &std::sync::atomic::AtomicU64, seen: Observed) -> bool {
     }
 }
 
-/// Checks the current generation in place.
+/// Checks the current generation in place, and that look-ups on it start from the right number of places.
 ///
 /// # Errors
 /// [`Damage`] of its slot.
 pub fn check_current(map: &Mapping) -> Result<Option<Frame>, Damage> {
-    current(map, |area| check(map, area), |frame| frame.generation.0)
+    current(map, |area| check_live(map, area), |frame| frame.generation.0)
 }
 
 /// Copies the current generation and checks it.

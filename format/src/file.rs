@@ -150,7 +150,7 @@ impl SnapshotFile {
     fn reserved(&self, area: Area) -> u64 {
         // The header page alone is mapped here; `reserved` would cut to it.
         let word = self.header.load(word::RESERVED[area.index()]);
-        if word as u32 == !((word >> 32) as u32) { u64::from(word as u32) * PAGE } else { 0 }
+        if word as u32 == !((word >> 32) as u32) { (u64::from(word as u32) * PAGE).min(AREA_BYTES) } else { 0 }
     }
 
     /// Writes frame and archive into an area that was reserved. Until the caller flips or syncs, this means nothing.

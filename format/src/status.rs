@@ -127,6 +127,13 @@ pub fn set_running(map: &Mapping, running: bool) {
     set_link(map, LinkState::Idle);
 }
 
+/// Takes over what a publisher said about itself in a file that it moves away from. What is on the disk is each file's own.
+pub(crate) fn carry_over(from: &Mapping, to: &Mapping) {
+    for at in [word::LINK, word::LAST_CONTACT, word::PUBLISHER_START, word::HEARTBEAT] {
+        to.store(at, from.load(at), Relaxed);
+    }
+}
+
 /// Says that a generation is on the disk.
 pub fn set_durable(map: &Mapping, generation: u64) {
     map.store(word::DURABLE, generation, Relaxed);

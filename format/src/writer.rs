@@ -9,11 +9,12 @@ use crate::area;
 use crate::checkpoint::Checkpoints;
 use crate::error::{OpenError, WriteError};
 use crate::file::{Rights, SnapshotFile, failed, rights_of};
-use crate::header::Header;
+use crate::header::{Header, unix_micros};
 use crate::layout::{Area, FRAME_BYTES, FRAME_WORDS, HEADER_BYTES};
 use crate::map::Mapping;
 use crate::open::{self, Candidate};
 use crate::protocol::{self, Generation, MAX_GENERATION, Sound};
+use crate::status;
 use crate::view::FileId;
 
 /// How a publisher wants its file.
@@ -118,6 +119,10 @@ impl Writer {
         };
         let header = match candidate.header(path) {
             Ok(header) => header,
+            // A snapshot whose first bytes were damaged still has whole frames, and readers that must be told to move.
+            Err(OpenError::NotASnapshot { problem, .. }) if area::newest(&candidate.map).is_some() => {
+                return Writer::replace(path, options.identity, &candidate, problem);
+            }
             Err(e @ OpenError::NotASnapshot { .. }) => {
                 return Writer::put_aside(path, options.identity, rights, e);
             }
@@ -223,6 +228,8 @@ impl Writer {
             floor,
             archive.as_ref(),
         )?;
+        // The same publisher with the same link goes on in the new file.
+        status::carry_over(&self.snapshot.header, &new.header);
         mark(&self.snapshot);
         let new = new.rename_over(&path)?;
         *self = Writer::of(new, self.identity, self.rights)?;
@@ -251,9 +258,15 @@ impl Writer {
         if path.extension().is_none_or(|extension| extension != "vexil") {
             return Err(why.into());
         }
-        let mut aside = path.as_os_str().to_owned();
-        aside.push(".damaged");
-        let aside = PathBuf::from(aside);
+        let beside = |ending: &str| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        let mut aside = beside(".damaged");
+        if aside.exists() {
+            aside = beside(&format!(".damaged-{}", unix_micros()));
+        }
         std::fs::rename(path, &aside).map_err(failed("put aside", path))?;
         Writer::fresh(path, identity, rights, Found::PutAside(aside))
     }
@@ -284,7 +297,9 @@ impl Writer {
         let seen = protocol::observe::<Sound, _>(old.map.generation()).generation().0;
         let plausible = if seen < MAX_GENERATION / 2 { seen } else { 0 };
         let floor = Generation(plausible.max(area::highest_generation(&old.map)));
-        let mut snapshot = area::newest(&old.map).map(|(_, archive)| archive);
+        // The header may be of another layout: what looks whole but does not find its own keys is not carried over.
+        let newest = area::newest(&old.map).map(|(_, archive)| archive);
+        let mut snapshot = newest.filter(|archive| archive.verify().is_ok());
         if let Some(archive) = &mut snapshot {
             archive.set_generation(floor.next());
         }

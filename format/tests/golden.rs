@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
-#[path = "golden/cases.rs"]
-mod cases;
 #[path = "golden/by_the_book.rs"]
 mod by_the_book;
+#[path = "golden/cases.rs"]
+mod cases;
 
 use std::path::{Path, PathBuf};
 

@@ -55,10 +55,7 @@ struct Memory {
 impl Memory {
     fn new() -> Arc<Memory> {
         let word = || AtomicU64::new(0);
-        Arc::new(Memory {
-            g: Model(word()),
-            slots: [[word(), word()], [word(), word()]],
-        })
+        Arc::new(Memory { g: Model(word()), slots: [[word(), word()], [word(), word()]] })
     }
 
     /// Publishes one generation; dies after `dies_after` words, if it is one.
@@ -119,11 +116,7 @@ struct Bounds {
     preemptions: Option<usize>,
 }
 
-const ONE_READER: Bounds = Bounds {
-    readers: 1,
-    reads: 1,
-    preemptions: None,
-};
+const ONE_READER: Bounds = Bounds { readers: 1, reads: 1, preemptions: None };
 
 /// Runs a model and answers the number of executions, or that and the message of the assertion that failed.
 fn run(bounds: Bounds, body: impl Fn() + Sync + Send + 'static) -> Result<usize, (usize, String)> {
@@ -215,36 +208,19 @@ fn holds(name: &str, result: Result<usize, (usize, String)>) {
 
 #[test]
 fn one_reader_never_accepts_a_torn_read_exhaustive() {
-    holds(
-        "three publishes, one reader",
-        three_publishes::<Sound>(ONE_READER),
-    );
+    holds("three publishes, one reader", three_publishes::<Sound>(ONE_READER));
 }
 
 #[test]
 fn two_reads_of_one_reader_never_go_back_within_two_preemptions() {
-    let bounds = Bounds {
-        reads: 2,
-        preemptions: Some(2),
-        ..ONE_READER
-    };
-    holds(
-        "three publishes, one reader, two reads, 2 preemptions",
-        three_publishes::<Sound>(bounds),
-    );
+    let bounds = Bounds { reads: 2, preemptions: Some(2), ..ONE_READER };
+    holds("three publishes, one reader, two reads, 2 preemptions", three_publishes::<Sound>(bounds));
 }
 
 #[test]
 fn two_readers_never_accept_a_torn_read_within_one_preemption() {
-    let bounds = Bounds {
-        readers: 2,
-        preemptions: Some(1),
-        ..ONE_READER
-    };
-    holds(
-        "three publishes, two readers, 1 preemption",
-        three_publishes::<Sound>(bounds),
-    );
+    let bounds = Bounds { readers: 2, preemptions: Some(1), ..ONE_READER };
+    holds("three publishes, two readers, 1 preemption", three_publishes::<Sound>(bounds));
 }
 
 #[test]
@@ -257,15 +233,8 @@ fn a_publisher_that_died_anywhere_in_a_publish_is_followed_by_another_exhaustive
 
 #[test]
 fn a_take_over_disturbs_none_of_two_readers_within_one_preemption() {
-    let bounds = Bounds {
-        readers: 2,
-        preemptions: Some(1),
-        ..ONE_READER
-    };
-    holds(
-        "take-over, two readers, 1 preemption",
-        take_over::<Sound>(bounds, 1),
-    );
+    let bounds = Bounds { readers: 2, preemptions: Some(1), ..ONE_READER };
+    holds("take-over, two readers, 1 preemption", take_over::<Sound>(bounds, 1));
 }
 
 #[test]

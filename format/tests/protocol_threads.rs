@@ -1,18 +1,12 @@
 //! The protocol at full speed on a real file: one publisher, two readers with mappings of their own.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "test code; the counts are the result"
-)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "test code; the counts are the result")]
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vexil_format::{
-    Archive, Facts, Flag, Generation, Hashed, Value, Writer, WriterOptions, open_view,
-};
+use vexil_format::{Archive, Facts, Flag, Generation, Hashed, Value, Writer, WriterOptions, open_view};
 
 const FLAGS: usize = 40;
 
@@ -22,9 +16,7 @@ fn mixed(generation: u64) -> u64 {
 }
 
 fn keys() -> Vec<String> {
-    (0..FLAGS)
-        .map(|i| format!("service.checkout.flag-{i:04}"))
-        .collect()
+    (0..FLAGS).map(|i| format!("service.checkout.flag-{i:04}")).collect()
 }
 
 /// Every flag carries its generation: numbers in the record, texts in the text area.
@@ -58,9 +50,7 @@ fn no_read_beside_a_publisher_at_full_speed_is_torn() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("stress.vexil");
     let keys = keys();
-    let mut writer = Writer::open(&path, &WriterOptions::default())
-        .unwrap()
-        .writer;
+    let mut writer = Writer::open(&path, &WriterOptions::default()).unwrap().writer;
     writer.publish(&mut table(&keys, 1)).unwrap();
     let stop = AtomicBool::new(false);
     let deadline = Instant::now() + Duration::from_secs(1);
@@ -72,10 +62,7 @@ fn no_read_beside_a_publisher_at_full_speed_is_torn() {
                 scope.spawn(move || {
                     let view = open_view(path).unwrap();
                     assert!(view.refresh_bounds());
-                    let hashed: Vec<_> = keys
-                        .iter()
-                        .map(|key| Hashed::new(key.as_bytes()))
-                        .collect();
+                    let hashed: Vec<_> = keys.iter().map(|key| Hashed::new(key.as_bytes())).collect();
                     let (mut counts, mut last) = (Counts::default(), 0);
                     let (mut stack, mut heap) = ([0; 512], Vec::new());
                     while !stop.load(Relaxed) {
@@ -125,19 +112,13 @@ fn no_read_beside_a_publisher_at_full_speed_is_torn() {
         let mut published = 1;
         while Instant::now() < deadline {
             published += 1;
-            assert_eq!(
-                writer.publish(&mut table(&keys, published)).unwrap().0,
-                published
-            );
+            assert_eq!(writer.publish(&mut table(&keys, published)).unwrap().0, published);
         }
         stop.store(true, Relaxed);
         for reader in readers {
             let counts = reader.join().unwrap();
             println!("{published} publishes, {counts:?}");
-            assert!(
-                counts.probes > 0 && counts.attempts > 0 && counts.texts > 0,
-                "{counts:?}"
-            );
+            assert!(counts.probes > 0 && counts.attempts > 0 && counts.texts > 0, "{counts:?}");
         }
         assert!(published > 100);
     });

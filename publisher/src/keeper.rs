@@ -64,7 +64,6 @@ impl Held {
 fn supersede(writer: &mut Writer, checkpointer: &Checkpointer) -> Result<(), vexil_format::WriteError> {
     writer.supersede()?;
     checkpointer.move_to(writer.checkpoints()?);
-    status::set_running(writer.status_words(), true);
     Ok(())
 }
 

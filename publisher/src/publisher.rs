@@ -30,20 +30,8 @@ pub struct Publisher {
     keeper: Option<Keeper>,
     held: Arc<Held>,
     options: Options,
-    last: Last,
-}
-
-/// What was published last. Not the archive itself: a second copy in memory would be for the log alone.
-#[derive(Debug, Default)]
-struct Last {
-    generation: Generation,
-    payload_digest: Option<[u64; 2]>,
-}
-
-impl Last {
-    fn of(archive: &Archive) -> Last {
-        Last { generation: archive.generation(), payload_digest: Some(archive.facts().payload_digest) }
-    }
+    /// Digest of the payload that was published last. Not its archive: a second copy in memory would be for the log alone.
+    last: Option<[u64; 2]>,
 }
 
 /// What became of a payload.
@@ -114,7 +102,7 @@ impl Publisher {
             stop_on_loss: Mutex::new(None),
         });
         let keeper = Some(Keeper::start(held.clone()).map_err(OpenError::Thread)?);
-        let last = snapshot.as_ref().map(Last::of).unwrap_or_default();
+        let last = snapshot.as_ref().map(|archive| archive.facts().payload_digest);
         let mut publisher = Publisher { keeper, held, options: options.clone(), last };
         match snapshot {
             // A file that was not stopped cleanly may have newer flags in memory than on the disk.
@@ -136,8 +124,9 @@ impl Publisher {
         let start = Instant::now();
         let digest = xxh3_128(payload.as_bytes());
         let payload_digest = [digest as u64, (digest >> 64) as u64];
-        if self.last.payload_digest == Some(payload_digest) {
-            return Ok(Outcome::Unchanged { generation: self.last.generation });
+        if self.last == Some(payload_digest) {
+            // Asked for, not remembered: a file that was made anew since then has a higher one.
+            return Ok(Outcome::Unchanged { generation: self.generation() });
         }
         let flags = payload::decode(payload, &self.options.limits)?;
         let mut facts = Facts::default();
@@ -149,7 +138,7 @@ impl Publisher {
         let generation = self.held.writer().publish(&mut archive)?;
         let took = start.elapsed();
 
-        self.last = Last::of(&archive);
+        self.last = Some(payload_digest);
         let previous = self.held.writer().previous();
         let changes = Changes::between(previous.as_ref(), &archive);
         drop(previous);
@@ -187,9 +176,13 @@ impl Publisher {
         self.held.lock_lost.load(Ordering::Acquire)
     }
 
-    /// Stops `stopper` when the lock is lost.
+    /// Stops `stopper` when the lock is lost, or at once if it is lost already.
     pub(crate) fn stop_on_loss(&self, stopper: &Stopper) {
         *self.held.stop_on_loss.lock().unwrap_or_else(PoisonError::into_inner) = Some(stopper.clone());
+        // The keeper tells the loss only once, perhaps before there was somebody to tell.
+        if self.has_lost_lock() {
+            stopper.stop();
+        }
     }
 
     fn import(&mut self) {
@@ -211,10 +204,12 @@ impl Publisher {
 impl Drop for Publisher {
     /// Writes the last checkpoint, waiting at most 5 s for the disk, and gives the lock back.
     fn drop(&mut self) {
-        self.keeper = None;
         if !self.held.lock.is_mine() {
+            // In a forked child there is no such thread to wait for, and any lock may have been copied while it was taken.
+            std::mem::forget(self.keeper.take());
             return;
         }
+        self.keeper = None;
         if self.held.checkpointer.stop(PATIENCE).is_err() {
             tracing::error!(
                 "the disk did not take the last checkpoint within 5 s; it may be lost at a power failure"

@@ -1,7 +1,7 @@
 //! A decoder written from docs/format.md alone, without a line of the crate: what another language has to do. It reads a
 //! file that nobody publishes into, so it needs no protocol.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -114,7 +114,7 @@ impl Snapshot {
 
     pub fn get(&self, key: &[u8]) -> Option<(&'static str, String)> {
         let (places, h) = (self.places, hash(key));
-        let scale = |x: u64, n: usize| (u128::from(x) * n as u128 >> 64) as usize;
+        let scale = |x: u64, n: usize| ((u128::from(x) * n as u128) >> 64) as usize;
         if places == 0 {
             return None;
         }

@@ -10,7 +10,7 @@
 //! Beside it stands `<name>.txt`: the first line is the current generation, each further line a flag as
 //! `kind <tab> key <tab> value`, in the order in which they were published. No key or value has a tab or a line feed.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "test code, also built into an example")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "test code, also built into an example")]
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -57,12 +57,16 @@ pub fn flags(name: &str) -> Vec<Flag<'static>> {
             flag("empty-text", text("")),
             flag("text-of-eight", text("12345678")),
             flag("text", text("a text that takes more than one word")),
-            flag("unicode-text", text("gr\u{fc}n \u{1f7e2} \u{0}")),
+            flag("unicode-text", text("gr\u{fc}n \u{1f7e2}")),
             flag("object", Value::Json("{\"limits\":[1,2.5,null],\"on\":true}".into())),
             flag("array", Value::Json("[]".into())),
             flag("schl\u{fc}ssel.\u{65e5}\u{672c}.\u{1f511}", Value::I64(-1)),
             flag("exactly-forty-eight-bytes-long-and-so-inline-key", Value::I64(48)),
             flag("exactly-forty-nine-bytes-long-and-so-with-a-midst", Value::I64(49)),
+            // Three keys of one 64-bit hash: two of them are overflow records.
+            flag("equal-hash-000000010707.3K{d9ck)equal-hash-000000010707.", Value::I64(1)),
+            flag("equal-hash-000000011832.Fv)t$jb-equal-hash-000000011832.", Value::I64(2)),
+            flag("equal-hash-000000016126.Y_o]1ZCLequal-hash-000000016126.", Value::I64(3)),
             flag(&"very.long.key.of.two.hundred.and.sixty.bytes/".repeat(6)[..260], text("found")),
         ],
     }
@@ -71,7 +75,7 @@ pub fn flags(name: &str) -> Vec<Flag<'static>> {
 pub fn generation(name: &str) -> u64 {
     match name {
         "v1-empty" => 0,
-        "v1-small" => 1,
+        "v1-small" | "v1-thousand" => 1,
         _ => 2,
     }
 }
@@ -82,7 +86,8 @@ pub fn archive(name: &str, generation: u64) -> Archive {
     facts.identity = IDENTITY;
     facts.payload_bytes = 1000;
     facts.payload_digest = [1, 2];
-    Archive::build(&flags(name), Generation(generation), facts).unwrap()
+    let flags = flags(name);
+    Archive::build(&flags, Generation(generation), facts).unwrap()
 }
 
 /// Makes the file with the current writer, and then sets what differs from run to run: time and boot id.
@@ -104,7 +109,7 @@ pub fn make(name: &str, path: &Path) {
     for (at, word) in header.words().into_iter().enumerate() {
         file.write_all_at(&word.to_le_bytes(), at as u64 * 8).unwrap();
     }
-    let mut set_generation =
+    let set_generation =
         |value: u64| file.write_all_at(&value.to_le_bytes(), word::GENERATION as u64 * 8).unwrap();
     match name {
         "v1-marked" => set_generation(4 | MARK),

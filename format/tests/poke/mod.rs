@@ -1,6 +1,11 @@
 //! Snapshot files made and damaged byte by byte.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "test code; every test file uses a part of this")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "test code; every test file uses a part of this"
+)]
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, PermissionsExt};

@@ -1,0 +1,55 @@
+//! The command line. The arguments of each command stand with the command.
+
+use std::sync::LazyLock;
+
+use clap::{Parser, Subcommand};
+use vexil_format::layout;
+
+use crate::completions::Completions;
+use crate::dump::Dump;
+use crate::get::Get;
+use crate::publish::Publish;
+use crate::run::Run;
+use crate::status::Status;
+use crate::verify::Verify;
+use crate::watch::Watch;
+
+static VERSION: LazyLock<String> =
+    LazyLock::new(|| format!("{} (snapshot format {})", env!("CARGO_PKG_VERSION"), layout::VERSION));
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  good
+  1  the answer is no: missing flag, no snapshot, stale, damaged, refused, another publisher
+  2  wrong use: arguments, API key, base URL
+
+Environment:
+  VEXIL_FILE, VEXIL_CACHE_DIR, VEXIL_BASE_URL, VEXIL_API_KEY or SOASAP_API_KEY: as the options
+  VEXIL_LOG: what goes to stderr, for example debug or vexil_publisher=trace
+
+Examples:
+  VEXIL_API_KEY=... vexil run
+  vexil run --source flags.json --file /run/flags.vexil
+  vexil get new-checkout --file /run/flags.vexil
+  vexil status --check --max-age 60 --file /run/flags.vexil";
+
+/// Feature flags in shared memory: one publisher per host, every other process reads them from one mapped file.
+#[derive(Debug, Parser)]
+#[command(name = "vexil", version = VERSION.as_str(), propagate_version = true, max_term_width = 110)]
+#[command(after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(Run),
+    Get(Get),
+    Dump(Dump),
+    Watch(Watch),
+    Status(Status),
+    Verify(Verify),
+    Publish(Publish),
+    Completions(Completions),
+}

@@ -1,0 +1,58 @@
+//! `vexil dump`: all flags.
+
+use clap::Args;
+
+use crate::failure::Failure;
+use crate::json;
+use crate::output::Output;
+use crate::place::Place;
+
+const EXAMPLES: &str = "\
+Examples:
+  vexil dump --file /run/flags.vexil
+  vexil dump | jq -r 'keys[]'
+  vexil dump --file /run/flags.vexil | vexil publish - --file /tmp/mine/flags.vexil";
+
+/// Print all flags of one generation as a JSON object, sorted by key
+///
+/// One flag per line on a terminal, everything on one line elsewhere. Integers and nested values are written exactly, so
+/// that the output can be published again.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Dump {
+    /// Everything on one line, also on a terminal
+    #[arg(long)]
+    json: bool,
+
+    /// One flag per line, also elsewhere
+    #[arg(long, conflicts_with = "json")]
+    pretty: bool,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Dump {
+    pub(crate) fn answer(self) -> Result<(), Failure> {
+        let reader = self.place.open()?;
+        let snapshot = reader.snapshot();
+        if snapshot.generation().0 == 0 {
+            return Err(Failure::NothingPublished { path: reader.path().to_owned() });
+        }
+        let mut flags: Vec<_> = snapshot.iter().collect();
+        flags.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let pretty = self.pretty || (!self.json && Output::is_terminal());
+        let (before, colon, end) = if pretty { ("\n  ", ": ", "\n}") } else { ("", ":", "}") };
+        let mut output = Output::lock();
+        output.text("{")?;
+        for (i, (key, value)) in flags.iter().enumerate() {
+            output.text(if i == 0 { "" } else { "," })?;
+            output.text(before)?;
+            output.text(&serde_json::to_string(key)?)?;
+            output.text(colon)?;
+            output.text(&json::text(value)?)?;
+        }
+        output.line(if flags.is_empty() { "}" } else { end })?;
+        output.flush()
+    }
+}

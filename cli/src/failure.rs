@@ -1,0 +1,114 @@
+//! What goes wrong, what is said about it, and the exit code.
+
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use vexil_publisher::payload::{DEFAULT_MAX_PAYLOAD, PayloadError};
+use vexil_publisher::sse::{ApiKeyError, EndpointError};
+use vexil_publisher::{PublishError, RunError};
+
+/// Why a command does not end with exit code 0.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("no snapshot file named; give --file, or an API key with VEXIL_API_KEY or --api-key-file")]
+    NoFile,
+    #[error("no API key; set VEXIL_API_KEY, or give --api-key-file")]
+    NoKey,
+    #[error("no cache directory known for this user; give --cache-dir or --file")]
+    NoCacheDir,
+    #[error(transparent)]
+    ApiKey(#[from] ApiKeyError),
+    #[error(transparent)]
+    BaseUrl(#[from] EndpointError),
+    #[error("variable VEXIL_LOG is {found:?}, expected a filter such as debug or vexil_publisher=trace")]
+    LogFilter { found: String, source: tracing_subscriber::filter::ParseError },
+    #[error("{option} is {found:?}, expected {expected}")]
+    BadOption { option: &'static str, found: String, expected: String },
+
+    #[error(transparent)]
+    Open(#[from] vexil_reader::OpenError),
+    #[error("nothing has been published to {} yet", path.display())]
+    NothingPublished { path: PathBuf },
+    #[error("no flag {key:?} in generation {generation} of {}", path.display())]
+    NoFlag { key: String, generation: vexil_reader::Generation, path: PathBuf },
+    #[error("flag {key:?} is {found}, expected {expected}")]
+    OtherKind { key: String, found: &'static str, expected: &'static str },
+    #[error("flags may be stale: {0}")]
+    Stale(String),
+    #[error("{}: {problem}", path.display())]
+    Damaged { path: PathBuf, problem: String },
+    #[error("{found} changes within {seconds} s, expected {expected}")]
+    TooFewChanges { found: u64, expected: u64, seconds: f64 },
+
+    #[error(transparent)]
+    Publisher(#[from] vexil_publisher::OpenError),
+    #[error("payload refused: {0}")]
+    Payload(#[from] PayloadError),
+    #[error("payload refused: {} has more than {DEFAULT_MAX_PAYLOAD} bytes; publish fewer or smaller flags", path.display())]
+    TooLarge { path: PathBuf },
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+
+    #[error("cannot {action} {}", path.display())]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+    #[error("cannot {action}")]
+    System { action: &'static str, source: io::Error },
+    #[error("cannot write to stdout")]
+    Output(#[source] io::Error),
+    #[error("cannot write a value as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+impl Failure {
+    fn code(&self) -> u8 {
+        match self {
+            Failure::NoFile
+            | Failure::NoKey
+            | Failure::NoCacheDir
+            | Failure::ApiKey(_)
+            | Failure::BaseUrl(_)
+            | Failure::LogFilter { .. }
+            | Failure::BadOption { .. } => 2,
+            // Whoever reads our output has read enough.
+            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            _ => 1,
+        }
+    }
+
+    /// Whether a default may stand in for the answer.
+    pub(crate) fn is_a_no(&self) -> bool {
+        matches!(
+            self,
+            Failure::NoFlag { .. } | Failure::OtherKind { .. } | Failure::NothingPublished { .. }
+        )
+    }
+
+    /// Says what is wrong on stderr and answers the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        let code = self.code();
+        if code != 0 {
+            // Without a stderr the exit code has to do.
+            let _ = writeln!(io::stderr().lock(), "vexil: {}", self.with_causes());
+        }
+        ExitCode::from(code)
+    }
+
+    /// The message with those of its causes that it does not contain already.
+    fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let more = error.to_string();
+            if !text.contains(&more) {
+                text.push_str(": ");
+                text.push_str(&more);
+            }
+            cause = error.source();
+        }
+        text
+    }
+}

@@ -1,0 +1,37 @@
+//! The log, on stderr.
+
+use std::env;
+use std::io::{self, IsTerminal as _};
+
+use tracing_subscriber::EnvFilter;
+
+use crate::failure::Failure;
+
+const VARIABLE: &str = "VEXIL_LOG";
+
+/// What is logged unless the variable says otherwise.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Level {
+    /// For the publisher, whose log is all that it says.
+    Info,
+    /// For commands that answer on stdout.
+    Warn,
+}
+
+/// Starts the log.
+pub(crate) fn start(level: Level) -> Result<(), Failure> {
+    let default = match level {
+        Level::Info => "info",
+        Level::Warn => "warn",
+    };
+    let wanted = env::var(VARIABLE).ok().filter(|text| !text.trim().is_empty());
+    let wanted = wanted.unwrap_or_else(|| default.to_owned());
+    let filter = EnvFilter::try_new(&wanted).map_err(|source| Failure::LogFilter { found: wanted, source })?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! stdout, where the answer goes.
+
+use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
+
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// stdout, locked and buffered. What is written is out after [`Output::flush`] only.
+#[derive(Debug)]
+pub(crate) struct Output(BufWriter<StdoutLock<'static>>);
+
+impl Output {
+    pub(crate) fn lock() -> Output {
+        Output(BufWriter::with_capacity(64 * 1024, io::stdout().lock()))
+    }
+
+    pub(crate) fn is_terminal() -> bool {
+        io::stdout().is_terminal()
+    }
+
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), Failure> {
+        self.0.write_all(text.as_bytes()).map_err(Failure::Output)
+    }
+
+    pub(crate) fn line(&mut self, text: &str) -> Result<(), Failure> {
+        writeln!(self.0, "{text}").map_err(Failure::Output)
+    }
+
+    /// One line of JSON.
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string(value)?;
+        self.line(&text)
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        self.0.flush().map_err(Failure::Output)
+    }
+}
+
+/// Writes one line and sees it out.
+pub(crate) fn line(text: &str) -> Result<(), Failure> {
+    let mut output = Output::lock();
+    output.line(text)?;
+    output.flush()
+}
+
+/// Writes one line of JSON and sees it out.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut output = Output::lock();
+    output.json(value)?;
+    output.flush()
+}

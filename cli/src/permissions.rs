@@ -1,0 +1,32 @@
+//! Who may read a snapshot file and who may publish to it.
+
+use clap::Args;
+use vexil_publisher::Options;
+use vexil_publisher::lock::LockMode;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Permissions")]
+pub(crate) struct Permissions {
+    /// Permission bits of a new snapshot file
+    #[arg(long, value_name = "OCTAL", default_value = "0440", value_parser = parse_mode)]
+    mode: u32,
+
+    /// Members of the file's group may become the publisher too
+    #[arg(long)]
+    lock_group: bool,
+}
+
+impl Permissions {
+    pub(crate) fn options(&self) -> Options {
+        let lock = if self.lock_group { LockMode::Group } else { LockMode::Owner };
+        Options::default().file_mode(self.mode).lock_mode(lock)
+    }
+}
+
+/// Readers refuse a file that everybody may write to, so such a mode is refused here as well.
+fn parse_mode(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if mode & !0o775 == 0 && mode & 0o400 != 0 => Ok(mode),
+        _ => Err("expected octal permission bits such as 0440 or 0444, readable by the owner, not writable by all".to_owned()),
+    }
+}

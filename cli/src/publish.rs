@@ -1,0 +1,144 @@
+//! `vexil publish`: one snapshot from a file.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use vexil_publisher::payload::{DEFAULT_MAX_PAYLOAD, Limits, decode_bytes};
+use vexil_publisher::{Changes, Outcome, Publisher};
+
+use crate::failure::Failure;
+use crate::output;
+use crate::permissions::Permissions;
+use crate::place::Place;
+
+const EXAMPLES: &str = "\
+Examples:
+  vexil publish flags.json --file /run/flags.vexil
+  curl -s https://config.example/flags.json | vexil publish - --file /run/flags.vexil";
+
+/// Publish one snapshot from a JSON file, and end
+///
+/// The file holds one JSON object with a member for each flag, at most 5 MiB. It is taken whole or refused whole; a refusal
+/// leaves the last snapshot as it is. The snapshot is on the disk when the command ends. Exit code 1 if another publisher
+/// holds the file.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Publish {
+    /// The JSON file, or - for stdin
+    #[arg(value_name = "FLAGS.json")]
+    source: PathBuf,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    permissions: Permissions,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    outcome: &'static str,
+    generation: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flags: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archive_bytes: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<Counts<'a>>,
+}
+
+/// Counts of all keys, and the first keys by name.
+#[derive(Debug, Serialize)]
+struct Counts<'a> {
+    added: usize,
+    removed: usize,
+    changed: usize,
+    added_keys: &'a [String],
+    removed_keys: &'a [String],
+    changed_keys: &'a [String],
+}
+
+impl<'a> Counts<'a> {
+    fn of(changes: &'a Changes) -> Counts<'a> {
+        Counts {
+            added: changes.added.count,
+            removed: changes.removed.count,
+            changed: changes.changed.count,
+            added_keys: &changes.added.listed,
+            removed_keys: &changes.removed.listed,
+            changed_keys: &changes.changed.listed,
+        }
+    }
+}
+
+impl Publish {
+    pub(crate) fn answer(self) -> Result<(), Failure> {
+        let target = self.place.target()?;
+        let bytes = read(&self.source)?;
+        // Before the file is opened: a payload that is refused makes no file.
+        decode_bytes(&bytes, &Limits::default())?;
+        let payload = String::from_utf8_lossy(&bytes);
+        target.make_cache_dir()?;
+        let options = self.permissions.options().identity(target.identity);
+        let mut publisher = Publisher::open(&target.path, &options)?;
+        let outcome = publisher.publish(&payload)?;
+        // Waits for the disk.
+        drop(publisher);
+        if self.json { output::json(&answer(&outcome)) } else { output::line(&sentence(&outcome)) }
+    }
+}
+
+fn answer(outcome: &Outcome) -> Answer<'_> {
+    match outcome {
+        Outcome::Published { generation, flags, archive_bytes, changes, .. } => Answer {
+            outcome: "published",
+            generation: generation.0,
+            flags: Some(*flags),
+            archive_bytes: Some(*archive_bytes),
+            changes: Some(Counts::of(changes)),
+        },
+        Outcome::Unchanged { generation, .. } => Answer {
+            outcome: "unchanged",
+            generation: generation.0,
+            flags: None,
+            archive_bytes: None,
+            changes: None,
+        },
+        _ => Answer { outcome: "unknown", generation: 0, flags: None, archive_bytes: None, changes: None },
+    }
+}
+
+fn sentence(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Published { generation, flags, changes, .. } => {
+            format!("published generation {generation}: {flags} flags; {changes}")
+        }
+        Outcome::Unchanged { generation, .. } => {
+            format!("unchanged: generation {generation} holds these flags already")
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+/// The source's bytes, at most one more than a payload may have.
+fn read(source: &Path) -> Result<Vec<u8>, Failure> {
+    let failed = |source_error| Failure::Io { action: "read", path: source.to_owned(), source: source_error };
+    let mut bytes = Vec::new();
+    let most = DEFAULT_MAX_PAYLOAD as u64 + 1;
+    let read = if source == Path::new("-") {
+        io::stdin().lock().take(most).read_to_end(&mut bytes)
+    } else {
+        File::open(source).and_then(|file| file.take(most).read_to_end(&mut bytes))
+    };
+    match read.map_err(failed)? {
+        size if size > DEFAULT_MAX_PAYLOAD => Err(Failure::TooLarge { path: source.to_owned() }),
+        _ => Ok(bytes),
+    }
+}

@@ -1,0 +1,24 @@
+//! What systemd wants to know of a service of `Type=notify`.
+
+use std::env;
+use std::ffi::OsStr;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+/// Sends a state such as `READY=1` to the service manager, if one is there.
+pub(crate) fn notify(state: &str) {
+    if let Some(socket) = env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty())
+        && let Err(error) = send(&socket, state)
+    {
+        tracing::debug!(%error, "the service manager does not listen");
+    }
+}
+
+fn send(socket: &OsStr, state: &str) -> std::io::Result<()> {
+    let address = match socket.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(socket)?,
+    };
+    UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address).map(drop)
+}

@@ -1,0 +1,220 @@
+//! `vexil verify`: is a file good?
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use clap::Args;
+use serde::Serialize;
+use vexil_format::layout::{self, Area};
+use vexil_format::{BootId, Damage, View, copy, frame_of, newest, open_view};
+
+use crate::failure::Failure;
+use crate::output::{self, Output};
+use crate::place::Place;
+use crate::show;
+
+/// Times that a file is looked at again because a publisher wrote to it meanwhile.
+const TRIES: usize = 16;
+
+const EXAMPLES: &str = "\
+Examples:
+  vexil verify /run/flags.vexil
+  vexil verify backup.vexil --json | jq .ok";
+
+/// Check a snapshot file: header, and every area with its checksum and each of its records
+///
+/// Exit code 1 if the current generation is damaged, or if the file is no snapshot. Damage elsewhere is shown: a publisher
+/// that is writing, or was killed while it wrote, leaves an area that is not whole, and nobody reads it.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Verify {
+    /// The file [default: the one that the options name]
+    #[arg(value_name = "FILE")]
+    path: Option<PathBuf>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    file: String,
+    ok: bool,
+    format: u32,
+    created_at: String,
+    this_boot: bool,
+    superseded: bool,
+    /// The generation that a reader answers from; 0: nothing published.
+    generation: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+    areas: Vec<AreaReport>,
+}
+
+#[derive(Debug, Serialize)]
+struct AreaReport {
+    area: String,
+    /// Null if the frame is empty or damaged.
+    generation: Option<u64>,
+    flags: Option<u64>,
+    bytes: Option<u64>,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+    current: bool,
+}
+
+/// A file that is no snapshot at all.
+#[derive(Debug, Serialize)]
+struct NoSnapshot {
+    file: String,
+    ok: bool,
+    problem: String,
+}
+
+impl Verify {
+    pub(crate) fn answer(self) -> Result<(), Failure> {
+        let path = match &self.path {
+            Some(path) => path.clone(),
+            None => self.place.path()?,
+        };
+        let view = match open_view(&path) {
+            Ok(view) => view,
+            Err(error) => {
+                if self.json {
+                    let file = path.display().to_string();
+                    output::json(&NoSnapshot { file, ok: false, problem: error.to_string() })?;
+                }
+                return Err(error.into());
+            }
+        };
+        let report = stable(&path, &view);
+        if self.json {
+            output::json(&report)?;
+        } else {
+            print(&report)?;
+        }
+        match report.problem {
+            Some(problem) => Err(Failure::Damaged { path, problem }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A report during which no publisher wrote, if there is such a moment.
+fn stable(path: &Path, view: &View) -> Report {
+    let mut tries = 0;
+    loop {
+        let before = view.raw_generation();
+        let report = report(path, view);
+        tries += 1;
+        if (view.raw_generation() == before && before & 1 == 0) || tries == TRIES {
+            return report;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn report(path: &Path, view: &View) -> Report {
+    let map = view.map();
+    let seen = view.observe();
+    let this_boot = view.header().is_some_and(|header| header.boot.may_be(BootId::current()));
+    // In another boot the generation word counts for nothing: the rule is the readers' own.
+    let (current, generation) = match newest(map) {
+        _ if this_boot && seen.base() == 0 => (None, 0),
+        _ if this_boot => (Some(Area::Slot(seen.slot())), seen.generation().0),
+        Some((area, archive)) => (Some(area), archive.generation().0),
+        None => (None, 0),
+    };
+    let areas: Vec<_> = Area::ALL
+        .into_iter()
+        .map(|area| {
+            let is_current = current == Some(area);
+            area_report(view, area, is_current, is_current.then_some(generation))
+        })
+        .collect();
+    let problem = match areas.iter().find(|area| area.current) {
+        Some(area) if area.state != "ok" => {
+            let damage = area.problem.as_deref().unwrap_or(area.state);
+            Some(format!("current generation {generation} in {} is damaged: {damage}", area.area))
+        }
+        None if areas.iter().any(|area| area.state == "damaged") && !this_boot => {
+            Some("no area holds a good snapshot".to_owned())
+        }
+        _ => None,
+    };
+    let created_at = view.header().map_or(0, |header| header.created_at);
+    Report {
+        file: path.display().to_string(),
+        ok: problem.is_none(),
+        format: layout::VERSION,
+        created_at: show::time(UNIX_EPOCH + Duration::from_micros(created_at)),
+        this_boot,
+        superseded: seen.is_superseded(),
+        generation,
+        problem,
+        areas,
+    }
+}
+
+fn area_report(view: &View, area: Area, current: bool, expected: Option<u64>) -> AreaReport {
+    let frame = frame_of(view.map(), area);
+    let checked = copy(view.map(), area).and_then(|archive| {
+        archive.verify()?;
+        match expected {
+            Some(expected) if archive.generation().0 != expected => Err(Damage::Implausible {
+                what: "generation",
+                found: archive.generation().0,
+                expected: expected.to_string(),
+            }),
+            _ => Ok(()),
+        }
+    });
+    let (state, problem) = match checked {
+        Ok(()) => ("ok", None),
+        Err(Damage::Empty) => ("empty", None),
+        Err(damage) => ("damaged", Some(damage.to_string())),
+    };
+    let frame = frame.ok();
+    AreaReport {
+        area: area.to_string(),
+        generation: frame.map(|frame| frame.generation.0),
+        flags: frame.map(|frame| frame.flags),
+        bytes: frame.map(|frame| frame.archive_bytes),
+        state,
+        problem,
+        current,
+    }
+}
+
+fn print(report: &Report) -> Result<(), Failure> {
+    let mut output = Output::lock();
+    let boot = if report.this_boot { "in this boot" } else { "in another boot" };
+    output.line(&format!("file        {}", report.file))?;
+    output.line(&format!("header      ok, format {}, made {} {boot}", report.format, report.created_at))?;
+    let superseded = if report.superseded { ", superseded by another file" } else { "" };
+    match report.generation {
+        0 => output.line(&format!("generation  none published{superseded}"))?,
+        generation => output.line(&format!("generation  {generation}{superseded}"))?,
+    }
+    output.line("")?;
+    output.line(&format!("{:<14}{:>12}{:>10}{:>12}  state", "area", "generation", "flags", "bytes"))?;
+    for area in &report.areas {
+        let number = |number: Option<u64>| number.map_or("-".to_owned(), show::count);
+        let generation = area.generation.map_or("-".to_owned(), |generation| generation.to_string());
+        let mut state = area.state.to_owned();
+        if let Some(problem) = &area.problem {
+            state = format!("{state}: {problem}");
+        }
+        if area.current {
+            state.push_str(" (current)");
+        }
+        let (flags, bytes) = (number(area.flags), number(area.bytes));
+        output.line(&format!("{:<14}{generation:>12}{flags:>10}{bytes:>12}  {state}", area.area))?;
+    }
+    output.flush()
+}

@@ -1,0 +1,100 @@
+//! One publisher per file, and what happens when its lock file is touched.
+
+use std::fs;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use vexil_format::Generation;
+use vexil_publisher::lock::{Cancel, LockError};
+use vexil_publisher::sse::Stopper;
+use vexil_publisher::{OpenError, Options, Publisher, RunError, Source, run};
+
+use crate::place::{DEADLINE, Place, published, wait_until};
+
+#[test]
+fn a_second_publisher_is_told_who_is_in_its_way_and_may_come_when_the_first_is_gone() {
+    let place = Place::new();
+    let first = place.publisher();
+    let error = Publisher::open(&place.path, &Options::default()).unwrap_err();
+    assert!(matches!(error, OpenError::Lock(LockError::Held { .. })), "{error}");
+    let message = error.to_string();
+    assert!(message.contains(place.lock().to_str().unwrap()) && message.contains("another publisher"), "{message}");
+    drop(first);
+    drop(place.publisher());
+}
+
+#[test]
+fn a_waiting_publisher_takes_over_when_the_first_stops_and_goes_on_from_its_generation() {
+    let place = Place::new();
+    let mut first = place.publisher();
+    published(&mut first, r#"{"n": 1}"#);
+    let (send, opened) = mpsc::channel();
+    let path = place.path.clone();
+    let waiter = thread::spawn(move || {
+        let publisher = Publisher::wait_and_open(path, &Options::default(), &Cancel::new()).unwrap();
+        send.send(Instant::now()).unwrap();
+        publisher
+    });
+    assert!(opened.recv_timeout(Duration::from_millis(100)).is_err(), "it must wait for the lock");
+    drop(first);
+    let dropped = Instant::now();
+    let took = opened.recv_timeout(DEADLINE).unwrap().saturating_duration_since(dropped);
+    eprintln!("taken over {took:?} after a clean stop");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    let mut second = waiter.join().unwrap();
+    assert_eq!(published(&mut second, r#"{"n": 2}"#), Generation(2));
+}
+
+#[test]
+fn a_wait_for_the_lock_can_be_cancelled() {
+    let place = Place::new();
+    let _first = place.publisher();
+    let cancel = Cancel::new();
+    let (path, of_waiter) = (place.path.clone(), cancel.clone());
+    let waiter = thread::spawn(move || Publisher::wait_and_open(path, &Options::default(), &of_waiter).map(drop));
+    cancel.cancel();
+    let error = waiter.join().unwrap().unwrap_err();
+    assert!(matches!(error, OpenError::Lock(LockError::Cancelled { .. })), "{error}");
+}
+
+#[test]
+fn a_removed_lock_file_ends_the_run() {
+    let place = Place::new();
+    let mut publisher = place.publisher();
+    let source = place.folder.path().join("flags.json");
+    fs::write(&source, r#"{"n": 1}"#).unwrap();
+    let (send, ended) = mpsc::channel();
+    thread::spawn(move || {
+        let result = run(&mut publisher, Source::File(source), &Stopper::new(), &mut |_| {});
+        send.send(result).unwrap();
+    });
+    let reader = place.reader();
+    wait_until("the first flags", DEADLINE, || reader.get_i64("n") == 1);
+    fs::remove_file(place.lock()).unwrap();
+    let removed = Instant::now();
+    let error = ended.recv_timeout(DEADLINE).unwrap().unwrap_err();
+    eprintln!("run ended {:?} after its lock file was removed", removed.elapsed());
+    assert!(removed.elapsed() < Duration::from_secs(2), "{:?}", removed.elapsed());
+    assert!(matches!(error, RunError::LockLost { .. }));
+    assert!(error.to_string().contains(place.lock().to_str().unwrap()), "{error}");
+    assert_eq!(reader.get_i64("n"), 1);
+}
+
+/// Story: `run` waited for ever on a publisher that had lost its lock before. The keeper told nobody, because no run was
+/// there to be told, and told it only once. Now `run` asks when it starts.
+#[test]
+fn a_lock_file_removed_before_the_run_ends_it_as_well() {
+    let place = Place::new();
+    let mut publisher = place.publisher();
+    fs::remove_file(place.lock()).unwrap();
+    wait_until("the loss is noticed", DEADLINE, || publisher.has_lost_lock());
+    let (send, ended) = mpsc::channel();
+    let source = place.folder.path().join("no-flags.json");
+    thread::spawn(move || {
+        let result = run(&mut publisher, Source::File(source), &Stopper::new(), &mut |_| {});
+        send.send(result).unwrap();
+    });
+    let result = ended.recv_timeout(Duration::from_secs(2)).expect("the run goes on without a lock");
+    assert!(matches!(result, Err(RunError::LockLost { .. })));
+}

@@ -1,0 +1,15 @@
+//! The publisher as a library, on real files: what it accepts, keeps, writes to the disk, and does when others touch its
+//! files.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "test code")]
+
+mod cache;
+mod checkpoint;
+#[allow(unsafe_code, reason = "the tests fork")]
+mod fork;
+mod lock;
+mod path;
+mod place;
+mod publish;
+mod room;
+mod rules;

@@ -1,0 +1,138 @@
+//! Files that somebody else removed, replaced or made.
+
+use std::fs;
+use std::time::Duration;
+
+use vexil_format::{Generation, LinkState};
+use vexil_publisher::sse::ApiKey;
+use vexil_publisher::{Identity, Options, Outcome, Publisher};
+use vexil_reader::{PathState, PublisherState};
+
+use crate::place::{DEADLINE, Place, link, published, wait_until};
+
+fn identity(key: &str) -> Identity {
+    Identity::of("https://flags.example", &ApiKey::new(key).unwrap())
+}
+
+fn of(place: &Place, identity: Identity) -> Publisher {
+    Publisher::open(&place.path, &Options::default().identity(identity)).unwrap()
+}
+
+#[test]
+fn a_removed_file_is_made_anew_within_a_second_and_readers_move() {
+    let place = Place::new();
+    let mut publisher = place.publisher();
+    published(&mut publisher, r#"{"n": 1}"#);
+    let reader = place.reader();
+    fs::remove_file(&place.path).unwrap();
+    assert_eq!(reader.get_i64("n"), 1);
+    let took = wait_until("the file is back", DEADLINE, || place.path.exists());
+    eprintln!("made anew {took:?} after it was removed");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    published(&mut publisher, r#"{"n": 2}"#);
+    assert_eq!(reader.get_i64("n"), 2);
+    assert!(reader.generation() > Generation(2), "superseding takes a generation: {}", reader.generation());
+    assert_eq!(reader.status().path, PathState::Same);
+    assert_eq!(place.reader().get_i64("n"), 2);
+}
+
+#[test]
+fn a_file_renamed_over_is_superseded_within_a_second_and_readers_move() {
+    let place = Place::new();
+    let mut publisher = place.publisher();
+    published(&mut publisher, r#"{"n": 1}"#);
+    let reader = place.reader();
+    // A good snapshot of somebody else, with a higher generation than ours.
+    let other = Place::new();
+    let mut foreign = other.publisher();
+    for n in 0..5 {
+        published(&mut foreign, &format!(r#"{{"n": -1, "foreign": {n}}}"#));
+    }
+    drop(foreign);
+    let beside = place.folder.path().join("copy");
+    fs::copy(&other.path, &beside).unwrap();
+    fs::rename(&beside, &place.path).unwrap();
+    let took = wait_until("our flags are at the path again", DEADLINE, || {
+        vexil_reader::Reader::open(&place.path).is_ok_and(|fresh| fresh.get_i64("n") == 1)
+    });
+    eprintln!("superseded {took:?} after another file was renamed over it");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    published(&mut publisher, r#"{"n": 2}"#);
+    assert_eq!((reader.get_i64("n"), place.reader().get_i64("n")), (2, 2));
+}
+
+/// Story: after a file was made anew its link word said "idle", so that every reader's status was "stale" until the next
+/// connection, although the stream was open all the time. The status words now move with the flags.
+#[test]
+fn link_and_contact_are_carried_over_to_a_file_made_anew() {
+    let place = Place::new();
+    let mut publisher = place.publisher();
+    published(&mut publisher, r#"{"n": 1}"#);
+    publisher.set_link(LinkState::Open);
+    publisher.touch();
+    let reader = place.reader();
+    assert_eq!(link(&reader), LinkState::Open);
+    fs::remove_file(&place.path).unwrap();
+    wait_until("the reader has moved", DEADLINE, || place.path.exists() && reader.status().path == PathState::Same);
+    let status = reader.status();
+    assert_eq!((status.link, status.publisher), (LinkState::Open, PublisherState::Alive));
+    assert!(status.contact_age.is_some() && !status.is_stale(), "{status:?}");
+}
+
+/// Story: the generation in the answer was that of the last publish, one below the one that readers see.
+#[test]
+fn an_unchanged_payload_after_a_file_was_made_anew_names_the_generation_that_readers_see() {
+    let place = Place::new();
+    let mut publisher = place.publisher();
+    published(&mut publisher, r#"{"n": 1}"#);
+    fs::remove_file(&place.path).unwrap();
+    wait_until("the file is back", DEADLINE, || place.path.exists());
+    let Outcome::Unchanged { generation, .. } = publisher.publish(r#"{"n": 1}"#).unwrap() else { panic!() };
+    assert_eq!((generation, place.reader().generation()), (Generation(2), Generation(2)));
+}
+
+#[test]
+fn the_mode_of_a_file_is_carried_over_when_it_is_superseded() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |place: &Place| fs::metadata(&place.path).unwrap().permissions().mode() & 0o7777;
+    let place = Place::new();
+    let mut publisher = Publisher::open(&place.path, &Options::default().file_mode(0o444)).unwrap();
+    published(&mut publisher, r#"{"n": 1}"#);
+    assert_eq!(mode(&place), 0o444);
+    fs::remove_file(&place.path).unwrap();
+    wait_until("the file is back", DEADLINE, || place.path.exists());
+    assert_eq!(mode(&place), 0o444);
+}
+
+#[test]
+fn another_source_keeps_the_flags_until_its_first_payload() {
+    let place = Place::new();
+    let mut publisher = of(&place, identity("old-key"));
+    published(&mut publisher, r#"{"n": 1}"#);
+    let reader = place.reader();
+    drop(publisher);
+    let mut publisher = of(&place, identity("new-key"));
+    assert_eq!((reader.get_i64("n"), publisher.generation()), (1, Generation(2)));
+    assert_eq!(published(&mut publisher, r#"{"n": 2}"#), Generation(3));
+    assert_eq!(reader.get_i64("n"), 2);
+    drop(publisher);
+    // The same source again: nothing to supersede.
+    assert_eq!(of(&place, identity("new-key")).generation(), Generation(3));
+}
+
+#[test]
+fn a_file_that_is_no_snapshot_is_put_aside_only_if_its_name_says_that_it_should_be_one() {
+    let place = Place::new();
+    fs::write(&place.path, "garbage ".repeat(1000)).unwrap();
+    let mut publisher = place.publisher();
+    published(&mut publisher, r#"{"n": 1}"#);
+    assert_eq!(place.reader().get_i64("n"), 1);
+    let aside = place.folder.path().join("flags.vexil.damaged");
+    assert_eq!(fs::read(&aside).unwrap().len(), 8000);
+
+    let precious = place.folder.path().join("precious.db");
+    fs::write(&precious, "precious ".repeat(1000)).unwrap();
+    let error = Publisher::open(&precious, &Options::default()).unwrap_err().to_string();
+    assert!(error.contains("precious.db is not a vexil snapshot"), "{error}");
+    assert_eq!(fs::read(&precious).unwrap().len(), 9000);
+}

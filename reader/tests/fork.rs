@@ -1,0 +1,140 @@
+//! Readers in forked children, and in other processes.
+
+mod stage;
+
+use std::process::Stdio;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::Duration;
+
+use stage::{Stage, again, publish_number, role, until};
+use vexil_reader::{Generation, Reader};
+
+/// Forks, runs `child` in the child under an alarm, and answers its process id.
+#[allow(
+    unsafe_code,
+    reason = "fork, alarm and _exit are what prefork servers do, and no crate has them safe"
+)]
+fn fork(child: impl FnOnce()) -> i32 {
+    // SAFETY: other threads run, so that the child may use only what survives a fork: the reader promises that it does,
+    // and the C library keeps its allocator usable. The child leaves by `_exit` and so runs nothing of the parent's.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0, "fork: {}", std::io::Error::last_os_error());
+    if pid == 0 {
+        // SAFETY: no memory is involved; a child that hangs is killed.
+        unsafe { libc::alarm(20) };
+        let good = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child)).is_ok();
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(i32::from(!good)) };
+    }
+    pid
+}
+
+#[track_caller]
+fn ends_well(pid: i32) {
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    let (_, status) =
+        rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty()).unwrap().unwrap();
+    assert_eq!(status.exit_status(), Some(0), "{status:?}");
+}
+
+#[test]
+fn a_child_sees_updates_published_after_the_fork() {
+    let (stage, mut writer) = Stage::with_writer();
+    publish_number(&mut writer, 1);
+    let reader = Reader::open(&stage.path).unwrap();
+    let (number, string) = (reader.number_flag("the-number"), reader.string_flag("the-string"));
+    assert_eq!((number.get(), &*string.get()), (1.0, "1"));
+    let children: Vec<i32> = (0..3)
+        .map(|child| {
+            let arrived = stage.dir.path().join(format!("arrived-{child}"));
+            fork(|| {
+                let mut seen = reader.generation();
+                while reader.get_u64("the-number") < 20 {
+                    seen = reader.wait_for_change(seen, Duration::from_secs(20));
+                }
+                assert_eq!((number.get(), &*string.get()), (20.0, "20"));
+                assert_eq!(reader.snapshot().get_number("the-number"), 20.0);
+                std::fs::write(arrived, "").unwrap();
+                until("the superseding file is followed", || reader.get_u64("the-number") == 21);
+                assert_eq!((number.get(), &*string.get()), (21.0, "21"));
+            })
+        })
+        .collect();
+    for n in 2..=20 {
+        publish_number(&mut writer, n);
+    }
+    until("every child has arrived", || {
+        (0..3).all(|child| stage.dir.path().join(format!("arrived-{child}")).exists())
+    });
+    writer.supersede().unwrap();
+    publish_number(&mut writer, 21);
+    children.into_iter().for_each(ends_well);
+}
+
+#[test]
+fn a_child_is_not_held_up_by_what_threads_of_its_parent_held_at_the_fork() {
+    let (stage, mut writer) = Stage::with_writer();
+    publish_number(&mut writer, 1);
+    let reader = Reader::open(&stage.path).unwrap();
+    let (string, json) = (reader.string_flag("the-string"), reader.json_flag::<Vec<u64>>("the-json-value"));
+    let number = reader.number_flag("the-number");
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !stop.load(Relaxed) {
+                    let _ = (string.get(), json.get(), number.get(), reader.snapshot(), reader.status());
+                    let _ = Reader::open(&stage.path).map(|reader| reader.snapshot());
+                }
+            });
+        }
+        for n in 2..42 {
+            let child = fork(|| {
+                until("the child follows", || reader.get_u64("the-number") >= n);
+                let at_least = |seen: u64| assert!(seen >= n, "{seen} and {n}");
+                at_least(number.get() as u64);
+                at_least(string.get().parse().unwrap());
+                at_least(json.get().unwrap()[0]);
+                at_least(reader.snapshot().get_number("the-number") as u64);
+                at_least(reader.read(|view| view.get_u64("the-number")));
+                assert!(reader.status().generation.0 >= n);
+                assert!(Reader::open(&stage.path).unwrap().get_u64("the-number") >= n);
+            });
+            if n % 2 == 0 {
+                writer.supersede().unwrap();
+            }
+            publish_number(&mut writer, n);
+            ends_well(child);
+        }
+        stop.store(true, Relaxed);
+    });
+}
+
+#[test]
+fn other_processes_see_what_is_published_and_may_be_killed_at_any_time() {
+    if let Some(path) = role() {
+        let reader = Reader::attach(path);
+        let mut last = 0;
+        while last < 5000 {
+            let now = reader.get_u64("the-number");
+            assert!(now >= last, "{now} after {last}");
+            last = now;
+        }
+        return;
+    }
+    let (stage, mut writer) = Stage::with_writer();
+    let name = "other_processes_see_what_is_published_and_may_be_killed_at_any_time";
+    let start = || again(name, &stage.path).stdout(Stdio::null()).spawn().unwrap();
+    let (mut stays, mut dies) = (start(), start());
+    for n in 1..=5000 {
+        publish_number(&mut writer, n);
+        if n == 2500 {
+            dies.kill().unwrap();
+        }
+    }
+    assert!(stays.wait().unwrap().success());
+    dies.wait().unwrap();
+    assert_eq!(writer.generation(), Generation(5000));
+}

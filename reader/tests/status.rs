@@ -1,0 +1,113 @@
+//! What a reader says about its publisher.
+
+mod stage;
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use stage::{Stage, flag, publish_number};
+use vexil_format::layout::word;
+use vexil_format::{Archive, Facts, Generation, LinkState, Value, boot, status, unix_micros};
+use vexil_reader::{PathState, PublisherState, Reader};
+
+fn nanos(ago: Duration) -> u64 {
+    (boot::now() - ago).as_nanos() as u64
+}
+
+#[test]
+fn a_publisher_is_stopped_alive_or_gone_by_what_it_wrote_last() {
+    let (stage, mut writer) = Stage::with_writer();
+    publish_number(&mut writer, 1);
+    let reader = Reader::open(&stage.path).unwrap();
+    let words = writer.status_words();
+    let state = || reader.status().publisher;
+    assert_eq!(state(), PublisherState::Stopped);
+    status::set_running(words, true);
+    assert_eq!(state(), PublisherState::Alive);
+    assert!(reader.status().is_stale(), "the link is not open");
+    status::set_link(words, LinkState::Open);
+    assert!(!reader.status().is_stale());
+    words.store(word::HEARTBEAT, nanos(Duration::from_secs(4)), Relaxed);
+    assert_eq!(state(), PublisherState::Gone);
+    assert!(reader.status().is_stale());
+    status::beat(words);
+    assert_eq!(state(), PublisherState::Alive);
+    status::set_running(words, false);
+    assert_eq!((state(), reader.status().publisher_uptime), (PublisherState::Stopped, None));
+}
+
+#[test]
+fn ages_are_those_of_the_boot_clock_and_unknown_ones_are_none() {
+    let (stage, mut writer) = Stage::with_writer();
+    publish_number(&mut writer, 1);
+    let reader = Reader::open(&stage.path).unwrap();
+    let words = writer.status_words();
+    let never = reader.status();
+    assert_eq!((never.contact_age, never.link_age, never.publisher_uptime), (None, None, None));
+    assert_eq!((never.link, never.durable), (LinkState::Idle, Generation(0)));
+
+    status::set_running(words, true);
+    status::set_link(words, LinkState::Retrying);
+    words.store(word::LAST_CONTACT, nanos(Duration::from_secs(90)), Relaxed);
+    let known = reader.status();
+    assert_eq!(known.link, LinkState::Retrying);
+    assert!(
+        known.contact_age.is_some_and(|age| age >= Duration::from_secs(90) && age < Duration::from_secs(120))
+    );
+    assert!(known.link_age.is_some_and(|age| age < Duration::from_secs(30)));
+    assert!(known.publisher_uptime.is_some_and(|age| age < Duration::from_secs(30)));
+
+    // Ahead of the clock: nobody knows what that means.
+    let ahead = (boot::now() + Duration::from_secs(3600)).as_nanos() as u64;
+    words.store(word::LAST_CONTACT, ahead, Relaxed);
+    words.store(word::LINK, 2 << 56 | ahead / 1_000_000, Relaxed);
+    let ahead = reader.status();
+    assert_eq!((ahead.link, ahead.contact_age, ahead.link_age), (LinkState::Open, None, None));
+    // Damage answers something as well.
+    for at in word::LINK..=word::DURABLE {
+        words.store(at, u64::MAX, Relaxed);
+    }
+    let _ = reader.status();
+}
+
+#[test]
+fn a_publisher_that_beats_while_it_is_looked_at_is_alive() {
+    let (stage, mut writer) = Stage::with_writer();
+    publish_number(&mut writer, 1);
+    let reader = Reader::open(&stage.path).unwrap();
+    status::set_running(writer.status_words(), true);
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Relaxed) {
+                status::beat(writer.status_words());
+                status::touch_contact(writer.status_words());
+            }
+        });
+        let all = (0..50_000).map(|_| reader.status());
+        let odd = all.skip(10).find(|s| s.publisher != PublisherState::Alive || s.contact_age.is_none());
+        stop.store(true, Relaxed);
+        assert_eq!(odd, None);
+    });
+}
+
+#[test]
+fn the_current_snapshot_is_described() {
+    let (stage, mut writer) = Stage::with_writer();
+    let mut facts = Facts::default();
+    facts.published_at = unix_micros();
+    let flags = [flag("the-only-flag", Value::Bool(true))];
+    let mut archive = Archive::build(&flags, Generation(1), facts).unwrap();
+    writer.publish(&mut archive).unwrap();
+    writer.checkpoints().unwrap().write(&archive).unwrap();
+    let reader = Reader::open(&stage.path).unwrap();
+    let status = reader.status();
+    assert_eq!((status.generation, status.flags, status.durable), (Generation(1), 1, Generation(1)));
+    assert_eq!(status.archive_bytes, archive.bytes().len() as u64);
+    assert_eq!((status.path, status.is_cold), (PathState::Same, false));
+    let age = SystemTime::now().duration_since(status.published_at.unwrap()).unwrap_or_default();
+    assert!(age < Duration::from_secs(60));
+    assert_eq!(reader.snapshot().published_at(), status.published_at);
+}
