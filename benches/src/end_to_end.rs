@@ -1,7 +1,7 @@
-//! From the last byte of an event leaving the server to the value read in another process.
+//! From the last byte of an event to the value read in another process.
 //!
-//! The payload carries the server's clock (the monotonic clock is one for all processes). The server waits between two
-//! events, so that each finds publisher and reader asleep, as in real life.
+//! The server writes an event up to its last byte, waits until everybody sleeps, takes the time and writes the last byte.
+//! The reader takes the time when it has read a flag of the new snapshot. The monotonic clock is one for all processes.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use vexil_publisher::sse::{ApiKey, Endpoint, Stopper};
-use vexil_publisher::{Options, Publisher, Source, run};
+use vexil_publisher::{Options, Publisher, Source, give_memory_back, run};
 use vexil_reader::Reader;
 
 use crate::figure::Figure;
@@ -39,13 +39,18 @@ pub fn figures(folder: &Path) -> Result<Vec<Figure>, Box<dyn std::error::Error>>
     answers.next().ok_or("reader process ended")??;
     let mut latencies = Vec::new();
     for turn in 0..EVENTS {
+        let event = format!("data: {{\"turn\":{turn},{}\n\n", &payload(1_000, turn)[1..]);
+        let (most, last) = event.split_at(event.len() - 1);
+        write!(stream, "{:x}\r\n{most}\r\n", most.len())?;
         std::thread::sleep(Duration::from_millis(5));
-        let event = |sent: u64| format!("data: {{\"sent\":{sent},{}\n\n", &payload(1_000, turn)[1..]);
-        let bytes = event(nanos()).len();
-        // All but the last bytes go first; the clock is read just before the rest.
-        let whole = event(nanos());
-        write!(stream, "{bytes:x}\r\n{whole}\r\n")?;
-        latencies.push(answers.next().ok_or("reader process ended")??.parse::<f64>()?);
+        let sent = nanos();
+        write!(stream, "1\r\n{last}\r\n")?;
+        let answer = answers.next().ok_or("reader process ended")??;
+        let (seen, value) = answer.split_once(' ').ok_or("no answer")?;
+        if value != turn.to_string() {
+            return Err(format!("read turn {value}, expected {turn}").into());
+        }
+        latencies.push(seen.parse::<u64>()?.saturating_sub(sent) as f64 / 1e3);
     }
     publisher.kill()?;
     publisher.wait()?;
@@ -60,7 +65,7 @@ pub fn figures(folder: &Path) -> Result<Vec<Figure>, Box<dyn std::error::Error>>
     });
     let (latency, parse) = (median(latencies), median(parses.collect()));
     Ok(vec![
-        Figure::new("server's write to value read in another process, 1,000 flags, median", latency, "us"),
+        Figure::new("last byte written to value read in another process, 1,000 flags, median", latency, "us"),
         Figure::new("`serde_json` to `Value` of the same payload", parse, "us"),
         Figure::new("above JSON parsing", latency - parse, "us").at_most(150.0),
     ])
@@ -68,13 +73,15 @@ pub fn figures(folder: &Path) -> Result<Vec<Figure>, Box<dyn std::error::Error>>
 
 /// The publisher, until it is killed.
 pub fn publisher(path: &Path, url: &str) -> Result<(), Box<dyn std::error::Error>> {
+    // As `vexil run` does.
+    give_memory_back();
     let mut publisher = Publisher::open(path, &Options::default())?;
     let endpoint = Endpoint::new(url, ApiKey::new("bench")?)?;
     run(&mut publisher, Source::Stream(Box::new(endpoint)), &Stopper::new(), &mut |_| {})?;
     Ok(())
 }
 
-/// The reader: answers the time since `sent`, in microseconds, for each change.
+/// The reader: answers its clock and the value, for each change.
 pub fn reader(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let reader = Reader::attach(path);
     let mut out = std::io::stdout().lock();
@@ -87,8 +94,8 @@ pub fn reader(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
             return Ok(());
         }
         seen = now;
-        let sent = reader.get_u64("sent");
-        writeln!(out, "{}", nanos().saturating_sub(sent) as f64 / 1e3)?;
+        let turn = reader.get_u64("turn");
+        writeln!(out, "{} {turn}", nanos())?;
         out.flush()?;
     }
 }

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use vexil_format::layout;
 
 use crate::completions::Completions;
+use crate::demo::{Demo, DemoReader};
 use crate::dump::Dump;
 use crate::get::Get;
 use crate::publish::Publish;
@@ -51,5 +52,8 @@ pub(crate) enum Command {
     Status(Status),
     Verify(Verify),
     Publish(Publish),
+    Demo(Demo),
+    #[command(hide = true)]
+    DemoReader(DemoReader),
     Completions(Completions),
 }

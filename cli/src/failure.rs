@@ -53,6 +53,9 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Run(#[from] RunError),
 
+    #[error("demo: {0}")]
+    Demo(String),
+
     #[error("cannot {action} {}", path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error("cannot {action}")]
@@ -81,10 +84,7 @@ impl Failure {
 
     /// Whether a default may stand in for the answer.
     pub(crate) fn is_a_no(&self) -> bool {
-        matches!(
-            self,
-            Failure::NoFlag { .. } | Failure::OtherKind { .. } | Failure::NothingPublished { .. }
-        )
+        matches!(self, Failure::NoFlag { .. } | Failure::OtherKind { .. } | Failure::NothingPublished { .. })
     }
 
     /// Says what is wrong on stderr and answers the exit code.

@@ -120,7 +120,10 @@ impl Get {
         let bad = || Failure::BadOption { option: "--default", found: text.to_owned(), expected };
         // Read by the rules of a payload, so that a default is printed like a flag.
         let payload = format!("{{\"\":{text}}}");
-        let value = decode(&payload, &Limits::default()).ok().filter(|flags| flags.len() == 1).and_then(|mut flags| flags.pop());
+        let value = decode(&payload, &Limits::default())
+            .ok()
+            .filter(|flags| flags.len() == 1)
+            .and_then(|mut flags| flags.pop());
         match value {
             Some(flag) if self.kind.is_none_or(|kind| kind.has(&flag.value)) => Ok(flag.value.into_owned()),
             _ => Err(bad()),

@@ -26,7 +26,8 @@ pub(crate) fn start(level: Level) -> Result<(), Failure> {
     };
     let wanted = env::var(VARIABLE).ok().filter(|text| !text.trim().is_empty());
     let wanted = wanted.unwrap_or_else(|| default.to_owned());
-    let filter = EnvFilter::try_new(&wanted).map_err(|source| Failure::LogFilter { found: wanted, source })?;
+    let filter =
+        EnvFilter::try_new(&wanted).map_err(|source| Failure::LogFilter { found: wanted, source })?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)

@@ -6,11 +6,12 @@
 //! `args` is the command line, one file for each command has the rest of it. `place` finds the snapshot file, `account` the
 //! API key and base URL. `output` is stdout, `log` stderr, `failure` what goes wrong and its exit code, `signals` how a
 //! publisher is stopped. `json` and `show` are values for machines and for people, `differences` what two snapshots have
-//! not in common.
+//! not in common. `demo` is a folder of its own.
 
 mod account;
 mod args;
 mod completions;
+mod demo;
 mod differences;
 mod dump;
 mod failure;
@@ -55,6 +56,8 @@ fn answer(command: Command) -> Result<(), Failure> {
         Command::Status(status) => status.answer(),
         Command::Verify(verify) => verify.answer(),
         Command::Publish(publish) => publish.answer(),
+        Command::Demo(demo) => demo.answer(),
+        Command::DemoReader(reader) => reader.answer(),
         Command::Completions(completions) => completions.answer(),
     }
 }

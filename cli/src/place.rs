@@ -79,11 +79,11 @@ impl Target {
     /// is a typing error, or a mount that is not there yet.
     pub(crate) fn make_cache_dir(&self) -> Result<(), Failure> {
         let Some(directory) = &self.cache_dir else { return Ok(()) };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)
-            .map_err(|source| Failure::Io { action: "make", path: directory.clone(), source })
+        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|source| Failure::Io {
+            action: "make",
+            path: directory.clone(),
+            source,
+        })
     }
 }
 

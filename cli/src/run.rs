@@ -8,6 +8,7 @@ use vexil_publisher::lock::LockError;
 use vexil_publisher::sse::{Endpoint, Options as StreamOptions};
 use vexil_publisher::{OpenError, Options, Publisher, Source, run};
 
+use crate::demo::ParentPid;
 use crate::failure::Failure;
 use crate::permissions::Permissions;
 use crate::place::{Place, Target};
@@ -51,6 +52,10 @@ pub(crate) struct Run {
     #[arg(long, value_name = "PATH")]
     root_certificates: Option<PathBuf>,
 
+    /// The process with which this one ends
+    #[arg(long, hide = true)]
+    parent: Option<ParentPid>,
+
     #[command(flatten)]
     permissions: Permissions,
 
@@ -76,6 +81,9 @@ impl Origin {
 
 impl Run {
     pub(crate) fn answer(self) -> Result<(), Failure> {
+        if let Some(parent) = self.parent {
+            parent.end_with_it()?;
+        }
         let origin = self.origin()?;
         let target = self.place.target()?;
         target.make_cache_dir()?;

@@ -91,7 +91,10 @@ fn harmless(text: &str) -> String {
 
 /// Reads a number of seconds from the command line.
 pub(crate) fn parse_seconds(text: &str) -> Result<Duration, String> {
-    text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).ok_or_else(|| "expected a number of seconds".to_owned())
+    text.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "expected a number of seconds".to_owned())
 }
 
 #[cfg(test)]

@@ -130,7 +130,8 @@ fn print(
         Some(at) => format!("{}, {}", show::time(at), ago(published_age(status))),
         None => "never".to_owned(),
     };
-    let state = if status.is_stale() { format!("may be stale: {}", why_stale(status)) } else { "fresh".to_owned() };
+    let state =
+        if status.is_stale() { format!("may be stale: {}", why_stale(status)) } else { "fresh".to_owned() };
     let mut output = Output::lock();
     for (name, value) in [
         ("file", reader.path().display().to_string()),

@@ -59,7 +59,11 @@ fn check_live(map: &Mapping, area: Area) -> Result<Frame, Damage> {
     if found == frame.places as u64 {
         return Ok(frame);
     }
-    Err(Damage::Implausible { what: "record places of the header", found, expected: frame.places.to_string() })
+    Err(Damage::Implausible {
+        what: "record places of the header",
+        found,
+        expected: frame.places.to_string(),
+    })
 }
 
 /// Copies an area's archive and checks it.

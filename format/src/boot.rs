@@ -1,5 +1,7 @@
 //! Which boot of the machine this is, and the clock that runs through it.
 
+use std::fs::File;
+use std::io::Read;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -18,10 +20,7 @@ impl BootId {
             return *known;
         }
         // Read outside of the lock: a thread that was lost in a fork while it held it would keep the child for ever.
-        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-            .ok()
-            .and_then(|text| parse(&text))
-            .unwrap_or_default();
+        let id = read().unwrap_or_default();
         let _ = CURRENT.set(id);
         id
     }
@@ -31,6 +30,13 @@ impl BootId {
     pub fn may_be(self, other: BootId) -> bool {
         self == other || self == BootId::default() || other == BootId::default()
     }
+}
+
+/// In one read, since every reader that opens a file waits for this.
+fn read() -> Option<BootId> {
+    let mut text = [0; 64];
+    let bytes = File::open("/proc/sys/kernel/random/boot_id").and_then(|mut file| file.read(&mut text)).ok()?;
+    parse(std::str::from_utf8(text.get(..bytes)?).ok()?)
 }
 
 fn parse(text: &str) -> Option<BootId> {

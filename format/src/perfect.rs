@@ -43,6 +43,13 @@ pub(crate) const fn filter_bit(hash: u64) -> u64 {
     1 << ((hash | 32) & 63)
 }
 
+/// Whether the bit of a hash is set in an index word: if not, no key of the table has this hash.
+#[inline(always)]
+pub(crate) const fn passes(entry: u64, hash: u64) -> bool {
+    // As 32 bits: then it is one bit test, which takes the position modulo 32 by itself.
+    ((entry >> 32) as u32) & (1 << (hash as u32 & 31)) != 0
+}
+
 /// Index words of a table with this many places.
 #[inline(always)]
 pub(crate) const fn buckets(places: usize) -> usize {
@@ -191,7 +198,7 @@ mod tests {
         assert_eq!(perfect.place_of.iter().collect::<HashSet<_>>().len(), hashes.len());
         for (hash, place) in hashes.iter().zip(&perfect.place_of) {
             let entry = perfect.index[high(*hash, perfect.index.len() as u64) as usize];
-            assert_ne!(entry & filter_bit(*hash), 0);
+            assert!(passes(entry, *hash) && entry & filter_bit(*hash) != 0);
             assert_eq!(high(hash.wrapping_mul(spread(entry)), perfect.places as u64), u64::from(*place));
         }
     }

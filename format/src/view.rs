@@ -17,7 +17,7 @@ use crate::header::{Header, reserved};
 use crate::key::Hashed;
 use crate::layout::{Area, FRAME_BYTES, FRAME_WORDS, word};
 use crate::map::Mapping;
-use crate::perfect::{buckets, filter_bit, high, spread};
+use crate::perfect::{buckets, high, passes, spread};
 use crate::protocol::{Observed, Sound, observe, still_valid, still_valid_superseded};
 use crate::record::{Found, KeyOf, OVERFLOW_BIT, RECORD_WORDS, TextAt, kind};
 use crate::table::overflow_word;
@@ -161,7 +161,7 @@ impl View {
         self.file
     }
 
-    /// Distinguishes the views that one reader has had. Added to twice the generation it makes a number that never
+    /// Distinguishes the views that one reader has had. Set above twice the generation it makes a number that never
     /// stands for two different snapshots within a reader.
     #[inline(always)]
     #[must_use]
@@ -217,12 +217,14 @@ impl View {
     #[must_use]
     pub fn probe(&self, key: &Hashed) -> Probe {
         const NOTHING: Probe = Probe { difference: 1, found: Found::MISSING, valid: false };
+        // Taken once: a field beside atomics is loaded again after every fence.
+        let generation = self.generation;
         // SAFETY: V1: the header page is mapped as long as the view lives.
-        let g = unsafe { &*self.generation };
+        let g = unsafe { &*generation };
         let seen = observe::<Sound, _>(g);
         let slot = seen.slot();
         // SAFETY: V1: `slot` is 0 or 1, and the header page holds the words behind the generation word.
-        let places = unsafe { self.generation.add(word::PLACES[0] - word::GENERATION + slot) };
+        let places = unsafe { generation.add(word::PLACES[0] - word::GENERATION + slot) };
         // SAFETY: as above.
         let places = unsafe { &*places }.load(Relaxed);
         // Zero places (nothing published, or zeros laid over the file) wraps and leaves here as well.
@@ -233,13 +235,17 @@ impl View {
         let bucket = places as usize * 8 + high(key.hash, places >> 2) as usize;
         // SAFETY: V2: `bucket < places * 8 + max(places / 4, 1)`.
         let entry = unsafe { load(archive, bucket) };
-        if entry & filter_bit(key.hash) == 0 {
+        if !passes(entry, key.hash) {
             return Probe { valid: still_valid::<Sound, _>(g, seen), ..NOTHING };
         }
-        let at = high(key.hash.wrapping_mul(spread(entry)), places) as usize * RECORD_WORDS;
+        let place = high(key.hash.wrapping_mul(spread(entry)), places) as usize;
+        // As a step over whole records: a multiplication by 8 would be merged with the shift in `high` into a double
+        // shift, which is slow.
+        // SAFETY: V2: `place < places`, and the records are the first `places * 8` words.
+        let record = unsafe { archive.cast::<[AtomicU64; RECORD_WORDS]>().add(place) }.cast::<AtomicU64>();
         let word = |i: usize| {
-            // SAFETY: V2: `at + i < places * 8`.
-            unsafe { load(archive, at + i) }
+            // SAFETY: V2, as above, and `i < 8`.
+            unsafe { load(record, i) }
         };
         let found = Found { meta: word(0), value: word(1) };
         let difference = (word(2) ^ key.windows[0])
@@ -267,7 +273,7 @@ impl View {
         }
         let places = places as usize;
         let entry = self.word(slot, places * 8 + high(hashed.hash, buckets(places) as u64) as usize)?;
-        if entry & filter_bit(hashed.hash) == 0 {
+        if !passes(entry, hashed.hash) {
             return Some(Found::MISSING);
         }
         let place = high(hashed.hash.wrapping_mul(spread(entry)), places as u64) as usize;

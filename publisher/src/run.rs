@@ -78,7 +78,9 @@ fn stream(
                 stream.recycle(event.data);
             }
             Signal::Failed { failure, retry_in } => {
-                let state = if failure.is_transient() { LinkState::Retrying } else { LinkState::Refused };
+                // 204 may end by itself, but the pause is long, and whoever looks should see that it was asked for.
+                let is_slow = matches!(failure, Failure::NoContent) || !failure.is_transient();
+                let state = if is_slow { LinkState::Refused } else { LinkState::Retrying };
                 publisher.set_link(state);
                 let cause = std::error::Error::source(&failure).map(ToString::to_string).unwrap_or_default();
                 tracing::warn!(url, %failure, cause, ?retry_in, "no stream; serving the last snapshot");

@@ -24,8 +24,14 @@ impl Handle {
     /// The stamp of what is current now. One load beyond those that find the view.
     #[inline(always)]
     pub(crate) fn stamp(&self) -> u64 {
+        self.loose_stamp() & !1
+    }
+
+    /// The same with any lowest bit, for a memory that does not look at it.
+    #[inline(always)]
+    fn loose_stamp(&self) -> u64 {
         let view = self.reader.view();
-        (view.raw_generation() & !1).wrapping_add(view.tag())
+        view.raw_generation() ^ view.tag()
     }
 
     /// Reads the flag and the stamp of where it came from.
@@ -50,7 +56,7 @@ impl BoolFlag {
     #[inline]
     #[must_use]
     pub fn get(&self) -> bool {
-        match self.memo.get(self.handle.stamp()) {
+        match self.memo.get(self.handle.loose_stamp()) {
             Some(value) => value,
             None => self.refresh(),
         }

@@ -1,6 +1,6 @@
 //! Memory of handles: a value together with the stamp of the generation that it is from.
 //!
-//! A stamp is twice the generation plus the tag of the reader's file (see `Source::stamp`), so it is even, never has the
+//! A stamp is twice the generation with the tag of the reader's file above it (see `Source::stamp`), so it is even, never has the
 //! top bit, grows with every move and every publish, and stands for one snapshot only. Memory is refreshed by whoever finds it old; a thread that is slower than a
 //! publish at most puts an old stamp back, which is then found old again.
 
@@ -20,10 +20,11 @@ impl BoolMemo {
         BoolMemo(AtomicU64::new(NONE))
     }
 
+    /// The lowest bit of `stamp` does not count.
     #[inline(always)]
     pub(crate) fn get(&self, stamp: u64) -> Option<bool> {
         let memo = self.0.load(Relaxed);
-        if memo & !1 == stamp { Some(memo & 1 != 0) } else { None }
+        if memo ^ stamp < 2 { Some(memo & 1 != 0) } else { None }
     }
 
     pub(crate) fn set(&self, stamp: u64, value: bool) {

@@ -173,13 +173,13 @@ impl Shared {
             if let Some(copy) = attached.fallback() {
                 return copy.clone();
             }
-            let stamp = attached.view.observe().base().wrapping_add(attached.view.tag());
+            let stamp = attached.view.observe().base() ^ attached.view.tag();
             if let Some(copy) = self.copied.get(stamp) {
                 return copy;
             }
             match copy_current(attached.view.map()) {
                 Ok(Some(archive)) => {
-                    let stamp = archive.generation().0 * 2 + attached.view.tag();
+                    let stamp = (archive.generation().0 * 2) ^ attached.view.tag();
                     return self.copied.remember(stamp, Arc::new(Snapshot::of(Some(archive))));
                 }
                 Ok(None) if self.has_left(attached) => {}

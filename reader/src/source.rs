@@ -78,7 +78,7 @@ impl Source<'_> {
     /// from here must not be remembered.
     pub(crate) fn stamp(self) -> Option<u64> {
         match self {
-            Source::Live(view, seen) if !seen.is_superseded() => Some(seen.base().wrapping_add(view.tag())),
+            Source::Live(view, seen) if !seen.is_superseded() => Some(seen.base() ^ view.tag()),
             _ => None,
         }
     }

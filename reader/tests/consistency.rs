@@ -1,4 +1,10 @@
 //! Readers beside a writer that publishes as fast as it can: never torn, never a default, never backwards.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests, also outside of test functions"
+)]
 
 mod stage;
 
@@ -63,7 +69,7 @@ fn flood(writer: &mut Writer, stop: &AtomicBool) -> u64 {
         let next = writer.generation().0 + 1;
         if archives.is_empty() {
             archives = (next..next + 64)
-                .map(|n| Archive::build(&flags(n), Generation(n), Facts::default()).unwrap())
+                .map(|n| Archive::build(flags(n).as_slice(), Generation(n), Facts::default()).unwrap())
                 .collect();
             archives.reverse();
         }
@@ -77,7 +83,9 @@ fn flood(writer: &mut Writer, stop: &AtomicBool) -> u64 {
 /// Runs `read` in two threads beside the flood. It gets a reader, the number seen before and answers the one seen now.
 fn beside_a_flood(what: &str, read: impl Fn(&Reader, u64) -> u64 + Sync) {
     let (stage, mut writer) = Stage::with_writer();
-    writer.publish(&mut Archive::build(&flags(1), Generation(1), Facts::default()).unwrap()).unwrap();
+    writer
+        .publish(&mut Archive::build(flags(1).as_slice(), Generation(1), Facts::default()).unwrap())
+        .unwrap();
     let reader = Reader::open(&stage.path).unwrap();
     let stop = AtomicBool::new(false);
     let (published, reads) = thread::scope(|scope| {

@@ -1,4 +1,10 @@
 //! Readers in forked children, and in other processes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests, also outside of test functions"
+)]
 
 mod stage;
 

@@ -1,4 +1,10 @@
 //! Flags live in shared memory: a reader's own memory does not grow with them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests, also outside of test functions"
+)]
 
 mod stage;
 

@@ -1,4 +1,10 @@
 //! Opening what a path leads to, and attaching to a path without a file.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests, also outside of test functions"
+)]
 
 mod stage;
 
@@ -6,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use stage::{Stage, bools, publish, publish_number, role, succeeds, until};
-use vexil_format::layout::{FILE_BYTES, HEADER_BYTES, VERSION};
+use vexil_format::layout::{FILE_BYTES, HEADER_BYTES, VERSION, word};
 use vexil_reader::{Generation, OpenError, Options, PathState, Reader, Verify};
 
 #[test]
@@ -51,6 +57,8 @@ fn a_newer_version_is_refused_with_the_advice_to_upgrade_and_left_alone() {
     let (stage, mut writer) = Stage::with_writer();
     publish_number(&mut writer, 1);
     stage.scribble(8, &(u64::from(VERSION + 1) | HEADER_BYTES << 32).to_le_bytes());
+    // A whole header of another format: were only the number different, it would be taken for damage.
+    stage.scribble(word::CHECKSUM as u64 * 8, &[7; 8]);
     let before = std::fs::metadata(&stage.path).unwrap().modified().unwrap();
     let error = Reader::open(&stage.path).unwrap_err();
     assert!(matches!(error, OpenError::Version { .. }), "{error:?}");

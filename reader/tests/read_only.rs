@@ -1,4 +1,10 @@
 //! Reading needs the right to read and nothing else, and leaves no trace.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests, also outside of test functions"
+)]
 
 mod stage;
 

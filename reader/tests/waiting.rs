@@ -1,4 +1,10 @@
 //! Waiting for a change.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests, also outside of test functions"
+)]
 
 mod stage;
 
@@ -152,6 +158,48 @@ fn a_waiter_moves_to_the_superseding_file_and_is_woken_from_there() {
     late.sort();
     println!("superseded to seen: median {:?}", late[2]);
     assert!(late[2] < LATE, "{late:?}");
+}
+
+/// Symptom: a waiter slept on for a second after a file was superseded. Cause: it was woken by the mark, looked at the path
+/// before the rename, which wakes nobody, and went to sleep on the old file. Fix: a marked file is looked after by time.
+#[test]
+fn a_waiter_that_wakes_between_the_mark_and_the_rename_does_not_miss_the_rename() {
+    let (stage, mut writer) = Stage::with_writer();
+    publish_number(&mut writer, 1);
+    let other = Stage::new();
+    let mut other_writer = other.writer();
+    publish_number(&mut other_writer, 1);
+    publish_number(&mut other_writer, 2);
+    let arrived = stage.dir.path().join("arrived");
+    std::fs::copy(&other.path, &arrived).unwrap();
+    let reader = Reader::open(&stage.path).unwrap();
+    let (ready, is_ready) = mpsc::channel();
+    let late = thread::scope(|scope| {
+        let waiter = scope.spawn(|| {
+            ready.send(rustix::thread::gettid()).unwrap();
+            assert_eq!(reader.wait_for_change(Generation(1), DEADLINE), Generation(2));
+            Instant::now()
+        });
+        let id = is_ready.recv().unwrap();
+        asleep(id);
+        let before = sleeps(id);
+        stage.scribble(word::GENERATION as u64 * 8, &(MARK | 2).to_le_bytes());
+        writer.status_words().wake();
+        stage::until("the waiter sleeps again", || sleeps(id) > before);
+        let start = Instant::now();
+        stage::mv(&arrived, &stage.path);
+        waiter.join().unwrap().saturating_duration_since(start)
+    });
+    println!("renamed to seen: {late:?}");
+    assert!(late < Duration::from_millis(500), "{late:?}");
+}
+
+/// How often a thread has gone to sleep.
+fn sleeps(thread: rustix::process::Pid) -> u64 {
+    let status =
+        std::fs::read_to_string(format!("/proc/self/task/{}/status", thread.as_raw_nonzero())).unwrap();
+    let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+    count.trim().parse().unwrap()
 }
 
 #[test]

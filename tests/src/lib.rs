@@ -1,3 +1,11 @@
-//! What the system tests share: a scripted server over real sockets.
+//! What the system tests share: a scripted server over real sockets, real processes, and conditions with a deadline.
+//!
+//! `server` is the service, `place` a folder with a snapshot and the commands on it, `process` a child that does not
+//! outlive its test, `numbered` flags that show whether a reader saw a mix of two generations, `wait` waiting. The program
+//! `vexil-test-role` plays readers and publishers that are to be killed.
 
+pub mod numbered;
+pub mod place;
+pub mod process;
 pub mod server;
+pub mod wait;

@@ -19,7 +19,10 @@ fn a_second_publisher_is_told_who_is_in_its_way_and_may_come_when_the_first_is_g
     let error = Publisher::open(&place.path, &Options::default()).unwrap_err();
     assert!(matches!(error, OpenError::Lock(LockError::Held { .. })), "{error}");
     let message = error.to_string();
-    assert!(message.contains(place.lock().to_str().unwrap()) && message.contains("another publisher"), "{message}");
+    assert!(
+        message.contains(place.lock().to_str().unwrap()) && message.contains("another publisher"),
+        "{message}"
+    );
     drop(first);
     drop(place.publisher());
 }
@@ -52,7 +55,8 @@ fn a_wait_for_the_lock_can_be_cancelled() {
     let _first = place.publisher();
     let cancel = Cancel::new();
     let (path, of_waiter) = (place.path.clone(), cancel.clone());
-    let waiter = thread::spawn(move || Publisher::wait_and_open(path, &Options::default(), &of_waiter).map(drop));
+    let waiter =
+        thread::spawn(move || Publisher::wait_and_open(path, &Options::default(), &of_waiter).map(drop));
     cancel.cancel();
     let error = waiter.join().unwrap().unwrap_err();
     assert!(matches!(error, OpenError::Lock(LockError::Cancelled { .. })), "{error}");

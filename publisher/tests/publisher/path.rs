@@ -73,7 +73,9 @@ fn link_and_contact_are_carried_over_to_a_file_made_anew() {
     let reader = place.reader();
     assert_eq!(link(&reader), LinkState::Open);
     fs::remove_file(&place.path).unwrap();
-    wait_until("the reader has moved", DEADLINE, || place.path.exists() && reader.status().path == PathState::Same);
+    wait_until("the reader has moved", DEADLINE, || {
+        place.path.exists() && reader.status().path == PathState::Same
+    });
     let status = reader.status();
     assert_eq!((status.link, status.publisher), (LinkState::Open, PublisherState::Alive));
     assert!(status.contact_age.is_some() && !status.is_stale(), "{status:?}");

@@ -62,9 +62,13 @@ fn fill_the_disk(path: &Path) {
     // All but a little of the disk.
     let hog = path.with_file_name("hog");
     let mut filled = 0;
-    while fs::OpenOptions::new().create(true).append(true).open(&hog).and_then(|mut file| {
-        std::io::Write::write_all(&mut file, &[1; 64 * 1024])
-    }).is_ok() {
+    while fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&hog)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, &[1; 64 * 1024]))
+        .is_ok()
+    {
         filled += 1;
         assert!(filled < 1000, "this is no small disk");
     }
@@ -92,7 +96,8 @@ fn a_disk_too_full_for_a_new_file_is_an_error_and_leaves_nothing_behind() {
         fs::write(path.with_file_name("hog"), vec![1; (4 << 20) - 16 * 1024]).unwrap();
         let error = Publisher::open(&path, &Options::default()).unwrap_err();
         assert!(error.to_string().contains("free space"), "{error}");
-        let left: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let left: Vec<_> =
+            fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert!(left.iter().all(|name| name == "hog" || name == "flags.vexil.lock"), "{left:?}");
         return;
     }
@@ -137,5 +142,8 @@ fn a_directory_that_does_not_exist_is_a_clear_error() {
     let place = Place::new();
     let path = place.folder.path().join("none/flags.vexil");
     let message = Publisher::open(&path, &Options::default()).unwrap_err().to_string();
-    assert!(message.contains("none/flags.vexil.lock") && message.contains("directory must exist"), "{message}");
+    assert!(
+        message.contains("none/flags.vexil.lock") && message.contains("directory must exist"),
+        "{message}"
+    );
 }

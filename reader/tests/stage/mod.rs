@@ -1,6 +1,7 @@
 //! What the reader's tests play on: a directory of their own with a snapshot file and its writer, deadlines, and the test
 //! binary run again as another process.
 #![allow(dead_code, reason = "every test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "all of this is test code, also outside of test functions")]
 
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
@@ -14,47 +15,47 @@ use vexil_format::layout::{Area, FRAME_BYTES};
 use vexil_format::{Archive, BootId, Facts, Flag, Generation, Header, Value, Writer, WriterOptions};
 
 /// Long enough for a busy machine; nothing waits for it to pass.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Tells a test binary that was run again which part to play.
 const ROLE: &str = "VEXIL_TEST_ROLE";
 
-pub struct Stage {
-    pub dir: TempDir,
-    pub path: PathBuf,
+pub(crate) struct Stage {
+    pub(crate) dir: TempDir,
+    pub(crate) path: PathBuf,
 }
 
 impl Stage {
-    pub fn new() -> Stage {
+    pub(crate) fn new() -> Stage {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("flags.vexil");
         Stage { dir, path }
     }
 
     /// A stage and the writer of a file in which nothing has been published.
-    pub fn with_writer() -> (Stage, Writer) {
+    pub(crate) fn with_writer() -> (Stage, Writer) {
         let stage = Stage::new();
         let writer = stage.writer();
         (stage, writer)
     }
 
-    pub fn writer(&self) -> Writer {
+    pub(crate) fn writer(&self) -> Writer {
         Writer::open(&self.path, &WriterOptions::default()).unwrap().writer
     }
 
     /// Overwrites bytes of the file.
-    pub fn scribble(&self, offset: u64, bytes: &[u8]) {
+    pub(crate) fn scribble(&self, offset: u64, bytes: &[u8]) {
         let file = OpenOptions::new().write(true).open(&self.path).unwrap();
         file.write_all_at(bytes, offset).unwrap();
     }
 
     /// Damages the archive of an area.
-    pub fn damage(&self, area: Area) {
+    pub(crate) fn damage(&self, area: Area) {
         self.scribble(area.offset() + FRAME_BYTES + 8, &[0xa5; 64]);
     }
 
     /// Makes the file look as if it had been written before the machine was started.
-    pub fn from_another_boot(&self) {
+    pub(crate) fn age_by_a_boot(&self) {
         let mut header = Header::now([0; 32]);
         header.boot = BootId([1, 2]);
         let bytes: Vec<u8> = header.words().iter().flat_map(|word| word.to_le_bytes()).collect();
@@ -62,21 +63,21 @@ impl Stage {
     }
 }
 
-pub fn bools(keys: &[(&'static str, bool)]) -> Vec<Flag<'static>> {
+pub(crate) fn bools(keys: &[(&'static str, bool)]) -> Vec<Flag<'static>> {
     keys.iter().map(|(key, value)| flag(key, Value::Bool(*value))).collect()
 }
 
-pub fn flag(key: &str, value: Value<'static>) -> Flag<'static> {
+pub(crate) fn flag(key: &str, value: Value<'static>) -> Flag<'static> {
     Flag { key: key.to_owned().into(), value }
 }
 
-pub fn publish(writer: &mut Writer, flags: &[Flag<'_>]) -> Generation {
+pub(crate) fn publish(writer: &mut Writer, flags: &[Flag<'_>]) -> Generation {
     let mut archive = Archive::build(flags, Generation(1), Facts::default()).unwrap();
     writer.publish(&mut archive).unwrap()
 }
 
 /// Publishes one number under `key-number`, a string under `the-string` and JSON under `the-json-value`, all `n`.
-pub fn publish_number(writer: &mut Writer, n: u64) -> Generation {
+pub(crate) fn publish_number(writer: &mut Writer, n: u64) -> Generation {
     publish(
         writer,
         &[
@@ -91,7 +92,7 @@ pub fn publish_number(writer: &mut Writer, n: u64) -> Generation {
 
 /// Waits for a condition, and fails at the deadline.
 #[track_caller]
-pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < DEADLINE, "deadline passed: {what}");
@@ -100,22 +101,24 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// The part that this process plays, if it is a test binary that was run again.
-pub fn role() -> Option<String> {
+pub(crate) fn role() -> Option<String> {
     std::env::var(ROLE).ok()
 }
 
 /// The test `name` of this binary as another process with a part to play.
-pub fn again(name: &str, role: impl AsRef<OsStr>) -> Command {
+pub(crate) fn again(name: &str, role: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", name, "--nocapture", "--test-threads=1"]).env(ROLE, role);
     command
 }
 
 #[track_caller]
-pub fn succeeds(mut command: Command) {
+pub(crate) fn succeeds(mut command: Command) {
     let output = command.output().unwrap();
+    // A name without a test would pass as well.
+    let ran = String::from_utf8_lossy(&output.stdout).contains("1 passed");
     assert!(
-        output.status.success(),
+        output.status.success() && ran,
         "{}\n{}{}",
         output.status,
         String::from_utf8_lossy(&output.stdout),
@@ -124,6 +127,6 @@ pub fn succeeds(mut command: Command) {
 }
 
 /// Puts `from` in the place of `to`, as `mv` does.
-pub fn mv(from: &Path, to: &Path) {
+pub(crate) fn mv(from: &Path, to: &Path) {
     std::fs::rename(from, to).unwrap();
 }

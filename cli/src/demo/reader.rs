@@ -1,0 +1,152 @@
+//! The reader process of the demo.
+//!
+//! It sleeps until something changes and says what it saw and when. Between two changes it reads flags as fast as it can,
+//! in a short burst, so that four readers on two cores neither starve each other nor spoil the times of arrival.
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use vexil_reader::{Generation, Reader, Value};
+
+use super::clock;
+use super::flags::{FLIPPING, SENT_AT, TURN};
+use super::message::Message;
+use super::parent::ParentPid;
+use crate::failure::Failure;
+use crate::output;
+
+/// Reads of one pass. A shorter cycle of keys would be learnt by the processor's branch predictor.
+const READS: usize = 32_768;
+
+/// Length of a burst, the part for the private map included.
+const BURST: Duration = Duration::from_millis(150);
+const MAP_BURST: Duration = Duration::from_millis(30);
+
+/// From a change to the burst of the first reader, and from one reader to the next: one burst at a time.
+const FIRST: Duration = Duration::from_millis(100);
+const NEXT: Duration = Duration::from_millis(200);
+
+/// From one burst to the next while nothing changes.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// A reader of the demo
+#[derive(Debug, Args)]
+pub(crate) struct DemoReader {
+    #[arg(long)]
+    file: PathBuf,
+
+    #[arg(long)]
+    number: u32,
+
+    #[arg(long)]
+    parent: ParentPid,
+}
+
+impl DemoReader {
+    pub(crate) fn answer(self) -> Result<(), Failure> {
+        self.parent.end_with_it()?;
+        let reader = Reader::attach(&self.file);
+        while reader.generation().0 == 0 {
+            let _ = reader.wait_for_change(Generation(0), PERIOD);
+        }
+        let burst = Burst::new(&reader);
+        say(Message::Ready)?;
+        let offset = FIRST + NEXT * self.number;
+        let mut seen = Generation(0);
+        let mut next_burst = Instant::now() + offset;
+        loop {
+            let left = next_burst.saturating_duration_since(Instant::now());
+            let now = reader.wait_for_change(seen, left);
+            if now != seen {
+                seen = now;
+                say(look(&reader, now))?;
+                next_burst = Instant::now() + offset;
+            } else if Instant::now() >= next_burst {
+                say(burst.run(&reader))?;
+                next_burst += PERIOD;
+            }
+        }
+    }
+}
+
+fn look(reader: &Reader, generation: Generation) -> Message {
+    let (turn, sent_at, on) =
+        reader.read(|flags| (flags.get_u64(TURN), flags.get_u64(SENT_AT), flags.get_bool(FLIPPING)));
+    Message::Seen { turn, generation: generation.0, sent_at, seen_at: clock::now(), on }
+}
+
+fn say(message: Message) -> Result<(), Failure> {
+    output::line(&message.to_string())
+}
+
+/// What is asked for, in which order, and the map to compare with.
+struct Burst {
+    keys: Vec<String>,
+    order: Vec<u16>,
+    map: HashMap<String, bool>,
+}
+
+impl Burst {
+    fn new(reader: &Reader) -> Burst {
+        let snapshot = reader.snapshot();
+        let switches = snapshot.iter().filter_map(|(key, value)| match value {
+            Value::Bool(on) => Some((key, on)),
+            _ => None,
+        });
+        let map: HashMap<_, _> = switches.collect();
+        let keys: Vec<_> = map.keys().cloned().collect();
+        // The same order in every run: xorshift with a fixed seed.
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut below = |n: usize| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            (random % n.max(1) as u64) as u16
+        };
+        let order = (0..READS).map(|_| below(keys.len())).collect();
+        Burst { keys, order, map }
+    }
+
+    fn run(&self, reader: &Reader) -> Message {
+        let map = self.passes(MAP_BURST, |key| self.map.get(key).copied().unwrap_or(false));
+        let own = self.passes(BURST - MAP_BURST, |key| reader.get_bool(key));
+        Message::Burst {
+            reads: own.reads,
+            nanos: own.nanos,
+            per_read: own.per_read,
+            per_map_read: map.per_read,
+        }
+    }
+
+    /// Reads all keys again and again for `time`. The time per read is that of the median pass, so that a pass in which
+    /// another process had the core does not count; the sums hold all of them.
+    fn passes(&self, time: Duration, read: impl Fn(&str) -> bool) -> Passes {
+        let start = clock::now();
+        let end = start + time.as_nanos() as u64;
+        let (mut times, mut before) = (Vec::with_capacity(1024), start);
+        while before < end {
+            let on =
+                self.order.iter().filter(|&&i| self.keys.get(usize::from(i)).is_some_and(|key| read(key)));
+            black_box(on.count());
+            let now = clock::now();
+            times.push(now - before);
+            before = now;
+        }
+        times.sort_unstable();
+        let median = times.get(times.len() / 2).copied().unwrap_or(0);
+        Passes {
+            reads: (times.len() * READS) as u64,
+            nanos: before - start,
+            per_read: median as f64 / READS as f64,
+        }
+    }
+}
+
+struct Passes {
+    reads: u64,
+    nanos: u64,
+    per_read: f64,
+}

@@ -1,0 +1,182 @@
+//! Who may depend on whom. Prose does not hold it; this does.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
+
+/// All that a program builds for the sake of the reader: ours, the system calls and the map, the archive, errors, JSON, the
+/// hash. Macros and what they are made of run at build time only. A new line here is a decision.
+const READER: [&str; 38] = [
+    "bitflags",
+    "bytecheck",
+    "bytecheck_derive",
+    "errno",
+    "hashbrown",
+    "indexmap",
+    "itoa",
+    "libc",
+    "linux-raw-sys",
+    "memchr",
+    "memmap2",
+    "munge",
+    "munge_macro",
+    "proc-macro2",
+    "ptr_meta",
+    "ptr_meta_derive",
+    "quote",
+    "rancor",
+    "rend",
+    "rkyv",
+    "rkyv_derive",
+    "rustix",
+    "serde",
+    "serde_core",
+    "serde_derive",
+    "serde_json",
+    "simdutf8",
+    "syn",
+    "thiserror",
+    "thiserror-impl",
+    "tinyvec",
+    "tinyvec_macros",
+    "unicode-ident",
+    "uuid",
+    "vexil-format",
+    "vexil-reader",
+    "xxhash-rust",
+    "zmij",
+];
+
+/// Parts of names that say network.
+const NETWORK: [&str; 14] = [
+    "ureq", "rustls", "ring", "http", "hyper", "tokio", "socket", "native-tls", "openssl", "aws-lc", "webpki", "mio",
+    "curl", "url",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+fn metadata(manifest: &Path) -> Metadata {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let mut command = MetadataCommand::new();
+    command.manifest_path(manifest).other_options(["--offline".to_owned(), format!("--filter-platform={target}")]);
+    command.exec().unwrap_or_else(|error| panic!("cargo metadata of {}: {error}", manifest.display()))
+}
+
+/// Packages that are built for `name`, itself included. Dependencies of its tests are not.
+fn built_for(metadata: &Metadata, name: &str) -> BTreeSet<String> {
+    let resolve = metadata.resolve.as_ref().unwrap();
+    let nodes: BTreeMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
+    let names: BTreeMap<&PackageId, &str> =
+        metadata.packages.iter().map(|package| (&package.id, package.name.as_str())).collect();
+    let mut open: Vec<&PackageId> = names.iter().filter(|(_, found)| **found == name).map(|(id, _)| *id).collect();
+    assert_eq!(open.len(), 1, "{name}");
+    let mut all = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        if all.insert(id) {
+            let is_built = |dep: &&cargo_metadata::NodeDep| {
+                dep.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development)
+            };
+            open.extend(nodes[id].deps.iter().filter(is_built).map(|dep| &dep.pkg));
+        }
+    }
+    all.into_iter().map(|id| names[id].to_owned()).collect()
+}
+
+/// Packages of this workspace that `name` names in its manifest, for anything but tests.
+fn ours(metadata: &Metadata, name: &str) -> BTreeSet<String> {
+    let package = metadata.packages.iter().find(|package| package.name.as_str() == name);
+    let package = package.unwrap_or_else(|| panic!("no package {name}"));
+    let named = package.dependencies.iter().filter(|dep| dep.kind != DependencyKind::Development);
+    named.map(|dep| dep.name.clone()).filter(|name| name.starts_with("vexil")).collect()
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// A package with nothing but our reader, resolved on its own: in the workspace, the features of all others would count.
+#[test]
+fn a_program_that_only_reads_builds_the_allowed_packages_and_no_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = folder.path().join("Cargo.toml");
+    let reader = root().join("reader");
+    fs::write(
+        &manifest,
+        format!(
+            "[package]\nname = \"reads\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+             [dependencies]\nvexil-reader = {{ path = {:?} }}\n",
+            reader.display().to_string()
+        ),
+    )
+    .unwrap();
+    fs::create_dir(folder.path().join("src")).unwrap();
+    fs::write(folder.path().join("src/lib.rs"), "").unwrap();
+    // The versions of this workspace: nothing is looked up.
+    fs::copy(root().join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
+    let mut built = built_for(&metadata(&manifest), "reads");
+    built.remove("reads");
+    for name in &built {
+        let network = NETWORK.iter().find(|part| name.contains(*part));
+        assert!(network.is_none(), "a reader builds {name}");
+    }
+    let unexpected: Vec<_> = built.difference(&set(&READER)).cloned().collect();
+    let missing: Vec<_> = set(&READER).difference(&built).cloned().collect();
+    assert!(unexpected.is_empty() && missing.is_empty(), "not on the list: {unexpected:?}; not built: {missing:?}");
+}
+
+#[test]
+fn our_packages_depend_on_each_other_in_one_direction_only() {
+    let metadata = metadata(&root().join("Cargo.toml"));
+    for (name, may) in [
+        ("vexil-format", &[] as &[&str]),
+        ("vexil-reader", &["vexil-format"]),
+        ("vexil-publisher", &["vexil-format"]),
+        ("vexil-cli", &["vexil-format", "vexil-reader", "vexil-publisher"]),
+    ] {
+        let found = ours(&metadata, name);
+        assert!(found.is_subset(&set(may)), "{name} depends on {found:?}, expected at most {may:?}");
+    }
+    let reader = built_for(&metadata, "vexil-reader");
+    let publisher = built_for(&metadata, "vexil-publisher");
+    assert!(!reader.contains("vexil-publisher") && !publisher.contains("vexil-reader"));
+}
+
+#[test]
+fn nothing_that_ships_depends_on_tests_benchmarks_or_tasks() {
+    let metadata = metadata(&root().join("Cargo.toml"));
+    let inner = ["vexil-tests", "vexil-benches", "xtask"];
+    let members: Vec<_> = metadata.workspace_packages().iter().map(|package| package.name.to_string()).collect();
+    for member in members.iter().filter(|member| !inner.contains(&member.as_str())) {
+        let built = built_for(&metadata, member);
+        assert!(inner.iter().all(|name| !built.contains(*name)), "{member} builds {built:?}");
+    }
+}
+
+/// What only the benchmarks name is a rival or a tool of theirs: no other package may build it through them.
+#[test]
+fn rivals_are_dependencies_of_the_benchmarks_alone() {
+    const RIVALS: [&str; 15] = [
+        "mmap-sync", "heed", "lmdb", "lmdb-rkv", "redb", "rocksdb", "sled", "fst", "dashmap", "papaya", "scc", "flurry",
+        "evmap", "arc-swap", "iceoryx2",
+    ];
+    let metadata = metadata(&root().join("Cargo.toml"));
+    for package in metadata.workspace_packages() {
+        for dependency in &package.dependencies {
+            let is_rival = RIVALS.contains(&dependency.name.as_str());
+            assert!(
+                !is_rival || package.name.as_str() == "vexil-benches",
+                "{} depends on the rival {}",
+                package.name,
+                dependency.name
+            );
+        }
+    }
+    let benches = metadata.packages.iter().find(|package| package.name.as_str() == "vexil-benches").unwrap();
+    assert_eq!(benches.publish, Some(vec![]), "the benchmarks are not published");
+}

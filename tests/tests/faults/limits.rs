@@ -1,0 +1,108 @@
+//! Rows 8 and 10: services that send too much, or too slowly.
+
+use std::time::{Duration, Instant};
+
+use vexil_tests::place::Place;
+use vexil_tests::process::Process;
+use vexil_tests::server::{FaultServer, Script};
+use vexil_tests::wait::DEADLINE;
+
+use crate::support::{place, serves_last_good};
+
+/// Most memory that a publisher may ever have had, in KiB: buffers for one event of 5 MiB, and what a program takes.
+const MOST_MEMORY: u64 = 48 * 1024;
+
+#[track_caller]
+fn is_bounded(what: &str, publisher: &Process) {
+    let peak = publisher.memory("VmHWM");
+    eprintln!("{what}: at most {:.1} MiB resident", peak as f64 / 1024.0);
+    assert!(peak < MOST_MEMORY, "{what}: {peak} KiB");
+}
+
+/// The service is good again, and so is the publisher.
+#[track_caller]
+fn recovers(place: &Place, server: &FaultServer) {
+    server.publish(r#"{"n": 2}"#);
+    place.wait_for_n(2);
+}
+
+#[test]
+fn row_8_headers_that_come_too_slowly_are_given_up() {
+    let place = place();
+    let server = FaultServer::start();
+    server.queue(Script::slow_headers(Duration::from_millis(500)));
+    let publisher = place.run(&server);
+    server.wait_for_requests(1, DEADLINE);
+    let begun = Instant::now();
+    publisher.expect_log("no complete response headers within 10 s");
+    assert!((9.0..15.0).contains(&begun.elapsed().as_secs_f64()), "{:?}", begun.elapsed());
+    serves_last_good(&place, "slow headers");
+    is_bounded("slow headers", &publisher);
+    recovers(&place, &server);
+}
+
+#[test]
+fn row_8_headers_without_end_are_given_up_in_bounded_memory() {
+    let place = place();
+    let server = FaultServer::start();
+    server.queue(Script::endless_headers());
+    let publisher = place.run(&server);
+    publisher.expect_log("response headers are larger than 65536 bytes");
+    serves_last_good(&place, "endless headers");
+    is_bounded("endless headers", &publisher);
+    recovers(&place, &server);
+}
+
+#[test]
+fn row_8_a_line_without_end_is_given_up_in_bounded_memory() {
+    let place = place();
+    let server = FaultServer::start();
+    server.queue(Script::endless_line());
+    let publisher = place.run(&server);
+    publisher.expect_log("is larger than 5242880 bytes; it was dropped");
+    serves_last_good(&place, "endless line");
+    is_bounded("endless line", &publisher);
+    recovers(&place, &server);
+}
+
+#[test]
+fn row_8_lines_of_an_event_without_end_are_given_up_in_bounded_memory() {
+    let place = place();
+    let server = FaultServer::start();
+    let lines = "data: 0123456789012345678901234567890123456789\n".repeat(130_000);
+    server.queue(Script::plain_stream().bytes(lines.as_bytes()));
+    let publisher = place.run(&server);
+    publisher.expect_log("is larger than 5242880 bytes; it was dropped");
+    serves_last_good(&place, "endless lines");
+    is_bounded("endless lines", &publisher);
+    recovers(&place, &server);
+}
+
+#[test]
+fn row_10_an_event_over_the_cap_is_dropped_and_reported_and_the_next_connection_works() {
+    let place = place();
+    let server = FaultServer::start();
+    let publisher = place.run(&server);
+    server.wait_for_streams(1, DEADLINE);
+    let oversize = format!("{{\"n\": 666, \"filler\": \"{}\"}}", "x".repeat(5 << 20));
+    server.send_event(&oversize);
+    let (_, line) = publisher.expect_log("is larger than 5242880 bytes; it was dropped");
+    assert!(line.contains("serving the last snapshot"), "{line}");
+    serves_last_good(&place, "oversize event");
+    is_bounded("oversize event", &publisher);
+    recovers(&place, &server);
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn row_10_an_event_just_under_the_cap_is_taken() {
+    let place = place();
+    let server = FaultServer::start();
+    let publisher = place.run(&server);
+    server.wait_for_streams(1, DEADLINE);
+    let frame = "{\"n\":2,\"filler\":\"\"}".len();
+    server.publish(&format!("{{\"n\":2,\"filler\":\"{}\"}}", "x".repeat((5 << 20) - frame)));
+    place.wait_for_n(2);
+    eprintln!("5 MiB in one flag: at most {:.1} MiB resident", publisher.memory("VmHWM") as f64 / 1024.0);
+    assert_eq!(place.reader().with_str("filler", |text| text.map(str::len)), Some((5 << 20) - frame));
+}

@@ -1,0 +1,12 @@
+//! The faults that the project promises to live through, by the program and over real sockets. The number in a test's name
+//! is its row in the table of faults in docs/design.md.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "test code")]
+
+mod answers;
+mod files;
+mod limits;
+mod payloads;
+mod publishers;
+mod secrets;
+mod support;
