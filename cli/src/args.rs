@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use vexil_format::layout;
 
 use crate::completions::Completions;
-use crate::demo::{Demo, DemoReader};
+use crate::demo::Demo;
 use crate::dump::Dump;
 use crate::get::Get;
 use crate::publish::Publish;
@@ -53,7 +53,5 @@ pub(crate) enum Command {
     Verify(Verify),
     Publish(Publish),
     Demo(Demo),
-    #[command(hide = true)]
-    DemoReader(DemoReader),
     Completions(Completions),
 }

@@ -22,12 +22,11 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Get {
-    /// Key of the flag
-    #[arg(allow_hyphen_values = true)]
+    /// Key of the flag; one that starts with - goes behind --
     key: String,
 
     /// Answer this if the flag is missing or of another type, or if there is no snapshot
-    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
+    #[arg(long, value_name = "JSON", allow_negative_numbers = true)]
     default: Option<String>,
 
     /// Type that the flag must have; another one counts as missing

@@ -31,8 +31,10 @@ pub(crate) fn start(level: Level) -> Result<(), Failure> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()))
         .with_writer(io::stderr)
+        // A stderr that is closed must not end a publisher: the subscriber would complain about it on stderr, and panic.
+        .log_internal_errors(false)
         .init();
     Ok(())
 }

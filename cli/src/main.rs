@@ -4,8 +4,8 @@
 //!
 //! # Map
 //! `args` is the command line, one file for each command has the rest of it. `place` finds the snapshot file, `account` the
-//! API key and base URL. `output` is stdout, `log` stderr, `failure` what goes wrong and its exit code, `signals` how a
-//! publisher is stopped. `json` and `show` are values for machines and for people, `differences` what two snapshots have
+//! API key and base URL, `permissions` who may use a new file. `output` is stdout, `log` stderr, `failure` what goes wrong and its exit code, `signals` how a
+//! publisher is stopped, `service_manager` who else wants to know. `json` and `show` are values for machines and for people, `differences` what two snapshots have
 //! not in common. `demo` is a folder of its own.
 
 mod account;
@@ -30,6 +30,7 @@ mod status;
 mod verify;
 mod watch;
 
+use std::env;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -39,16 +40,21 @@ use crate::failure::Failure;
 use crate::log::Level;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let level = if matches!(cli.command, Command::Run(_)) { Level::Info } else { Level::Warn };
-    match log::start(level).and_then(|()| answer(cli.command)) {
+    let arguments: Vec<_> = env::args_os().collect();
+    let answer = match demo::Child::of(&arguments) {
+        Some(child) => child.answer(),
+        None => answer(Cli::parse_from(arguments)),
+    };
+    match answer {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
 }
 
-fn answer(command: Command) -> Result<(), Failure> {
-    match command {
+fn answer(cli: Cli) -> Result<(), Failure> {
+    let level = if matches!(cli.command, Command::Run(_)) { Level::Info } else { Level::Warn };
+    log::start(level)?;
+    match cli.command {
         Command::Run(run) => run.answer(),
         Command::Get(get) => get.answer(),
         Command::Dump(dump) => dump.answer(),
@@ -57,7 +63,6 @@ fn answer(command: Command) -> Result<(), Failure> {
         Command::Verify(verify) => verify.answer(),
         Command::Publish(publish) => publish.answer(),
         Command::Demo(demo) => demo.answer(),
-        Command::DemoReader(reader) => reader.answer(),
         Command::Completions(completions) => completions.answer(),
     }
 }

@@ -26,7 +26,7 @@ impl Permissions {
 /// Readers refuse a file that everybody may write to, so such a mode is refused here as well.
 fn parse_mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text, 8) {
-        Ok(mode) if mode & !0o775 == 0 && mode & 0o400 != 0 => Ok(mode),
+        Ok(mode) if mode & !0o664 == 0 && mode & 0o400 != 0 => Ok(mode),
         _ => Err(
             "expected octal permission bits such as 0440 or 0444, readable by the owner, not writable by all"
                 .to_owned(),

@@ -8,7 +8,6 @@ use vexil_publisher::lock::LockError;
 use vexil_publisher::sse::{Endpoint, Options as StreamOptions};
 use vexil_publisher::{OpenError, Options, Publisher, Source, run};
 
-use crate::demo::ParentPid;
 use crate::failure::Failure;
 use crate::permissions::Permissions;
 use crate::place::{Place, Target};
@@ -52,10 +51,6 @@ pub(crate) struct Run {
     #[arg(long, value_name = "PATH")]
     root_certificates: Option<PathBuf>,
 
-    /// The process with which this one ends
-    #[arg(long, hide = true)]
-    parent: Option<ParentPid>,
-
     #[command(flatten)]
     permissions: Permissions,
 
@@ -81,9 +76,6 @@ impl Origin {
 
 impl Run {
     pub(crate) fn answer(self) -> Result<(), Failure> {
-        if let Some(parent) = self.parent {
-            parent.end_with_it()?;
-        }
         let origin = self.origin()?;
         let target = self.place.target()?;
         target.make_cache_dir()?;
@@ -96,6 +88,8 @@ impl Run {
         while !control.is_ending() {
             run(&mut publisher, origin.source(), &control.next_turn(), &mut |_| {})?;
         }
+        control.source_left();
+        // Dropping the publisher waits for the disk.
         Ok(())
     }
 
@@ -133,7 +127,10 @@ impl Run {
                 tracing::info!("took over");
                 Ok(Some(publisher))
             }
-            Err(OpenError::Lock(LockError::Cancelled { .. })) => Ok(None),
+            Err(OpenError::Lock(LockError::Cancelled { .. })) => {
+                control.source_left();
+                Ok(None)
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -3,15 +3,19 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::{emulate_default_handler, signal_name};
 use vexil_publisher::lock::Cancel;
-use vexil_publisher::sse::Stopper;
+use vexil_publisher::sse::{Stopper, Waited};
 
 use crate::failure::Failure;
 use crate::service_manager;
+
+/// How long a source may take to stop. Only the lookup of a name or a TCP connect that nobody answers takes longer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the signals act on.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +25,8 @@ pub(crate) struct Control {
     /// Ends the present turn of the source.
     turn: Arc<Mutex<Stopper>>,
     ending: Arc<AtomicBool>,
+    /// Stopped when no turn of the source is under way any more.
+    source_left: Stopper,
 }
 
 impl Control {
@@ -37,6 +43,11 @@ impl Control {
             *turn = Stopper::new();
         }
         turn.clone()
+    }
+
+    /// Says that the source has been left, so that what follows may take its time.
+    pub(crate) fn source_left(&self) {
+        self.source_left.stop();
     }
 
     fn end(&self) {
@@ -74,6 +85,7 @@ pub(crate) fn listen(control: &Control) -> Result<(), Failure> {
                     tracing::info!("stops after {name}");
                     service_manager::notify("STOPPING=1");
                     control.end();
+                    watch_over(control.source_left.clone());
                 }
             }
         }
@@ -83,4 +95,17 @@ pub(crate) fn listen(control: &Control) -> Result<(), Failure> {
         .spawn(handle)
         .map(drop)
         .map_err(|source| Failure::System { action: "start a thread", source })
+}
+
+/// Ends the process if the source does not let go of it. Nothing is lost by that but the note of a clean stop: a publisher
+/// may die at any instant, and while a connection is being made there is nothing new to write to the disk.
+fn watch_over(source_left: Stopper) {
+    let watch = move || {
+        if source_left.wait(PATIENCE) == Waited::Elapsed {
+            tracing::warn!("the connection that is being made does not stop; ends without it");
+            std::process::exit(0);
+        }
+    };
+    // Without a thread the source stops when its limit for connecting is over.
+    let _ = thread::Builder::new().name("vexil-stop".to_owned()).spawn(watch);
 }

@@ -124,11 +124,10 @@ fn report(path: &Path, view: &View) -> Report {
     let seen = view.observe();
     let this_boot = view.header().is_some_and(|header| header.boot.may_be(BootId::current()));
     // In another boot the generation word counts for nothing: the rule is the readers' own.
-    let (current, generation) = match newest(map) {
-        _ if this_boot && seen.base() == 0 => (None, 0),
-        _ if this_boot => (Some(Area::Slot(seen.slot())), seen.generation().0),
-        Some((area, archive)) => (Some(area), archive.generation().0),
-        None => (None, 0),
+    let (current, generation) = match this_boot {
+        true if seen.base() == 0 => (None, 0),
+        true => (Some(Area::Slot(seen.slot())), seen.generation().0),
+        false => newest(map).map_or((None, 0), |(area, archive)| (Some(area), archive.generation().0)),
     };
     let areas: Vec<_> = Area::ALL
         .into_iter()

@@ -8,7 +8,8 @@
 //! V1: `archives[s]` points to the archive of slot `s`, and at least `max(words[s], 64)` words from there stay mapped as
 //! long as the view lives ([`Mapping`] M1). [`View::refresh_bounds`] is the only place that raises `words`, from the
 //! header's reserved bytes cut to the mapping; slots of a mapping without room get a page of zeros.
-//! V2: `most_places[s]` places and their index (`places * 8 + max(places / 4, 1)` words) fit `words[s]`.
+//! V2: `most_places` places and their index (`places * 8 + max(places / 4, 1)` words) fit the smaller of `words`. A snapshot
+//! beyond it is read by [`View::attempt`], which looks at the bound of its slot.
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -18,7 +19,7 @@ use crate::key::Hashed;
 use crate::layout::{Area, FRAME_BYTES, FRAME_WORDS, word};
 use crate::map::Mapping;
 use crate::perfect::{buckets, high, passes, spread};
-use crate::protocol::{Observed, Sound, observe, still_valid, still_valid_superseded};
+use crate::protocol::{Observed, Orders, Sound, distance, observe, still_valid, still_valid_superseded};
 use crate::record::{Found, KeyOf, OVERFLOW_BIT, RECORD_WORDS, TextAt, kind};
 use crate::table::overflow_word;
 
@@ -28,7 +29,7 @@ use crate::table::overflow_word;
 pub struct View {
     generation: *const AtomicU64,
     archives: [*const AtomicU64; 2],
-    most_places: [AtomicU64; 2],
+    most_places: AtomicU64,
     words: [AtomicU64; 2],
     tag: u64,
     map: Mapping,
@@ -71,39 +72,35 @@ pub struct Probe {
     /// Zero if the record's windows are those of the key.
     difference: u64,
     /// The record's two value words.
-    pub found: Found,
-    /// False if nothing of this may be used: overtaken, superseded, out of bounds or nothing published.
-    pub valid: bool,
+    found: Found,
+    /// How far the generation word has gone on, and the record's overflow bit: one compare decides on both.
+    doubt: u64,
 }
 
 impl Probe {
-    /// The answer, if the attempt settled it. `None`: ask [`View::attempt`].
+    /// Whether the attempt settled the answer. If not (overtaken, superseded, out of bounds, nothing published, another
+    /// key of the same hash), ask [`View::attempt`].
     #[inline(always)]
     #[must_use]
-    pub fn settled(self, key: &Hashed) -> Option<Found> {
-        if !self.valid {
-            return None;
-        }
-        if (self.difference | (self.found.meta >> 8 & 0xff_ffff ^ key.bytes as u64)) == 0 {
-            return Some(self.found);
-        }
-        if self.found.meta & OVERFLOW_BIT != 0 { None } else { Some(Found::MISSING) }
+    pub fn is_settled(&self) -> bool {
+        self.doubt < Sound::BOUND
     }
 
-    /// Whether the attempt settled that there is no such boolean: the key is missing or of another kind.
+    /// The settled answer.
     #[inline(always)]
     #[must_use]
-    pub fn is_settled_miss(self) -> bool {
-        self.valid && self.found.meta & OVERFLOW_BIT == 0
+    pub fn found(&self, key: &Hashed) -> Found {
+        let other = self.difference | (self.found.meta >> 8 & 0xff_ffff ^ key.bytes as u64);
+        if other == 0 { self.found } else { Found::MISSING }
     }
 
-    /// The boolean, if the attempt settled that the key is there and has one: one compare for key, length and kind.
+    /// The settled boolean, or `default`: one compare for key, length, kind and value.
     #[inline(always)]
     #[must_use]
-    pub fn settled_bool(self, key: &Hashed) -> Option<bool> {
-        let expected = (key.bytes as u64) << 8 | kind::FALSE;
-        let other = self.difference | (self.found.meta ^ expected) & !(1 | OVERFLOW_BIT);
-        if self.valid && other == 0 { Some(self.found.meta & 1 != 0) } else { None }
+    pub fn bool_or(&self, key: &Hashed, default: bool) -> bool {
+        // Answers the default unless the flag is there and says the opposite.
+        let opposite = (key.bytes as u64) << 8 | if default { kind::FALSE } else { kind::TRUE };
+        default ^ ((self.difference | (self.found.meta ^ opposite)) == 0)
     }
 }
 
@@ -126,7 +123,7 @@ impl View {
         View {
             generation: map.pointer(word::GENERATION),
             archives: [start; 2],
-            most_places: Default::default(),
+            most_places: AtomicU64::new(0),
             words: Default::default(),
             tag: 0,
             map,
@@ -204,11 +201,12 @@ impl View {
             if words > self.words[slot].load(Relaxed) && words >= 64 {
                 // Another thread may be here with an older, lower number: bounds only rise.
                 self.words[slot].fetch_max(words, Relaxed);
-                // V2: places * 8 + places / 4 + 1 <= words.
-                self.most_places[slot].fetch_max((words - 1) * 4 / 33, Relaxed);
                 raised = true;
             }
         }
+        // V2: one bound for both slots, because a load that waits for the slot number costs a nanosecond.
+        let least = self.words[0].load(Relaxed).min(self.words[1].load(Relaxed));
+        self.most_places.fetch_max(most_places(least), Relaxed);
         raised
     }
 
@@ -216,45 +214,93 @@ impl View {
     #[inline(always)]
     #[must_use]
     pub fn probe(&self, key: &Hashed) -> Probe {
-        const NOTHING: Probe = Probe { difference: 1, found: Found::MISSING, valid: false };
         // Taken once: a field beside atomics is loaded again after every fence.
         let generation = self.generation;
         // SAFETY: V1: the header page is mapped as long as the view lives.
         let g = unsafe { &*generation };
         let seen = observe::<Sound, _>(g);
+        let (difference, found) = match self.locate(generation, seen.slot(), key.hash) {
+            Located::Outside => return Probe { difference: 1, found: Found::MISSING, doubt: u64::MAX },
+            Located::Missing => (1, Found::MISSING),
+            Located::Record(record) => compare(record, key),
+        };
+        Probe { difference, found, doubt: distance::<Sound, _>(g, seen) | found.meta & OVERFLOW_BIT }
+    }
+
+    /// Looks a key of over 48 bytes up in one attempt. `None`: not settled, ask [`View::attempt`].
+    #[inline(never)]
+    #[must_use]
+    pub fn probe_long(&self, key: &[u8]) -> Option<Found> {
+        let hashed = Hashed::other(key);
+        let generation = self.generation;
+        // SAFETY: V1: the header page is mapped as long as the view lives.
+        let g = unsafe { &*generation };
+        let seen = observe::<Sound, _>(g);
         let slot = seen.slot();
+        let found = match self.locate(generation, slot, hashed.hash) {
+            Located::Outside => return None,
+            Located::Missing => Found::MISSING,
+            Located::Record(record) => {
+                let (mut difference, found) = compare(record, &hashed);
+                if found.meta & OVERFLOW_BIT != 0 {
+                    return None;
+                }
+                difference |= found.meta >> 8 & 0xff_ffff ^ key.len() as u64;
+                if difference == 0 { self.compare_middle(slot, found, key)? } else { Found::MISSING }
+            }
+        };
+        still_valid::<Sound, _>(g, seen).then_some(found)
+    }
+
+    /// Finds the one record that a hash can be in.
+    #[inline(always)]
+    fn locate(&self, generation: *const AtomicU64, slot: usize, hash: u64) -> Located<'_> {
         // SAFETY: V1: `slot` is 0 or 1, and the header page holds the words behind the generation word.
         let places = unsafe { generation.add(word::PLACES[0] - word::GENERATION + slot) };
         // SAFETY: as above.
         let places = unsafe { &*places }.load(Relaxed);
         // Zero places (nothing published, or zeros laid over the file) wraps and leaves here as well.
-        if places.wrapping_sub(1) >= self.most_places[slot].load(Relaxed) {
-            return NOTHING;
+        if places.wrapping_sub(1) >= self.most_places.load(Relaxed) {
+            return Located::Outside;
         }
         let archive = self.archives[slot];
-        let bucket = places as usize * 8 + high(key.hash, places >> 2) as usize;
+        let bucket = places as usize * 8 + high(hash, places >> 2) as usize;
         // SAFETY: V2: `bucket < places * 8 + max(places / 4, 1)`.
         let entry = unsafe { load(archive, bucket) };
-        if !passes(entry, key.hash) {
-            return Probe { valid: still_valid::<Sound, _>(g, seen), ..NOTHING };
+        if !passes(entry, hash) {
+            return Located::Missing;
         }
-        let place = high(key.hash.wrapping_mul(spread(entry)), places) as usize;
+        let place = high(hash.wrapping_mul(spread(entry)), places) as usize;
         // As a step over whole records: a multiplication by 8 would be merged with the shift in `high` into a double
         // shift, which is slow.
         // SAFETY: V2: `place < places`, and the records are the first `places * 8` words.
-        let record = unsafe { archive.cast::<[AtomicU64; RECORD_WORDS]>().add(place) }.cast::<AtomicU64>();
+        Located::Record(unsafe { &*archive.cast::<[AtomicU64; RECORD_WORDS]>().add(place) })
+    }
+
+    /// Compares bytes 24 to `n - 24` of a key with the text area. `None`: outside of the bounds.
+    #[inline(always)]
+    fn compare_middle(&self, slot: usize, found: Found, key: &[u8]) -> Option<Found> {
+        let start = (found.meta >> 32) as usize;
+        let middle = key.get(24..key.len() - 24)?;
+        let words = middle.len().div_ceil(8);
+        if start + words > self.words[slot].load(Relaxed) as usize {
+            return None;
+        }
+        let (chunks, rest) = middle.as_chunks::<8>();
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
         let word = |i: usize| {
-            // SAFETY: V2, as above, and `i < 8`.
-            unsafe { load(record, i) }
+            // SAFETY: V1: `start + i < start + words <= words[slot]`.
+            unsafe { load(self.archives[slot], start + i) }
         };
-        let found = Found { meta: word(0), value: word(1) };
-        let difference = (word(2) ^ key.windows[0])
-            | (word(3) ^ key.windows[1])
-            | (word(4) ^ key.windows[2])
-            | (word(5) ^ key.windows[3])
-            | (word(6) ^ key.windows[4])
-            | (word(7) ^ key.windows[5]);
-        Probe { difference, found, valid: still_valid::<Sound, _>(g, seen) }
+        let mut difference = 0;
+        for (i, chunk) in chunks.iter().enumerate() {
+            difference |= word(i) ^ u64::from_le_bytes(*chunk);
+        }
+        if !rest.is_empty() {
+            difference |= word(words - 1) ^ u64::from_le_bytes(last);
+        }
+        Some(if difference == 0 { found } else { Found::MISSING })
     }
 
     /// Looks a key of any length up, overflow records included, within an observed generation. `None`: overtaken, or
@@ -268,7 +314,7 @@ impl View {
     fn search(&self, seen: Observed, key: &str, hashed: &Hashed) -> Option<Found> {
         let slot = seen.slot();
         let places = self.map.load(word::PLACES[slot]);
-        if places.wrapping_sub(1) >= self.most_places[slot].load(Relaxed) {
+        if places.wrapping_sub(1) >= most_places(self.words[slot].load(Relaxed)) {
             return None;
         }
         let places = places as usize;
@@ -359,6 +405,35 @@ impl View {
         // SAFETY: V1: `at < words[slot]`.
         Some(unsafe { load(self.archives[slot], at) })
     }
+}
+
+/// How many places fit, with their index, into this many words.
+const fn most_places(words: u64) -> u64 {
+    words.saturating_sub(1) * 4 / 33
+}
+
+/// Where a hash leads.
+enum Located<'a> {
+    /// Nothing may be touched: no snapshot, or one outside of the bounds.
+    Outside,
+    /// The filter says that there is no such key.
+    Missing,
+    /// To this record.
+    Record(&'a [AtomicU64; RECORD_WORDS]),
+}
+
+/// Zero if the windows are those of the key, and the record's value words.
+#[inline(always)]
+fn compare(record: &[AtomicU64; RECORD_WORDS], key: &Hashed) -> (u64, Found) {
+    let word = |i: usize| record[i].load(Relaxed);
+    let found = Found { meta: word(0), value: word(1) };
+    let difference = (word(2) ^ key.windows[0])
+        | (word(3) ^ key.windows[1])
+        | (word(4) ^ key.windows[2])
+        | (word(5) ^ key.windows[3])
+        | (word(6) ^ key.windows[4])
+        | (word(7) ^ key.windows[5]);
+    (difference, found)
 }
 
 /// # Safety

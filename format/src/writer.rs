@@ -162,6 +162,9 @@ impl Writer {
         let slot = next.slot() as usize;
         let bytes = FRAME_BYTES + archive.bytes().len() as u64;
         self.snapshot.reserve(Area::Slot(slot), bytes)?;
+        // Readers have one bound for both slots on their fast path. If this one has no space now, they read on the slow
+        // one, and the next publish says so.
+        let _ = self.snapshot.reserve(Area::Slot(1 - slot), bytes);
         let header = &self.snapshot.header;
         protocol::publish::<Sound, _, _>(header.generation(), |_| {
             self.snapshot.write(Area::Slot(slot), archive)

@@ -1,5 +1,6 @@
 //! From a source to a publisher, until stopped.
 
+use std::mem;
 use std::path::PathBuf;
 
 use vexil_format::LinkState;
@@ -62,6 +63,7 @@ fn stream(
 ) {
     let url = endpoint.base_url().to_owned();
     let mut stream = EventStream::new(endpoint, stopper.clone());
+    let mut file_fails = false;
     loop {
         match stream.next() {
             Signal::Connecting => publisher.set_link(LinkState::Connecting),
@@ -74,7 +76,7 @@ fn stream(
             Signal::Event(event) if stream.pending_events() > 0 => stream.recycle(event.data),
             Signal::Event(event) => {
                 publisher.touch();
-                publish(publisher, &event.data, notice);
+                publish(publisher, &event.data, &mut file_fails, notice);
                 stream.recycle(event.data);
             }
             Signal::Failed { failure, retry_in } => {
@@ -94,13 +96,14 @@ fn stream(
 
 fn file(publisher: &mut Publisher, path: PathBuf, stopper: &Stopper, notice: &mut dyn FnMut(Notice<'_>)) {
     let mut watched = WatchedFile::new(path, Limits::default());
+    let mut file_fails = false;
     publisher.set_link(LinkState::Connecting);
     loop {
         match watched.poll() {
             FileEvent::Changed(content) => {
                 publisher.set_link(LinkState::Open);
                 publisher.touch();
-                publish(publisher, &content, notice);
+                publish(publisher, &content, &mut file_fails, notice);
             }
             FileEvent::Failed(error) => {
                 publisher.set_link(LinkState::Retrying);
@@ -119,11 +122,30 @@ fn file(publisher: &mut Publisher, path: PathBuf, stopper: &Stopper, notice: &mu
     }
 }
 
-fn publish(publisher: &mut Publisher, payload: &str, notice: &mut dyn FnMut(Notice<'_>)) {
+/// `file_fails` is kept from call to call: with a full disk, each event of a busy source would be another line in the log.
+fn publish(
+    publisher: &mut Publisher,
+    payload: &str,
+    file_fails: &mut bool,
+    notice: &mut dyn FnMut(Notice<'_>),
+) {
     match publisher.publish(payload) {
-        Ok(outcome) => notice(Notice::Payload(&outcome)),
+        Ok(outcome) => {
+            if matches!(outcome, Outcome::Published { .. }) && mem::take(file_fails) {
+                tracing::info!("the snapshot file can be written again");
+            }
+            notice(Notice::Payload(&outcome));
+        }
         Err(error) => {
-            tracing::error!(%error, "serving the last snapshot");
+            match &error {
+                PublishError::File(error) if !mem::replace(file_fails, true) => {
+                    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+                    tracing::error!(%error, cause, "serving the last snapshot; said once until it works again");
+                }
+                PublishError::File(_) => {}
+                // No cause here: it may quote a value.
+                _ => tracing::error!(%error, "serving the last snapshot"),
+            }
             notice(Notice::Refused(&error));
         }
     }

@@ -69,11 +69,8 @@ impl Reader {
     pub fn get_bool_or(&self, key: impl FlagKey, default: bool) -> bool {
         if let Some(hashed) = key.prepared() {
             let probe = self.view().probe(&hashed);
-            if let Some(value) = probe.settled_bool(&hashed) {
-                return value;
-            }
-            if probe.is_settled_miss() {
-                return default;
+            if probe.is_settled() {
+                return probe.bool_or(&hashed, default);
             }
         }
         self.find_slow(key.text()).bool().unwrap_or(default)
@@ -172,27 +169,29 @@ impl Reader {
 
     #[inline(always)]
     pub(crate) fn find(&self, key: impl FlagKey) -> Found {
-        if let Some(hashed) = key.prepared()
-            && let Some(found) = self.view().probe(&hashed).settled(&hashed)
-        {
-            return found;
+        if let Some(hashed) = key.prepared() {
+            let probe = self.view().probe(&hashed);
+            if probe.is_settled() {
+                return probe.found(&hashed);
+            }
         }
         self.find_slow(key.text())
     }
 
-    /// Keys that are very short or long, and reads that the publisher overtook.
-    #[cold]
+    /// Keys of less than 8 or more than 48 bytes, and reads that the publisher overtook.
     #[inline(never)]
     pub(crate) fn find_slow(&self, key: &str) -> Found {
-        let hashed = Hashed::new(key.as_bytes());
-        let view = self.view();
-        if view.is_live()
-            && let seen = view.observe()
-            && !seen.is_superseded()
-            && seen.base() != 0
-            && let Some(found) = view.attempt(seen, key, &hashed)
+        if key.len() > 48
+            && let Some(found) = self.view().probe_long(key.as_bytes())
         {
             return found;
+        }
+        let hashed = Hashed::new(key.as_bytes());
+        if key.len() < 8 {
+            let probe = self.view().probe(&hashed);
+            if probe.is_settled() {
+                return probe.found(&hashed);
+            }
         }
         self.shared.slow(|source| source.find(key, &hashed)).unwrap_or(Found::MISSING)
     }

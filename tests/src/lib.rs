@@ -9,3 +9,5 @@ pub mod place;
 pub mod process;
 pub mod server;
 pub mod wait;
+
+pub use place::binary;

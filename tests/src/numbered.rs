@@ -116,8 +116,12 @@ impl Checker {
         let expected = number(generation) as f64;
         let wrong = self.keys.iter().find(|key| snapshot.get_number(key.as_str()) != expected);
         match wrong {
-            Some(key) => Err(format!("snapshot {generation}: {key} is {}", snapshot.get_number(key.as_str()))),
-            None if snapshot.len() != FLAGS + 2 => Err(format!("snapshot {generation}: {} flags", snapshot.len())),
+            Some(key) => {
+                Err(format!("snapshot {generation}: {key} is {}", snapshot.get_number(key.as_str())))
+            }
+            None if snapshot.len() != FLAGS + 2 => {
+                Err(format!("snapshot {generation}: {} flags", snapshot.len()))
+            }
             None => Ok(()),
         }
     }

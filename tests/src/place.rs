@@ -201,7 +201,7 @@ impl Place {
 
 /// The command `vexil` without a word yet, and without anything from the environment that could change it.
 pub fn vexil() -> Command {
-    let mut vexil = Command::new(program());
+    let mut vexil = Command::new(binary());
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("VEXIL_") || name.starts_with("SOASAP_")) {
             vexil.env_remove(name);
@@ -227,8 +227,11 @@ pub fn answer(command: Command) -> Answer {
     }
 }
 
-/// The program `vexil` as it was built for these tests.
-fn program() -> PathBuf {
+/// The program `vexil` as it was built for these tests: what the variable `VEXIL_BIN` names, else the one beside this test.
+///
+/// # Panics
+/// If it was not built.
+pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("VEXIL_BIN") {
         return path.into();
     }

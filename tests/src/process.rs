@@ -131,7 +131,9 @@ impl Process {
     pub fn expect_line(&self, start: &str) -> (Instant, String) {
         match self.stdout.find(0, |line| line.starts_with(start), DEADLINE) {
             Ok((_, at, line)) => (at, line),
-            Err(said) => panic!("no {start:?} within {DEADLINE:?}; the process said:\n{said}{}", self.stderr()),
+            Err(said) => {
+                panic!("no {start:?} within {DEADLINE:?}; the process said:\n{said}{}", self.stderr())
+            }
         }
     }
 

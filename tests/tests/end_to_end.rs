@@ -59,7 +59,10 @@ fn every_change_of_the_service_reaches_eight_processes() {
         times.push(readers.expect(n).saturating_duration_since(sent));
     }
     times.sort();
-    eprintln!("from the service to the last of {READERS} processes: median {:?}, most {:?}", times[25], times[49]);
+    eprintln!(
+        "from the service to the last of {READERS} processes: median {:?}, most {:?}",
+        times[25], times[49]
+    );
     assert!(times[25] < Duration::from_millis(500), "{times:?}");
     assert!(!readers.is_any_wrong());
 }
@@ -134,7 +137,11 @@ fn the_command_line_sees_what_the_service_says() {
     assert!(watch.wait(DEADLINE).success());
     let stdout = watch.stdout();
     let change: serde_json::Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
-    assert_eq!((&change["key"], &change["old"], &change["new"]), (&"n".into(), &0.into(), &7.into()), "{change}");
+    assert_eq!(
+        (&change["key"], &change["old"], &change["new"]),
+        (&"n".into(), &0.into(), &7.into()),
+        "{change}"
+    );
     let dump: serde_json::Value = serde_json::from_str(&place.answer("dump", ["--json"]).stdout).unwrap();
     assert_eq!(dump, serde_json::from_str::<serde_json::Value>(&payload(7)).unwrap());
     assert_eq!(place.answer("status", ["--check", "--max-age", "60"]).code, 0);

@@ -1,4 +1,5 @@
 //! The shell examples of README.md do what the README says.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Sender;
 use std::thread;
 
+use super::child::{CHILD, READER};
 use super::message::Message;
 
 /// A process that is ended with this.
@@ -57,7 +58,7 @@ impl Starter {
     pub(super) fn publisher(&self, url: &str, api_key: &str) -> io::Result<Process> {
         let log = File::options().create(true).append(true).open(self.log())?;
         let mut command = self.command();
-        command.args(["run", "--base-url", url, "--parent", &std::process::id().to_string(), "--file"]);
+        command.args(["run", "--base-url", url, "--file"]);
         command.arg(self.snapshot()).env("VEXIL_API_KEY", api_key);
         command.stdout(Stdio::null()).stderr(log).spawn().map(Process)
     }
@@ -69,8 +70,7 @@ impl Starter {
         messages: Sender<(usize, Option<Message>)>,
     ) -> io::Result<Process> {
         let mut command = self.command();
-        let parent = std::process::id().to_string();
-        command.args(["demo-reader", "--number", &number.to_string(), "--parent", &parent, "--file"]);
+        command.args([READER, "--number", &number.to_string(), "--file"]);
         let mut child = command.arg(self.snapshot()).stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take();
         let process = Process(child);
@@ -95,6 +95,7 @@ impl Starter {
                 command.env_remove(name);
             }
         }
+        command.args([CHILD, &std::process::id().to_string()]);
         command.stdin(Stdio::null()).process_group(0);
         command
     }

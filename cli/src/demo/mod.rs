@@ -3,9 +3,10 @@
 //! A flag server in this process, a publisher process and four reader processes, all of them this very program. A flag
 //! flips once a second, and the screen shows when each reader saw it and how fast it reads meanwhile.
 //!
-//! `stage` is the course of events; `server`, `children`, `folder` are what takes part; `reader`, `parent`, `message` the
+//! `stage` is the course of events; `server`, `children`, `folder` are what takes part; `child`, `reader`, `message` the
 //! other side of a reader process; `ledger` the books; `scene`, `screen`, `paint`, `plain`, `summary` what is shown.
 
+mod child;
 mod children;
 mod clock;
 mod flags;
@@ -14,7 +15,6 @@ mod ledger;
 mod memory;
 mod message;
 mod paint;
-mod parent;
 mod plain;
 mod reader;
 mod scene;
@@ -25,8 +25,7 @@ mod summary;
 
 use clap::Args;
 
-pub(crate) use parent::ParentPid;
-pub(crate) use reader::DemoReader;
+pub(crate) use child::Child;
 
 use crate::failure::Failure;
 use screen::Screen;

@@ -133,7 +133,7 @@ fn readers(canvas: &mut Canvas, scene: &Scene) {
         Style::Dim,
         &format!(
             " {:<7}{pid:>7}  {:<5}{rate_name:>9}{:>10}{:>11}  {:<BARS$}{:>10}",
-            "reader", "flag", "per read", "flip seen", "after", "memory"
+            "reader", "flag", "per read", "saw it in", "lately", "memory"
         ),
     );
     // One scale for all bars, or they could not be compared. What takes far longer than usual is cut off.
@@ -157,7 +157,11 @@ fn readers(canvas: &mut Canvas, scene: &Scene) {
     }
     canvas.line(
         Style::Plain,
-        &format!(" {:<30}{:>10}   in the same processes", "private HashMap", per_read(scene.per_map_read())),
+        &format!(
+            " {:<30}{:>10}   in the same processes",
+            "private HashMap of std",
+            per_read(scene.per_map_read())
+        ),
     );
     canvas.end();
 }
@@ -170,7 +174,7 @@ fn foot(canvas: &mut Canvas, scene: &Scene) {
     canvas.put(Style::Plain, ", slowest ");
     canvas.line(Style::Bold, &most);
     canvas.line(Style::Dim, " Reads: get_bool, 32,768 keys in random order, one thread, bursts of 120 ms.");
-    canvas.line(Style::Dim, " Memory: what only this process has. A reader's: mostly the keys it asks for.");
+    canvas.line(Style::Dim, " Memory: private to the process. A reader's: the program and its list of keys.");
     canvas.end();
     match scene.publisher.pid {
         Some(pid) => {

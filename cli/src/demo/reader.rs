@@ -8,13 +8,12 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::Parser;
 use vexil_reader::{Generation, Reader, Value};
 
 use super::clock;
 use super::flags::{FLIPPING, SENT_AT, TURN};
 use super::message::Message;
-use super::parent::ParentPid;
 use crate::failure::Failure;
 use crate::output;
 
@@ -33,21 +32,17 @@ const NEXT: Duration = Duration::from_millis(200);
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// A reader of the demo
-#[derive(Debug, Args)]
-pub(crate) struct DemoReader {
+#[derive(Debug, Parser)]
+pub(super) struct DemoReader {
     #[arg(long)]
     file: PathBuf,
 
     #[arg(long)]
     number: u32,
-
-    #[arg(long)]
-    parent: ParentPid,
 }
 
 impl DemoReader {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
-        self.parent.end_with_it()?;
+    pub(super) fn answer(self) -> Result<(), Failure> {
         let reader = Reader::attach(&self.file);
         while reader.generation().0 == 0 {
             let _ = reader.wait_for_change(Generation(0), PERIOD);

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, setrlimit};
 use vexil_format::{Archive, Facts, Generation, Opened, Writer, WriterOptions};
 use vexil_publisher::lock::{Cancel, LockMode, PublisherLock};
 use vexil_publisher::{Options, Publisher, payload};
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         "check" => return check(&path, argument),
         "publish" => publish(&path),
         "write" => write(&path),
+        "starve" => starve(&path),
         other => panic!("there is no role {other}"),
     }
     ExitCode::SUCCESS
@@ -118,6 +120,21 @@ fn write(path: &Path) {
         let archive = ready.entry(number).or_insert_with(|| archive(number));
         writer.publish(archive).unwrap();
     }
+}
+
+/// Reads with no descriptor left to open anything with.
+fn starve(path: &Path) {
+    let before = Reader::open(path).unwrap();
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    setrlimit(Resource::Nofile, none).unwrap();
+    assert!(std::fs::File::open(path).is_err(), "there are descriptors left");
+    say(&format!("open: {}", Reader::open(path).unwrap_err()));
+    let after = Reader::attach(path);
+    assert_eq!((after.get_i64_or("n", 7), after.snapshot().len()), (7, 0));
+    let _ = after.status();
+    assert_eq!(after.wait_for_change(Generation(0), Duration::from_millis(20)), Generation(0));
+    assert_eq!((before.get_i64("n"), before.snapshot().len()), (1, 1));
+    assert_eq!(before.status().generation, before.generation());
 }
 
 fn archive(number: i64) -> Archive {

@@ -49,7 +49,10 @@ fn row_1_a_service_that_cannot_be_reached_leaves_the_last_flags_and_is_tried_aga
             publisher.expect_log("no stream; serving the last snapshot");
             serves_last_good(&place, what);
             let log = publisher.stderr();
-            assert!(log.contains("cannot resolve") || log.contains("no address of the host within 2 s"), "{log}");
+            assert!(
+                log.contains("cannot resolve") || log.contains("no address of the host within 2 s"),
+                "{log}"
+            );
             continue;
         }
         fails(what, &place, &publisher, said, "retrying", SHORT);
@@ -150,7 +153,13 @@ fn rows_4_5_and_7_an_answer_that_is_no_stream_is_told_apart_and_tried_again_in_i
             "retrying",
             SHORT,
         ),
-        ("no http", Script::raw(b"SSH-2.0-OpenSSH_9.9\r\n\r\n"), "expected a valid http response", "retrying", SHORT),
+        (
+            "no http",
+            Script::raw(b"SSH-2.0-OpenSSH_9.9\r\n\r\n"),
+            "expected a valid http response",
+            "retrying",
+            SHORT,
+        ),
         ("reset", Script::reset_at_once(), "the connection broke", "retrying", SHORT),
         ("redirect without target", Script::status(302, &[], ""), "it has no location", "refused", slow),
         (
@@ -183,7 +192,8 @@ fn row_4_a_refused_key_is_read_again_from_its_file() {
     // Nobody has to wait for the slow retry.
     publisher.signal(Signal::HUP);
     place.wait_for_n(2);
-    let keys: Vec<_> = server.requests().iter().map(|request| request.header("X-API-Key").map(str::to_owned)).collect();
+    let keys: Vec<_> =
+        server.requests().iter().map(|request| request.header("X-API-Key").map(str::to_owned)).collect();
     assert_eq!(keys, [Some(KEY.to_owned()), Some("another-key".to_owned())]);
 }
 

@@ -1,13 +1,13 @@
-//! Rows 8 and 10: services that send too much, or too slowly.
+//! Rows 8, 10 and 23: services that send too much or too slowly, and disks that hold too little.
 
 use std::time::{Duration, Instant};
 
-use vexil_tests::place::Place;
+use vexil_tests::place::{KEY, Place};
 use vexil_tests::process::Process;
 use vexil_tests::server::{FaultServer, Script};
-use vexil_tests::wait::DEADLINE;
+use vexil_tests::wait::{DEADLINE, wait_until};
 
-use crate::support::{place, serves_last_good};
+use crate::support::{in_namespace, place, serves_last_good};
 
 /// Most memory that a publisher may ever have had, in KiB: buffers for one event of 5 MiB, and what a program takes.
 const MOST_MEMORY: u64 = 48 * 1024;
@@ -105,4 +105,34 @@ fn row_10_an_event_just_under_the_cap_is_taken() {
     place.wait_for_n(2);
     eprintln!("5 MiB in one flag: at most {:.1} MiB resident", publisher.memory("VmHWM") as f64 / 1024.0);
     assert_eq!(place.reader().with_str("filler", |text| text.map(str::len)), Some((5 << 20) - frame));
+}
+
+/// Story: with a full disk every event of a busy service was another line in the log. Now the trouble is told when it
+/// begins and when it ends.
+#[test]
+fn row_23_a_full_disk_is_reported_once_and_not_for_every_event() {
+    let place = place();
+    let server = FaultServer::start();
+    let script = "mount -t tmpfs -o size=2m tmpfs \"$0\" && exec \"$@\"";
+    let Some(mut command) = in_namespace("-m", script) else { return };
+    let mut run = place.vexil("run");
+    run.args(["--base-url", &server.url()]);
+    command.arg(place.folder()).arg(run.get_program()).args(run.get_args()).env("VEXIL_API_KEY", KEY);
+    let publisher = Process::start(command);
+    server.wait_for_streams(1, DEADLINE);
+    let said = |text: &str| publisher.stderr().lines().filter(|line| line.contains(text)).count();
+    let published = |n: usize| wait_until("another snapshot", DEADLINE, || said("published") == n);
+    let large =
+        |n: u32| server.send_event(&format!("{{\"n\": {n}, \"filler\": \"{}\"}}", "x".repeat(3 << 20)));
+    server.send_event(r#"{"n": 2}"#);
+    published(1);
+    for round in 1..=2 {
+        for n in 0..5 {
+            assert_eq!(large(n), 1);
+        }
+        server.send_event(&format!("{{\"n\": {round}, \"small\": true}}"));
+        published(1 + round);
+        assert_eq!(said("cannot reserve space"), round, "{}", publisher.stderr());
+        assert_eq!(said("file can be written again"), round, "{}", publisher.stderr());
+    }
 }

@@ -27,7 +27,10 @@ fn row_25_a_second_publisher_says_that_there_is_a_first() {
     let second = answer(no_wait(&place, &server));
     assert_eq!(second.code, 1, "{second:?}");
     let lock = place.lock().display().to_string();
-    assert!(second.stderr.contains("held by another publisher") && second.stderr.contains(&lock), "{second:?}");
+    assert!(
+        second.stderr.contains("held by another publisher") && second.stderr.contains(&lock),
+        "{second:?}"
+    );
     assert_eq!(server.connections(), 1);
 }
 
@@ -74,8 +77,9 @@ fn row_25_of_many_that_stand_by_exactly_one_takes_over() {
     server.wait_for_streams(1, DEADLINE);
     server.publish(r#"{"n": 2}"#);
     place.wait_for_n(2);
-    let winners = waiting.iter().filter(|one| one.stderr().contains("took over")).count();
-    assert_eq!((winners, server.requests().len()), (1, 2));
+    let winners = || waiting.iter().filter(|one| one.stderr().contains("took over")).count();
+    wait_until("the winner says so", DEADLINE, || winners() > 0);
+    assert_eq!((winners(), server.requests().len()), (1, 2));
 }
 
 #[test]
@@ -118,4 +122,18 @@ fn row_26_a_publisher_in_another_pid_namespace_is_respected_read_and_succeeded()
     second.expect_log("took over");
     server.publish(r#"{"n": 2}"#);
     place.wait_for_n(2);
+}
+
+#[test]
+fn a_publisher_whose_lock_file_was_removed_ends_and_says_why() {
+    let place = Place::new();
+    let server = FaultServer::start();
+    server.publish(r#"{"n": 1}"#);
+    let mut publisher = place.run(&server);
+    place.wait_for_n(1);
+    std::fs::remove_file(place.lock()).unwrap();
+    let status = publisher.wait(DEADLINE);
+    assert_eq!(status.code(), Some(1), "{}", publisher.stderr());
+    assert!(publisher.stderr().contains("was removed or replaced"), "{}", publisher.stderr());
+    assert_eq!(place.get("n"), "1");
 }

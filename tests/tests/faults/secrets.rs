@@ -7,7 +7,7 @@ use vexil_format::layout::{Area, HEADER_BYTES};
 use vexil_tests::place::{KEY, Place};
 use vexil_tests::process::Process;
 use vexil_tests::server::{FaultServer, Script};
-use vexil_tests::wait::DEADLINE;
+use vexil_tests::wait::{DEADLINE, wait_until};
 
 use crate::support::retry_in;
 
@@ -55,7 +55,8 @@ fn row_33_the_key_is_in_no_log_no_snapshot_no_process_list_and_no_message() {
         // SIGHUP instead of the delays between tries.
         for request in 1..=4 {
             server.wait_for_requests(request, DEADLINE);
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            let heard = || publisher.stderr().matches("no stream").count() >= request;
+            wait_until("the answer is judged", DEADLINE, heard);
             publisher.signal(rustix::process::Signal::HUP);
         }
         place.wait_for_n(1);
@@ -70,7 +71,9 @@ fn row_33_the_key_is_in_no_log_no_snapshot_no_process_list_and_no_message() {
             let path = entry.unwrap().path();
             assert!(!path.to_string_lossy().contains(KEY), "{}", path.display());
         }
-        for (command, arguments) in [("status", ["--json"].as_slice()), ("verify", &["--json"]), ("dump", &[])] {
+        for (command, arguments) in
+            [("status", ["--json"].as_slice()), ("verify", &["--json"]), ("dump", &[])]
+        {
             let answer = place.answer(command, arguments);
             assert!(!format!("{answer:?}").contains(KEY), "{command}: {answer:?}");
         }

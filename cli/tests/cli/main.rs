@@ -1,0 +1,17 @@
+//! The commands, as processes: exit codes, messages, output.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test may panic, and prints its figures"
+)]
+
+mod demo;
+mod program;
+mod publishing;
+mod reading;
+mod running;
+mod secrets;
+mod verifying;
+mod watching;

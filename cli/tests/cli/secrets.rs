@@ -1,0 +1,73 @@
+//! The API key is nowhere to be seen.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread;
+
+use rustix::process::Signal;
+
+use crate::program::{Folder, Running, answer, vexil};
+
+const KEY: &str = "sk-very-secret-0123456789";
+
+#[test]
+fn the_key_is_in_no_output_and_no_log_whichever_way_it_comes() {
+    let folder = Folder::new();
+    // A server that refuses, and says the key to everybody.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let _ = client.read(&mut [0; 4096]);
+            let _ = client.write_all(
+                format!("HTTP/1.1 401 {KEY}\r\nX-Echo: {KEY}\r\nContent-Length: 0\r\n\r\n").as_bytes(),
+            );
+        }
+    });
+    let key_file = folder.file("key", &format!("{KEY}\n"));
+    let key_file = key_file.to_str().unwrap();
+    for (arguments, variable) in [
+        (&["--api-key", KEY][..], None),
+        (&["--api-key-file", key_file], None),
+        (&[], Some("VEXIL_API_KEY")),
+        (&[], Some("SOASAP_API_KEY")),
+    ] {
+        let mut command = folder.vexil(["run", "--base-url", &url]);
+        command.args(arguments).env("VEXIL_LOG", "trace");
+        if let Some(variable) = variable {
+            command.env(variable, KEY);
+        }
+        let mut run = Running::start(&mut command);
+        run.logs("found 401");
+        run.signal(Signal::TERM);
+        assert!(run.end().success());
+        let everything = run.everything();
+        assert!(everything.contains("stops after SIGTERM") && !everything.contains(KEY), "{everything}");
+    }
+    let help = answer(vexil(["run", "--help"]).env("VEXIL_API_KEY", KEY).env("SOASAP_API_KEY", KEY));
+    assert!(!help.out.contains(KEY) && help.out.contains("process list"), "{}", help.out);
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        assert!(!entry.unwrap().file_name().to_str().unwrap().contains(KEY));
+    }
+}
+
+#[test]
+fn a_key_that_does_not_fit_a_header_is_wrong_use_and_not_repeated() {
+    let folder = Folder::new();
+    let file = folder.file("key", &format!("{KEY}\n\n"));
+    for key in [
+        format!("{KEY}\n"),
+        format!("{KEY}\r\nX-Evil: 1"),
+        format!(" {KEY}"),
+        " ".to_owned(),
+        format!("{KEY}\u{e4}"),
+    ] {
+        let answer = answer(folder.vexil(["run"]).env("VEXIL_API_KEY", &key));
+        assert_eq!(answer.code, Some(2), "{key:?}: {answer:?}");
+        assert!(!answer.err.contains(KEY) && answer.err.contains("api key"), "{}", answer.err);
+    }
+    let of_file = answer(vexil(["status", "--api-key-file"]).arg(file));
+    assert_eq!(of_file.code, Some(2));
+    assert!(!of_file.err.contains(KEY), "{}", of_file.err);
+}

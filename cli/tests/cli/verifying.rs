@@ -1,0 +1,96 @@
+//! `verify`.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+
+use serde_json::Value;
+use vexil_format::layout::{Area, FRAME_BYTES};
+use vexil_format::{BootId, Header};
+
+use crate::program::{Folder, answer};
+
+/// Flips the bits of one byte of an area's archive.
+fn damage(folder: &Folder, area: Area) {
+    let path = folder.snapshot();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let (mut byte, at) = ([0], area.offset() + FRAME_BYTES + 17);
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[!byte[0]], at).unwrap();
+}
+
+#[test]
+fn a_good_file_is_good_in_all_its_areas() {
+    let folder = Folder::with(r#"{"a":1}"#);
+    let table = folder.run(["verify"]);
+    assert_eq!(table.code, Some(0), "{table:?}");
+    assert!(table.out.contains("ok (current)"), "{}", table.out);
+    let answer = answer(folder.vexil(["verify", "--json"]).arg(folder.snapshot()));
+    let json: Value = serde_json::from_str(&answer.out).unwrap();
+    assert_eq!((&json["ok"], &json["generation"]), (&true.into(), &1.into()));
+    assert_eq!(json["areas"].as_array().unwrap().len(), 4);
+    assert_eq!(json["areas"][1]["current"], true);
+}
+
+#[test]
+fn a_damaged_current_generation_is_a_no() {
+    let folder = Folder::with(r#"{"a":1}"#);
+    damage(&folder, Area::Slot(1));
+    let table = folder.run(["verify"]);
+    assert_eq!(table.code, Some(1), "{table:?}");
+    assert!(table.out.contains("damaged: archive has checksum"), "{}", table.out);
+    assert!(table.err.contains("current generation 1 in slot 1 is damaged"), "{}", table.err);
+    let json: Value = serde_json::from_str(&folder.run(["verify", "--json"]).out).unwrap();
+    assert_eq!((&json["ok"], &json["areas"][1]["state"]), (&false.into(), &"damaged".into()));
+    // Reads are answered from a checkpoint, and said to be cold.
+    assert_eq!(folder.run(["get", "a"]).out, "1\n");
+    let json: Value = serde_json::from_str(&folder.run(["status", "--json"]).out).unwrap();
+    assert_eq!(json["cold"], true);
+}
+
+#[test]
+fn damage_that_nobody_reads_is_shown_only() {
+    let folder = Folder::with(r#"{"a":1}"#);
+    damage(&folder, Area::Checkpoint(0));
+    let table = folder.run(["verify"]);
+    assert_eq!(table.code, Some(0), "{table:?}");
+    assert!(table.out.contains("checkpoint 0") && table.out.contains("damaged: "), "{}", table.out);
+}
+
+#[test]
+fn a_file_of_another_boot_is_cold_and_its_newest_good_area_counts() {
+    let folder = Folder::with(r#"{"a":1}"#);
+    let mut header = Header::now([0; 32]);
+    header.boot = BootId([1, 2]);
+    let path = folder.snapshot();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let file = OpenOptions::new().write(true).open(&path).unwrap();
+    let bytes: Vec<_> = header.words().iter().flat_map(|word| word.to_le_bytes()).collect();
+    file.write_all_at(&bytes, 0).unwrap();
+    let answer = folder.run(["verify", "--json"]);
+    let json: Value = serde_json::from_str(&answer.out).unwrap();
+    assert_eq!((answer.code, &json["this_boot"], &json["generation"]), (Some(0), &false.into(), &1.into()));
+    damage(&folder, Area::Slot(1));
+    assert_eq!(folder.run(["verify"]).code, Some(0), "a checkpoint is good");
+    assert_eq!(folder.run(["get", "a"]).out, "1\n");
+    let json: Value = serde_json::from_str(&folder.run(["status", "--json"]).out).unwrap();
+    assert_eq!(
+        (&json["cold"], &json["publisher"], &json["contact_age"]),
+        (&true.into(), &"stopped".into(), &Value::Null)
+    );
+    damage(&folder, Area::Checkpoint(0));
+    damage(&folder, Area::Checkpoint(1));
+    let nothing = folder.run(["verify"]);
+    assert_eq!(nothing.code, Some(1));
+    assert!(nothing.err.contains("no area holds a good snapshot"), "{}", nothing.err);
+}
+
+#[test]
+fn what_is_no_snapshot_is_a_no_also_for_machines() {
+    let folder = Folder::new();
+    let path = folder.file("flags.json", "{}");
+    let answer = answer(folder.vexil(["verify", "--json"]).arg(path));
+    let json: Value = serde_json::from_str(&answer.out).unwrap();
+    assert_eq!((answer.code, &json["ok"]), (Some(1), &false.into()));
+    assert!(json["problem"].as_str().unwrap().contains("not a vexil snapshot"), "{json}");
+}
