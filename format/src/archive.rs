@@ -18,7 +18,7 @@ use crate::key::Hashed;
 use crate::layout::{AREA_BYTES, FRAME_BYTES};
 use crate::perfect::{buckets, filter_bit, high, spread};
 use crate::protocol::Generation;
-use crate::record::{Found, KeyOf, OVERFLOW_BIT, RECORD_WORDS, Record, TextAt, kind};
+use crate::record::{Found, KeyOf, RECORD_WORDS, Record, TextAt, kind};
 use crate::table::{Table, overflow_word, text_word};
 use crate::value::{Flag, Value};
 
@@ -163,9 +163,6 @@ impl Archive {
         let record = self.record(place * RECORD_WORDS);
         if self.has_key(&record, &hashed, key) {
             return Found { meta: record[0], value: record[1] };
-        }
-        if record[0] & OVERFLOW_BIT == 0 {
-            return Found::MISSING;
         }
         self.overflow()
             .find(|record| self.has_key(record, &hashed, key))

@@ -56,13 +56,13 @@ pub(crate) fn check(map: &Mapping, area: Area) -> Result<Frame, Damage> {
 fn check_live(map: &Mapping, area: Area) -> Result<Frame, Damage> {
     let frame = check(map, area)?;
     let found = map.load(word::PLACES[area.index() & 1]);
-    if found == frame.places as u64 {
+    if found == frame.table_word() {
         return Ok(frame);
     }
     Err(Damage::Implausible {
         what: "record places of the header",
         found,
-        expected: frame.places.to_string(),
+        expected: frame.table_word().to_string(),
     })
 }
 

@@ -35,7 +35,8 @@ impl BootId {
 /// In one read, since every reader that opens a file waits for this.
 fn read() -> Option<BootId> {
     let mut text = [0; 64];
-    let bytes = File::open("/proc/sys/kernel/random/boot_id").and_then(|mut file| file.read(&mut text)).ok()?;
+    let bytes =
+        File::open("/proc/sys/kernel/random/boot_id").and_then(|mut file| file.read(&mut text)).ok()?;
     parse(std::str::from_utf8(text.get(..bytes)?).ok()?)
 }
 

@@ -150,7 +150,11 @@ impl SnapshotFile {
     fn reserved(&self, area: Area) -> u64 {
         // The header page alone is mapped here; `reserved` would cut to it.
         let word = self.header.load(word::RESERVED[area.index()]);
-        if word as u32 == !((word >> 32) as u32) { (u64::from(word as u32) * PAGE).min(AREA_BYTES) } else { 0 }
+        if word as u32 == !((word >> 32) as u32) {
+            (u64::from(word as u32) * PAGE).min(AREA_BYTES)
+        } else {
+            0
+        }
     }
 
     /// Writes frame and archive into an area that was reserved. Until the caller flips or syncs, this means nothing.
@@ -164,7 +168,7 @@ impl SnapshotFile {
         self.file.write_all_at(&frame, area.offset()).map_err(failed())?;
         self.file.write_all_at(archive.bytes(), area.offset() + FRAME_BYTES).map_err(failed())?;
         if let Area::Slot(slot) = area {
-            self.header.store(word::PLACES[slot], archive.frame().places as u64, Ordering::Relaxed);
+            self.header.store(word::PLACES[slot], archive.frame().table_word(), Ordering::Relaxed);
         }
         Ok(())
     }

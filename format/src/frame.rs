@@ -85,12 +85,18 @@ impl Frame {
             self.archive_bytes,
             self.checksum,
             self.published_at,
-            self.places as u64 | (self.overflow as u64) << 32,
+            self.table_word(),
             self.flags,
             0,
         ];
         words[7] = sum(&words);
         words
+    }
+
+    /// Record places and overflow records in one word, as it stands here and in the header.
+    #[must_use]
+    pub fn table_word(&self) -> u64 {
+        self.places as u64 | (self.overflow as u64) << 32
     }
 
     /// Reads a frame and checks that it can be true.

@@ -58,7 +58,7 @@ pub mod word {
     pub const GENERATION: usize = 16;
     /// The 32-bit event word (low half), on which readers sleep.
     pub const EVENT: usize = 17;
-    /// Number of record places in slot 0 and slot 1.
+    /// Record places (low half) and overflow records (high half) of slot 0 and slot 1, as in word 5 of their frames.
     pub const PLACES: [usize; 2] = [18, 19];
     /// Bytes really reserved in slot 0, slot 1, checkpoint 0, checkpoint 1.
     pub const RESERVED: [usize; 4] = [20, 21, 22, 23];
@@ -121,7 +121,7 @@ impl std::fmt::Display for Area {
 
 /// What must be equal between writer and reader beyond the version. Any change to a record, the hash, the index or the
 /// archive changes this text and with it the fingerprint.
-const DESCRIPTION: &str = "1; frame 8 words; records 64 bytes at 0: meta(kind 4 bits, overflow bit 7, key bytes 24 bits, \
+const DESCRIPTION: &str = "1; frame 8 words; records 64 bytes at 0: meta(kind 4 bits, key bytes 24 bits, \
 text word 32 bits), value, six key windows; index: multiplier 32 bits, filter 32 bits, one word per 4 places; overflow \
 behind it; hash folded 6 windows v1; rkyv 0.8 little-endian aligned 32-bit offsets: records, index, overflow, text, \
 meta; xxh3-64";

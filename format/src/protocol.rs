@@ -136,17 +136,10 @@ pub fn observe<O: Orders, W: Word>(g: &W) -> Observed {
 /// Reader, after the slot words: E3. True if every word read in between belongs to the observed generation.
 #[inline(always)]
 pub fn still_valid<O: Orders, W: Word>(g: &W, seen: Observed) -> bool {
-    distance::<O, W>(g, seen) < O::BOUND
-}
-
-/// Reader, after the slot words: E3. How far the word has gone on since it was observed: the answer stands below
-/// [`Orders::BOUND`]. For look-ups that fold another doubt into the same compare.
-#[inline(always)]
-pub fn distance<O: Orders, W: Word>(g: &W, seen: Observed) -> u64 {
     if let Some(order) = O::RECHECK_FENCE {
         W::fence(order);
     }
-    g.load(Relaxed).wrapping_sub(seen.base())
+    g.load(Relaxed).wrapping_sub(seen.base()) < O::BOUND
 }
 
 /// As [`still_valid`], for a file that carries the mark: nothing is published into it any more, so its last

@@ -2,7 +2,7 @@
 //!
 //! | word | holds |
 //! |---|---|
-//! | 0, meta | kind (bits 0-3), overflow bit (7), key length in bytes (8-31), text word of the key's middle (32-63) |
+//! | 0, meta | kind (bits 0-3), key length in bytes (8-31), text word of the key's middle (32-63) |
 //! | 1, value | bits of the number, or length in bytes (0-31) and text word (32-63) of a string or JSON text |
 //! | 2-7 | the key's six windows |
 //!
@@ -15,9 +15,6 @@ use crate::key::{Hashed, INLINE_BYTES, window_starts};
 
 /// Words of a record.
 pub(crate) const RECORD_WORDS: usize = 8;
-
-/// Another flag with the same 64-bit hash stands in the overflow list.
-pub(crate) const OVERFLOW_BIT: u64 = 0x80;
 
 /// Kind codes of word 0.
 pub mod kind {

@@ -4,7 +4,7 @@ use crate::error::BuildError;
 use crate::key::{Hashed, INLINE_BYTES};
 use crate::layout::MAX_OVERFLOW;
 use crate::perfect::{self, Buckets};
-use crate::record::{OVERFLOW_BIT, Record, kind};
+use crate::record::{Record, kind};
 use crate::value::{Flag, Value};
 
 /// The parts of an archive, in the order in which they stand there.
@@ -59,10 +59,6 @@ impl Table {
         }
         let mut overflow = Vec::with_capacity(doubles.len() * 8);
         for i in &doubles {
-            let hash = Hashed::new(flags[*i as usize].key.as_bytes()).hash();
-            if let Some(at) = hashes.iter().position(|other| *other == hash) {
-                records[perfect.place_of[at] as usize].words[0] |= OVERFLOW_BIT;
-            }
             overflow.extend(text.record(&flags[*i as usize])?.words);
         }
         let flags = placed.len() + doubles.len();

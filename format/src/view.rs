@@ -16,11 +16,11 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::header::{Header, reserved};
 use crate::key::Hashed;
-use crate::layout::{Area, FRAME_BYTES, FRAME_WORDS, word};
+use crate::layout::{Area, FRAME_BYTES, FRAME_WORDS, MAX_OVERFLOW, word};
 use crate::map::Mapping;
 use crate::perfect::{buckets, high, passes, spread};
-use crate::protocol::{Observed, Orders, Sound, distance, observe, still_valid, still_valid_superseded};
-use crate::record::{Found, KeyOf, OVERFLOW_BIT, RECORD_WORDS, TextAt, kind};
+use crate::protocol::{Observed, Sound, observe, still_valid, still_valid_superseded};
+use crate::record::{Found, KeyOf, RECORD_WORDS, TextAt, kind};
 use crate::table::overflow_word;
 
 /// One file as a reader sees it.
@@ -73,17 +73,17 @@ pub struct Probe {
     difference: u64,
     /// The record's two value words.
     found: Found,
-    /// How far the generation word has gone on, and the record's overflow bit: one compare decides on both.
-    doubt: u64,
+    /// False if nothing of this may be used.
+    valid: bool,
 }
 
 impl Probe {
-    /// Whether the attempt settled the answer. If not (overtaken, superseded, out of bounds, nothing published, another
-    /// key of the same hash), ask [`View::attempt`].
+    /// Whether the attempt settled the answer. If not (overtaken, superseded, out of bounds, nothing published, a snapshot
+    /// with overflow records), ask [`View::attempt`].
     #[inline(always)]
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.doubt < Sound::BOUND
+        self.valid
     }
 
     /// The settled answer.
@@ -166,6 +166,11 @@ impl View {
         self.tag
     }
 
+    /// Where the generation word is.
+    pub(crate) fn generation_word(&self) -> *const AtomicU64 {
+        self.generation
+    }
+
     /// The generation word as it is now, for handles that remember a value.
     #[inline(always)]
     #[must_use]
@@ -214,17 +219,28 @@ impl View {
     #[inline(always)]
     #[must_use]
     pub fn probe(&self, key: &Hashed) -> Probe {
-        // Taken once: a field beside atomics is loaded again after every fence.
-        let generation = self.generation;
-        // SAFETY: V1: the header page is mapped as long as the view lives.
+        // SAFETY: V1: it is this view's own word.
+        unsafe { self.probe_with(self.generation, key) }
+    }
+
+    /// As [`View::probe`], given the generation word of this view. Given another one's, it settles nothing.
+    ///
+    /// # Safety
+    /// `generation` must be the generation word of a view that lives.
+    #[inline(always)]
+    pub(crate) unsafe fn probe_with(&self, generation: *const AtomicU64, key: &Hashed) -> Probe {
+        // SAFETY: the caller's promise, and V1.
         let g = unsafe { &*generation };
         let seen = observe::<Sound, _>(g);
-        let (difference, found) = match self.locate(generation, seen.slot(), key.hash) {
-            Located::Outside => return Probe { difference: 1, found: Found::MISSING, doubt: u64::MAX },
+        // SAFETY: the caller's promise.
+        let located = unsafe { self.locate(generation, seen.slot(), key.hash) };
+        let (difference, found) = match located {
+            Located::Outside => return Probe { difference: 1, found: Found::MISSING, valid: false },
             Located::Missing => (1, Found::MISSING),
             Located::Record(record) => compare(record, key),
         };
-        Probe { difference, found, doubt: distance::<Sound, _>(g, seen) | found.meta & OVERFLOW_BIT }
+        let valid = still_valid::<Sound, _>(g, seen) && std::ptr::eq(generation, self.generation);
+        Probe { difference, found, valid }
     }
 
     /// Looks a key of over 48 bytes up in one attempt. `None`: not settled, ask [`View::attempt`].
@@ -232,19 +248,16 @@ impl View {
     #[must_use]
     pub fn probe_long(&self, key: &[u8]) -> Option<Found> {
         let hashed = Hashed::other(key);
-        let generation = self.generation;
-        // SAFETY: V1: the header page is mapped as long as the view lives.
-        let g = unsafe { &*generation };
+        let g = self.map.generation();
         let seen = observe::<Sound, _>(g);
         let slot = seen.slot();
-        let found = match self.locate(generation, slot, hashed.hash) {
+        // SAFETY: V1: it is this view's own word.
+        let located = unsafe { self.locate(self.generation, slot, hashed.hash) };
+        let found = match located {
             Located::Outside => return None,
             Located::Missing => Found::MISSING,
             Located::Record(record) => {
                 let (mut difference, found) = compare(record, &hashed);
-                if found.meta & OVERFLOW_BIT != 0 {
-                    return None;
-                }
                 difference |= found.meta >> 8 & 0xff_ffff ^ key.len() as u64;
                 if difference == 0 { self.compare_middle(slot, found, key)? } else { Found::MISSING }
             }
@@ -253,13 +266,17 @@ impl View {
     }
 
     /// Finds the one record that a hash can be in.
+    ///
+    /// # Safety
+    /// `generation` must be the generation word of a view that lives, `slot` 0 or 1.
     #[inline(always)]
-    fn locate(&self, generation: *const AtomicU64, slot: usize, hash: u64) -> Located<'_> {
-        // SAFETY: V1: `slot` is 0 or 1, and the header page holds the words behind the generation word.
+    unsafe fn locate(&self, generation: *const AtomicU64, slot: usize, hash: u64) -> Located<'_> {
+        // SAFETY: the caller's promise, and V1: the header page holds the words behind the generation word.
         let places = unsafe { generation.add(word::PLACES[0] - word::GENERATION + slot) };
         // SAFETY: as above.
         let places = unsafe { &*places }.load(Relaxed);
-        // Zero places (nothing published, or zeros laid over the file) wraps and leaves here as well.
+        // Overflow records, counted in the high half, leave here, so that nobody else pays for them. Zero places (nothing
+        // published, or zeros laid over the file) wraps and leaves as well.
         if places.wrapping_sub(1) >= self.most_places.load(Relaxed) {
             return Located::Outside;
         }
@@ -274,7 +291,9 @@ impl View {
         // As a step over whole records: a multiplication by 8 would be merged with the shift in `high` into a double
         // shift, which is slow.
         // SAFETY: V2: `place < places`, and the records are the first `places * 8` words.
-        Located::Record(unsafe { &*archive.cast::<[AtomicU64; RECORD_WORDS]>().add(place) })
+        let record = unsafe { archive.cast::<[AtomicU64; RECORD_WORDS]>().add(place) };
+        // SAFETY: as above; mapped words are only ever seen as atomics (M2).
+        Located::Record(unsafe { &*record })
     }
 
     /// Compares bytes 24 to `n - 24` of a key with the text area. `None`: outside of the bounds.
@@ -313,7 +332,8 @@ impl View {
 
     fn search(&self, seen: Observed, key: &str, hashed: &Hashed) -> Option<Found> {
         let slot = seen.slot();
-        let places = self.map.load(word::PLACES[slot]);
+        let table = self.map.load(word::PLACES[slot]);
+        let places = table & 0xffff_ffff;
         if places.wrapping_sub(1) >= most_places(self.words[slot].load(Relaxed)) {
             return None;
         }
@@ -327,12 +347,7 @@ impl View {
         if self.has_key(slot, &record, key, hashed) {
             return Some(Found { meta: record[0], value: record[1] });
         }
-        if record[0] & OVERFLOW_BIT == 0 {
-            return Some(Found::MISSING);
-        }
-        let count =
-            (self.map.load(Area::Slot(slot).word() + 5) >> 32).min(crate::layout::MAX_OVERFLOW as u64);
-        for i in 0..count as usize {
+        for i in 0..((table >> 32) as usize).min(MAX_OVERFLOW) {
             let record = self.record(slot, overflow_word(places) + i * RECORD_WORDS)?;
             if self.has_key(slot, &record, key, hashed) {
                 return Some(Found { meta: record[0], value: record[1] });

@@ -72,7 +72,7 @@ fn a_new_file_is_whole_sparse_and_read_only_and_holds_nothing() {
     let view = view(&place.path);
     assert_eq!(check_current(view.map()), Ok(None));
     assert_eq!(look_up(&view, "on"), None);
-    assert!(!view.probe(&Hashed::new(b"generation")).valid);
+    assert!(!view.probe(&Hashed::new(b"generation")).is_settled());
     assert_eq!(fs::read_dir(place.path.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
 }
 
@@ -430,7 +430,7 @@ fn a_file_replaced_or_removed_by_hand_is_noticed_and_readers_are_moved() {
     let seen = old.observe();
     assert!(seen.is_superseded());
     assert_eq!(old.map().event().load(std::sync::atomic::Ordering::Relaxed), event + 1);
-    assert!(!old.probe(&Hashed::new(b"generation")).valid);
+    assert!(!old.probe(&Hashed::new(b"generation")).is_settled());
     assert_eq!(look_up(&old, "generation"), Some(3), "until the reader has moved");
     let new = view(&place.path);
     assert_ne!(new.file(), old_id);

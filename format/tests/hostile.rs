@@ -75,7 +75,7 @@ fn look_up_everything(view: &View, text: &mut Vec<u8>) {
         let hashed = Hashed::new(key.as_bytes());
         if key.len() <= 48 {
             let probe = view.probe(&hashed);
-            let _ = (probe.settled(&hashed), probe.settled_bool(&hashed), probe.found.number());
+            let _ = (probe.is_settled(), probe.bool_or(&hashed, true), probe.found(&hashed).number());
         }
         let seen = view.observe();
         if let Some(found) = view.attempt(seen, key, &hashed) {

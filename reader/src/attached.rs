@@ -24,6 +24,13 @@ pub(crate) struct Attached {
     damaged: AtomicU64,
 }
 
+impl AsRef<View> for Attached {
+    #[inline(always)]
+    fn as_ref(&self) -> &View {
+        &self.view
+    }
+}
+
 impl Attached {
     /// A reader without a file.
     pub(crate) fn nothing() -> Attached {

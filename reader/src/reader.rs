@@ -68,7 +68,7 @@ impl Reader {
     #[must_use]
     pub fn get_bool_or(&self, key: impl FlagKey, default: bool) -> bool {
         if let Some(hashed) = key.prepared() {
-            let probe = self.view().probe(&hashed);
+            let probe = self.shared.current.probe(&hashed);
             if probe.is_settled() {
                 return probe.bool_or(&hashed, default);
             }
@@ -170,7 +170,7 @@ impl Reader {
     #[inline(always)]
     pub(crate) fn find(&self, key: impl FlagKey) -> Found {
         if let Some(hashed) = key.prepared() {
-            let probe = self.view().probe(&hashed);
+            let probe = self.shared.current.probe(&hashed);
             if probe.is_settled() {
                 return probe.found(&hashed);
             }

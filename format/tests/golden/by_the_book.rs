@@ -87,7 +87,7 @@ impl Snapshot {
         file.read_exact_at(&mut archive, start + 64).unwrap();
         assert_eq!(field(3), xxh3_64(&archive));
         let (places, overflow) = ((field(5) & 0xffff_ffff) as usize, (field(5) >> 32) as usize);
-        assert_eq!(word(18 + slot as usize), places as u64);
+        assert_eq!(word(18 + slot as usize), field(5));
         Snapshot { generation, places, overflow, archive }
     }
 
@@ -126,9 +126,6 @@ impl Snapshot {
         let record = 8 * scale(h.wrapping_mul(m << 32 | m | 1), places);
         if self.is(record, key) {
             return self.value(record);
-        }
-        if self.word(record) & 0x80 == 0 {
-            return None;
         }
         let list = (0..self.overflow).map(|i| places * 8 + places / 4 + i * 8);
         list.filter(|record| self.is(*record, key)).find_map(|record| self.value(record))
