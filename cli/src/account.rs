@@ -25,8 +25,9 @@ pub(crate) struct Account {
     #[arg(long, value_name = "PATH")]
     api_key_file: Option<PathBuf>,
 
-    /// Address of the service [default: https://api.soasap.com]
+    /// Address of the service
     #[arg(long, value_name = "URL", env = "VEXIL_BASE_URL")]
+    #[arg(help = "Address of the service [default: https://api.soasap.com]")]
     base_url: Option<String>,
 }
 

@@ -28,6 +28,13 @@ pub(crate) fn start(level: Level) -> Result<(), Failure> {
     let wanted = wanted.unwrap_or_else(|| default.to_owned());
     let filter =
         EnvFilter::try_new(&wanted).map_err(|source| Failure::LogFilter { found: wanted, source })?;
+    let mut filter = filter;
+    for library in ["ureq=info", "ureq_proto=info"] {
+        // Below this they log what goes over the wire, and a server may say the key back.
+        let directive =
+            library.parse().map_err(|source| Failure::LogFilter { found: library.to_owned(), source })?;
+        filter = filter.add_directive(directive);
+    }
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use vexil_publisher::lock::LockError;
 use vexil_publisher::sse::{Endpoint, Options as StreamOptions};
-use vexil_publisher::{OpenError, Options, Publisher, Source, run};
+use vexil_publisher::{OpenError, Options, Publisher, Source, give_memory_back, run};
 
 use crate::failure::Failure;
 use crate::permissions::Permissions;
@@ -76,6 +76,7 @@ impl Origin {
 
 impl Run {
     pub(crate) fn answer(self) -> Result<(), Failure> {
+        give_memory_back();
         let origin = self.origin()?;
         let target = self.place.target()?;
         target.make_cache_dir()?;

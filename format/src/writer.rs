@@ -17,6 +17,9 @@ use crate::protocol::{self, Generation, MAX_GENERATION, Sound};
 use crate::status;
 use crate::view::FileId;
 
+/// The identity of a publisher that does not say whose flags it publishes. It leaves a file's identity as it is.
+const NOBODY: [u8; 32] = [0; 32];
+
 /// How a publisher wants its file.
 #[derive(Debug, Clone)]
 pub struct WriterOptions {
@@ -26,12 +29,13 @@ pub struct WriterOptions {
 
 impl Default for WriterOptions {
     fn default() -> WriterOptions {
-        WriterOptions { identity: [0; 32], mode: 0o440 }
+        WriterOptions { identity: NOBODY, mode: 0o440 }
     }
 }
 
 impl WriterOptions {
-    /// The identity of the source: SHA-256 of base URL and API key. Zeros by default: no such source.
+    /// The identity of the source: SHA-256 of base URL and API key. Zeros by default: no such source, and the identity of
+    /// an existing file stays.
     #[must_use]
     pub fn identity(mut self, identity: [u8; 32]) -> WriterOptions {
         self.identity = identity;
@@ -136,8 +140,10 @@ impl Writer {
                 "it was marked as superseded"
             }
             () if !header.boot.may_be(crate::boot::BootId::current()) => "it is from another boot",
-            () if header.identity != options.identity => "it is from another source",
-            () => return Writer::go_on(path, options.identity, &candidate),
+            () if options.identity != NOBODY && header.identity != options.identity => {
+                "it is from another source"
+            }
+            () => return Writer::go_on(path, header.identity, &candidate),
         };
         Writer::replace(path, options.identity, &candidate, why_not.to_owned())
     }

@@ -231,6 +231,15 @@ fn a_marked_file_at_the_path_is_superseded_again() {
 }
 
 #[test]
+fn a_publisher_without_a_source_goes_on_in_the_file_of_any_source() {
+    let place = place();
+    let ours = WriterOptions::default().identity([7; 32]);
+    drop(Writer::open(&place.path, &ours).unwrap());
+    assert!(matches!(open(&place.path).found, FoundFile::Good));
+    assert!(matches!(Writer::open(&place.path, &ours).unwrap().found, FoundFile::Good));
+}
+
+#[test]
 fn a_file_of_another_source_is_superseded() {
     let place = place();
     drop(published(&place.path, 2));
@@ -455,12 +464,14 @@ fn a_snapshot_that_outgrows_the_bounds_of_a_reader_is_found_after_a_look_at_the_
     let mut writer = published(&place.path, 2);
     let view = view(&place.path);
     let flags: Vec<_> = (0..5000).map(|i| flag(&format!("flag-{i}"), Value::I64(i))).collect();
-    for _ in 0..2 {
-        writer.publish(&mut Archive::build(&flags, Generation(0), Facts::default()).unwrap()).unwrap();
-        assert_eq!(look_up(&view, "flag-4999"), None, "outside of the bounds");
-        assert!(view.refresh_bounds());
-        assert_eq!(look_up(&view, "flag-4999"), Some(4999));
-    }
+    let mut publish =
+        || writer.publish(&mut Archive::build(&flags, Generation(0), Facts::default()).unwrap()).unwrap();
+    publish();
+    assert_eq!(look_up(&view, "flag-4999"), None, "outside of the bounds");
+    assert!(view.refresh_bounds());
+    assert_eq!(look_up(&view, "flag-4999"), Some(4999));
+    publish();
+    assert_eq!(look_up(&view, "flag-4999"), Some(4999), "both slots were reserved at once");
     assert!(!view.refresh_bounds(), "nothing more to raise");
     assert!(check_current(view.map()).unwrap().is_some());
 }

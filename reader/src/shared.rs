@@ -136,7 +136,7 @@ impl Shared {
         }
     }
 
-    /// Looks where the path leads, and moves there if it is another good file. Generations never go back.
+    /// Looks where the path leads, and moves there if it is another good file with newer flags.
     pub(crate) fn follow(&self) {
         let old = self.current.get();
         let Some(id) = FileId::at(&self.path) else { return };
@@ -144,7 +144,7 @@ impl Shared {
             return;
         }
         match self.open() {
-            Ok(new) if new.generation() >= old.generation() => {
+            Ok(new) if new.is_newer_than(old) => {
                 if self.current.replace(old, |number| new.numbered(number)) {
                     self.moved_at.store(millis().max(1), Relaxed);
                 }

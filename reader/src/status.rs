@@ -31,7 +31,7 @@ pub enum PathState {
     Same,
     /// Nowhere.
     Missing,
-    /// To a file that this reader cannot or will not follow: not readable, not a snapshot, or an older generation.
+    /// To a file that this reader cannot or will not follow: not readable, not a snapshot, or older.
     Stuck,
 }
 
