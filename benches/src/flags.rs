@@ -58,7 +58,7 @@ pub fn payload(count: usize, turn: usize) -> String {
             2 => format!("{}", i * 7 + turn),
             6 => format!("{i}.5"),
             7 if i % 64 == 7 => format!("{{\"percent\":{},\"groups\":[\"a\",\"b\"]}}", i % 100),
-            _ => format!("\"variant-{}\"", i % 10),
+            _ => format!("\"treatment-group-{}-of-the-experiment\"", i % 10),
         };
         if i > 0 {
             out.push(',');

@@ -10,6 +10,9 @@ use crate::layout::{Area, FRAME_BYTES, FRAME_WORDS, word};
 use crate::map::Mapping;
 use crate::protocol::{Observed, Sound, observe, still_valid, still_valid_superseded};
 
+/// From this many words on, mapping all pages at once is quicker than a fault for every 16 of them.
+const POPULATE_FROM: usize = 64 * 1024;
+
 /// Times that a reader follows a publisher that overtakes it, before it says so.
 const FOLLOW: usize = 64;
 
@@ -41,7 +44,9 @@ pub fn frame(map: &Mapping, area: Area) -> Result<Frame, Damage> {
 pub(crate) fn check(map: &Mapping, area: Area) -> Result<Frame, Damage> {
     let frame = frame(map, area)?;
     let (at, words) = (area.word() + FRAME_WORDS, frame.archive_bytes as usize / 8);
-    map.populate(at, words);
+    if words >= POPULATE_FROM {
+        map.populate(at, words);
+    }
     let mut hash = Xxh3Default::new();
     map.copy(at, words, |bytes| hash.update(bytes));
     let found = hash.digest();

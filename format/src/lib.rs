@@ -21,7 +21,7 @@
 //! | `layout`, `header`, `frame`, `record` | the bytes (docs/format.md) |
 //! | `protocol`, `sync` | the generation word, both sides, and the atomics it is written against |
 //! | `key`, `perfect`, `table`, `archive` | hash, perfect hash, builder, checked private copy |
-//! | `map`, `view`, `current` | mapped memory; look-ups on it; moving to another file |
+//! | `map`, `view`, `attempt`, `current` | mapped memory; look-ups on it, fast and checked; moving to another file |
 //! | `open`, `area`, `status`, `boot` | opening and checking files, status words, clocks |
 //! | `writer`, `file`, `checkpoint` | the publisher's side |
 //!
@@ -32,6 +32,7 @@ compile_error!("a snapshot file is made of little-endian 64-bit words: only such
 
 mod archive;
 mod area;
+mod attempt;
 pub mod boot;
 mod checkpoint;
 #[allow(unsafe_code, reason = "keeps every mapping until its reader goes, so that a read needs no count")]

@@ -16,12 +16,11 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::header::{Header, reserved};
 use crate::key::Hashed;
-use crate::layout::{Area, FRAME_BYTES, FRAME_WORDS, MAX_OVERFLOW, word};
+use crate::layout::{Area, FRAME_BYTES, FRAME_WORDS, word};
 use crate::map::Mapping;
-use crate::perfect::{buckets, high, passes, spread};
+use crate::perfect::{high, passes, spread};
 use crate::protocol::{Observed, Sound, observe, still_valid, still_valid_superseded};
-use crate::record::{Found, KeyOf, RECORD_WORDS, TextAt, kind};
-use crate::table::overflow_word;
+use crate::record::{Found, RECORD_WORDS, kind};
 
 /// One file as a reader sees it.
 #[derive(Debug)]
@@ -322,38 +321,9 @@ impl View {
         Some(if difference == 0 { found } else { Found::MISSING })
     }
 
-    /// Looks a key of any length up, overflow records included, within an observed generation. `None`: overtaken, or
-    /// outside of the bounds (then [`View::refresh_bounds`] may help).
-    #[must_use]
-    pub fn attempt(&self, seen: Observed, key: &str, hashed: &Hashed) -> Option<Found> {
-        let found = self.search(seen, key, hashed)?;
-        self.still_valid(seen).then_some(found)
-    }
-
-    fn search(&self, seen: Observed, key: &str, hashed: &Hashed) -> Option<Found> {
-        let slot = seen.slot();
-        let table = self.map.load(word::PLACES[slot]);
-        let places = table & 0xffff_ffff;
-        if places.wrapping_sub(1) >= most_places(self.words[slot].load(Relaxed)) {
-            return None;
-        }
-        let places = places as usize;
-        let entry = self.word(slot, places * 8 + high(hashed.hash, buckets(places) as u64) as usize)?;
-        if !passes(entry, hashed.hash) {
-            return Some(Found::MISSING);
-        }
-        let place = high(hashed.hash.wrapping_mul(spread(entry)), places as u64) as usize;
-        let record = self.record(slot, place * RECORD_WORDS)?;
-        if self.has_key(slot, &record, key, hashed) {
-            return Some(Found { meta: record[0], value: record[1] });
-        }
-        for i in 0..((table >> 32) as usize).min(MAX_OVERFLOW) {
-            let record = self.record(slot, overflow_word(places) + i * RECORD_WORDS)?;
-            if self.has_key(slot, &record, key, hashed) {
-                return Some(Found { meta: record[0], value: record[1] });
-            }
-        }
-        Some(Found::MISSING)
+    /// Words of a slot's archive that may be touched.
+    pub(crate) fn bound(&self, slot: usize) -> u64 {
+        self.words[slot].load(Relaxed)
     }
 
     /// Whether look-ups touch this file's memory: whether [`View::refresh_bounds`] has found any.
@@ -362,59 +332,9 @@ impl View {
         self.words[0].load(Relaxed) | self.words[1].load(Relaxed) != 0
     }
 
-    /// Copies a text of the observed generation: into `stack` if it fits, else into `heap`, which is then allocated.
-    /// `None`: overtaken, or the text is not inside the bounds.
-    #[must_use]
-    pub fn copy_text<'b>(
-        &self,
-        seen: Observed,
-        at: TextAt,
-        stack: &'b mut [u8; 512],
-        heap: &'b mut Vec<u8>,
-    ) -> Option<&'b [u8]> {
-        let slot = seen.slot();
-        if !at.fits(self.words[slot].load(Relaxed) as usize) {
-            return None;
-        }
-        let out = if at.words() * 8 <= stack.len() {
-            &mut stack[..at.words() * 8]
-        } else {
-            heap.resize(at.words() * 8, 0);
-            heap.as_mut_slice()
-        };
-        for (i, bytes) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-            *bytes = self.word(slot, at.word + i)?.to_le_bytes();
-        }
-        if self.still_valid(seen) { out.get(..at.bytes) } else { None }
-    }
-
-    fn has_key(&self, slot: usize, record: &[u64; RECORD_WORDS], key: &str, hashed: &Hashed) -> bool {
-        let of = KeyOf(record);
-        if record[0] & 0xf == kind::EMPTY || !of.has_windows_of(hashed) {
-            return false;
-        }
-        let Some(at) = of.middle() else { return true };
-        let Some(middle) = key.as_bytes().get(24..24 + at.bytes) else {
-            return false;
-        };
-        middle.chunks(8).enumerate().all(|(i, chunk)| {
-            let mut padded = [0; 8];
-            padded[..chunk.len()].copy_from_slice(chunk);
-            self.word(slot, at.word.saturating_add(i)) == Some(u64::from_le_bytes(padded))
-        })
-    }
-
-    fn record(&self, slot: usize, at: usize) -> Option<[u64; RECORD_WORDS]> {
-        let mut record = [0; RECORD_WORDS];
-        for (i, word) in record.iter_mut().enumerate() {
-            *word = self.word(slot, at + i)?;
-        }
-        Some(record)
-    }
-
     /// A word of a slot's archive, if it is inside the bytes that are really there.
-    fn word(&self, slot: usize, at: usize) -> Option<u64> {
-        if at as u64 >= self.words[slot].load(Relaxed) {
+    pub(crate) fn word(&self, slot: usize, at: usize) -> Option<u64> {
+        if at as u64 >= self.bound(slot) {
             return None;
         }
         // SAFETY: V1: `at < words[slot]`.
@@ -423,7 +343,7 @@ impl View {
 }
 
 /// How many places fit, with their index, into this many words.
-const fn most_places(words: u64) -> u64 {
+pub(crate) const fn most_places(words: u64) -> u64 {
     words.saturating_sub(1) * 4 / 33
 }
 

@@ -8,11 +8,40 @@
 )]
 
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt, PermissionsExt};
-use std::path::Path;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
 use vexil_format::layout::{Area, FRAME_BYTES};
-use vexil_format::{Archive, Facts, Flag, Generation, Opened, Value, Writer, WriterOptions};
+use vexil_format::{
+    Archive, Facts, Flag, Generation, Hashed, Opened, Value, View, Writer, WriterOptions, open_view,
+};
+
+/// A path in a folder of its own.
+pub struct Place {
+    _directory: TempDir,
+    pub path: PathBuf,
+}
+
+pub fn place() -> Place {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("flags.vexil");
+    Place { _directory: directory, path }
+}
+
+pub fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().mode() & 0o7777
+}
+
+pub fn view(path: &Path) -> View {
+    let view = open_view(path).unwrap();
+    assert!(view.refresh_bounds());
+    view
+}
+
+pub fn look_up(view: &View, key: &str) -> Option<u64> {
+    view.attempt(view.observe(), key, &Hashed::new(key.as_bytes()))?.u64()
+}
 
 /// An archive of `generation` with three flags, one of which tells the generation.
 pub fn snapshot(generation: u64) -> Archive {
