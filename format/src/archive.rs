@@ -16,7 +16,7 @@ use crate::error::BuildError;
 use crate::frame::{Damage, Frame};
 use crate::key::Hashed;
 use crate::layout::{AREA_BYTES, FRAME_BYTES};
-use crate::perfect::{buckets, filter_bit, high, spread};
+use crate::perfect::{buckets, high, passes, spread};
 use crate::protocol::Generation;
 use crate::record::{Found, KeyOf, RECORD_WORDS, Record, TextAt, kind};
 use crate::table::{Table, overflow_word, text_word};
@@ -156,7 +156,7 @@ impl Archive {
         let places = self.frame.places;
         let bucket = high(hashed.hash, buckets(places) as u64) as usize;
         let entry = self.word(places * 8 + bucket);
-        if entry & filter_bit(hashed.hash) == 0 {
+        if !passes(entry, hashed.hash) {
             return Found::MISSING;
         }
         let place = high(hashed.hash.wrapping_mul(spread(entry)), places as u64) as usize;

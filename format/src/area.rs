@@ -8,7 +8,7 @@ use crate::frame::{Damage, Frame};
 use crate::header::reserved;
 use crate::layout::{Area, FRAME_BYTES, FRAME_WORDS, word};
 use crate::map::Mapping;
-use crate::protocol::{Observed, Sound, observe, still_valid, still_valid_superseded};
+use crate::protocol::{Sound, observe, still_valid_or_superseded};
 
 /// From this many words on, mapping all pages at once is quicker than a fault for every 16 of them.
 const POPULATE_FROM: usize = 64 * 1024;
@@ -97,7 +97,7 @@ fn current<T>(
             return Ok(None);
         }
         let found = read(Area::Slot(seen.slot()));
-        if !still(g, seen) {
+        if !still_valid_or_superseded::<Sound, _>(g, seen) {
             std::thread::yield_now();
             continue;
         }
@@ -110,14 +110,6 @@ fn current<T>(
         return Ok(Some(found));
     }
     Err(Damage::Overtaken)
-}
-
-fn still(g: &std::sync::atomic::AtomicU64, seen: Observed) -> bool {
-    if seen.is_superseded() {
-        still_valid_superseded::<Sound, _>(g, seen)
-    } else {
-        still_valid::<Sound, _>(g, seen)
-    }
 }
 
 /// Checks the current generation in place, and that look-ups on it start from the right number of places.

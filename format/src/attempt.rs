@@ -25,6 +25,9 @@ impl View {
         if places.wrapping_sub(1) >= most_places(self.bound(slot)) {
             return None;
         }
+        if self.is_behind(places) {
+            self.refresh_bounds();
+        }
         let places = places as usize;
         let entry = self.word(slot, places * 8 + high(hashed.hash, buckets(places) as u64) as usize)?;
         if !passes(entry, hashed.hash) {

@@ -9,8 +9,9 @@ use crate::archive::Archive;
 use crate::area;
 use crate::error::WriteError;
 use crate::file::{SnapshotFile, failed};
-use crate::layout::{Area, FRAME_BYTES};
+use crate::layout::{Area, FRAME_BYTES, word};
 use crate::map::Mapping;
+use crate::protocol::Generation;
 use crate::status;
 
 /// Writes the checkpoints of one file.
@@ -18,26 +19,37 @@ use crate::status;
 pub struct Checkpoints {
     snapshot: SnapshotFile,
     next: usize,
+    /// The newest generation that a sync has vouched for.
+    newest: Generation,
 }
 
 impl Checkpoints {
     pub(crate) fn new(snapshot: SnapshotFile, map: &Mapping) -> Checkpoints {
-        let generation = |i| area::check(map, Area::Checkpoint(i)).map_or(0, |frame| frame.generation.0);
-        let next = usize::from(generation(0) > generation(1));
-        Checkpoints { snapshot, next }
+        // A region whose sync failed looks whole in memory. Only what was called durable counts.
+        let durable = map.load(word::DURABLE);
+        let generation = |i| {
+            let frame = area::check(map, Area::Checkpoint(i)).ok();
+            frame.map(|frame| frame.generation.0).filter(|generation| *generation <= durable).unwrap_or(0)
+        };
+        let (first, second) = (generation(0), generation(1));
+        Checkpoints { snapshot, next: usize::from(first > second), newest: Generation(first.max(second)) }
     }
 
-    /// Writes and syncs `archive`. May take as long as the disk takes.
+    /// Writes and syncs `archive`, unless what is on the disk is as new. May take as long as the disk takes.
     ///
     /// # Errors
     /// [`WriteError`]: the archive is then not durable, the checkpoint before still is.
     pub fn write(&mut self, archive: &Archive) -> Result<(), WriteError> {
+        if archive.generation() <= self.newest {
+            return Ok(());
+        }
         let area = Area::Checkpoint(self.next);
         self.snapshot.reserve(area, FRAME_BYTES + archive.bytes().len() as u64)?;
         self.snapshot.write(area, archive)?;
         self.snapshot.file.sync_data().map_err(failed("sync", &self.snapshot.path))?;
         status::set_durable(&self.snapshot.header, archive.generation().0);
         self.next = 1 - self.next;
+        self.newest = archive.generation();
         Ok(())
     }
 }

@@ -12,8 +12,8 @@
 //! C3: `lead` points to the generation word of one of the views in the nodes (V1), usually of the current one.
 
 use std::ptr::null_mut;
-use std::sync::atomic::Ordering::{Acquire, Release};
-use std::sync::atomic::{AtomicPtr, AtomicU64};
+use std::sync::atomic::Ordering::{Acquire, Release, SeqCst};
+use std::sync::atomic::{AtomicPtr, AtomicU64, fence};
 
 use crate::key::Hashed;
 use crate::view::{Probe, View};
@@ -97,6 +97,8 @@ impl<T: AsRef<View>> Current<T> {
         loop {
             let word = self.get().as_ref().generation_word();
             self.lead.store(word.cast_mut(), Release);
+            // The store before the look: else two threads could both look too early, and the older view stay.
+            fence(SeqCst);
             if std::ptr::eq(self.get().as_ref().generation_word(), word) {
                 return;
             }

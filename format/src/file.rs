@@ -11,7 +11,7 @@ use rustix::process::Resource;
 
 use crate::archive::Archive;
 use crate::error::WriteError;
-use crate::header::{Header, encode_reserved};
+use crate::header::{Header, decode_reserved, encode_reserved};
 use crate::layout::{AREA_BYTES, Area, FILE_BYTES, FRAME_BYTES, FRAME_WORDS, HEADER_BYTES, PAGE, word};
 use crate::map::Mapping;
 use crate::protocol::Generation;
@@ -90,21 +90,24 @@ impl SnapshotFile {
         file.write_all_at(&bytes, 0).map_err(failed("write", new))?;
 
         let snapshot = SnapshotFile::of(new, file)?;
-        snapshot.reserve(Area::Slot(0), 0)?;
-        snapshot.reserve(Area::Slot(1), 0)?;
+        // Readers have one bound for both slots on their fast path.
+        let bytes = archive.map_or(0, |archive| FRAME_BYTES + archive.bytes().len() as u64);
+        snapshot.reserve(Area::Slot(0), bytes)?;
+        snapshot.reserve(Area::Slot(1), bytes)?;
         let mut current = floor;
         if let Some(archive) = archive {
             current = archive.generation();
             for area in [Area::Slot(current.slot() as usize), Area::Checkpoint(0)] {
-                snapshot.reserve(area, FRAME_BYTES + archive.bytes().len() as u64)?;
+                snapshot.reserve(area, bytes)?;
                 snapshot.write(area, archive)?;
             }
             snapshot.header.store(word::DURABLE, current.0, Ordering::Relaxed);
         }
         snapshot.header.store(word::GENERATION, current.0 * 2, Ordering::Release);
         if let Some((owner, group)) = rights.owner {
-            // Only root may give a file away; then the new one belongs to whoever publishes.
-            let _ = std::os::unix::fs::fchown(&snapshot.file, Some(owner), Some(group));
+            // Only root may give a file away; then the new one belongs to whoever publishes, in the same group if may be.
+            let give = |owner| std::os::unix::fs::fchown(&snapshot.file, owner, Some(group));
+            let _ = give(Some(owner)).or_else(|_not_permitted| give(None));
         }
         rustix::fs::fchmod(&snapshot.file, Mode::from_raw_mode(rights.mode))
             .map_err(|e| failed("set the mode of", new)(e.into()))?;
@@ -113,13 +116,16 @@ impl SnapshotFile {
     }
 
     /// Puts a file made by [`SnapshotFile::create_beside`] in its place.
-    pub(crate) fn rename_over(mut self, path: &Path) -> Result<SnapshotFile, WriteError> {
-        std::fs::rename(&self.path, path).map_err(failed("rename a new snapshot to", path))?;
+    pub(crate) fn rename_over(&mut self, path: &Path) -> Result<(), WriteError> {
+        if let Err(error) = std::fs::rename(&self.path, path) {
+            let _ = std::fs::remove_file(&self.path);
+            return Err(failed("rename a new snapshot to", path)(error));
+        }
         self.path = path.to_owned();
         let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // The name is durable a little later where a directory cannot be synced.
         let _ = File::open(directory).and_then(|directory| directory.sync_all());
-        Ok(self)
+        Ok(())
     }
 
     fn of(path: &Path, file: File) -> Result<SnapshotFile, WriteError> {
@@ -148,13 +154,7 @@ impl SnapshotFile {
     }
 
     fn reserved(&self, area: Area) -> u64 {
-        // The header page alone is mapped here; `reserved` would cut to it.
-        let word = self.header.load(word::RESERVED[area.index()]);
-        if word as u32 == !((word >> 32) as u32) {
-            (u64::from(word as u32) * PAGE).min(AREA_BYTES)
-        } else {
-            0
-        }
+        decode_reserved(self.header.load(word::RESERVED[area.index()]))
     }
 
     /// Writes frame and archive into an area that was reserved. Until the caller flips or syncs, this means nothing.

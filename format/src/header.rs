@@ -108,17 +108,17 @@ pub(crate) fn encode_reserved(bytes: u64) -> u64 {
     u64::from(pages) | u64::from(!pages) << 32
 }
 
-/// Bytes of an area that may be touched: 0 if the word is damaged.
+/// The bytes in a header word made by [`encode_reserved`]; 0 if it is damaged.
+pub(crate) fn decode_reserved(word: u64) -> u64 {
+    let pages = word as u32;
+    if pages == !((word >> 32) as u32) { (u64::from(pages) * PAGE).min(AREA_BYTES) } else { 0 }
+}
+
+/// Bytes of an area that may be touched: those reserved, if the mapping has them.
 #[must_use]
 pub(crate) fn reserved(map: &Mapping, area: Area) -> u64 {
-    let word = map.load(word::RESERVED[area.index()]);
-    let pages = word as u32;
-    if pages != !((word >> 32) as u32) {
-        return 0;
-    }
-    let bytes = (u64::from(pages) * PAGE).min(AREA_BYTES);
-    let end = area.offset() + bytes;
-    if end > map.words() as u64 * 8 { 0 } else { bytes }
+    let bytes = decode_reserved(map.load(word::RESERVED[area.index()]));
+    if area.offset() + bytes > map.words() as u64 * 8 { 0 } else { bytes }
 }
 
 /// Now, in microseconds since 1970.

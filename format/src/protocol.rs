@@ -142,10 +142,13 @@ pub fn still_valid<O: Orders, W: Word>(g: &W, seen: Observed) -> bool {
     g.load(Relaxed).wrapping_sub(seen.base()) < O::BOUND
 }
 
-/// As [`still_valid`], for a file that carries the mark: nothing is published into it any more, so its last
-/// generation can be read as long as the word stays what it was.
+/// As [`still_valid`], also on a file that carries the mark: its last generation can be read until the successor is at the
+/// path, as long as the word stays what it was.
 #[inline]
-pub fn still_valid_superseded<O: Orders, W: Word>(g: &W, seen: Observed) -> bool {
+pub fn still_valid_or_superseded<O: Orders, W: Word>(g: &W, seen: Observed) -> bool {
+    if !seen.is_superseded() {
+        return still_valid::<O, W>(g, seen);
+    }
     if let Some(order) = O::RECHECK_FENCE {
         W::fence(order);
     }
@@ -216,8 +219,8 @@ mod tests {
     fn a_marked_word_still_names_its_generation_and_slot() {
         let seen = seen(MARK | 7);
         assert_eq!((seen.generation(), seen.slot(), seen.is_superseded()), (Generation(3), 1, true));
-        assert!(still_valid_superseded::<Sound, _>(&AtomicU64::new(MARK | 7), seen));
-        assert!(!still_valid_superseded::<Sound, _>(&AtomicU64::new(0), seen));
+        assert!(still_valid_or_superseded::<Sound, _>(&AtomicU64::new(MARK | 7), seen));
+        assert!(!still_valid_or_superseded::<Sound, _>(&AtomicU64::new(0), seen));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::key::Hashed;
 use crate::layout::{Area, FRAME_BYTES, FRAME_WORDS, word};
 use crate::map::Mapping;
 use crate::perfect::{high, passes, spread};
-use crate::protocol::{Observed, Sound, observe, still_valid, still_valid_superseded};
+use crate::protocol::{Observed, Sound, observe, still_valid, still_valid_or_superseded};
 use crate::record::{Found, RECORD_WORDS, kind};
 
 /// One file as a reader sees it.
@@ -185,15 +185,10 @@ impl View {
         observe::<Sound, _>(self.map.generation())
     }
 
-    /// Second load of the protocol. A superseded file is read on with `superseded` until the new one is at the path.
+    /// Second load of the protocol. A superseded file is read on until the new one is at the path.
     #[must_use]
     pub fn still_valid(&self, seen: Observed) -> bool {
-        let g = self.map.generation();
-        if seen.is_superseded() {
-            still_valid_superseded::<Sound, _>(g, seen)
-        } else {
-            still_valid::<Sound, _>(g, seen)
-        }
+        still_valid_or_superseded::<Sound, _>(self.map.generation(), seen)
     }
 
     /// Lets look-ups touch what is reserved by now. Called once a file's content has been checked, and again when a
@@ -319,6 +314,11 @@ impl View {
             difference |= word(words - 1) ^ u64::from_le_bytes(last);
         }
         Some(if difference == 0 { found } else { Found::MISSING })
+    }
+
+    /// Whether the fast path has not yet heard that there is space for this many places.
+    pub(crate) fn is_behind(&self, places: u64) -> bool {
+        places > self.most_places.load(Relaxed)
     }
 
     /// Words of a slot's archive that may be touched.

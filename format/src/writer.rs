@@ -10,7 +10,7 @@ use crate::checkpoint::Checkpoints;
 use crate::error::{OpenError, WriteError};
 use crate::file::{Rights, SnapshotFile, failed, rights_of};
 use crate::header::{Header, unix_micros};
-use crate::layout::{Area, FRAME_BYTES, FRAME_WORDS, HEADER_BYTES};
+use crate::layout::{Area, FRAME_BYTES, HEADER_BYTES};
 use crate::map::Mapping;
 use crate::open::{self, Candidate};
 use crate::protocol::{self, Generation, MAX_GENERATION, Sound};
@@ -81,6 +81,7 @@ pub struct Opened {
 
 /// Where the path leads, compared with the file that is being published into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PathState {
     /// To that file.
     Same,
@@ -96,7 +97,6 @@ pub struct Writer {
     snapshot: SnapshotFile,
     map: Mapping,
     identity: [u8; 32],
-    rights: Rights,
     locked: [u64; 2],
 }
 
@@ -135,17 +135,16 @@ impl Writer {
             }
             Err(e) => return Err(e.into()),
         };
+        let identity = if options.identity == NOBODY { header.identity } else { options.identity };
         let why_not = match () {
             () if protocol::observe::<Sound, _>(candidate.map.generation()).is_superseded() => {
                 "it was marked as superseded"
             }
             () if !header.boot.may_be(crate::boot::BootId::current()) => "it is from another boot",
-            () if options.identity != NOBODY && header.identity != options.identity => {
-                "it is from another source"
-            }
-            () => return Writer::go_on(path, header.identity, &candidate),
+            () if header.identity != identity => "it is from another source",
+            () => return Writer::go_on(path, identity, &candidate),
         };
-        Writer::replace(path, options.identity, &candidate, why_not.to_owned())
+        Writer::replace(path, identity, &candidate, why_not.to_owned())
     }
 
     /// The current generation.
@@ -219,41 +218,62 @@ impl Writer {
     }
 
     /// Moves to a new file at the same path: a complete copy under the next generation, then the mark on the old one,
-    /// then the rename. Checkpoints of the old file are to be dropped.
+    /// then the rename. Checkpoints of the old file are to be dropped. A snapshot that somebody put at the path meanwhile
+    /// is marked as well: readers may have opened it.
     ///
     /// # Errors
     /// [`WriteError`]: the old file is then still in use.
     pub fn supersede(&mut self) -> Result<(), WriteError> {
         let mut archive = self.current().or_else(|| Some(area::newest(&self.map)?.1));
-        let floor = Generation(self.generation().0.max(area::highest_generation(&self.map)));
+        let path = self.snapshot.path.clone();
+        let other = self.other_at_path(&path);
+        let floor = [Some(floor_of(&self.map)), other.as_ref().map(|(_, floor)| *floor)];
+        let floor = floor.into_iter().flatten().max().unwrap_or_default();
         if let Some(archive) = &mut archive {
             archive.set_generation(floor.next());
         }
-        let path = self.snapshot.path.clone();
-        let new = SnapshotFile::create_beside(
-            &path,
-            Header::now(self.identity),
-            self.rights,
-            floor,
-            archive.as_ref(),
-        )?;
+        // The owner may have changed them since the file was made.
+        let rights = self.snapshot.file.metadata().map_err(failed("examine", &path))?;
+        let header = Header::now(self.identity);
+        let new = SnapshotFile::create_beside(&path, header, rights_of(&rights), floor, archive.as_ref())?;
         // The same publisher with the same link goes on in the new file.
         status::carry_over(&self.snapshot.header, &new.header);
+        let mut writer = Writer::of(new, self.identity)?;
         mark(&self.snapshot);
-        let new = new.rename_over(&path)?;
-        *self = Writer::of(new, self.identity, self.rights)?;
+        if let Some((other, _)) = &other {
+            mark(other);
+        }
+        writer.snapshot.rename_over(&path)?;
+        *self = writer;
         Ok(())
     }
 
-    fn of(snapshot: SnapshotFile, identity: [u8; 32], rights: Rights) -> Result<Writer, WriteError> {
+    /// A snapshot at the path that is not this writer's, and the generation that it has reached.
+    fn other_at_path(&self, path: &Path) -> Option<(SnapshotFile, Generation)> {
+        if self.path_state() != PathState::Replaced {
+            return None;
+        }
+        let other = open::candidate(path).ok()?;
+        other.header(path).ok()?;
+        Some((SnapshotFile::open(path).ok()?, floor_of(&other.map)))
+    }
+
+    fn of(snapshot: SnapshotFile, identity: [u8; 32]) -> Result<Writer, WriteError> {
         let map = snapshot.map()?;
         map.lock(0, HEADER_BYTES as usize / 8);
-        Ok(Writer { snapshot, map, identity, rights, locked: [0; 2] })
+        let mut writer = Writer { snapshot, map, identity, locked: [0; 2] };
+        for slot in [0, 1] {
+            if let Ok(frame) = area::frame(&writer.map, Area::Slot(slot)) {
+                writer.keep_in_memory(slot, FRAME_BYTES + frame.archive_bytes);
+            }
+        }
+        Ok(writer)
     }
 
     fn fresh(path: &Path, identity: [u8; 32], rights: Rights, found: Found) -> Result<Opened, WriteError> {
         let new = SnapshotFile::create_beside(path, Header::now(identity), rights, Generation(0), None)?;
-        let writer = Writer::of(new.rename_over(path)?, identity, rights)?;
+        let mut writer = Writer::of(new, identity)?;
+        writer.snapshot.rename_over(path)?;
         Ok(Opened { writer, snapshot: None, found })
     }
 
@@ -287,8 +307,9 @@ impl Writer {
             let why = format!("its generation word says {seen}, which does not fit its slots");
             return Writer::replace(path, identity, candidate, why);
         }
-        let mut writer = Writer::of(SnapshotFile::open(path)?, identity, rights_of(&candidate.metadata))?;
-        match area::copy_current(&writer.map) {
+        let mut writer = Writer::of(SnapshotFile::open(path)?, identity)?;
+        // What readers check first, and then what is carried on.
+        match area::check_current(&writer.map).and_then(|_| area::copy_current(&writer.map)) {
             Ok(snapshot) => Ok(Opened { writer, snapshot, found: Found::Good }),
             Err(damage) => {
                 let mut snapshot = area::newest(&writer.map).map(|(_, archive)| archive);
@@ -303,9 +324,7 @@ impl Writer {
     /// Supersedes a file that nobody publishes into any more, with the newest snapshot that it holds.
     fn replace(path: &Path, identity: [u8; 32], old: &Candidate, why: String) -> Result<Opened, WriteError> {
         let rights = rights_of(&old.metadata);
-        let seen = protocol::observe::<Sound, _>(old.map.generation()).generation().0;
-        let plausible = if seen < MAX_GENERATION / 2 { seen } else { 0 };
-        let floor = Generation(plausible.max(area::highest_generation(&old.map)));
+        let floor = floor_of(&old.map);
         // The header may be of another layout: what looks whole but does not find its own keys is not carried over.
         let newest = area::newest(&old.map).map(|(_, archive)| archive);
         let mut snapshot = newest.filter(|archive| archive.verify().is_ok());
@@ -313,17 +332,25 @@ impl Writer {
             archive.set_generation(floor.next());
         }
         let new = SnapshotFile::create_beside(path, Header::now(identity), rights, floor, snapshot.as_ref())?;
+        let mut writer = Writer::of(new, identity)?;
         mark(&SnapshotFile::open(path)?);
-        let writer = Writer::of(new.rename_over(path)?, identity, rights)?;
+        writer.snapshot.rename_over(path)?;
         Ok(Opened { writer, snapshot, found: Found::Superseded(why) })
     }
 
     fn keep_in_memory(&mut self, slot: usize, bytes: u64) {
         if bytes > self.locked[slot] {
-            self.map.lock(Area::Slot(slot).word(), bytes as usize / 8 + FRAME_WORDS);
+            self.map.lock(Area::Slot(slot).word(), bytes as usize / 8);
             self.locked[slot] = bytes;
         }
     }
+}
+
+/// The highest generation that a file has reached, if its generation word can be true.
+fn floor_of(map: &Mapping) -> Generation {
+    let seen = protocol::observe::<Sound, _>(map.generation()).generation().0;
+    let plausible = if seen < MAX_GENERATION / 2 { seen } else { 0 };
+    Generation(plausible.max(area::highest_generation(map)))
 }
 
 /// Mark, event, wake: readers look at the path again. The rename follows.

@@ -26,7 +26,7 @@ use loom::sync::atomic::{AtomicBool, AtomicU64, fence};
 use loom::thread;
 use vexil_format::protocol::{
     Generation, Observed, Orders, Sound, mark_superseded, observe, publish, still_valid,
-    still_valid_superseded,
+    still_valid_or_superseded,
 };
 use vexil_format::sync::Word;
 
@@ -77,7 +77,7 @@ impl Memory {
         let seen = observe::<O, _>(&self.g);
         let words = [0, 1].map(|i| self.slots[seen.slot()][i].load(Relaxed));
         let valid = if seen.is_superseded() {
-            still_valid_superseded::<O, _>(&self.g, seen)
+            still_valid_or_superseded::<O, _>(&self.g, seen)
         } else {
             still_valid::<O, _>(&self.g, seen)
         };

@@ -6,7 +6,6 @@ mod poke;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -17,7 +16,7 @@ use vexil_format::layout::{Area, FILE_BYTES, word as at};
 use vexil_format::protocol::MARK;
 use vexil_format::{
     BootId, FoundFile, Generation, Header, OpenError, PathState, WriteError, Writer, WriterOptions,
-    copy_current, open_view,
+    check_current, copy_current, open_view,
 };
 
 #[test]
@@ -146,6 +145,23 @@ fn a_publisher_without_a_source_goes_on_in_the_file_of_any_source() {
     drop(Writer::open(&place.path, &ours).unwrap());
     assert!(matches!(open(&place.path).found, FoundFile::Good));
     assert!(matches!(Writer::open(&place.path, &ours).unwrap().found, FoundFile::Good));
+    // Also if it has to be made anew.
+    set_word(&place.path, at::GENERATION, MARK);
+    assert!(matches!(open(&place.path).found, FoundFile::Superseded(_)));
+    assert_eq!(open_view(&place.path).unwrap().header().unwrap().identity, [7; 32]);
+}
+
+/// Symptom: a damaged number of places had readers on a copy, and the publisher called the file good. Cause: it checked
+/// less than they do. Fix: it checks the same.
+#[test]
+fn a_damaged_number_of_places_is_repaired() {
+    let place = place();
+    drop(published(&place.path, 2));
+    set_word(&place.path, at::PLACES[0], word(&place.path, at::PLACES[0]) + 1);
+    let again = open(&place.path);
+    assert!(matches!(again.found, FoundFile::Repaired(_)), "{again:?}");
+    assert!(check_current(open_view(&place.path).unwrap().map()).unwrap().is_some());
+    assert_eq!(told(&again.snapshot.unwrap()), Some(2));
 }
 
 #[test]
