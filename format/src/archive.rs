@@ -15,11 +15,11 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::error::BuildError;
 use crate::frame::{Damage, Frame};
 use crate::key::Hashed;
-use crate::layout::{AREA_BYTES, FRAME_BYTES};
-use crate::perfect::{buckets, high, passes, spread};
+use crate::layout::{AREA_BYTES, FRAME_BYTES, buckets, overflow_word, text_word};
+use crate::perfect::{high, passes, spread};
 use crate::protocol::Generation;
 use crate::record::{Found, KeyOf, RECORD_WORDS, Record, TextAt, kind};
-use crate::table::{Table, overflow_word, text_word};
+use crate::table::Table;
 use crate::value::{Flag, Value};
 
 /// What an archive knows about its payload.

@@ -2,11 +2,10 @@
 //! bytes that are really there.
 
 use crate::key::Hashed;
-use crate::layout::{MAX_OVERFLOW, word};
-use crate::perfect::{buckets, high, passes, spread};
+use crate::layout::{MAX_OVERFLOW, buckets, overflow_word, word};
+use crate::perfect::{high, passes, spread};
 use crate::protocol::Observed;
 use crate::record::{Found, KeyOf, RECORD_WORDS, TextAt, kind};
-use crate::table::overflow_word;
 use crate::view::{View, most_places};
 
 impl View {

@@ -5,9 +5,8 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::layout::{AREA_BYTES, FRAME_BYTES, FRAME_WORDS, MAX_OVERFLOW};
+use crate::layout::{AREA_BYTES, FRAME_BYTES, FRAME_WORDS, MAX_OVERFLOW, text_word};
 use crate::protocol::{Generation, MAX_GENERATION};
-use crate::table::text_word;
 
 const FRAME_MAGIC: u64 = u64::from_le_bytes(*b"VXSNAP\x00\x01");
 

@@ -33,6 +33,22 @@ pub const FRAME_BYTES: u64 = 64;
 /// Number of overflow records at most: flags whose 64-bit hash equals that of another flag.
 pub const MAX_OVERFLOW: usize = 8;
 
+/// Index words of a table with this many places.
+#[inline(always)]
+pub(crate) const fn buckets(places: usize) -> usize {
+    places >> 2
+}
+
+/// Word offset of the overflow records in an archive with this many places.
+pub(crate) const fn overflow_word(places: usize) -> usize {
+    places * 8 + buckets(places)
+}
+
+/// Word offset of the text area.
+pub(crate) const fn text_word(places: usize, overflow: usize) -> usize {
+    overflow_word(places) + overflow * 8
+}
+
 /// Word offsets of the header's fields.
 pub mod word {
     /// `MAGIC`.

@@ -14,6 +14,7 @@
 //! same, and then started again with more places. Equal hashes are taken out before (see [`crate::table`]).
 
 use crate::error::BuildError;
+use crate::layout::buckets;
 
 /// Multipliers tried for one bucket before the table grows.
 const TRIES: u32 = 1 << 20;
@@ -48,12 +49,6 @@ pub(crate) const fn filter_bit(hash: u64) -> u64 {
 pub(crate) const fn passes(entry: u64, hash: u64) -> bool {
     // As 32 bits: then it is one bit test, which takes the position modulo 32 by itself.
     ((entry >> 32) as u32) & (1 << (hash as u32 & 31)) != 0
-}
-
-/// Index words of a table with this many places.
-#[inline(always)]
-pub(crate) const fn buckets(places: usize) -> usize {
-    places >> 2
 }
 
 /// Places that a table of `flags` flags starts with: one spare place for eight flags.

@@ -2,7 +2,7 @@
 
 use crate::error::BuildError;
 use crate::key::{Hashed, INLINE_BYTES};
-use crate::layout::MAX_OVERFLOW;
+use crate::layout::{MAX_OVERFLOW, buckets, text_word};
 use crate::perfect::{self, Buckets};
 use crate::record::{Record, kind};
 use crate::value::{Flag, Value};
@@ -15,16 +15,6 @@ pub(crate) struct Table {
     pub(crate) overflow: Vec<u64>,
     pub(crate) text: Vec<u64>,
     pub(crate) flags: usize,
-}
-
-/// Word offset of the overflow records in an archive with this many places.
-pub(crate) const fn overflow_word(places: usize) -> usize {
-    places * 8 + perfect::buckets(places)
-}
-
-/// Word offset of the text area.
-pub(crate) const fn text_word(places: usize, overflow: usize) -> usize {
-    overflow_word(places) + overflow * 8
 }
 
 impl Table {
@@ -75,7 +65,7 @@ struct Distinct {
 }
 
 fn distinct(flags: &[Flag<'_>], hashes: &[u64]) -> Distinct {
-    let mut buckets = Buckets::sort(hashes, perfect::buckets(perfect::first_places(hashes.len())));
+    let mut buckets = Buckets::sort(hashes, buckets(perfect::first_places(hashes.len())));
     let mut found = Distinct { dropped: Vec::new(), doubles: Vec::new() };
     let Buckets { starts, items } = &mut buckets;
     for bucket in starts.windows(2) {
