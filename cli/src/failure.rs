@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use vexil_publisher::payload::{DEFAULT_MAX_PAYLOAD, PayloadError};
 use vexil_publisher::sse::{ApiKeyError, EndpointError};
-use vexil_publisher::{PublishError, RunError};
+use vexil_publisher::{CloseError, PublishError, RunError};
 
 /// Why a command does not end with exit code 0.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,8 @@ pub(crate) enum Failure {
     TooLarge { path: PathBuf },
     #[error(transparent)]
     Publish(#[from] PublishError),
+    #[error("readers have generation {generation} in memory, but it would not survive a reboot: {source}")]
+    NotOnDisk { generation: vexil_reader::Generation, source: CloseError },
     #[error(transparent)]
     Run(#[from] RunError),
 

@@ -28,13 +28,6 @@ pub(crate) fn start(level: Level) -> Result<(), Failure> {
     let wanted = wanted.unwrap_or_else(|| default.to_owned());
     let filter =
         EnvFilter::try_new(&wanted).map_err(|source| Failure::LogFilter { found: wanted, source })?;
-    let mut filter = filter;
-    for library in ["ureq=info", "ureq_proto=info"] {
-        // Below this they log what goes over the wire, and a server may say the key back.
-        let directive =
-            library.parse().map_err(|source| Failure::LogFilter { found: library.to_owned(), source })?;
-        filter = filter.add_directive(directive);
-    }
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
@@ -43,5 +36,8 @@ pub(crate) fn start(level: Level) -> Result<(), Failure> {
         // A stderr that is closed must not end a publisher: the subscriber would complain about it on stderr, and panic.
         .log_internal_errors(false)
         .init();
+    // The HTTP library logs through `log`, and below this level what goes over the wire, where a server may say the key
+    // back. No directive of the filter reaches past this. After `init`, which sets it from the filter.
+    log::set_max_level(log::LevelFilter::Info);
     Ok(())
 }

@@ -7,19 +7,20 @@ use vexil_publisher::lock::LockMode;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Permissions")]
 pub(crate) struct Permissions {
-    /// Permission bits of a new snapshot file
-    #[arg(long, value_name = "OCTAL", default_value = "0440", value_parser = parse_mode)]
-    mode: u32,
+    /// Permission bits of a new snapshot file [default: 0440, with --lock-group 0660]
+    #[arg(long, value_name = "OCTAL", value_parser = parse_mode)]
+    mode: Option<u32>,
 
-    /// Members of the file's group may become the publisher too
+    /// Members of the file's group may become the publisher too. The snapshot file must be writable for the group as well:
+    /// a new one is, unless --mode says otherwise; one that exists keeps its bits
     #[arg(long)]
     lock_group: bool,
 }
 
 impl Permissions {
     pub(crate) fn options(&self) -> Options {
-        let lock = if self.lock_group { LockMode::Group } else { LockMode::Owner };
-        Options::default().file_mode(self.mode).lock_mode(lock)
+        let (lock, mode) = if self.lock_group { (LockMode::Group, 0o660) } else { (LockMode::Owner, 0o440) };
+        Options::default().file_mode(self.mode.unwrap_or(mode)).lock_mode(lock)
     }
 }
 

@@ -22,8 +22,8 @@ Examples:
 /// Publish one snapshot from a JSON file, and end
 ///
 /// The file holds one JSON object with a member for each flag, at most 5 MiB. It is taken whole or refused whole; a refusal
-/// leaves the last snapshot as it is. The snapshot is on the disk when the command ends. Exit code 1 if another publisher
-/// holds the file.
+/// leaves the last snapshot as it is. The snapshot is on the disk when the command ends with exit code 0. Exit code 1 if another
+/// publisher holds the file, or if the disk did not take it: readers then have it until the next reboot.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Publish {
@@ -89,8 +89,9 @@ impl Publish {
         let options = self.permissions.options().identity(target.identity);
         let mut publisher = Publisher::open(&target.path, &options)?;
         let outcome = publisher.publish(&payload)?;
+        let generation = publisher.generation();
         // Waits for the disk.
-        drop(publisher);
+        publisher.close().map_err(|source| Failure::NotOnDisk { generation, source })?;
         if self.json { output::json(&answer(&outcome)) } else { output::line(&sentence(&outcome)) }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use clap::Args;
 use serde::Serialize;
 use vexil_format::layout::{self, Area};
-use vexil_format::{BootId, Damage, View, copy, frame_of, newest, open_view};
+use vexil_format::{BootId, Damage, Mapping, View, check_current, copy, frame_of, newest, open_view};
 
 use crate::failure::Failure;
 use crate::output::{self, Output};
@@ -144,6 +144,7 @@ fn report(path: &Path, view: &View) -> Report {
         None if areas.iter().any(|area| area.state == "damaged") && !this_boot => {
             Some("no area holds a good snapshot".to_owned())
         }
+        _ if this_boot => distrust(map),
         _ => None,
     };
     let created_at = view.header().map_or(0, |header| header.created_at);
@@ -157,6 +158,23 @@ fn report(path: &Path, view: &View) -> Report {
         generation,
         problem,
         areas,
+    }
+}
+
+/// Why readers do not trust the header of a file of this boot, although the areas that it names are good. The rule is their
+/// own.
+fn distrust(map: &Mapping) -> Option<String> {
+    match check_current(map) {
+        // A publisher was faster than the check, so it is none of a dead file's words.
+        Ok(Some(_)) | Err(Damage::Overtaken) => None,
+        Ok(None) => {
+            let (area, archive) = newest(map)?;
+            let held = archive.generation();
+            Some(format!(
+                "generation word says that nothing was published, but {area} holds generation {held}"
+            ))
+        }
+        Err(damage) => Some(format!("header does not lead to the current generation: {damage}")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The thread that writes checkpoints, so that publishing never waits for a disk.
 
 use std::io;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 use vexil_format::{Archive, Checkpoints, WriteError};
 
 /// Writes the newest archive that it was offered, at most once per interval, and a last one when it stops.
+///
+/// Dropped without a stop, it ends without writing what is left.
 #[derive(Debug)]
 pub(crate) struct Checkpointer {
     shared: Arc<Shared>,
-    /// Behind a lock to be `Sync`; only the owner waits on it.
-    ended: Mutex<Receiver<()>>,
+    /// What became of the last archive. Behind a lock to be `Sync`; only the owner waits on it.
+    ended: Mutex<Receiver<Result<(), WriteError>>>,
 }
 
 #[derive(Debug, Default)]
@@ -37,9 +39,9 @@ impl Checkpointer {
         let (done, ended) = mpsc::channel();
         let of_thread = shared.clone();
         thread::Builder::new().name("vexil-disk".to_owned()).spawn(move || {
-            of_thread.work_until_stopped(checkpoints, every);
+            let last = of_thread.work_until_stopped(checkpoints, every);
             // Nobody listens if the wait for this was given up.
-            let _ = done.send(());
+            let _ = done.send(last);
         })?;
         Ok(Checkpointer { shared, ended: Mutex::new(ended) })
     }
@@ -55,13 +57,28 @@ impl Checkpointer {
         let mut work = self.shared.work();
         work.moved = Some(checkpoints);
         work.newest = None;
+        drop(work);
+        // At once, also without anything to write: the thread keeps the old file's blocks until it closes it.
+        self.shared.changed.notify_one();
     }
 
-    /// Writes what is left and ends, or gives up waiting for a disk that hangs.
-    pub(crate) fn stop(&self, patience: Duration) -> Result<(), mpsc::RecvTimeoutError> {
+    /// Writes what is left and ends, or gives up waiting for a disk that hangs. The answer in it is that of the disk.
+    pub(crate) fn stop(&self, patience: Duration) -> Result<Result<(), WriteError>, RecvTimeoutError> {
         self.shared.work().stop = true;
         self.shared.changed.notify_one();
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(patience)
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        let mut work = self.shared.work();
+        if !work.stop {
+            work.stop = true;
+            work.newest = None;
+        }
+        drop(work);
+        self.shared.changed.notify_one();
     }
 }
 
@@ -71,7 +88,8 @@ impl Shared {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work_until_stopped(&self, mut checkpoints: Checkpoints, every: Duration) {
+    /// Answers what became of the last archive.
+    fn work_until_stopped(&self, mut checkpoints: Checkpoints, every: Duration) -> Result<(), WriteError> {
         let mut before: Option<Instant> = None;
         let mut failing = false;
         loop {
@@ -79,28 +97,39 @@ impl Shared {
             if let Some(moved) = moved {
                 checkpoints = moved;
             }
+            let mut result = Ok(());
             if let Some(archive) = archive {
-                let result = checkpoints.write(&archive);
+                result = checkpoints.write(&archive);
                 before = Some(Instant::now());
-                failing = report(result, failing);
+                failing = report(&result, failing);
                 if failing {
-                    // Written anew next time, unless a newer one has come.
-                    self.work().newest.get_or_insert(archive);
+                    self.put_back(archive);
                 }
             }
             if stop {
-                return;
+                // What failed earlier was put back, so it was tried once more just now.
+                return result;
             }
         }
     }
 
-    /// Waits for something to write and for the time to do so.
+    /// An archive that did not reach the disk is written anew next time, unless a newer one has come, or another file:
+    /// that one has it already, under a higher generation.
+    fn put_back(&self, archive: Arc<Archive>) {
+        let mut work = self.work();
+        if work.moved.is_none() {
+            work.newest.get_or_insert(archive);
+        }
+    }
+
+    /// Waits for another file, or for something to write and for the time to do so.
     fn next(&self, not_before: Option<Instant>) -> (Option<Arc<Archive>>, Option<Checkpoints>, bool) {
         let mut work = self.work();
         loop {
             let left = not_before.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
-            if work.stop || (work.newest.is_some() && left.is_zero()) {
-                return (work.newest.take(), work.moved.take(), work.stop);
+            let archive = if work.stop || left.is_zero() { work.newest.take() } else { None };
+            if work.stop || archive.is_some() || work.moved.is_some() {
+                return (archive, work.moved.take(), work.stop);
             }
             work = if work.newest.is_some() {
                 self.changed.wait_timeout(work, left).unwrap_or_else(PoisonError::into_inner).0
@@ -112,7 +141,7 @@ impl Shared {
 }
 
 /// Says once that the disk fails, and once that it works again.
-fn report(result: Result<(), WriteError>, failing: bool) -> bool {
+fn report(result: &Result<(), WriteError>, failing: bool) -> bool {
     match result {
         Ok(()) => {
             if failing {
@@ -122,10 +151,55 @@ fn report(result: Result<(), WriteError>, failing: bool) -> bool {
         }
         Err(error) => {
             if !failing {
-                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
                 tracing::error!(%error, cause, "checkpoint failed: flags are served from memory and would not survive a reboot");
             }
             true
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    use vexil_format::{Facts, Generation, Writer, WriterOptions};
+
+    fn writer(folder: &Path) -> Writer {
+        Writer::open(&folder.join("flags.vexil"), &WriterOptions::default()).unwrap().writer
+    }
+
+    fn archive() -> Arc<Archive> {
+        Arc::new(Archive::build(Vec::new(), Generation(1), Facts::default()).unwrap())
+    }
+
+    /// Symptom: a file made anew went back to an older checkpoint. Cause: a write into the file before it failed after the
+    /// move, and its archive was put back, to be written into the new file. Fix: not if there is another file by now.
+    #[test]
+    fn an_archive_that_failed_before_a_move_is_not_written_into_the_next_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = Shared::default();
+        shared.put_back(archive());
+        assert!(shared.work().newest.take().is_some());
+        shared.work().moved = Some(writer(folder.path()).checkpoints().unwrap());
+        shared.put_back(archive());
+        assert!(shared.work().newest.is_none());
+    }
+
+    /// Symptom: a thread and two descriptors stayed behind whenever a publisher could not start. Cause: without a stop the
+    /// thread waited for ever. Fix: it ends when its owner is dropped.
+    #[test]
+    fn a_checkpointer_that_is_dropped_without_a_stop_ends_its_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = writer(folder.path()).checkpoints().unwrap();
+        let checkpointer = Checkpointer::start(checkpoints, Duration::from_secs(3600)).unwrap();
+        let of_thread = Arc::downgrade(&checkpointer.shared);
+        drop(checkpointer);
+        let begun = Instant::now();
+        while of_thread.upgrade().is_some() {
+            assert!(begun.elapsed() < Duration::from_secs(10), "the thread lives on");
+            thread::sleep(Duration::from_millis(1));
         }
     }
 }

@@ -33,6 +33,38 @@ pub enum PublishError {
     /// The file cannot be written.
     #[error(transparent)]
     File(#[from] WriteError),
+    /// The lock is not held: its file was removed or replaced, so that another publisher may have started, or this is a
+    /// forked child of the process that took it.
+    #[error(
+        "the lock on {path} is not held any more, so nothing is published; drop this publisher and open another"
+    )]
+    LockLost {
+        /// The lock file.
+        path: std::path::PathBuf,
+    },
+}
+
+/// Why the last flags may not be on the disk after a publisher has closed. Readers have them in memory.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseError {
+    /// The disk hangs. It may take them later, if this process lives on.
+    #[error("the disk did not take the last checkpoint of {path} within {} s", patience.as_secs())]
+    Timeout {
+        /// The snapshot file.
+        path: std::path::PathBuf,
+        /// The time that it was given.
+        patience: std::time::Duration,
+    },
+    /// The checkpoint could not be written.
+    #[error(transparent)]
+    Disk(#[from] WriteError),
+    /// The lock file was removed or replaced, so that another publisher may have started: nothing more was written.
+    #[error("lock file {path} was removed or replaced, so no last checkpoint was written")]
+    LockLost {
+        /// The lock file.
+        path: std::path::PathBuf,
+    },
 }
 
 /// Why a running publisher ended by itself.

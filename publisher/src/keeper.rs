@@ -1,7 +1,8 @@
-//! Once a second: show that the publisher lives, and see whether the paths still lead to its files.
+//! Twice a second: show that the publisher lives, and see whether the paths still lead to its files.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub(crate) struct Held {
     pub(crate) lock_lost: AtomicBool,
     /// What to stop when that happens.
     pub(crate) stop_on_loss: Mutex<Option<Stopper>>,
+    /// The file was made anew since a payload came last, perhaps with older flags or without any.
+    pub(crate) superseded: AtomicBool,
 }
 
 impl Held {
@@ -33,16 +36,38 @@ impl Held {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Looks afresh whether the lock file is still the one that is held, and stops whoever publishes if not.
+    pub(crate) fn has_lock(&self) -> bool {
+        // A path that cannot be examined is no reason to stop: nothing says that somebody else has started.
+        if self.lock.still_at_path().unwrap_or(true) && !self.lock_lost.load(Ordering::Acquire) {
+            return true;
+        }
+        if !self.lock_lost.swap(true, Ordering::AcqRel)
+            && let Some(stopper) = &*self.stop_on_loss.lock().unwrap_or_else(PoisonError::into_inner)
+        {
+            stopper.stop();
+        }
+        false
+    }
+
     fn look(&self, complained: &mut bool) {
+        // First of all: without the lock the file may be that of another publisher, whose heartbeat this is not, and
+        // what stands at the path may be its new file.
+        if !self.has_lock() {
+            return;
+        }
         let mut writer = self.writer();
         status::beat(writer.status_words());
         let state = writer.path_state();
         if state != PathState::Same {
             match supersede(&mut writer, &self.checkpointer) {
-                Ok(()) => tracing::warn!(
-                    ?state,
-                    "snapshot file was touched by somebody else and has been made anew"
-                ),
+                Ok(()) => {
+                    self.superseded.store(true, Ordering::Release);
+                    tracing::warn!(
+                        ?state,
+                        "snapshot file was touched by somebody else and has been made anew"
+                    );
+                }
                 Err(error) if !*complained => {
                     *complained = true;
                     tracing::error!(%error, ?state, "snapshot file was touched by somebody else and cannot be made anew");
@@ -51,12 +76,6 @@ impl Held {
             }
         } else {
             *complained = false;
-        }
-        if !self.lock.still_at_path().unwrap_or(true)
-            && !self.lock_lost.swap(true, Ordering::AcqRel)
-            && let Some(stopper) = &*self.stop_on_loss.lock().unwrap_or_else(PoisonError::into_inner)
-        {
-            stopper.stop();
         }
     }
 }
@@ -71,29 +90,72 @@ fn supersede(writer: &mut Writer, checkpointer: &Checkpointer) -> Result<(), vex
 #[derive(Debug)]
 pub(crate) struct Keeper {
     stopper: Stopper,
-    thread: Option<JoinHandle<()>>,
+    thread: JoinHandle<()>,
+    /// Behind a lock to be `Sync`; only the owner waits on it.
+    ended: Mutex<Receiver<()>>,
 }
 
 impl Keeper {
     pub(crate) fn start(held: Arc<Held>) -> io::Result<Keeper> {
+        let mut complained = false;
+        Keeper::spawn(EVERY, move || held.look(&mut complained))
+    }
+
+    fn spawn(every: Duration, mut look: impl FnMut() + Send + 'static) -> io::Result<Keeper> {
         let stopper = Stopper::new();
         let of_thread = stopper.clone();
+        let (done, ended) = mpsc::channel();
         let thread = thread::Builder::new().name("vexil-keeper".to_owned()).spawn(move || {
-            let mut complained = false;
-            while of_thread.wait(EVERY) == Waited::Elapsed {
-                held.look(&mut complained);
+            while of_thread.wait(every) == Waited::Elapsed {
+                look();
             }
+            // Before the owner goes on: who drops the last one gives the lock back.
+            drop(look);
+            // Nobody listens if the wait for this was given up.
+            let _ = done.send(());
         })?;
-        Ok(Keeper { stopper, thread: Some(thread) })
+        Ok(Keeper { stopper, thread, ended: Mutex::new(ended) })
+    }
+
+    /// Ends the thread, or gives up waiting for one that makes a file anew on a disk that hangs. That one then holds the
+    /// writer and the lock until the disk answers.
+    pub(crate) fn stop(self, patience: Duration) -> Result<(), RecvTimeoutError> {
+        self.stopper.stop();
+        match self.ended.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(patience) {
+            Err(RecvTimeoutError::Timeout) => return Err(RecvTimeoutError::Timeout),
+            // It panics nowhere; if it did, there is nothing left to do for it.
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => {}
+        }
+        let _ = self.thread.join();
+        Ok(())
     }
 }
 
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        self.stopper.stop();
-        if let Some(thread) = self.thread.take() {
-            // It panics nowhere; if it did, there is nothing left to do for it.
-            let _ = thread.join();
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Symptom: a publisher did not end while its disk hung. Cause: it waited for its keeper without limit, and that one
+    /// may be making a file anew. Fix: it waits as long as for the last checkpoint.
+    #[test]
+    fn a_keeper_that_hangs_is_waited_for_with_patience_only() {
+        let (looks, is_looking) = mpsc::channel();
+        let (answer, disk) = mpsc::channel::<()>();
+        let keeper = Keeper::spawn(Duration::ZERO, move || {
+            looks.send(()).unwrap();
+            let _ = disk.recv();
+        });
+        is_looking.recv().unwrap();
+        assert_eq!(keeper.unwrap().stop(Duration::from_millis(20)), Err(RecvTimeoutError::Timeout));
+        drop(answer);
+    }
+
+    #[test]
+    fn what_a_keeper_holds_is_dropped_when_its_stop_returns() {
+        let held = Arc::new(());
+        let of_keeper = held.clone();
+        let keeper = Keeper::spawn(EVERY, move || assert!(Arc::strong_count(&of_keeper) > 0)).unwrap();
+        assert_eq!(keeper.stop(Duration::from_secs(60)), Ok(()));
+        assert_eq!(Arc::strong_count(&held), 1);
     }
 }

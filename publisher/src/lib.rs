@@ -21,8 +21,8 @@
 //! Payloads of up to 5 MiB; at most 8 flags whose 64-bit key hash equals that of another flag.
 //!
 //! # Map
-//! `publisher` ties a file, its lock and its two threads together: `checkpointer` writes to the disk, `keeper` shows once a
-//! second that the publisher lives and that the path still leads to its file. `run` feeds it from a source. [`sse`] is the
+//! `publisher` ties a file, its lock and its two threads together: `checkpointer` writes to the disk, `keeper` shows twice a
+//! second that the publisher lives, and sees whether the paths still lead to its lock and its file. `run` feeds it from a source. [`sse`] is the
 //! stream, [`payload`] what is accepted, `identity` names and default paths, `changes` what a log says.
 
 #[allow(unsafe_code, reason = "the C library's allocator is set by a C function")]
@@ -41,7 +41,7 @@ pub mod sse;
 
 pub use allocator::give_memory_back;
 pub use changes::Changes;
-pub use error::{OpenError, PublishError, RunError};
+pub use error::{CloseError, OpenError, PublishError, RunError};
 pub use identity::{Identity, default_cache_dir};
 pub use options::Options;
 pub use publisher::{Outcome, Publisher};

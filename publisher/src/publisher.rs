@@ -13,11 +13,11 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::changes::Changes;
 use crate::checkpointer::Checkpointer;
-use crate::error::{OpenError, PublishError};
+use crate::error::{CloseError, OpenError, PublishError};
 use crate::keeper::{Held, Keeper};
 use crate::lock::{Cancel, PublisherLock};
 use crate::options::Options;
-use crate::payload;
+use crate::payload::{self, Limits};
 use crate::sse::Stopper;
 
 /// How long a clean stop waits for the disk.
@@ -26,9 +26,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Publishes into one file, as the only one on this host.
 #[derive(Debug)]
 pub struct Publisher {
-    // Before `held`: its thread ends first.
+    /// `None` once it is closed.
     keeper: Option<Keeper>,
     held: Arc<Held>,
+    path: PathBuf,
     options: Options,
     /// Digest of the payload that was published last. Not its archive: a second copy in memory would be for the log alone.
     last: Option<[u64; 2]>,
@@ -91,7 +92,6 @@ impl Publisher {
         let writer = WriterOptions::default().identity(options.identity.bytes()).mode(options.file_mode);
         let Opened { writer, snapshot, found, .. } = Writer::open(path, &writer)?;
         report(path, &found, snapshot.as_ref());
-        status::set_running(writer.status_words(), true);
         let checkpointer = Checkpointer::start(writer.checkpoints()?, options.checkpoint_every)
             .map_err(OpenError::Thread)?;
         let held = Arc::new(Held {
@@ -100,10 +100,13 @@ impl Publisher {
             lock,
             lock_lost: AtomicBool::new(false),
             stop_on_loss: Mutex::new(None),
+            superseded: AtomicBool::new(false),
         });
         let keeper = Some(Keeper::start(held.clone()).map_err(OpenError::Thread)?);
+        // When nothing can fail any more: nobody would take it back.
+        status::set_running(held.writer().status_words(), true);
         let last = snapshot.as_ref().map(|archive| archive.facts().payload_digest);
-        let mut publisher = Publisher { keeper, held, options: options.clone(), last };
+        let mut publisher = Publisher { keeper, held, path: path.to_owned(), options: options.clone(), last };
         match snapshot {
             // A file that was not stopped cleanly may have newer flags in memory than on the disk.
             Some(snapshot) => publisher.held.checkpointer.offer(Arc::new(snapshot)),
@@ -124,6 +127,11 @@ impl Publisher {
         let start = Instant::now();
         let digest = xxh3_128(payload.as_bytes());
         let payload_digest = [digest as u64, (digest >> 64) as u64];
+        // In this order: a forked child takes no lock of its parent's.
+        if !self.held.lock.is_mine() || self.has_lost_lock() {
+            return Err(PublishError::LockLost { path: self.lock_path().to_owned() });
+        }
+        self.forget_what_was_lost();
         if self.last == Some(payload_digest) {
             // Asked for, not remembered: a file that was made anew since then has a higher one.
             return Ok(Outcome::Unchanged { generation: self.generation() });
@@ -148,15 +156,31 @@ impl Publisher {
         Ok(Outcome::Published { generation, flags, archive_bytes, took, changes })
     }
 
+    /// A file that was made anew may hold older flags than were published last, or none, if those were damaged: then the
+    /// same payload is not "unchanged".
+    fn forget_what_was_lost(&mut self) {
+        // The keeper holds the writer while it makes a file anew and says so.
+        let writer = self.held.writer();
+        if self.held.superseded.swap(false, Ordering::AcqRel) {
+            let current = writer.current();
+            if current.map(|archive| archive.facts().payload_digest) != self.last {
+                self.last = None;
+            }
+        }
+    }
+
     /// The generation that readers see; 0 if nothing has been published.
     #[must_use]
     pub fn generation(&self) -> Generation {
         self.held.writer().generation()
     }
 
-    /// Says in which state the link to the source is.
+    /// Says in which state the link to the source is. The same state again does not make it younger.
     pub fn set_link(&self, state: LinkState) {
-        status::set_link(self.held.writer().status_words(), state);
+        let writer = self.held.writer();
+        if status::read(writer.status_words()).link != state {
+            status::set_link(writer.status_words(), state);
+        }
     }
 
     /// Says that the source gave a sign of life.
@@ -176,6 +200,45 @@ impl Publisher {
         self.held.lock_lost.load(Ordering::Acquire)
     }
 
+    /// Writes the last checkpoint, waiting at most 5 s for the disk, and gives the lock back. Dropping does the same, but
+    /// cannot say whether the flags are on the disk. In a forked child neither does anything.
+    ///
+    /// # Errors
+    /// [`CloseError`]: readers have the last flags in memory, but those may not survive a reboot.
+    pub fn close(mut self) -> Result<(), CloseError> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), CloseError> {
+        let Some(keeper) = self.keeper.take() else { return Ok(()) };
+        if !self.held.lock.is_mine() {
+            // In a forked child there is no such thread to wait for, and any lock may have been copied while it was taken.
+            std::mem::forget(keeper);
+            return Ok(());
+        }
+        let start = Instant::now();
+        let timeout = || CloseError::Timeout { path: self.path.clone(), patience: PATIENCE };
+        // A keeper that hangs holds the writer, so nothing more can be said in the file.
+        let kept = keeper.stop(PATIENCE);
+        // Afresh: the keeper may not have looked since another publisher started.
+        if !self.held.has_lock() {
+            return Err(CloseError::LockLost { path: self.lock_path().to_owned() });
+        }
+        let written = self.held.checkpointer.stop(PATIENCE.saturating_sub(start.elapsed()));
+        if kept.is_err() {
+            return Err(timeout());
+        }
+        status::set_running(self.held.writer().status_words(), false);
+        match written {
+            Ok(written) => Ok(written?),
+            Err(_) => Err(timeout()),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.options.limits
+    }
+
     /// Stops `stopper` when the lock is lost, or at once if it is lost already.
     pub(crate) fn stop_on_loss(&self, stopper: &Stopper) {
         *self.held.stop_on_loss.lock().unwrap_or_else(PoisonError::into_inner) = Some(stopper.clone());
@@ -187,10 +250,13 @@ impl Publisher {
 
     fn import(&mut self) {
         let Some(path) = self.options.import.clone() else { return };
-        let cached = match payload::read_cache(&path) {
+        let cached = match payload::read_cache(&path, &self.options.limits) {
             Ok(Some(cached)) => cached,
             Ok(None) => return,
-            Err(error) => return tracing::warn!(%error, "cache of the SDK was not imported"),
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                return tracing::warn!(%error, cause, "cache of the SDK was not imported");
+            }
         };
         let modified = std::fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
         let since = modified.and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
@@ -202,20 +268,13 @@ impl Publisher {
 }
 
 impl Drop for Publisher {
-    /// Writes the last checkpoint, waiting at most 5 s for the disk, and gives the lock back.
+    /// As [`Publisher::close`], with the log instead of an answer.
     fn drop(&mut self) {
-        if !self.held.lock.is_mine() {
-            // In a forked child there is no such thread to wait for, and any lock may have been copied while it was taken.
-            std::mem::forget(self.keeper.take());
-            return;
+        match self.end() {
+            // The thread that writes checkpoints has logged what the disk said.
+            Ok(()) | Err(CloseError::Disk(_)) => {}
+            Err(error) => tracing::error!(%error, "the last flags may be lost at a power failure"),
         }
-        self.keeper = None;
-        if self.held.checkpointer.stop(PATIENCE).is_err() {
-            tracing::error!(
-                "the disk did not take the last checkpoint within 5 s; it may be lost at a power failure"
-            );
-        }
-        status::set_running(self.held.writer().status_words(), false);
     }
 }
 

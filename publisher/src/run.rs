@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use vexil_format::LinkState;
 
 use crate::error::{PublishError, RunError};
-use crate::payload::{DEFAULT_POLL_INTERVAL, FileEvent, ImportError, Limits, WatchedFile};
+use crate::payload::{DEFAULT_POLL_INTERVAL, FileEvent, ImportError, WatchedFile};
 use crate::publisher::{Outcome, Publisher};
 use crate::sse::{Endpoint, EventStream, Failure, Signal, Stopper, Waited};
 
@@ -95,7 +95,7 @@ fn stream(
 }
 
 fn file(publisher: &mut Publisher, path: PathBuf, stopper: &Stopper, notice: &mut dyn FnMut(Notice<'_>)) {
-    let mut watched = WatchedFile::new(path, Limits::default());
+    let mut watched = WatchedFile::new(path, publisher.limits());
     let mut file_fails = false;
     publisher.set_link(LinkState::Connecting);
     loop {
@@ -107,7 +107,8 @@ fn file(publisher: &mut Publisher, path: PathBuf, stopper: &Stopper, notice: &mu
             }
             FileEvent::Failed(error) => {
                 publisher.set_link(LinkState::Retrying);
-                tracing::warn!(%error, "file of flags cannot be used; serving the last snapshot");
+                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                tracing::warn!(%error, cause, "file of flags cannot be used; serving the last snapshot");
                 notice(Notice::Unreadable(&error));
             }
             FileEvent::Unchanged => {

@@ -83,10 +83,9 @@ impl<T: Clone> SharedMemo<T> {
         memo.as_ref().filter(|(of, _)| *of == stamp).map(|(_, value)| value.clone())
     }
 
-    /// What was remembered last, of whatever stamp.
-    pub(crate) fn latest(&self) -> Option<T> {
-        let memo = self.0.try_read().ok()?;
-        memo.as_ref().map(|(_, value)| value.clone())
+    /// What was remembered last, and its stamp.
+    pub(crate) fn latest(&self) -> Option<(u64, T)> {
+        self.0.try_read().ok()?.clone()
     }
 
     /// Remembers `value`, unless another thread was faster: then its value is the one to use. A newer one stays.
@@ -134,7 +133,7 @@ mod tests {
         assert_eq!(memo.remember(4, "first"), "first");
         assert_eq!(memo.remember(4, "second"), "first");
         assert_eq!(memo.remember(2, "late"), "late");
-        assert_eq!((memo.get(4), memo.get(2), memo.latest()), (Some("first"), None, Some("first")));
+        assert_eq!((memo.get(4), memo.get(2), memo.latest()), (Some("first"), None, Some((4, "first"))));
     }
 
     #[test]

@@ -145,9 +145,10 @@ impl Shared {
         }
         match self.open() {
             Ok(new) if new.is_newer_than(old) => {
-                if self.current.replace(old, |number| new.numbered(number)) {
-                    self.moved_at.store(millis().max(1), Relaxed);
-                }
+                // Before the move, so that nobody gives back at once what is left now. Another thread may be faster, but
+                // then it has moved at the same time.
+                self.moved_at.store(millis().max(1), Relaxed);
+                self.current.replace(old, |number| new.numbered(number));
             }
             _ => {
                 self.refused_at.store(millis(), Relaxed);
@@ -189,11 +190,13 @@ impl Shared {
             }
         }
         // The current snapshot was damaged under way, or outruns every copy. An older one is better than none.
-        let in_file = newest(self.current.get().view.map()).map(|(_, archive)| archive);
-        let in_file = Arc::new(Snapshot::of(in_file));
+        let attached = self.current.get();
+        let in_file = newest(attached.view.map()).map(|(_, archive)| archive);
+        // Stamps and not generations: a file that was made later may have lower ones, and its flags are newer all the same.
+        let stamp = in_file.as_ref().map_or(0, |archive| (archive.generation().0 * 2) ^ attached.view.tag());
         match self.copied.latest() {
-            Some(copy) if copy.generation() >= in_file.generation() => copy,
-            _ => in_file,
+            Some((of, copy)) if of >= stamp => copy,
+            _ => Arc::new(Snapshot::of(in_file)),
         }
     }
 
@@ -221,7 +224,10 @@ impl Shared {
     fn release_old(&self) {
         let moved_at = self.moved_at.load(Relaxed);
         if moved_at != 0 && millis().saturating_sub(moved_at) > KEEP_OLD.as_millis() as u64 {
-            self.moved_at.store(0, Relaxed);
+            // Only the move that was seen: one made meanwhile has its own time, and memory that somebody may just read.
+            if self.moved_at.compare_exchange(moved_at, 0, Relaxed, Relaxed).is_err() {
+                return;
+            }
             self.current.each_old(|old| {
                 // What is not given back now is given back with the reader.
                 let _ = old.view.map().lay_zeros();

@@ -88,3 +88,18 @@ fn a_directory_that_was_named_by_hand_is_not_made() {
     assert_eq!(answer.code, Some(1));
     assert!(answer.err.contains("missing/flags.vexil"), "{}", answer.err);
 }
+
+/// Symptom: with --lock-group a member of the group took the lock and could not write to the file. Cause: the file was
+/// made for its owner alone. Fix: it is writable for the group as well, unless its mode is given.
+#[test]
+fn a_file_that_the_group_may_publish_to_is_writable_for_the_group() {
+    for (arguments, expected) in
+        [(&[][..], 0o440), (&["--lock-group"], 0o660), (&["--lock-group", "--mode", "0640"], 0o640)]
+    {
+        let folder = Folder::new();
+        let mut command = folder.vexil(["publish", "-"]);
+        assert_eq!(answer_to(command.args(arguments), "{}").code, Some(0));
+        let mode = fs::metadata(folder.snapshot()).unwrap().permissions().mode() & 0o7777;
+        assert_eq!(mode, expected, "{arguments:?}");
+    }
+}

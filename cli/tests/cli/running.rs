@@ -32,7 +32,8 @@ fn a_watched_file_is_published_whenever_it_changes_and_status_is_fresh() {
     assert_eq!(folder.run(["get", "a"]).out, "2\n");
     // A bad file is said once, and the last flags stay.
     folder.file("flags.json", "{");
-    publisher.logs("file of flags cannot be used");
+    let bad = publisher.logs("file of flags cannot be used");
+    assert!(bad.contains("payload is not valid JSON at line 1"), "the reason is missing: {bad}");
     assert_eq!(folder.run(["get", "a"]).out, "2\n");
 }
 
@@ -187,4 +188,16 @@ fn a_service_manager_is_told_when_it_is_ready_and_when_it_stops() {
     publisher.signal(Signal::TERM);
     assert_eq!(hear(), "STOPPING=1");
     assert!(publisher.end().success());
+}
+
+/// Symptom: the log said that the cache of the SDK was not imported, and not why. Cause: only the outermost error was
+/// logged, which names the file. Fix: what it says about the content is logged as well.
+#[test]
+fn a_cache_of_the_sdk_that_cannot_be_used_is_logged_with_its_reason() {
+    let folder = Folder::new();
+    folder.file("soasap_cache_ba7816bf.json", "[1]");
+    let mut command = folder.vexil(["run", "--base-url", "http://127.0.0.1:1"]);
+    let mut publisher = Running::start(command.env("VEXIL_API_KEY", "abc"));
+    let line = publisher.logs("was not imported");
+    assert!(line.contains("payload is an array, expected an object"), "{line}");
 }

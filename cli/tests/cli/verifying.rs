@@ -4,16 +4,27 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 
 use serde_json::Value;
-use vexil_format::layout::{Area, FRAME_BYTES};
+use vexil_format::layout::{Area, FRAME_BYTES, word};
 use vexil_format::{BootId, Header};
 
 use crate::program::{Folder, answer};
 
-/// Flips the bits of one byte of an area's archive.
-fn damage(folder: &Folder, area: Area) {
+fn writable(folder: &Folder) -> fs::File {
     let path = folder.snapshot();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    OpenOptions::new().read(true).write(true).open(&path).unwrap()
+}
+
+/// Changes a word of the header.
+fn change(folder: &Folder, at: usize, change: impl FnOnce(u64) -> u64) {
+    let (file, at, mut bytes) = (writable(folder), at as u64 * 8, [0; 8]);
+    file.read_exact_at(&mut bytes, at).unwrap();
+    file.write_all_at(&change(u64::from_le_bytes(bytes)).to_le_bytes(), at).unwrap();
+}
+
+/// Flips the bits of one byte of an area's archive.
+fn damage(folder: &Folder, area: Area) {
+    let file = writable(folder);
     let (mut byte, at) = ([0], area.offset() + FRAME_BYTES + 17);
     file.read_exact_at(&mut byte, at).unwrap();
     file.write_all_at(&[!byte[0]], at).unwrap();
@@ -93,4 +104,37 @@ fn what_is_no_snapshot_is_a_no_also_for_machines() {
     let json: Value = serde_json::from_str(&answer.out).unwrap();
     assert_eq!((answer.code, &json["ok"]), (Some(1), &false.into()));
     assert!(json["problem"].as_str().unwrap().contains("not a vexil snapshot"), "{json}");
+}
+
+/// Symptom: `verify` answered 0 for files that every reader distrusts. Cause: it looked at the areas alone, and not at the
+/// words of the header by which readers find and check them. Fix: it asks as readers do.
+#[test]
+fn a_file_that_readers_distrust_is_not_good() {
+    let cold = |folder: &Folder| {
+        let json: Value = serde_json::from_str(&folder.run(["status", "--json"]).out).unwrap();
+        json["cold"] == true
+    };
+    let folder = Folder::with(r#"{"a":1}"#);
+    // Of slot 1, which is the current one.
+    change(&folder, word::PLACES[1], |places| places + 1);
+    let answer = folder.run(["verify"]);
+    assert_eq!((answer.code, cold(&folder)), (Some(1), true), "{answer:?}");
+    assert!(answer.err.contains("header does not lead to the current generation"), "{}", answer.err);
+
+    let folder = Folder::with(r#"{"a":1}"#);
+    change(&folder, word::GENERATION, |_| 0);
+    let answer = folder.run(["verify", "--json"]);
+    assert_eq!((answer.code, cold(&folder)), (Some(1), true), "{answer:?}");
+    let problem = "generation word says that nothing was published, but slot 1 holds generation 1";
+    let json: Value = serde_json::from_str(&answer.out).unwrap();
+    assert_eq!((&json["ok"], &json["problem"]), (&false.into(), &problem.into()));
+}
+
+#[test]
+fn a_file_without_anything_published_is_good() {
+    let folder = Folder::new();
+    drop(vexil_publisher::Publisher::open(folder.snapshot(), &vexil_publisher::Options::default()).unwrap());
+    let answer = folder.run(["verify"]);
+    assert_eq!(answer.code, Some(0), "{answer:?}");
+    assert!(answer.out.contains("none published"), "{}", answer.out);
 }

@@ -9,16 +9,16 @@ use super::regular_file;
 /// Reads the SDK's cache file (`soasap_cache_<first 8 hex digits of sha256(api key)>.json`).
 ///
 /// The answer is the payload as text that [`decode`](super::decode) accepts, without the byte-order mark that one of the
-/// SDKs writes. A file that does not exist is no error: `Ok(None)`. The limits are the defaults, because the SDK has the
-/// same cap.
+/// SDKs writes. A file that does not exist is no error: `Ok(None)`. With the default limits whatever the SDK takes is taken
+/// here, since it has the same cap.
 ///
 /// The cache is a convenience. Whoever gets an error here reports it and starts without.
 ///
 /// # Errors
 ///
 /// The path leads to something other than a regular file, the file cannot be read, or its content is not a payload.
-pub fn read_cache(path: &Path) -> Result<Option<String>, ImportError> {
-    match regular_file::read(path, &Limits::default()) {
+pub fn read_cache(path: &Path, limits: &Limits) -> Result<Option<String>, ImportError> {
+    match regular_file::read(path, limits) {
         Ok(text) => Ok(Some(text)),
         Err(ImportError::Missing { .. }) => Ok(None),
         Err(error) => Err(error),
@@ -37,21 +37,34 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cache.json");
         fs::write(&path, bytes).unwrap();
-        read_cache(&path)
+        read_cache(&path, &Limits::default())
     }
 
     #[test]
     fn a_missing_file_is_none() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(read_cache(&folder.path().join("none.json")), Ok(None)));
+        assert!(matches!(read_cache(&folder.path().join("none.json"), &Limits::default()), Ok(None)));
         fs::write(folder.path().join("file"), "").unwrap();
-        assert!(matches!(read_cache(&folder.path().join("file/none.json")), Ok(None)));
+        assert!(matches!(read_cache(&folder.path().join("file/none.json"), &Limits::default()), Ok(None)));
     }
 
     #[test]
     fn a_cache_is_read_with_and_without_byte_order_mark() {
         assert_eq!(read(b"{\"a\": 1}").unwrap().unwrap(), "{\"a\": 1}");
         assert_eq!(read(b"\xef\xbb\xbf{\"a\": 1}").unwrap().unwrap(), "{\"a\": 1}");
+    }
+
+    #[test]
+    fn a_cache_over_the_limit_of_its_caller_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cache.json");
+        fs::write(&path, "{\"a\": 1}").unwrap();
+        assert!(read_cache(&path, &Limits::default().max_payload(8)).is_ok());
+        let error = read_cache(&path, &Limits::default().max_payload(7)).unwrap_err();
+        assert!(
+            matches!(error, ImportError::Payload { source: PayloadError::TooLarge { .. }, .. }),
+            "{error}"
+        );
     }
 
     #[test]
@@ -73,7 +86,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("giant.json");
         fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
-        let error = read_cache(&path).unwrap_err();
+        let error = read_cache(&path, &Limits::default()).unwrap_err();
         let ImportError::Payload { source: PayloadError::TooLarge { found, .. }, .. } = error else {
             panic!("{error}");
         };
@@ -93,7 +106,7 @@ mod tests {
             (folder.path(), "a directory"),
             (Path::new("/dev/null"), "a device"),
         ] {
-            let error = read_cache(path).unwrap_err();
+            let error = read_cache(path, &Limits::default()).unwrap_err();
             assert!(matches!(error, ImportError::NotRegular { found, .. } if found == kind), "{error}");
         }
     }

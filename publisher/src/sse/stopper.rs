@@ -29,6 +29,7 @@ struct State {
 
 /// How a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 #[must_use]
 pub enum Waited {
     /// The time is over.

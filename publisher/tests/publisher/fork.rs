@@ -1,6 +1,7 @@
 //! A publisher in a process that forks.
 
 use vexil_format::Generation;
+use vexil_publisher::PublishError;
 
 use crate::place::{Place, published};
 
@@ -15,21 +16,22 @@ fn a_forked_child_that_drops_the_publisher_neither_hangs_nor_disturbs_its_parent
     let mut publisher = place.publisher();
     published(&mut publisher, r#"{"n": 1}"#);
     let reader = place.reader();
-    // SAFETY: the child only drops the publisher, which must take no lock of the parent's, and leaves by `_exit`.
+    // SAFETY: the child only uses the publisher where it must take no lock of the parent's, and leaves by `_exit`.
     let child = unsafe { libc::fork() };
     assert!(child >= 0);
     if child == 0 {
         // SAFETY: takes a number; ends the child if it hangs.
         unsafe { libc::alarm(5) };
+        let refused = matches!(publisher.publish("{}"), Err(PublishError::LockLost { .. }));
         drop(publisher);
         // SAFETY: ends the process without running anything of the parent's.
-        unsafe { libc::_exit(WELL) };
+        unsafe { libc::_exit(if refused { WELL } else { 1 }) };
     }
     let mut status = -1;
     // SAFETY: `status` is a live integer and the child is this process's own.
     assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
     let well = libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == WELL;
-    assert!(well, "the child hung or crashed: {status:#x}");
+    assert!(well, "the child hung, crashed, or published: {status:#x}");
     assert!(reader.status().publisher_uptime.is_some(), "the child said that the publisher has stopped");
     assert_eq!(published(&mut publisher, r#"{"n": 2}"#), Generation(2));
     assert_eq!(reader.get_i64("n"), 2);

@@ -1,6 +1,7 @@
 //! One publisher per file, and what happens when its lock file is touched.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use vexil_format::Generation;
 use vexil_publisher::lock::{Cancel, LockError};
 use vexil_publisher::sse::Stopper;
-use vexil_publisher::{OpenError, Options, Publisher, RunError, Source, run};
+use vexil_publisher::{CloseError, OpenError, Options, PublishError, Publisher, RunError, Source, run};
 
 use crate::place::{DEADLINE, Place, published, wait_until};
 
@@ -101,4 +102,62 @@ fn a_lock_file_removed_before_the_run_ends_it_as_well() {
     });
     let result = ended.recv_timeout(Duration::from_secs(2)).expect("the run goes on without a lock");
     assert!(matches!(result, Err(RunError::LockLost { .. })));
+}
+
+/// Symptom: after `rm flags.vexil flags.vexil.lock` and a second publisher, readers went back to the flags of the first.
+/// Cause: its keeper looked at the path before the lock, and superseded the file of the second. Fix: the lock comes first.
+#[test]
+fn a_publisher_without_its_lock_leaves_the_path_to_its_successor() {
+    let place = Place::new();
+    let mut first = place.publisher();
+    published(&mut first, r#"{"n": 1}"#);
+    fs::remove_file(place.lock()).unwrap();
+    fs::remove_file(&place.path).unwrap();
+    let mut second = place.publisher();
+    published(&mut second, r#"{"n": 2}"#);
+    let inode = || fs::metadata(&place.path).unwrap().ino();
+    let before = inode();
+    wait_until("the loss is noticed", DEADLINE, || first.has_lost_lock());
+    assert_eq!((place.reader().get_i64("n"), inode()), (2, before));
+    drop(first);
+    assert_eq!((place.reader().get_i64("n"), inode()), (2, before));
+    assert_eq!(published(&mut second, r#"{"n": 3}"#), Generation(2));
+}
+
+/// Symptom: `vexil status` said "publisher stopped" of one that lived. Cause: the one before had lost its lock, ended, and
+/// said so in the file that both had. Fix: who has lost the lock says nothing more, and looks for it when it ends.
+#[test]
+fn a_publisher_that_ends_without_its_lock_does_not_say_that_its_successor_has_stopped() {
+    for close in [true, false] {
+        let place = Place::new();
+        let mut first = place.publisher();
+        published(&mut first, r#"{"n": 1}"#);
+        fs::remove_file(place.lock()).unwrap();
+        let second = place.publisher();
+        second.set_link(vexil_format::LinkState::Open);
+        if close {
+            assert!(matches!(first.close(), Err(CloseError::LockLost { .. })));
+        } else {
+            drop(first);
+        }
+        let status = place.reader().status();
+        assert!(status.publisher_uptime.is_some(), "{status:?}");
+        assert_eq!(status.link, vexil_format::LinkState::Open);
+    }
+}
+
+/// Symptom: two publishers wrote into one file. Cause: a publish did not ask whether the lock is still held. Fix: it does.
+#[test]
+fn a_publisher_without_its_lock_publishes_nothing() {
+    let place = Place::new();
+    let mut first = place.publisher();
+    published(&mut first, r#"{"n": 1}"#);
+    fs::remove_file(place.lock()).unwrap();
+    wait_until("the loss is noticed", DEADLINE, || first.has_lost_lock());
+    for payload in [r#"{"n": 1}"#, r#"{"n": 2}"#] {
+        let error = first.publish(payload).unwrap_err();
+        assert!(matches!(error, PublishError::LockLost { .. }), "{error}");
+        assert!(error.to_string().contains(place.lock().to_str().unwrap()), "{error}");
+    }
+    assert_eq!(place.reader().get_i64("n"), 1);
 }

@@ -141,3 +141,64 @@ fn a_file_that_is_no_snapshot_is_put_aside_only_if_its_name_says_that_it_should_
     assert!(error.contains("precious.db is not a vexil snapshot"), "{error}");
     assert_eq!(fs::read(&precious).unwrap().len(), 9000);
 }
+
+/// Symptom: the blocks of a removed file stayed in use for hours. Cause: the thread that writes checkpoints learnt of the
+/// new file only when it had something to write. Fix: it is told at once, and closes the old one.
+#[test]
+fn a_file_that_was_left_is_closed_although_nothing_is_published() {
+    let place = Place::new();
+    let options = Options::default().checkpoint_every(Duration::from_secs(3600));
+    let mut publisher = Publisher::open(&place.path, &options).unwrap();
+    published(&mut publisher, r#"{"n": 1}"#);
+    fs::remove_file(&place.path).unwrap();
+    wait_until("the file is back", DEADLINE, || place.path.exists());
+    let removed = format!("{} (deleted)", place.path.display());
+    let is_removed = |entry: fs::DirEntry| {
+        fs::read_link(entry.path()).is_ok_and(|target| target.to_string_lossy() == removed)
+    };
+    wait_until("the removed file is closed", DEADLINE, || {
+        !fs::read_dir("/proc/self/fd").unwrap().flatten().any(is_removed)
+    });
+    assert_eq!(place.reader().get_i64("n"), 1);
+}
+
+/// Symptom: readers kept old flags although the source sent the new ones again. Cause: the current slot was damaged when
+/// the file was made anew, so an older snapshot was carried over, but the payload was still known as the last one. Fix: a
+/// file made anew is asked what it holds.
+#[test]
+fn a_payload_that_was_lost_when_its_file_was_made_anew_is_published_again() {
+    let place = Place::new();
+    let options = Options::default().checkpoint_every(Duration::from_secs(3600));
+    let mut publisher = Publisher::open(&place.path, &options).unwrap();
+    published(&mut publisher, r#"{"n": 1}"#);
+    let reader = place.reader();
+    wait_until("the first checkpoint", DEADLINE, || reader.status().durable == Generation(1));
+    published(&mut publisher, r#"{"n": 2}"#);
+    place.damage(vexil_format::layout::Area::Slot(0));
+    fs::remove_file(&place.path).unwrap();
+    wait_until("the file is back", DEADLINE, || place.path.exists());
+    assert_eq!(place.reader().get_i64("n"), 1);
+    published(&mut publisher, r#"{"n": 2}"#);
+    assert_eq!(place.reader().get_i64("n"), 2);
+}
+
+/// Symptom: the link to a file was never older than a quarter of a second. Cause: each poll said "open" again, and with it
+/// since when. Fix: the same state again changes nothing.
+#[test]
+fn the_link_is_as_old_as_its_state_however_often_that_is_said() {
+    let place = Place::new();
+    let publisher = place.publisher();
+    publisher.set_link(LinkState::Open);
+    let reader = place.reader();
+    let old = Duration::from_millis(30);
+    wait_until("the link is older", DEADLINE, || {
+        publisher.set_link(LinkState::Open);
+        reader.status().link_age.is_some_and(|age| age > old)
+    });
+    publisher.set_link(LinkState::Retrying);
+    assert_eq!(link(&reader), LinkState::Retrying);
+    fs::remove_file(&place.path).unwrap();
+    wait_until("the file is back", DEADLINE, || place.path.exists());
+    publisher.set_link(LinkState::Retrying);
+    assert!(place.reader().status().link_age.is_some_and(|age| age > old));
+}

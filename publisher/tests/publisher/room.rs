@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use vexil_format::{Generation, WriteError};
-use vexil_publisher::{Options, PublishError, Publisher};
+use vexil_publisher::{CloseError, Options, PublishError, Publisher};
 use vexil_reader::Reader;
 
 use crate::place::{DEADLINE, Place, again, assert_success, path_of_parent, published, wait_until};
@@ -59,19 +59,7 @@ fn fill_the_disk(path: &Path) {
     published(&mut publisher, &payload(1, 10));
     let reader = Reader::open(path).unwrap();
     wait_until("the first checkpoint", DEADLINE, || reader.status().durable == Generation(1));
-    // All but a little of the disk.
-    let hog = path.with_file_name("hog");
-    let mut filled = 0;
-    while fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&hog)
-        .and_then(|mut file| std::io::Write::write_all(&mut file, &[1; 64 * 1024]))
-        .is_ok()
-    {
-        filled += 1;
-        assert!(filled < 1000, "this is no small disk");
-    }
+    let hog = fill_up(path);
     for _ in 0..3 {
         let error = publisher.publish(&payload(2, 500_000)).unwrap_err();
         let PublishError::File(WriteError::Io { source, .. }) = &error else { panic!("{error}") };
@@ -88,6 +76,56 @@ fn fill_the_disk(path: &Path) {
     assert_eq!((reader.get_u64("n"), reader.generation()), (4, healed));
     assert_eq!(reader.with_str("filler", |text| text.map(str::len)), Some(500_000));
     wait_until("checkpoints work again", DEADLINE, || reader.status().durable == healed);
+}
+
+/// Takes all that is left of the small disk, with the file that it names.
+fn fill_up(path: &Path) -> std::path::PathBuf {
+    let hog = path.with_file_name("hog");
+    let mut filled = 0;
+    for block in [64 * 1024, 4096] {
+        while fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&hog)
+            .and_then(|mut file| std::io::Write::write_all(&mut file, &vec![1; block]))
+            .is_ok()
+        {
+            filled += 1;
+            assert!(filled < 1000, "this is no small disk");
+        }
+    }
+    hog
+}
+
+/// Symptom: `vexil publish` answered 0 although nothing had reached the disk. Cause: a clean stop told a checkpoint that
+/// failed as if it had been written. Fix: the answer of the disk comes back, and `close` hands it on.
+#[test]
+fn a_close_says_that_the_last_checkpoint_failed() {
+    if let Some(path) = path_of_parent() {
+        let mut publisher = Publisher::open(&path, &Options::default()).unwrap();
+        published(&mut publisher, r#"{"n": 1}"#);
+        let reader = Reader::open(&path).unwrap();
+        wait_until("the first checkpoint", DEADLINE, || reader.status().durable == Generation(1));
+        let hog = fill_up(&path);
+        // It fits into its slot. The other checkpoint region has no space yet.
+        published(&mut publisher, r#"{"n": 2}"#);
+        let error = publisher.close().unwrap_err();
+        let CloseError::Disk(WriteError::Io { source, .. }) = &error else { panic!("{error}") };
+        assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
+        assert_eq!((reader.get_i64("n"), reader.status().durable), (2, Generation(1)));
+        assert!(reader.status().publisher_uptime.is_none(), "it has stopped cleanly all the same");
+        fs::remove_file(hog).unwrap();
+        Publisher::open(&path, &Options::default()).unwrap().close().unwrap();
+        assert_eq!(reader.status().durable, Generation(2));
+        return;
+    }
+    let place = Place::new();
+    match on_a_small_disk(&place) {
+        Some(command) => {
+            assert_success(&again(command, "room::a_close_says_that_the_last_checkpoint_failed", &place));
+        }
+        None => eprintln!("SKIPPED: no private mount namespace here, so there is no small disk to fill"),
+    }
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use vexil_format::Value;
 use vexil_publisher::payload::{DEFAULT_MAX_PAYLOAD, Limits, MAX_DEPTH};
-use vexil_publisher::{Options, Publisher};
+use vexil_publisher::sse::Stopper;
+use vexil_publisher::{Notice, Options, Publisher, Source, run};
 
 use crate::place::{Place, published};
 
@@ -144,4 +145,23 @@ fn the_largest_payload_of_the_service_is_taken_whole() {
     for flag in (1..flags).step_by(997) {
         assert_eq!(reader.get_i64_or(format!("{flag:x}").as_str(), -1), flag as i64 % 10);
     }
+}
+
+/// Symptom: a file over the limit that its publisher was given was read whole all the same. Cause: `run` watched it with
+/// the default limits. Fix: with those of the publisher.
+#[test]
+fn a_watched_file_is_held_to_the_limit_of_its_publisher() {
+    let place = Place::new();
+    let source = place.folder.path().join("flags.json");
+    std::fs::write(&source, r#"{"n": 12345}"#).unwrap();
+    let options = Options::default().limits(Limits::default().max_payload(11));
+    let mut publisher = Publisher::open(&place.path, &options).unwrap();
+    let stopper = Stopper::new();
+    let mut heard = Vec::new();
+    run(&mut publisher, Source::File(source), &stopper, &mut |notice| {
+        heard.push(matches!(notice, Notice::Unreadable(_)));
+        stopper.stop();
+    })
+    .unwrap();
+    assert_eq!(heard, [true]);
 }

@@ -136,3 +136,25 @@ fn row_23_a_full_disk_is_reported_once_and_not_for_every_event() {
         assert_eq!(said("file can be written again"), round, "{}", publisher.stderr());
     }
 }
+
+/// Symptom: `vexil publish` answered 0 although nothing had reached the disk. Cause: only a disk that hangs was told, and
+/// not one that refuses. Fix: the answer of the disk decides.
+#[test]
+fn row_23_a_publish_that_does_not_reach_the_disk_is_a_no() {
+    let (place, sources) = (Place::new(), Place::new());
+    for n in 1..=2 {
+        std::fs::write(sources.join(&format!("{n}.json")), format!("{{\"n\": {n}}}")).unwrap();
+    }
+    let script = "mount -t tmpfs -o size=2m tmpfs \"$0\" && \"$@\" SOURCES/1.json && \
+        { cat /dev/zero > \"$0/hog\"; \"$@\" SOURCES/2.json; echo \"code $?\"; \"$1\" get n --file \"$0/flags.vexil\"; }";
+    let script = script.replace("SOURCES", &sources.folder().display().to_string());
+    let Some(mut command) = in_namespace("-m", &script) else { return };
+    let publish = place.vexil("publish");
+    command.arg(place.folder()).arg(publish.get_program()).args(publish.get_args());
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(stdout.contains("code 1\n2\n"), "{stdout}{stderr}");
+    assert!(stderr.contains("readers have generation 2 in memory"), "{stderr}");
+    assert!(stderr.contains("would not survive a reboot"), "{stderr}");
+}
