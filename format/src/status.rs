@@ -119,9 +119,17 @@ pub fn beat(map: &Mapping) {
     map.store(word::HEARTBEAT, boot::now().as_nanos() as u64, Relaxed);
 }
 
-/// Says that a publisher starts (`true`) or stops cleanly.
-pub fn set_running(map: &Mapping, running: bool) {
-    let since = if running { boot::now().as_nanos() as u64 } else { 0 };
+/// Says that a publisher starts.
+pub fn set_started(map: &Mapping) {
+    set_since(map, boot::now().as_nanos() as u64);
+}
+
+/// Says that the publisher stops cleanly.
+pub fn set_stopped(map: &Mapping) {
+    set_since(map, 0);
+}
+
+fn set_since(map: &Mapping, since: u64) {
     map.store(word::PUBLISHER_START, since, Relaxed);
     map.store(word::HEARTBEAT, since, Relaxed);
     set_link(map, LinkState::Idle);

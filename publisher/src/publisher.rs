@@ -104,7 +104,7 @@ impl Publisher {
         });
         let keeper = Some(Keeper::start(held.clone()).map_err(OpenError::Thread)?);
         // When nothing can fail any more: nobody would take it back.
-        status::set_running(held.writer().status_words(), true);
+        status::set_started(held.writer().status_words());
         let last = snapshot.as_ref().map(|archive| archive.facts().payload_digest);
         let mut publisher = Publisher { keeper, held, path: path.to_owned(), options: options.clone(), last };
         match snapshot {
@@ -228,7 +228,7 @@ impl Publisher {
         if kept.is_err() {
             return Err(timeout());
         }
-        status::set_running(self.held.writer().status_words(), false);
+        status::set_stopped(self.held.writer().status_words());
         match written {
             Ok(written) => Ok(written?),
             Err(_) => Err(timeout()),

@@ -225,7 +225,7 @@ fn a_file_of_another_boot_is_served_cold_until_a_publisher_supersedes_it() {
     let (stage, mut writer) = Stage::with_writer();
     publish_number(&mut writer, 1);
     publish_number(&mut writer, 2);
-    vexil_format::status::set_running(writer.status_words(), true);
+    vexil_format::status::set_started(writer.status_words());
     drop(writer);
     stage.age_by_a_boot();
     // The generation word of another boot counts for nothing.

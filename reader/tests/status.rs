@@ -30,7 +30,7 @@ fn a_publisher_is_stopped_alive_or_gone_by_what_it_wrote_last() {
     let words = writer.status_words();
     let state = || reader.status().publisher;
     assert_eq!(state(), PublisherState::Stopped);
-    status::set_running(words, true);
+    status::set_started(words);
     assert_eq!(state(), PublisherState::Alive);
     assert!(reader.status().is_stale(), "the link is not open");
     status::set_link(words, LinkState::Open);
@@ -40,7 +40,7 @@ fn a_publisher_is_stopped_alive_or_gone_by_what_it_wrote_last() {
     assert!(reader.status().is_stale());
     status::beat(words);
     assert_eq!(state(), PublisherState::Alive);
-    status::set_running(words, false);
+    status::set_stopped(words);
     assert_eq!((state(), reader.status().publisher_uptime), (PublisherState::Stopped, None));
 }
 
@@ -54,7 +54,7 @@ fn ages_are_those_of_the_boot_clock_and_unknown_ones_are_none() {
     assert_eq!((never.contact_age, never.link_age, never.publisher_uptime), (None, None, None));
     assert_eq!((never.link, never.durable), (LinkState::Idle, Generation(0)));
 
-    status::set_running(words, true);
+    status::set_started(words);
     status::set_link(words, LinkState::Retrying);
     words.store(word::LAST_CONTACT, nanos(Duration::from_secs(90)), Relaxed);
     let known = reader.status();
@@ -83,7 +83,7 @@ fn a_publisher_that_beats_while_it_is_looked_at_is_alive() {
     let (stage, mut writer) = Stage::with_writer();
     publish_number(&mut writer, 1);
     let reader = Reader::open(&stage.path).unwrap();
-    status::set_running(writer.status_words(), true);
+    status::set_started(writer.status_words());
     status::touch_contact(writer.status_words());
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
