@@ -12,7 +12,7 @@
 //! C3: `lead` points to the generation word of one of the views in the nodes (V1), usually of the current one.
 
 use std::ptr::null_mut;
-use std::sync::atomic::Ordering::{Acquire, Release, SeqCst};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicPtr, AtomicU64, fence};
 
 use crate::key::Hashed;
@@ -64,6 +64,18 @@ impl<T: AsRef<View>> Current<T> {
     #[must_use]
     pub fn get(&self) -> &T {
         &self.node().value
+    }
+
+    /// The generation word as it is now and the tag of the current view, in one number: for handles that remember a value.
+    /// In the moment of a move the word may still be that of the view before: then nothing is remembered under this number, or
+    /// what is remembered is from the current view.
+    #[inline(always)]
+    #[must_use]
+    pub fn raw_stamp(&self) -> u64 {
+        let lead = self.lead.load(Acquire);
+        // SAFETY: C3: the view of `lead` lives as long as `self`.
+        let g = unsafe { &*lead };
+        g.load(Relaxed) ^ self.get().as_ref().tag()
     }
 
     #[inline(always)]

@@ -170,14 +170,6 @@ impl View {
         self.generation
     }
 
-    /// The generation word as it is now, for handles that remember a value.
-    #[inline(always)]
-    #[must_use]
-    pub fn raw_generation(&self) -> u64 {
-        // SAFETY: V1: the header page is mapped as long as the view lives.
-        unsafe { &*self.generation }.load(Relaxed)
-    }
-
     /// First load of the protocol.
     #[inline(always)]
     #[must_use]

@@ -30,8 +30,7 @@ impl Handle {
     /// The same with any lowest bit, for a memory that does not look at it.
     #[inline(always)]
     fn loose_stamp(&self) -> u64 {
-        let view = self.reader.view();
-        view.raw_generation() ^ view.tag()
+        self.reader.shared.current.raw_stamp()
     }
 
     /// Reads the flag and the stamp of where it came from.
