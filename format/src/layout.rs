@@ -36,7 +36,7 @@ pub const MAX_OVERFLOW: usize = 8;
 /// Index words of a table with this many places.
 #[inline(always)]
 pub(crate) const fn buckets(places: usize) -> usize {
-    places >> 2
+    places >> 1
 }
 
 /// Word offset of the overflow records in an archive with this many places.
@@ -138,7 +138,7 @@ impl std::fmt::Display for Area {
 /// What must be equal between writer and reader beyond the version. Any change to a record, the hash, the index or the
 /// archive changes this text and with it the fingerprint.
 const DESCRIPTION: &str = "1; frame 8 words; records 64 bytes at 0: meta(kind 4 bits, key bytes 24 bits, \
-text word 32 bits), value, six key windows; index: multiplier 32 bits, filter 32 bits, one word per 4 places; overflow \
+text word 32 bits), value, six key windows; index: multiplier 32 bits, filter 32 bits, one word per 2 places; overflow \
 behind it; hash folded 6 windows v1; rkyv 0.8 little-endian aligned 32-bit offsets: records, index, overflow, text, \
 meta; xxh3-64";
 

@@ -1,6 +1,6 @@
 //! A minimal perfect hash with a filter: at most one record is looked at for a key.
 //!
-//! `places` records and `places / 4` index words, one per bucket. An index word holds a 32-bit multiplier, odd once
+//! `places` records and `places / 2` index words, one per bucket. An index word holds a 32-bit multiplier, odd once
 //! [`spread`], that sends every hash of its bucket to a place of its own, and a 32-bit filter with one bit per key. A
 //! look-up needs two multiplications and no division:
 //!
@@ -22,7 +22,7 @@ const TRIES: u32 = 1 << 20;
 /// Times that the table grows before the payload is refused.
 const ATTEMPTS: u32 = 8;
 
-/// Keys in one bucket at most. With a bucket for about 3.5 keys, 64 in one happen by intent only.
+/// Keys in one bucket at most. With a bucket for about 1.8 keys, 64 in one happen by intent only.
 const BUCKET: usize = 64;
 
 /// The high half of the 128-bit product: maps `x` evenly to `0..n`.

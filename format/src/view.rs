@@ -8,7 +8,7 @@
 //! V1: `archives[s]` points to the archive of slot `s`, and at least `max(words[s], 64)` words from there stay mapped as
 //! long as the view lives ([`Mapping`] M1). [`View::refresh_bounds`] is the only place that raises `words`, from the
 //! header's reserved bytes cut to the mapping; slots of a mapping without room get a page of zeros.
-//! V2: `most_places` places and their index (`places * 8 + max(places / 4, 1)` words) fit the smaller of `words`. A snapshot
+//! V2: `most_places` places and their index (`places * 8 + max(places / 2, 1)` words) fit the smaller of `words`. A snapshot
 //! beyond it is read by [`View::attempt`], which looks at the bound of its slot.
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -267,8 +267,8 @@ impl View {
             return Located::Outside;
         }
         let archive = self.archives[slot];
-        let bucket = places as usize * 8 + high(hash, places >> 2) as usize;
-        // SAFETY: V2: `bucket < places * 8 + max(places / 4, 1)`.
+        let bucket = places as usize * 8 + high(hash, places >> 1) as usize;
+        // SAFETY: V2: `bucket < places * 8 + max(places / 2, 1)`.
         let entry = unsafe { load(archive, bucket) };
         if !passes(entry, hash) {
             return Located::Missing;
@@ -336,7 +336,7 @@ impl View {
 
 /// How many places fit, with their index, into this many words.
 pub(crate) const fn most_places(words: u64) -> u64 {
-    words.saturating_sub(1) * 4 / 33
+    words.saturating_sub(1) * 2 / 17
 }
 
 /// Where a hash leads.

@@ -306,7 +306,7 @@ fn a_file_of_random_bytes_behind_a_good_magic_is_superseded() {
 fn keys_made_to_crowd_one_bucket_are_refused_and_never_a_panic() {
     let hash = |key: &str| Hashed::new(key.as_bytes()).hash();
     let keys = || (0..).map(|i| format!("key-{i:06}"));
-    let crowd: Vec<_> = keys().filter(|key| hash(key) >> 53 == 0).take(66).collect();
+    let crowd: Vec<_> = keys().filter(|key| hash(key) >> 52 == 0).take(66).collect();
     let others: Vec<_> = keys().filter(|key| hash(key) >> 60 != 0).take(5000).collect();
     for count in 63..=66 {
         let keys = crowd[..count].iter().chain(&others);

@@ -118,7 +118,7 @@ impl Snapshot {
         if places == 0 {
             return None;
         }
-        let entry = self.word(places * 8 + scale(h, places / 4));
+        let entry = self.word(places * 8 + scale(h, places / 2));
         if entry >> (32 + (h & 31)) & 1 == 0 {
             return None;
         }
@@ -127,7 +127,7 @@ impl Snapshot {
         if self.is(record, key) {
             return self.value(record);
         }
-        let list = (0..self.overflow).map(|i| places * 8 + places / 4 + i * 8);
+        let list = (0..self.overflow).map(|i| places * 8 + places / 2 + i * 8);
         list.filter(|record| self.is(*record, key)).find_map(|record| self.value(record))
     }
 
