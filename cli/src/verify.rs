@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
 use serde::Serialize;
-use vexil_format::layout::{self, Area};
+use vexil_format::layout::{self, Area, word};
 use vexil_format::{BootId, Damage, Mapping, View, check_current, copy, frame_of, newest, open_view};
 
 use crate::failure::Failure;
@@ -109,10 +109,10 @@ impl Verify {
 fn stable(path: &Path, view: &View) -> Report {
     let mut tries = 0;
     loop {
-        let before = view.raw_generation();
+        let before = view.map().load(word::GENERATION);
         let report = report(path, view);
         tries += 1;
-        if (view.raw_generation() == before && before & 1 == 0) || tries == TRIES {
+        if (view.map().load(word::GENERATION) == before && before & 1 == 0) || tries == TRIES {
             return report;
         }
         std::thread::sleep(Duration::from_millis(5));
