@@ -12,7 +12,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let mut out = std::io::stdout().lock();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [opening::ROLE, path, key] => return Ok(writeln!(out, "{}", opening::child(path.as_ref(), key)?)?),
         [memory::READER, path, count] => {
             return Ok(writeln!(out, "{}", memory::reader(path.as_ref(), count.parse()?)?)?);
         }
@@ -53,7 +52,7 @@ fn measure(only: Option<&str>) -> Result<String, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let parts: [(&str, Measure); 5] = [
         ("Reading, one thread", read::figures),
-        ("Opening", opening::figures),
+        ("Opening", |folder| opening::figures(folder, env!("CARGO_BIN_EXE_vexil-open-once").as_ref())),
         ("Publishing", publish::figures),
         ("From server to reader", end_to_end::figures),
         ("Memory", memory::figures),
