@@ -11,3 +11,8 @@ pub mod server;
 pub mod wait;
 
 pub use place::binary;
+
+/// The Rust examples of the README are compiled and run as tests of this crate.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
