@@ -286,7 +286,7 @@ impl View {
     #[inline(always)]
     fn compare_middle(&self, slot: usize, found: Found, key: &[u8]) -> Option<Found> {
         let start = (found.meta >> 32) as usize;
-        let middle = key.get(24..key.len() - 24)?;
+        let middle = key.get(24..key.len().checked_sub(24)?)?;
         let words = middle.len().div_ceil(8);
         if start + words > self.words[slot].load(Relaxed) as usize {
             return None;

@@ -373,3 +373,21 @@ fn view(path: &Path) -> View {
     assert!(view.refresh_bounds());
     view
 }
+
+#[test]
+fn the_look_up_for_long_keys_settles_nothing_for_a_short_one_and_does_not_panic() {
+    let place = place();
+    let view = open_view(&place.path).unwrap();
+    view.refresh_bounds();
+    for key in [
+        "",
+        "on",
+        "generation",
+        "a-key-of-twenty-five-bytes",
+        "a-key-that-has-exactly-the-48-bytes-that-fit-in..",
+    ] {
+        let found = view.probe_long(key.as_bytes());
+        assert!(found.is_none_or(|found| !found.is_present()), "{key}: {found:?}");
+    }
+    assert!(view.probe_long(LONG.as_bytes()).is_some_and(|found| found.is_present()));
+}
