@@ -16,7 +16,7 @@ use crate::error::BuildError;
 use crate::frame::{Damage, Frame};
 use crate::key::Hashed;
 use crate::layout::{AREA_BYTES, FRAME_BYTES, buckets, overflow_word, text_word};
-use crate::perfect::{high, passes, spread};
+use crate::perfect::{high, multiplier, passes};
 use crate::protocol::Generation;
 use crate::record::{Found, KeyOf, RECORD_WORDS, Record, TextAt, kind};
 use crate::table::Table;
@@ -159,7 +159,7 @@ impl Archive {
         if !passes(entry, hashed.hash) {
             return Found::MISSING;
         }
-        let place = high(hashed.hash.wrapping_mul(spread(entry)), places as u64) as usize;
+        let place = high(hashed.hash.wrapping_mul(multiplier(entry)), places as u64) as usize;
         let record = self.record(place * RECORD_WORDS);
         if self.has_key(&record, &hashed, key) {
             return Found { meta: record[0], value: record[1] };
@@ -247,11 +247,10 @@ impl Archive {
 
     fn has_key(&self, record: &[u64; RECORD_WORDS], hashed: &Hashed, key: &str) -> bool {
         let of = KeyOf(record);
+        let middle = of.middle().map_or(0, |at| at.word);
         record[0] & 0xf != kind::EMPTY
             && of.has_windows_of(hashed)
-            && of.middle().is_none_or(|at| {
-                self.bytes.get(at.word * 8..at.word * 8 + at.bytes) == key.as_bytes().get(24..24 + at.bytes)
-            })
+            && of.has_middle_of(key.as_bytes(), |i| self.word_at(middle + i))
     }
 
     fn records(&self) -> impl Iterator<Item = [u64; RECORD_WORDS]> + '_ {
@@ -270,10 +269,11 @@ impl Archive {
 
     /// A word of the archive; the shape was checked, so the fallback is never taken.
     fn word(&self, at: usize) -> u64 {
-        self.bytes
-            .get(at * 8..)
-            .and_then(|rest| rest.first_chunk())
-            .map_or(0, |word| u64::from_le_bytes(*word))
+        self.word_at(at).unwrap_or(0)
+    }
+
+    fn word_at(&self, at: usize) -> Option<u64> {
+        self.bytes.get(at * 8..)?.first_chunk().map(|word| u64::from_le_bytes(*word))
     }
 }
 

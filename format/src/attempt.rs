@@ -3,7 +3,7 @@
 
 use crate::key::Hashed;
 use crate::layout::{MAX_OVERFLOW, buckets, overflow_word, word};
-use crate::perfect::{high, passes, spread};
+use crate::perfect::{high, multiplier, passes};
 use crate::protocol::Observed;
 use crate::record::{Found, KeyOf, RECORD_WORDS, TextAt, kind};
 use crate::view::{View, most_places};
@@ -32,7 +32,7 @@ impl View {
         if !passes(entry, hashed.hash) {
             return Some(Found::MISSING);
         }
-        let place = high(hashed.hash.wrapping_mul(spread(entry)), places as u64) as usize;
+        let place = high(hashed.hash.wrapping_mul(multiplier(entry)), places as u64) as usize;
         let record = self.record(slot, place * RECORD_WORDS)?;
         if self.has_key(slot, &record, key, hashed) {
             return Some(Found { meta: record[0], value: record[1] });
@@ -77,15 +77,8 @@ impl View {
         if record[0] & 0xf == kind::EMPTY || !of.has_windows_of(hashed) {
             return false;
         }
-        let Some(at) = of.middle() else { return true };
-        let Some(middle) = key.as_bytes().get(24..24 + at.bytes) else {
-            return false;
-        };
-        middle.chunks(8).enumerate().all(|(i, chunk)| {
-            let mut padded = [0; 8];
-            padded[..chunk.len()].copy_from_slice(chunk);
-            self.word(slot, at.word.saturating_add(i)) == Some(u64::from_le_bytes(padded))
-        })
+        let middle = of.middle().map_or(0, |at| at.word);
+        of.has_middle_of(key.as_bytes(), |i| self.word(slot, middle.saturating_add(i)))
     }
 
     fn record(&self, slot: usize, at: usize) -> Option<[u64; RECORD_WORDS]> {

@@ -9,21 +9,22 @@
 //! # Invariants
 //! C1: `now` and every `older` come from `Box::into_raw`, and the nodes are freed only when `self` is dropped.
 //! C2: a node does not change once it is reachable from `now`.
-//! C3: `lead` points to the generation word of one of the views in the nodes (V1), usually of the current one.
+//! C3: `lead` is the way ([`Lead`], L1) to one of the views in the nodes, usually to the current one.
 
 use std::ptr::null_mut;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::Ordering::{Acquire, Release, SeqCst};
 use std::sync::atomic::{AtomicPtr, AtomicU64, fence};
 
 use crate::key::Hashed;
-use crate::view::{Probe, View};
+use crate::lead::Lead;
+use crate::record::Found;
+use crate::view::View;
 
 /// One current `T`, replaced rarely, read at the cost of one load.
 #[derive(Debug)]
 pub struct Current<T> {
     now: AtomicPtr<Node<T>>,
-    /// The generation word of the current view once more. A look-up loads it first and needs it at once, so one load less
-    /// on the way to it is a twentieth of the whole look-up.
+    /// The way to the current view's memory once more. It is all that a look-up on the fast path needs.
     lead: AtomicPtr<AtomicU64>,
 }
 
@@ -44,38 +45,56 @@ impl<T: AsRef<View>> Current<T> {
     /// Starts with `first`.
     #[must_use]
     pub fn new(first: T) -> Current<T> {
-        let lead = first.as_ref().generation_word().cast_mut();
+        let lead = first.as_ref().lead().as_ptr().cast_mut();
         let first = Box::new(Node { value: first, older: null_mut(), number: 0 });
         Current { now: AtomicPtr::new(Box::into_raw(first)), lead: AtomicPtr::new(lead) }
     }
 
-    /// [`View::probe`] on the current view.
+    /// Looks a key of up to 48 bytes up in one attempt. `None`: not settled (overtaken, superseded, out of bounds, nothing
+    /// published, a snapshot with overflow records, the first read after a fork), ask [`View::attempt`].
     #[inline(always)]
     #[must_use]
-    pub fn probe(&self, key: &Hashed) -> Probe {
-        let lead = self.lead.load(Acquire);
-        let view = self.get().as_ref();
-        // SAFETY: C3: the view of `lead` lives as long as `self`.
-        unsafe { view.probe_with(lead, key) }
+    pub fn probe(&self, key: &Hashed) -> Option<Found> {
+        self.lead().probe(key)
     }
 
-    /// What is in use.
+    /// As [`Current::probe`]: a boolean, or `default`.
     #[inline(always)]
     #[must_use]
-    pub fn get(&self) -> &T {
-        &self.node().value
+    pub fn probe_bool(&self, key: &Hashed, default: bool) -> Option<bool> {
+        self.lead().probe_bool(key, default)
     }
 
-    /// The generation word as it is now and the tag of the current view, in one number: for handles that remember a value.
-    /// In the moment of a move the word may still be that of the view before: then nothing is remembered under this number, or
-    /// what is remembered is from the current view.
+    /// Looks a key of over 48 bytes up in one attempt. `None`: not settled.
+    #[inline(always)]
+    #[must_use]
+    pub fn probe_long(&self, key: &[u8], hashed: &Hashed) -> Option<Found> {
+        self.lead().probe_long(key, hashed)
+    }
+
+    /// The generation word as it is now and the tag of its view, in one number: for handles that remember a value. In the
+    /// moment of a move both may still be those of the view before.
     #[inline(always)]
     #[must_use]
     pub fn raw_stamp(&self) -> u64 {
-        let lead = self.lead.load(Acquire);
-        // SAFETY: C3: the view of `lead` lives as long as `self`.
-        let g = unsafe { &*lead };
-        g.load(Relaxed) ^ self.get().as_ref().tag()
+        self.lead().raw_stamp()
+    }
+
+    #[inline(always)]
+    fn lead(&self) -> Lead<'_> {
+        // SAFETY: C3, C1: the view lives as long as `self`. Acquire pairs with the release in `follow_with_lead`.
+        unsafe { Lead::from_raw(self.lead.load(Acquire)) }
+    }
+
+    /// What is in use. Whoever has seen it here finds it on the fast path from then on as well: `lead` may be behind for a
+    /// moment while another thread moves, and nobody may see a newer file and then the older one again.
+    #[must_use]
+    pub fn get(&self) -> &T {
+        let value = &self.node().value;
+        if !std::ptr::eq(self.lead.load(Acquire), value.as_ref().lead().as_ptr()) {
+            self.follow_with_lead();
+        }
+        value
     }
 
     #[inline(always)]
@@ -107,11 +126,11 @@ impl<T: AsRef<View>> Current<T> {
     /// Brings `lead` to the current view. Of several threads that do this at once, the last one to store looks again.
     fn follow_with_lead(&self) {
         loop {
-            let word = self.get().as_ref().generation_word();
-            self.lead.store(word.cast_mut(), Release);
+            let lead = self.node().value.as_ref().lead().as_ptr();
+            self.lead.store(lead.cast_mut(), Release);
             // The store before the look: else two threads could both look too early, and the older view stay.
             fence(SeqCst);
-            if std::ptr::eq(self.get().as_ref().generation_word(), word) {
+            if std::ptr::eq(self.node().value.as_ref().lead().as_ptr(), lead) {
                 return;
             }
         }

@@ -21,7 +21,8 @@
 //! | `layout`, `header`, `frame`, `record` | the bytes (docs/format.md) |
 //! | `protocol`, `sync` | the generation word, both sides, and the atomics it is written against |
 //! | `key`, `perfect`, `table`, `archive` | hash, perfect hash, builder, checked private copy |
-//! | `map`, `view`, `attempt`, `current` | mapped memory; look-ups on it, fast and checked; moving to another file |
+//! | `map`, `front` | mapped memory, and the line of the process's own in front of it |
+//! | `lead`, `view`, `attempt`, `current` | look-ups on it: the fast path, its bounds, the checked path; moving to another file |
 //! | `open`, `area`, `status`, `boot` | opening and checking files, status words, clocks |
 //! | `writer`, `file`, `checkpoint` | the publisher's side |
 //!
@@ -40,10 +41,14 @@ mod current;
 mod error;
 mod file;
 mod frame;
+#[allow(unsafe_code, reason = "maps a file behind a page of the process's own")]
+mod front;
 mod header;
 #[allow(unsafe_code, reason = "reads 8 bytes of a key at an offset that was checked once for all windows")]
 mod key;
 pub mod layout;
+#[allow(unsafe_code, reason = "look-ups on shared memory with one bounds check")]
+mod lead;
 #[allow(unsafe_code, reason = "hands out atomic words of mapped memory")]
 mod map;
 mod open;
@@ -54,7 +59,6 @@ pub mod status;
 pub mod sync;
 mod table;
 mod value;
-#[allow(unsafe_code, reason = "look-ups on shared memory with one bounds check")]
 mod view;
 mod writer;
 
@@ -73,5 +77,5 @@ pub use protocol::Generation;
 pub use record::{Found, TextAt, kind};
 pub use status::{LinkState, PublisherStatus};
 pub use value::{Flag, Value};
-pub use view::{FileId, Probe, View};
+pub use view::{FileId, View};
 pub use writer::{Found as FoundFile, Opened, PathState, Writer, WriterOptions};

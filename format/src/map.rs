@@ -6,6 +6,7 @@
 //! M2: other processes may change the memory at any time. It is touched through atomic operations only, and no reference
 //! to anything but an atomic is ever made from it.
 //! M3: the mapping has at least [`HEADER_BYTES`] bytes and starts at a page boundary.
+//! M4: the [`FRONT_WORDS`] words before `base` are the line of [`crate::front`].
 //!
 //! A page of the file that does not exist (the file was truncated by hand, or a hole on a full file system) kills the
 //! process that touches it. That is why readers stay inside the reserved bytes of an area.
@@ -14,10 +15,10 @@ use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use memmap2::{MmapOptions, MmapRaw};
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
-use crate::layout::{HEADER_BYTES, word};
+use crate::front::{FRONT_WORDS, Fronted};
+use crate::layout::{HEADER_BYTES, PAGE, word};
 
 /// Bytes copied or hashed at a time.
 pub(crate) const BLOCK: usize = 4096;
@@ -25,8 +26,8 @@ pub(crate) const BLOCK: usize = 4096;
 /// A mapping of the start of a file, or of an anonymous page.
 #[derive(Debug)]
 pub struct Mapping {
-    /// Unmaps when dropped. `None` for [`Mapping::nothing`], whose memory is nobody's to change.
-    raw: Option<MmapRaw>,
+    /// Unmaps when dropped. `None` for [`Mapping::nothing`], whose memory is static.
+    memory: Option<Fronted>,
     base: *const AtomicU64,
     words: usize,
     writable: bool,
@@ -43,7 +44,7 @@ impl Mapping {
     /// # Errors
     /// What `mmap` says.
     pub fn read_only(file: &File, bytes: u64) -> io::Result<Mapping> {
-        Mapping::new(MmapOptions::new().len(length(bytes)?).map_raw_read_only(file)?, false)
+        Mapping::file(file, bytes, false)
     }
 
     /// Maps `bytes` bytes of a file for reading and writing.
@@ -51,27 +52,54 @@ impl Mapping {
     /// # Errors
     /// What `mmap` says.
     pub fn read_write(file: &File, bytes: u64) -> io::Result<Mapping> {
-        Mapping::new(MmapOptions::new().len(length(bytes)?).map_raw(file)?, true)
+        Mapping::file(file, bytes, true)
+    }
+
+    fn file(file: &File, bytes: u64, writable: bool) -> io::Result<Mapping> {
+        // Establishes M3.
+        if bytes < HEADER_BYTES {
+            let problem = format!("{bytes} bytes to map, expected at least {HEADER_BYTES}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+        }
+        let length = usize::try_from(bytes).map_err(|e| io::Error::new(io::ErrorKind::OutOfMemory, e))?;
+        let memory = Fronted::file(file, length, writable)?;
+        let mapping = Mapping { base: memory.base(), words: length / 8, memory: Some(memory), writable };
+        // Values of flags do not belong in a core file. Best effort: old kernels and odd file systems refuse.
+        let _ = mapping.advise(Advice::LinuxDontDump, 0, mapping.words);
+        Ok(mapping)
     }
 
     /// A page of zeros that belongs to no file: there is none yet.
     #[must_use]
     pub fn nothing() -> Mapping {
-        static ZEROS: Zeros = Zeros([const { AtomicU64::new(0) }; HEADER_BYTES as usize / 8]);
-        Mapping { raw: None, base: ZEROS.0.as_ptr(), words: ZEROS.0.len(), writable: false }
+        static NOTHING: Nothing = Nothing {
+            front: [const { AtomicU64::new(0) }; PAGE as usize / 8],
+            zeros: [const { AtomicU64::new(0) }; HEADER_BYTES as usize / 8],
+        };
+        let start = (&raw const NOTHING).cast::<AtomicU64>();
+        // M1, M4: the front is not the zeros' neighbour by chance, the struct is laid out so.
+        let base = start.wrapping_add(NOTHING.front.len());
+        Mapping { memory: None, base, words: NOTHING.zeros.len(), writable: false }
     }
 
-    fn new(raw: MmapRaw, writable: bool) -> io::Result<Mapping> {
-        // Establishes M3.
-        if (raw.len() as u64) < HEADER_BYTES {
-            let problem = format!("{} bytes to map, expected at least {HEADER_BYTES}", raw.len());
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+    /// As [`Mapping::nothing`], in memory of its own, so that a child of a fork can be told from its parent. If there is no
+    /// such memory, a child goes on as if it were its parent.
+    pub(crate) fn nothing_of_its_own() -> Mapping {
+        let Ok(memory) = Fronted::zeros() else { return Mapping::nothing() };
+        Mapping {
+            base: memory.base(),
+            words: HEADER_BYTES as usize / 8,
+            memory: Some(memory),
+            writable: false,
         }
-        let (base, words) = (raw.as_ptr().cast::<AtomicU64>(), raw.len() / 8);
-        let mapping = Mapping { raw: Some(raw), base, words, writable };
-        // Values of flags do not belong in a core file. Best effort: old kernels and odd file systems refuse.
-        let _ = mapping.advise(Advice::LinuxDontDump, 0, mapping.words);
-        Ok(mapping)
+    }
+
+    /// The line in front, see [`crate::front`].
+    pub(crate) fn front(&self) -> &[AtomicU64; FRONT_WORDS] {
+        // SAFETY: M4.
+        let line = unsafe { self.base.sub(FRONT_WORDS).cast::<[AtomicU64; FRONT_WORDS]>() };
+        // SAFETY: M4: mapped as long as `self`, only ever seen as atomics.
+        unsafe { &*line }
     }
 
     /// Length in words.
@@ -135,11 +163,6 @@ impl Mapping {
         }
     }
 
-    /// The address of a word, for loops that check their bounds once.
-    pub(crate) fn pointer(&self, at: usize) -> *const AtomicU64 {
-        self.base.wrapping_add(at.min(self.words))
-    }
-
     /// Hands `count` words from `at` on to `sink` in blocks of bytes. False if they do not lie inside the mapping.
     pub(crate) fn copy(&self, at: usize, count: usize, mut sink: impl FnMut(&[u8])) -> bool {
         if at.checked_add(count).is_none_or(|end| end > self.words) {
@@ -181,7 +204,7 @@ impl Mapping {
     /// # Errors
     /// What `mmap` says; the old memory is then still there.
     pub fn lay_zeros(&self) -> io::Result<()> {
-        if self.raw.is_none() {
+        if self.memory.is_none() {
             return Ok(());
         }
         let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
@@ -206,12 +229,11 @@ impl Mapping {
     }
 }
 
-/// A page of words that are always zero.
-#[repr(align(4096))]
-struct Zeros([AtomicU64; HEADER_BYTES as usize / 8]);
-
-fn length(bytes: u64) -> io::Result<usize> {
-    usize::try_from(bytes).map_err(|source| io::Error::new(io::ErrorKind::OutOfMemory, source))
+/// Zeros, and in front of them a line that says the same to everybody: there is nothing to look at.
+#[repr(C, align(4096))]
+struct Nothing {
+    front: [AtomicU64; PAGE as usize / 8],
+    zeros: [AtomicU64; HEADER_BYTES as usize / 8],
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! A minimal perfect hash with a filter: at most one record is looked at for a key.
 //!
-//! `places` records and `places / 2` index words, one per bucket. An index word holds a 32-bit multiplier, odd once
-//! [`spread`], that sends every hash of its bucket to a place of its own, and a 32-bit filter with one bit per key. A
-//! look-up needs two multiplications and no division:
+//! `places` records and `places / 2` index words, one per bucket. The low half of an index word is a filter with one bit per
+//! key. The high half is searched, so that the [`multiplier`] made of both sends every hash of the bucket to a place of its
+//! own. A look-up needs two multiplications and no division:
 //!
 //! ```text
 //! entry = index[high(hash * buckets)]
 //! if the filter bit of hash is not set in entry: the key is not there
-//! place = high(hash * spread(entry) * places)
+//! place = high(hash * multiplier(entry) * places)
 //! ```
 //!
 //! Two unequal hashes cannot meet in one place for every multiplier, so the search cannot hang; it is capped all the
@@ -31,24 +31,24 @@ pub(crate) const fn high(x: u64, n: u64) -> u64 {
     ((x as u128 * n as u128) >> 64) as u64
 }
 
-/// The odd 64-bit multiplier of an index word.
+/// The multiplier of an index word. The searched half is in both halves of it, so that hashes are told apart that differ in
+/// their low or in their high bits alone. The builder makes it odd, so that no two become equal.
 #[inline(always)]
-pub(crate) const fn spread(entry: u64) -> u64 {
-    let low = entry as u32 as u64;
-    low << 32 | low | 1
+pub(crate) const fn multiplier(entry: u64) -> u64 {
+    entry ^ entry >> 32
 }
 
 /// The bit of a hash in an index word.
 #[inline(always)]
-pub(crate) const fn filter_bit(hash: u64) -> u64 {
-    1 << ((hash | 32) & 63)
+const fn filter_bit(hash: u64) -> u64 {
+    1 << (hash & 31)
 }
 
 /// Whether the bit of a hash is set in an index word: if not, no key of the table has this hash.
 #[inline(always)]
 pub(crate) const fn passes(entry: u64, hash: u64) -> bool {
     // As 32 bits: then it is one bit test, which takes the position modulo 32 by itself.
-    ((entry >> 32) as u32) & (1 << (hash as u32 & 31)) != 0
+    entry as u32 & (1 << (hash as u32 & 31)) != 0
 }
 
 /// Places that a table of `flags` flags starts with: one spare place for eight flags.
@@ -150,29 +150,30 @@ fn search(hashes: &[u64], places: usize) -> Option<(Vec<u64>, Vec<u32>)> {
             break;
         }
         let mut found = [0u32; BUCKET];
-        let multiplier =
-            (0..TRIES).map(multiplier).find(|entry| fits(items, *entry, places, &taken, &mut found))?;
-        let mut filter = 0;
-        for ((hash, i), place) in items.iter().zip(found) {
+        let filter = items.iter().fold(0, |filter, (hash, _)| filter | filter_bit(*hash));
+        index[bucket as usize] = (0..TRIES)
+            .map(|attempt| filter | searched(attempt, filter))
+            .find(|entry| fits(items, *entry, places, &taken, &mut found))?;
+        for ((_, i), place) in items.iter().zip(found) {
             taken[place as usize / 64] |= 1 << (place % 64);
             place_of[*i as usize] = place;
-            filter |= filter_bit(*hash);
         }
-        index[bucket as usize] = filter | multiplier;
     }
     Some((index, place_of))
 }
 
-fn multiplier(attempt: u32) -> u64 {
-    attempt.wrapping_add(1).wrapping_mul(0x9E37_79B9) as u64
+/// The high half of an index word for an attempt, such that the multiplier is odd.
+fn searched(attempt: u32, filter: u64) -> u64 {
+    let spread = attempt.wrapping_add(1).wrapping_mul(0x9E37_79B9) & !1;
+    (u64::from(spread) | (!filter & 1)) << 32
 }
 
 /// Whether every hash of a bucket gets a free place of its own under this multiplier.
 #[inline]
 fn fits(items: &[(u64, u32)], entry: u64, places: usize, taken: &[u64], found: &mut [u32; BUCKET]) -> bool {
-    let spread = spread(entry);
+    let multiplier = multiplier(entry);
     for (at, (hash, _)) in items.iter().enumerate() {
-        let place = high(hash.wrapping_mul(spread), places as u64) as u32;
+        let place = high(hash.wrapping_mul(multiplier), places as u64) as u32;
         if taken[place as usize / 64] >> (place % 64) & 1 == 1 || found[..at].contains(&place) {
             return false;
         }
@@ -193,8 +194,8 @@ mod tests {
         assert_eq!(perfect.place_of.iter().collect::<HashSet<_>>().len(), hashes.len());
         for (hash, place) in hashes.iter().zip(&perfect.place_of) {
             let entry = perfect.index[high(*hash, perfect.index.len() as u64) as usize];
-            assert!(passes(entry, *hash) && entry & filter_bit(*hash) != 0);
-            assert_eq!(high(hash.wrapping_mul(spread(entry)), perfect.places as u64), u64::from(*place));
+            assert!(passes(entry, *hash) && multiplier(entry) & 1 == 1);
+            assert_eq!(high(hash.wrapping_mul(multiplier(entry)), perfect.places as u64), u64::from(*place));
         }
     }
 

@@ -11,7 +11,7 @@
 
 use rkyv::{Archive, Deserialize, Serialize};
 
-use crate::key::{Hashed, INLINE_BYTES, window_starts};
+use crate::key::{Hashed, middle_pair, middle_pairs, middle_start, window_starts};
 
 /// Words of a record.
 pub(crate) const RECORD_WORDS: usize = 8;
@@ -171,14 +171,13 @@ impl KeyOf<'_> {
         (self.0[0] >> 8 & 0xff_ffff) as usize
     }
 
-    /// Where the middle of a key over 48 bytes stands.
+    /// Where the middle of a key over 48 bytes stands, as pairs of windows.
     #[must_use]
     pub(crate) const fn middle(self) -> Option<TextAt> {
-        let bytes = self.bytes();
-        if bytes <= INLINE_BYTES {
-            return None;
+        match middle_pairs(self.bytes()) {
+            0 => None,
+            pairs => Some(TextAt { word: (self.0[0] >> 32) as usize, bytes: pairs * 16 }),
         }
-        Some(TextAt { word: (self.0[0] >> 32) as usize, bytes: bytes - INLINE_BYTES })
     }
 
     /// Whether windows and length are those of `key`. Decides alone for keys up to 48 bytes.
@@ -187,19 +186,30 @@ impl KeyOf<'_> {
         self.bytes() == key.bytes && self.0[2..] == key.windows
     }
 
-    /// The key's bytes, given those of its middle. `None` if the middle has another length than it should.
+    /// Whether the pairs of windows that `word` hands out, by their position in the middle, are those of `key`, which has the
+    /// length of this one.
+    pub(crate) fn has_middle_of(self, key: &[u8], mut word: impl FnMut(usize) -> Option<u64>) -> bool {
+        (0..middle_pairs(key.len())).all(|i| {
+            let [a, b] = middle_pair(key, i);
+            word(2 * i) == Some(a) && word(2 * i + 1) == Some(b)
+        })
+    }
+
+    /// The key's bytes, given the pairs of windows of its middle. `None` if there are more or fewer than there should be.
     #[must_use]
     pub(crate) fn assemble(self, middle: &[u8]) -> Option<Vec<u8>> {
         let bytes = self.bytes();
         if bytes < 8 {
             return Some(self.0[2].to_le_bytes()[..bytes].to_vec());
         }
-        if middle.len() != bytes.saturating_sub(INLINE_BYTES) {
+        let (pairs, rest) = middle.as_chunks::<16>();
+        if pairs.len() != middle_pairs(bytes) || !rest.is_empty() {
             return None;
         }
         let mut key = vec![0; bytes];
-        if bytes > INLINE_BYTES {
-            key[24..bytes - 24].copy_from_slice(middle);
+        for (i, pair) in pairs.iter().enumerate() {
+            let start = middle_start(bytes, i);
+            key[start..start + 16].copy_from_slice(pair);
         }
         for (start, window) in window_starts(bytes).into_iter().zip(&self.0[2..]) {
             key[start..start + 8].copy_from_slice(&window.to_le_bytes());
@@ -220,9 +230,11 @@ mod tests {
             let mut words = [0; RECORD_WORDS];
             words[0] = (key.len() as u64) << 8;
             words[2..].copy_from_slice(&hashed.windows);
-            let middle = if key.len() > INLINE_BYTES { &key[24..key.len() - 24] } else { &[] };
-            prop_assert_eq!(KeyOf(&words).assemble(middle), Some(key.clone()));
+            let middle: Vec<u64> = (0..middle_pairs(key.len())).flat_map(|i| middle_pair(&key, i)).collect();
+            let bytes: Vec<u8> = middle.iter().flat_map(|word| word.to_le_bytes()).collect();
+            prop_assert_eq!(KeyOf(&words).assemble(&bytes), Some(key.clone()));
             prop_assert!(KeyOf(&words).has_windows_of(&hashed));
+            prop_assert!(KeyOf(&words).has_middle_of(&key, |i| middle.get(i).copied()));
         }
 
         #[test]

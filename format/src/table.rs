@@ -1,7 +1,7 @@
 //! From flags to records, index and text: the parts of an archive.
 
 use crate::error::BuildError;
-use crate::key::{Hashed, INLINE_BYTES};
+use crate::key::{Hashed, middle_pair, middle_pairs};
 use crate::layout::{MAX_OVERFLOW, buckets, text_word};
 use crate::perfect::{self, Buckets};
 use crate::record::{Record, kind};
@@ -109,7 +109,7 @@ struct Text {
 
 impl Text {
     fn push(&mut self, bytes: &[u8]) -> Result<u64, BuildError> {
-        let at = self.start + self.words.len();
+        let at = self.next_word();
         let (chunks, rest) = bytes.as_chunks::<8>();
         self.words.extend(chunks.iter().map(|chunk| u64::from_le_bytes(*chunk)));
         if !rest.is_empty() {
@@ -117,6 +117,22 @@ impl Text {
             padded[..rest.len()].copy_from_slice(rest);
             self.words.push(u64::from_le_bytes(padded));
         }
+        at
+    }
+
+    /// The pairs of windows of a key's middle; 0 for a key without.
+    fn push_middle(&mut self, key: &[u8]) -> Result<u64, BuildError> {
+        let pairs = middle_pairs(key.len());
+        if pairs == 0 {
+            return Ok(0);
+        }
+        let at = self.next_word();
+        self.words.extend((0..pairs).flat_map(|i| middle_pair(key, i)));
+        at
+    }
+
+    fn next_word(&self) -> Result<u64, BuildError> {
+        let at = self.start + self.words.len();
         u32::try_from(at).map(u64::from).map_err(|source| BuildError::TextArea { words: at, source })
     }
 
@@ -140,7 +156,7 @@ impl Text {
             Value::String(text) => (kind::STRING, self.push_value(text)?),
             Value::Json(text) => (kind::JSON, self.push_value(text)?),
         };
-        let middle = if key.len() > INLINE_BYTES { self.push(&key[24..key.len() - 24])? } else { 0 };
+        let middle = self.push_middle(key)?;
         let mut words = [0; 8];
         words[0] = middle << 32 | (key.len() as u64) << 8 | kind;
         words[1] = value;

@@ -16,8 +16,8 @@ use poke::{
 };
 use vexil_format::layout::{Area, FILE_BYTES, word as at};
 use vexil_format::{
-    Archive, Facts, FoundFile, Generation, Hashed, PathState, Value, WriteError, Writer, WriterOptions,
-    check_current, newest, open_view,
+    Archive, Facts, Found, FoundFile, Generation, Hashed, PathState, Value, WriteError, Writer,
+    WriterOptions, check_current, newest, open_view,
 };
 
 /// Runs one test of this file again in a process of its own, through `around` where it takes one.
@@ -47,7 +47,7 @@ fn a_new_file_is_whole_sparse_and_read_only_and_holds_nothing() {
     let view = view(&place.path);
     assert_eq!(check_current(view.map()), Ok(None));
     assert_eq!(look_up(&view, "on"), None);
-    assert!(!view.probe(&Hashed::new(b"generation")).is_settled());
+    assert!(view.probe(&Hashed::new(b"generation")).is_none());
     assert_eq!(fs::read_dir(place.path.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
 }
 
@@ -136,7 +136,7 @@ fn a_file_replaced_or_removed_by_hand_is_noticed_and_readers_are_moved() {
     let seen = old.observe();
     assert!(seen.is_superseded());
     assert_eq!(old.map().event().load(std::sync::atomic::Ordering::Relaxed), event + 1);
-    assert!(!old.probe(&Hashed::new(b"generation")).is_settled());
+    assert!(old.probe(&Hashed::new(b"generation")).is_none());
     assert_eq!(look_up(&old, "generation"), Some(3), "until the reader has moved");
     let new = view(&place.path);
     assert_ne!(new.file(), old_id);
@@ -277,8 +277,7 @@ fn look_ups_in_a_superseding_file_are_on_the_fast_path_at_once() {
     writer.supersede().unwrap();
     let key = Hashed::new(b"a-flag-19999");
     let probe = view(&place.path).probe(&key);
-    assert!(probe.is_settled());
-    assert_eq!(probe.found(&key).i64(), Some(19_999));
+    assert_eq!(probe.and_then(Found::i64), Some(19_999));
 }
 
 /// Symptom: readers that opened a snapshot which somebody had put at the path, just before the publisher made its own

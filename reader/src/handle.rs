@@ -1,4 +1,7 @@
 //! Handles: one flag, looked up once per generation.
+//!
+//! A handle is `Send + Sync`, also in a `static` behind a `LazyLock`. A clone costs two reference counts, shares the reader,
+//! and remembers for itself.
 
 use std::sync::Arc;
 
@@ -9,10 +12,10 @@ use crate::reader::Reader;
 use crate::source::{Overtaken, Source};
 
 /// What every handle has: a reader and a prepared key.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Handle {
     reader: Reader,
-    key: Box<str>,
+    key: Arc<str>,
     hashed: Hashed,
 }
 
@@ -43,7 +46,19 @@ impl Handle {
 }
 
 /// A boolean flag, remembered with its generation: reading it again is one load and a compare.
-#[derive(Debug)]
+///
+/// ```no_run
+/// use std::sync::LazyLock;
+/// use vexil_reader::{BoolFlag, Reader};
+///
+/// static FLAGS: LazyLock<Reader> = LazyLock::new(|| Reader::attach("/run/flags.vexil"));
+/// static CHECKOUT: LazyLock<BoolFlag> = LazyLock::new(|| FLAGS.bool_flag("new-checkout"));
+///
+/// if CHECKOUT.get() {
+///     println!("the new checkout");
+/// }
+/// ```
+#[derive(Debug, Clone)]
 pub struct BoolFlag {
     handle: Handle,
     default: bool,
@@ -74,7 +89,7 @@ impl BoolFlag {
 }
 
 /// A number flag, remembered with its generation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct NumberFlag {
     handle: Handle,
     default: f64,
@@ -105,7 +120,7 @@ impl NumberFlag {
 }
 
 /// A string flag, copied once per generation and shared.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct StringFlag {
     handle: Handle,
     default: Arc<str>,

@@ -30,12 +30,18 @@ impl Reader {
     }
 }
 
-/// A JSON flag, parsed once per generation and shared.
+/// A JSON flag, parsed once per generation and shared. A clone parses for itself.
 #[derive(Debug)]
 pub struct JsonFlag<T> {
     handle: Handle,
     memo: SharedMemo<Option<Arc<T>>>,
     parsed: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for JsonFlag<T> {
+    fn clone(&self) -> JsonFlag<T> {
+        JsonFlag { handle: self.handle.clone(), memo: SharedMemo::new(), parsed: PhantomData }
+    }
 }
 
 impl<T: DeserializeOwned> JsonFlag<T> {

@@ -104,6 +104,26 @@ impl<T: Clone> SharedMemo<T> {
     }
 }
 
+// A clone remembers nothing yet: what it is a clone of may just be refreshed.
+
+impl Clone for BoolMemo {
+    fn clone(&self) -> BoolMemo {
+        BoolMemo::new()
+    }
+}
+
+impl Clone for WordMemo {
+    fn clone(&self) -> WordMemo {
+        WordMemo::new()
+    }
+}
+
+impl<T: Clone> Clone for SharedMemo<T> {
+    fn clone(&self) -> SharedMemo<T> {
+        SharedMemo::new()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,9 @@
 //! How a reader opens its file.
 
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
 /// How much of a file is checked when it is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -12,10 +16,22 @@ pub enum Verify {
     Header,
 }
 
+type OnFork = Box<dyn Fn() + Send + Sync>;
+
 /// Options of [`crate::Reader::open_with`].
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Options {
     verify: Verify,
+    on_fork: Option<Arc<AssertUnwindSafe<OnFork>>>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("verify", &self.verify)
+            .field("on_fork", &self.on_fork.is_some())
+            .finish()
+    }
 }
 
 impl Options {
@@ -30,6 +46,25 @@ impl Options {
     pub fn verify(mut self, verify: Verify) -> Options {
         self.verify = verify;
         self
+    }
+
+    /// What to call in a child of a fork: once per fork, in the middle of the child's first read through this reader, a
+    /// clone or a handle of it, in the thread that reads. It may read flags itself, and it must not panic. For whoever has
+    /// threads beside the reader that the child lost; reading goes on without any help.
+    ///
+    /// Costs the other reads nothing: the page with the bounds of the fast path is wiped by the kernel in a child. Linux before 4.14
+    /// does not do that, and then it is never called.
+    #[must_use]
+    pub fn on_fork(mut self, call: impl Fn() + Send + Sync + 'static) -> Options {
+        // What a panic in it leaves behind is the caller's business; reading goes on without it.
+        self.on_fork = Some(Arc::new(AssertUnwindSafe(Box::new(call))));
+        self
+    }
+
+    pub(crate) fn forked(&self) {
+        if let Some(call) = &self.on_fork {
+            (call.0)();
+        }
     }
 
     pub(crate) fn verifies(&self) -> Verify {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use vexil_format::{FlagKey, Found, Generation, Hashed, OpenError, Value, View, kind};
+use vexil_format::{FlagKey, Found, Generation, Hashed, OpenError, Value, kind};
 
 use crate::attached::Attached;
 use crate::options::Options;
@@ -67,13 +67,12 @@ impl Reader {
     #[inline]
     #[must_use]
     pub fn get_bool_or(&self, key: impl FlagKey, default: bool) -> bool {
-        if let Some(hashed) = key.prepared() {
-            let probe = self.shared.current.probe(&hashed);
-            if probe.is_settled() {
-                return probe.bool_or(&hashed, default);
-            }
+        if let Some(hashed) = key.prepared()
+            && let Some(answer) = self.shared.current.probe_bool(&hashed, default)
+        {
+            return answer;
         }
-        self.find_slow(key.text()).bool().unwrap_or(default)
+        self.find_other(&key).bool().unwrap_or(default)
     }
 
     /// A number as `f64`; `0.0` by default. Integers above 2^53 are rounded; see [`Reader::get_i64`].
@@ -163,37 +162,52 @@ impl Reader {
     }
 
     #[inline(always)]
-    pub(crate) fn view(&self) -> &View {
-        &self.shared.current.get().view
-    }
-
-    #[inline(always)]
     pub(crate) fn find(&self, key: impl FlagKey) -> Found {
-        if let Some(hashed) = key.prepared() {
-            let probe = self.shared.current.probe(&hashed);
-            if probe.is_settled() {
-                return probe.found(&hashed);
-            }
-        }
-        self.find_slow(key.text())
-    }
-
-    /// Keys of less than 8 or more than 48 bytes, and reads that the publisher overtook.
-    #[inline(never)]
-    pub(crate) fn find_slow(&self, key: &str) -> Found {
-        if key.len() > 48
-            && let Some(found) = self.view().probe_long(key.as_bytes())
+        if let Some(hashed) = key.prepared()
+            && let Some(found) = self.shared.current.probe(&hashed)
         {
             return found;
         }
-        let hashed = Hashed::new(key.as_bytes());
-        if key.len() < 8 {
-            let probe = self.view().probe(&hashed);
-            if probe.is_settled() {
-                return probe.found(&hashed);
-            }
+        self.find_other(&key)
+    }
+
+    /// Keys of other lengths, and reads that the fast path did not settle.
+    #[inline(always)]
+    fn find_other(&self, key: &impl FlagKey) -> Found {
+        match key.remembered() {
+            Some(hashed) => self.find_hashed(key.text(), hashed),
+            None => self.find_slow(key.text()),
         }
-        self.shared.slow(|source| source.find(key, &hashed)).unwrap_or(Found::MISSING)
+    }
+
+    #[inline(never)]
+    fn find_slow(&self, key: &str) -> Found {
+        // One pair of windows covers the middle, so that this copy of the code has no loop: half the time of the other.
+        if let 49..=64 = key.len()
+            && let Some(found) = self.shared.current.probe_long(key.as_bytes(), &Hashed::long(key.as_bytes()))
+        {
+            return found;
+        }
+        self.find_any(key, &Hashed::new(key.as_bytes()))
+    }
+
+    #[inline(never)]
+    fn find_hashed(&self, key: &str, hashed: &Hashed) -> Found {
+        self.find_any(key, hashed)
+    }
+
+    #[inline(always)]
+    fn find_any(&self, key: &str, hashed: &Hashed) -> Found {
+        let current = &self.shared.current;
+        let found = match key.len() {
+            0..8 => current.probe(hashed),
+            8..=Hashed::INLINE_BYTES => None,
+            _ => current.probe_long(key.as_bytes(), hashed),
+        };
+        match found {
+            Some(found) => found,
+            None => self.shared.slow(|source| source.find(key, hashed)).unwrap_or(Found::MISSING),
+        }
     }
 
     /// A text flag of kind `wanted`, copied out of one generation.

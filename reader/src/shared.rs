@@ -98,7 +98,7 @@ impl Shared {
         stack: &'b mut [u8; 512],
         heap: &'b mut Vec<u8>,
     ) -> Option<Option<&'b str>> {
-        let view = &self.current.get().view;
+        let view = &self.here().view;
         let seen = view.observe();
         if seen.is_superseded() || seen.base() == 0 {
             return None;
@@ -112,10 +112,19 @@ impl Shared {
         Some(std::str::from_utf8(bytes).ok())
     }
 
+    /// The file in use, in this process: the first one to come here in a child of a fork says so.
+    fn here(&self) -> &Attached {
+        let attached = self.current.get();
+        if attached.view.is_new_in_child() {
+            self.options.forked();
+        }
+        attached
+    }
+
     /// The file to read from now: moves on if this one was superseded, settles it if that became possible.
     pub(crate) fn attached(&self) -> &Attached {
+        let attached = self.here();
         self.release_old();
-        let attached = self.current.get();
         if attached.may_settle() {
             attached.settle(self.options.verifies());
         }

@@ -9,13 +9,14 @@
 mod stage;
 
 use std::process::Stdio;
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::thread;
 use std::time::Duration;
 
 use stage::{Stage, again, publish_number, role, until};
-use vexil_reader::{Generation, Reader};
+use vexil_reader::{Generation, NumberFlag, Options, Reader};
 
 /// Forks, runs `child` in the child under an alarm, and answers its process id.
 #[allow(
@@ -116,6 +117,60 @@ fn a_child_is_not_held_up_by_what_threads_of_its_parent_held_at_the_fork() {
         }
         stop.store(true, Relaxed);
     });
+}
+
+/// Every way of reading finds out by itself that it is in a child, and says so once.
+#[test]
+fn the_first_read_of_a_child_says_that_it_is_one_and_no_other_read_does() {
+    type Read = fn(&Reader) -> u64;
+    let ways: [(&str, Read); 8] = [
+        ("a short path", |reader| reader.get_u64("the-number")),
+        ("a boolean", |reader| u64::from(reader.get_bool("the-parity"))),
+        ("a missing flag", |reader| 1 + u64::from(reader.get_bool("no-such-flag"))),
+        ("a long key", |reader| 1 + reader.get_u64("long".repeat(15))),
+        ("a string", |reader| reader.get_string("the-string").parse().unwrap_or(0)),
+        ("a snapshot", |reader| reader.snapshot().get_number("the-number") as u64),
+        ("many", |reader| reader.read(|view| view.get_u64("the-number"))),
+        ("status", |reader| reader.status().generation.0),
+    ];
+    let (stage, mut writer) = Stage::with_writer();
+    publish_number(&mut writer, 1);
+    for attached in [true, false] {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counter = calls.clone();
+        let options = Options::new().on_fork(move || {
+            counter.fetch_add(1, Relaxed);
+        });
+        let path = if attached { stage.path.clone() } else { stage.dir.path().join("nothing-yet") };
+        let reader = Reader::attach_with(&path, &options);
+        let (number, string) = (reader.number_flag("the-number"), reader.string_flag("the-string"));
+        let expected = u64::from(attached);
+        assert_eq!((number.get() as u64, calls.load(Relaxed)), (expected, 0));
+        for (way, read) in ways {
+            ends_well(fork(|| {
+                let answer = read(&reader);
+                assert!(answer == 1 || !attached, "{way}: {answer}");
+                assert_eq!(calls.load(Relaxed), 1, "{way}");
+                read_all(&reader, &number, expected);
+                assert_eq!(calls.load(Relaxed), 1, "{way}");
+                ends_well(fork(|| {
+                    read_all(&reader, &number, expected);
+                    assert_eq!(calls.load(Relaxed), 2, "a grandchild, {way}");
+                }));
+            }));
+        }
+        ends_well(fork(|| assert_eq!((number.get() as u64, calls.load(Relaxed)), (expected, 1))));
+        ends_well(fork(|| assert_eq!((string.get().len() as u64, calls.load(Relaxed)), (expected, 1))));
+        read_all(&reader, &number, expected);
+        assert_eq!(calls.load(Relaxed), 0, "in the parent");
+    }
+}
+
+fn read_all(reader: &Reader, number: &NumberFlag, expected: u64) {
+    for _ in 0..3 {
+        assert_eq!((number.get() as u64, reader.get_u64("the-number")), (expected, expected));
+        assert_eq!((reader.get_bool("the-parity"), reader.generation().0), (expected == 1, expected));
+    }
 }
 
 #[test]

@@ -8,13 +8,14 @@
 
 mod stage;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
 
 use stage::{Stage, bools, publish, publish_number};
-use vexil_reader::Reader;
+use vexil_format::Writer;
+use vexil_reader::{BoolFlag, NumberFlag, Reader};
 
 #[test]
 fn handles_follow_generations_superseded_files_and_replaced_files() {
@@ -95,6 +96,47 @@ fn string_and_json_handles_share_one_value_within_a_generation() {
     assert!(Arc::ptr_eq(&reader.snapshot(), &reader.snapshot()));
     publish_number(&mut writer, 1);
     assert!(!Arc::ptr_eq(&first, &string.get()) && !Arc::ptr_eq(&parsed, &json.get().unwrap()));
+}
+
+#[test]
+fn clones_of_handles_answer_alike_and_go_on_without_the_reader_and_the_first_handle() {
+    let (stage, mut writer) = Stage::with_writer();
+    publish_number(&mut writer, 1);
+    let reader = Reader::open(&stage.path).unwrap();
+    let flags = (
+        reader.bool_flag("the-parity"),
+        reader.number_flag("the-number"),
+        reader.string_flag("the-string"),
+        reader.json_flag::<Vec<u64>>("the-json-value"),
+    );
+    assert!(flags.0.get() && flags.1.get() == 1.0 && &*flags.2.get() == "1" && flags.3.get().is_some());
+    let (parity, number, string, json) = flags.clone();
+    drop((flags, reader));
+    for n in 2..5 {
+        publish_number(&mut writer, n);
+        assert_eq!(
+            (parity.get(), number.get(), &*string.get()),
+            (n % 2 == 1, n as f64, n.to_string().as_str())
+        );
+        assert_eq!(json.get().as_deref(), Some(&vec![n]));
+    }
+}
+
+#[test]
+fn handles_live_in_statics_and_are_read_by_many_threads() {
+    static STAGE: LazyLock<(Stage, Mutex<Writer>)> = LazyLock::new(|| {
+        let (stage, mut writer) = Stage::with_writer();
+        publish_number(&mut writer, 1);
+        (stage, Mutex::new(writer))
+    });
+    static READER: LazyLock<Reader> = LazyLock::new(|| Reader::open(&STAGE.0.path).unwrap());
+    static PARITY: LazyLock<BoolFlag> = LazyLock::new(|| READER.bool_flag("the-parity"));
+    static NUMBER: LazyLock<NumberFlag> = LazyLock::new(|| READER.number_flag("the-number"));
+    let read = || (PARITY.get(), NUMBER.get());
+    let threads = [(); 4].map(|()| thread::spawn(read));
+    assert!(threads.into_iter().all(|thread| thread.join().unwrap() == (true, 1.0)));
+    publish_number(&mut STAGE.1.lock().unwrap(), 2);
+    assert_eq!(thread::spawn(read).join().unwrap(), (false, 2.0));
 }
 
 #[test]

@@ -9,10 +9,14 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-const K0: u64 = 0xff76_1d64_78bd_642f;
-const K1: u64 = 0xe703_7ed1_a0ff_28db;
-const K2: u64 = 0x8ebc_6aff_9c88_c6e3;
-const K3: u64 = 0x58ff_65cc_7537_4cc3;
+const K: [u64; 6] = [
+    0xffff_ffff_9e37_79b9,
+    0xffff_ffff_b7e1_5163,
+    0xffff_ffff_85eb_ca6b,
+    0xffff_ffff_c2b2_ae35,
+    0xffff_ffff_d1b5_4a33,
+    0xffff_ffff_8ebc_6af1,
+];
 
 fn mul(a: u64, b: u64) -> u64 {
     let wide = u128::from(a) * u128::from(b);
@@ -32,23 +36,19 @@ fn windows(key: &[u8]) -> [u64; 6] {
     [0, a, b, n - 8 - b, n - 8 - a, n - 8].map(|at| le(&key[at..at + 8]))
 }
 
+/// The two words of every pair of the middle.
+fn middle(key: &[u8]) -> Vec<[u64; 2]> {
+    let n = key.len();
+    let pairs = n.saturating_sub(48).div_ceil(16);
+    let starts = (0..pairs).map(|i| (24 + 16 * i).min(n - 40));
+    starts.map(|at| [le(&key[at..at + 8]), le(&key[at + 8..at + 16])]).collect()
+}
+
 pub fn hash(key: &[u8]) -> u64 {
-    let (n, w) = (key.len(), windows(key));
-    let mut h = mul(w[0] ^ K0 ^ n as u64, w[1] ^ K1)
-        ^ mul(w[2] ^ K2, w[3] ^ K3).rotate_left(21)
-        ^ mul(w[4] ^ K3, w[5] ^ K0).rotate_left(42);
-    if n > 48 {
-        let middle = &key[24..n - 24];
-        let whole = middle.chunks_exact(8);
-        let rest = !whole.remainder().is_empty();
-        for chunk in whole {
-            h = mul(h ^ le(chunk), K0);
-        }
-        if rest {
-            h = mul(h ^ le(&key[n - 32..n - 24]), K1);
-        }
-    }
-    h
+    let (n, w) = (key.len() as u64, windows(key));
+    let h = mul(w[0] ^ K[0] ^ n, w[1] ^ K[1]) ^ mul(w[2] ^ K[2], w[3] ^ K[3]) ^ mul(w[4] ^ K[4], w[5] ^ K[5]);
+    let h = if n < 8 { mul(h, 0x9e37_79b9_7f4a_7c15) } else { h };
+    middle(key).into_iter().fold(h, |h, [a, b]| mul(h ^ a, b ^ K[0]))
 }
 
 pub struct Snapshot {
@@ -109,7 +109,10 @@ impl Snapshot {
         meta & 15 != 0
             && n == key.len()
             && windows(key).into_iter().enumerate().all(|(i, w)| self.word(record + 2 + i) == w)
-            && (n <= 48 || self.text(meta >> 32, n as u64 - 48) == &key[24..n - 24])
+            && middle(key).into_iter().enumerate().all(|(i, pair)| {
+                let at = (meta >> 32) as usize + 2 * i;
+                [self.word(at), self.word(at + 1)] == pair
+            })
     }
 
     pub fn get(&self, key: &[u8]) -> Option<(&'static str, String)> {
@@ -119,11 +122,10 @@ impl Snapshot {
             return None;
         }
         let entry = self.word(places * 8 + scale(h, places / 2));
-        if entry >> (32 + (h & 31)) & 1 == 0 {
+        if entry >> (h & 31) & 1 == 0 {
             return None;
         }
-        let m = entry & 0xffff_ffff;
-        let record = 8 * scale(h.wrapping_mul(m << 32 | m | 1), places);
+        let record = 8 * scale(h.wrapping_mul(entry ^ entry >> 32), places);
         if self.is(record, key) {
             return self.value(record);
         }
