@@ -17,6 +17,7 @@ use crate::frame::{Damage, Frame};
 use crate::key::Hashed;
 use crate::layout::{AREA_BYTES, FRAME_BYTES, buckets, overflow_word, text_word};
 use crate::perfect::{high, multiplier, passes};
+use crate::placed::Placed;
 use crate::protocol::Generation;
 use crate::record::{Found, KeyOf, RECORD_WORDS, Record, TextAt, kind};
 use crate::table::Table;
@@ -38,13 +39,13 @@ pub struct Facts {
 }
 
 /// The archived type. Field order is byte order.
-#[derive(Rkyv, Serialize, Deserialize)]
+#[derive(Rkyv, Serialize)]
 #[rkyv(attr(allow(missing_docs)))]
 struct Layout {
-    records: Vec<Record>,
-    index: Vec<u64>,
-    overflow: Vec<u64>,
-    text: Vec<u64>,
+    records: Placed<Record>,
+    index: Placed<u64>,
+    overflow: Placed<u64>,
+    text: Placed<u64>,
     flags: u64,
     facts: Facts,
 }
@@ -67,18 +68,22 @@ impl Archive {
         generation: Generation,
         facts: Facts,
     ) -> Result<Archive, BuildError> {
-        let table = Table::build(flags.as_ref())?;
+        let table = Table::build(flags.as_ref(), size_of::<ArchivedLayout>())?;
         drop(flags);
-        let Table { records, index, overflow, text, flags } = table;
-        let (places, doubles) = (records.len(), overflow.len() / RECORD_WORDS);
-        let layout = Layout { records, index, overflow, text, flags: flags as u64, facts };
-        let capacity = (text_word(places, doubles) + layout.text.len()) * 8 + size_of::<ArchivedLayout>();
-        let bytes = rkyv::api::high::to_bytes_in::<_, rancor::Error>(
-            &layout,
-            AlignedVec::<64>::with_capacity(capacity),
-        )
-        .map_err(BuildError::Serialize)?;
-        drop(layout);
+        let Table { bytes, places, doubles, flags } = table;
+        let (index, overflow, text) =
+            (places * RECORD_WORDS, overflow_word(places), text_word(places, doubles));
+        let layout = Layout {
+            records: Placed::new(0, places),
+            index: Placed::new(index, overflow - index),
+            // As words: rkyv pads an alignment of 64 bytes only at the start.
+            overflow: Placed::new(overflow, text - overflow),
+            text: Placed::new(text, bytes.len() / 8 - text),
+            flags: flags as u64,
+            facts,
+        };
+        let bytes = rkyv::api::high::to_bytes_in::<_, rancor::Error>(&layout, bytes)
+            .map_err(BuildError::Serialize)?;
         if bytes.len() as u64 > AREA_BYTES - FRAME_BYTES {
             return Err(BuildError::TooLarge { found: bytes.len() as u64, limit: AREA_BYTES - FRAME_BYTES });
         }

@@ -20,7 +20,7 @@
 //! |---|---|
 //! | `layout`, `header`, `frame`, `record` | the bytes (docs/format.md) |
 //! | `protocol`, `sync` | the generation word, both sides, and the atomics it is written against |
-//! | `key`, `perfect`, `table`, `archive` | hash, perfect hash, builder, checked private copy |
+//! | `key`, `perfect`, `table`, `placed`, `archive` | hash, perfect hash, builder, checked private copy |
 //! | `map`, `front` | mapped memory, and the line of the process's own in front of it |
 //! | `lead`, `view`, `attempt`, `current` | look-ups on it: the fast path, its bounds, the checked path; moving to another file |
 //! | `open`, `area`, `status`, `boot` | opening and checking files, status words, clocks |
@@ -53,6 +53,7 @@ mod lead;
 mod map;
 mod open;
 mod perfect;
+mod placed;
 pub mod protocol;
 mod record;
 pub mod status;

@@ -71,11 +71,13 @@ pub(crate) struct Perfect {
     pub(crate) places: usize,
 }
 
-/// Finds a table for these hashes, which must be distinct.
-pub(crate) fn find(hashes: &[u64]) -> Result<Perfect, BuildError> {
+/// Finds a table for these hashes, which must be distinct. `sorted`: the same hashes in the buckets of [`first_places`], if the
+/// caller has them.
+pub(crate) fn find(hashes: &[u64], mut sorted: Option<Buckets>) -> Result<Perfect, BuildError> {
     let mut places = first_places(hashes.len());
     for _ in 0..ATTEMPTS {
-        if let Some((index, place_of)) = search(hashes, places) {
+        let sorted = sorted.take().unwrap_or_else(|| Buckets::sort(hashes, buckets(places)));
+        if let Some((index, place_of)) = search(&sorted, places) {
             return Ok(Perfect { index, place_of, places });
         }
         places += 1 + hashes.len() / 32;
@@ -138,12 +140,11 @@ impl Buckets {
     }
 }
 
-fn search(hashes: &[u64], places: usize) -> Option<(Vec<u64>, Vec<u32>)> {
-    let buckets = Buckets::sort(hashes, buckets(places));
+fn search(buckets: &Buckets, places: usize) -> Option<(Vec<u64>, Vec<u32>)> {
     let order = buckets.fullest_first()?;
     let mut taken = vec![0u64; places.div_ceil(64)];
     let mut index = vec![0u64; order.len()];
-    let mut place_of = vec![0u32; hashes.len()];
+    let mut place_of = vec![0u32; buckets.items.len()];
     for bucket in order {
         let items = buckets.get(bucket as usize);
         if items.is_empty() {
@@ -189,7 +190,7 @@ mod tests {
     use std::collections::HashSet;
 
     fn check(hashes: &[u64]) {
-        let perfect = find(hashes).unwrap();
+        let perfect = find(hashes, None).unwrap();
         assert!(perfect.places <= max_places(hashes.len()));
         assert_eq!(perfect.place_of.iter().collect::<HashSet<_>>().len(), hashes.len());
         for (hash, place) in hashes.iter().zip(&perfect.place_of) {
@@ -213,7 +214,7 @@ mod tests {
     #[test]
     fn a_bucket_that_no_one_fills_by_chance_is_refused_in_time() {
         let crowd: Vec<u64> = (0..200).collect();
-        assert!(matches!(find(&crowd), Err(BuildError::HostileKeys { flags: 200 })));
+        assert!(matches!(find(&crowd, None), Err(BuildError::HostileKeys { flags: 200 })));
     }
 
     /// Symptom: 65 keys in one bucket made the builder panic. Cause: the limit was off by one, and `fits` has room for
@@ -222,7 +223,7 @@ mod tests {
     fn a_full_bucket_is_placed_and_one_more_is_refused_without_a_panic() {
         for crowd in BUCKET as u64 - 1..BUCKET as u64 + 3 {
             let hashes: Vec<u64> = (0..crowd).map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20).collect();
-            assert_eq!(find(&hashes).is_ok(), crowd <= BUCKET as u64, "{crowd} in one bucket");
+            assert_eq!(find(&hashes, None).is_ok(), crowd <= BUCKET as u64, "{crowd} in one bucket");
         }
     }
 

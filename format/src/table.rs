@@ -1,58 +1,70 @@
-//! From flags to records, index and text: the parts of an archive.
+//! From flags to the bytes of an archive, up to its root: records, index, overflow records, text.
+//!
+//! They are written where they will stand, into one buffer of the right size. A publisher keeps no memory between publishes, so
+//! that every page of a buffer costs a page fault; a second copy of the records would cost more than building them.
+
+use rkyv::util::AlignedVec;
 
 use crate::error::BuildError;
 use crate::key::{Hashed, middle_pair, middle_pairs};
 use crate::layout::{MAX_OVERFLOW, buckets, text_word};
 use crate::perfect::{self, Buckets};
-use crate::record::{Record, kind};
+use crate::record::{RECORD_WORDS, Record, kind};
 use crate::value::{Flag, Value};
 
 /// The parts of an archive, in the order in which they stand there.
 pub(crate) struct Table {
-    pub(crate) records: Vec<Record>,
-    pub(crate) index: Vec<u64>,
-    /// Records as plain words: rkyv pads an alignment of 64 bytes only at the start.
-    pub(crate) overflow: Vec<u64>,
-    pub(crate) text: Vec<u64>,
+    pub(crate) bytes: AlignedVec<64>,
+    pub(crate) places: usize,
+    /// Overflow records.
+    pub(crate) doubles: usize,
     pub(crate) flags: usize,
 }
 
 impl Table {
-    /// Builds the table. Of several flags with one key the last one wins.
-    pub(crate) fn build(flags: &[Flag<'_>]) -> Result<Table, BuildError> {
+    /// Builds the table. Of several flags with one key the last one wins. Leaves room for `root` more bytes.
+    pub(crate) fn build(flags: &[Flag<'_>], root: usize) -> Result<Table, BuildError> {
         let hash_all = |which: &[u32]| -> Vec<u64> {
             which.iter().map(|i| Hashed::new(flags[*i as usize].key.as_bytes()).hash()).collect()
         };
         let all: Vec<u32> = (0..flags.len() as u32).collect();
         let hashes = hash_all(&all);
-        let Distinct { dropped, doubles } = distinct(flags, &hashes);
+        let mut buckets = Buckets::sort(&hashes, buckets(perfect::first_places(hashes.len())));
+        let Distinct { dropped, doubles } = distinct(flags, &mut buckets);
         if doubles.len() > MAX_OVERFLOW {
             return Err(BuildError::TooManyEqualHashes { found: doubles.len(), limit: MAX_OVERFLOW });
         }
-        let (placed, hashes) = if dropped.is_empty() && doubles.is_empty() {
-            (all, hashes)
+        let (placed, perfect) = if dropped.is_empty() && doubles.is_empty() {
+            let perfect = perfect::find(&hashes, Some(buckets))?;
+            (all, perfect)
         } else {
             let mut out = vec![false; flags.len()];
             for i in dropped.iter().chain(&doubles) {
                 out[*i as usize] = true;
             }
             let placed: Vec<u32> = all.into_iter().filter(|i| !out[*i as usize]).collect();
-            let hashes = hash_all(&placed);
-            (placed, hashes)
+            let perfect = perfect::find(&hash_all(&placed), None)?;
+            (placed, perfect)
         };
 
-        let perfect = perfect::find(&hashes)?;
-        let mut text = Text { words: Vec::new(), start: text_word(perfect.places, doubles.len()) };
-        let mut records = vec![Record::EMPTY; perfect.places];
-        for (i, place) in placed.iter().zip(&perfect.place_of) {
-            records[*place as usize] = text.record(&flags[*i as usize])?;
+        let text: usize = flags.iter().map(text_bytes).sum();
+        let start = text_word(perfect.places, doubles.len()) * 8;
+        let mut bytes = AlignedVec::with_capacity(start + text + root);
+        bytes.resize(perfect.places * RECORD_WORDS * 8, 0);
+        for word in &perfect.index {
+            bytes.extend_from_slice(&word.to_le_bytes());
         }
-        let mut overflow = Vec::with_capacity(doubles.len() * 8);
-        for i in &doubles {
-            overflow.extend(text.record(&flags[*i as usize])?.words);
+        bytes.resize(start, 0);
+        let mut parts = Parts { bytes };
+        for (i, place) in placed.iter().zip(&perfect.place_of) {
+            parts.record(*place as usize * RECORD_WORDS, &flags[*i as usize])?;
+        }
+        let overflow = text_word(perfect.places, 0);
+        for (at, i) in doubles.iter().enumerate() {
+            parts.record(overflow + at * RECORD_WORDS, &flags[*i as usize])?;
         }
         let flags = placed.len() + doubles.len();
-        Ok(Table { records, index: perfect.index, overflow, text: text.words, flags })
+        Ok(Table { bytes: parts.bytes, places: perfect.places, doubles: doubles.len(), flags })
     }
 }
 
@@ -64,10 +76,10 @@ struct Distinct {
     doubles: Vec<u32>,
 }
 
-fn distinct(flags: &[Flag<'_>], hashes: &[u64]) -> Distinct {
-    let mut buckets = Buckets::sort(hashes, buckets(perfect::first_places(hashes.len())));
+/// Looks for them among hashes that are sorted by bucket, and may change the order within a bucket.
+fn distinct(flags: &[Flag<'_>], buckets: &mut Buckets) -> Distinct {
     let mut found = Distinct { dropped: Vec::new(), doubles: Vec::new() };
-    let Buckets { starts, items } = &mut buckets;
+    let Buckets { starts, items } = buckets;
     for bucket in starts.windows(2) {
         let items = &mut items[bucket[0] as usize..bucket[1] as usize];
         let alike = items.iter().enumerate().any(|(i, a)| items[..i].iter().take(64).any(|b| a.0 == b.0));
@@ -101,46 +113,40 @@ fn sort_out(flags: &[Flag<'_>], run: &[(u64, u32)], found: &mut Distinct) {
     }
 }
 
-struct Text {
-    words: Vec<u64>,
-    /// Word of the archive at which the text area starts.
-    start: usize,
+/// The archive under construction: text is added at its end.
+struct Parts {
+    bytes: AlignedVec<64>,
 }
 
-impl Text {
-    fn push(&mut self, bytes: &[u8]) -> Result<u64, BuildError> {
+impl Parts {
+    /// Adds bytes, padded to whole words, and answers the word at which they start.
+    fn text(&mut self, bytes: &[u8]) -> Result<u64, BuildError> {
         let at = self.next_word();
-        let (chunks, rest) = bytes.as_chunks::<8>();
-        self.words.extend(chunks.iter().map(|chunk| u64::from_le_bytes(*chunk)));
-        if !rest.is_empty() {
-            let mut padded = [0; 8];
-            padded[..rest.len()].copy_from_slice(rest);
-            self.words.push(u64::from_le_bytes(padded));
-        }
+        self.bytes.extend_from_slice(bytes);
+        self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
         at
     }
 
-    /// The pairs of windows of a key's middle; 0 for a key without.
-    fn push_middle(&mut self, key: &[u8]) -> Result<u64, BuildError> {
+    /// Adds the pairs of windows of a key's middle. 0 for a key without.
+    fn middle(&mut self, key: &[u8]) -> Result<u64, BuildError> {
         let pairs = middle_pairs(key.len());
         if pairs == 0 {
             return Ok(0);
         }
         let at = self.next_word();
-        self.words.extend((0..pairs).flat_map(|i| middle_pair(key, i)));
+        for word in (0..pairs).flat_map(|i| middle_pair(key, i)) {
+            self.bytes.extend_from_slice(&word.to_le_bytes());
+        }
         at
     }
 
     fn next_word(&self) -> Result<u64, BuildError> {
-        let at = self.start + self.words.len();
-        u32::try_from(at).map(u64::from).map_err(|source| BuildError::TextArea { words: at, source })
+        let words = self.bytes.len() / 8;
+        u32::try_from(words).map(u64::from).map_err(|source| BuildError::TextArea { words, source })
     }
 
-    fn push_value(&mut self, text: &str) -> Result<u64, BuildError> {
-        Ok(self.push(text.as_bytes())? << 32 | text.len() as u64)
-    }
-
-    fn record(&mut self, flag: &Flag<'_>) -> Result<Record, BuildError> {
+    /// Writes the record of a flag at a word, and adds its text.
+    fn record(&mut self, word: usize, flag: &Flag<'_>) -> Result<(), BuildError> {
         let key = flag.key.as_bytes();
         if key.len() >= 1 << 24 {
             return Err(BuildError::LongKey { bytes: key.len(), limit: (1 << 24) - 1 });
@@ -152,15 +158,31 @@ impl Text {
             Value::I64(value) => (kind::I64, *value as u64),
             Value::U64(value) => (kind::U64, *value),
             Value::F64(value) => (kind::F64, value.to_bits()),
-            Value::HugeNumber(text) => (kind::HUGE, self.push_value(text)?),
-            Value::String(text) => (kind::STRING, self.push_value(text)?),
-            Value::Json(text) => (kind::JSON, self.push_value(text)?),
+            Value::HugeNumber(text) => (kind::HUGE, self.value(text)?),
+            Value::String(text) => (kind::STRING, self.value(text)?),
+            Value::Json(text) => (kind::JSON, self.value(text)?),
         };
-        let middle = self.push_middle(key)?;
-        let mut words = [0; 8];
-        words[0] = middle << 32 | (key.len() as u64) << 8 | kind;
+        let mut words = Record::EMPTY.words;
+        words[0] = self.middle(key)? << 32 | (key.len() as u64) << 8 | kind;
         words[1] = value;
         words[2..].copy_from_slice(&hashed.windows);
-        Ok(Record { words })
+        let record = &mut self.bytes[word * 8..][..RECORD_WORDS * 8];
+        for (bytes, word) in record.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+            *bytes = word.to_le_bytes();
+        }
+        Ok(())
     }
+
+    fn value(&mut self, text: &str) -> Result<u64, BuildError> {
+        Ok(self.text(text.as_bytes())? << 32 | text.len() as u64)
+    }
+}
+
+/// Bytes that a flag takes in the text area.
+fn text_bytes(flag: &Flag<'_>) -> usize {
+    let value = match &flag.value {
+        Value::HugeNumber(text) | Value::String(text) | Value::Json(text) => text.len().next_multiple_of(8),
+        _ => 0,
+    };
+    value + middle_pairs(flag.key.len()) * 16
 }
