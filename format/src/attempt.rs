@@ -1,5 +1,5 @@
-//! Look-ups on live memory off the fast path: keys of any length, overflow records, texts. Every word is checked against the
-//! bytes that are really there.
+//! Look-ups on live memory within one observed generation: keys of any length, overflow records, texts. What the fast path does
+//! not settle is done with every word checked against the bytes that are really there.
 
 use crate::key::Hashed;
 use crate::layout::{MAX_OVERFLOW, buckets, overflow_word, word};
@@ -13,10 +13,19 @@ impl View {
     /// outside of the bounds (then [`View::refresh_bounds`] may help).
     #[must_use]
     pub fn attempt(&self, seen: Observed, key: &str, hashed: &Hashed) -> Option<Found> {
-        let found = self.search(seen, key, hashed)?;
-        self.still_valid(seen).then_some(found)
+        let lead = self.lead();
+        let fast = match key.len() {
+            0..=Hashed::INLINE_BYTES => lead.probe_in(seen, hashed),
+            _ => lead.probe_long_in(seen, key.as_bytes(), hashed),
+        };
+        match fast {
+            Some(found) => Some(found),
+            None => self.search(seen, key, hashed).filter(|_| self.still_valid(seen)),
+        }
     }
 
+    #[cold]
+    #[inline(never)]
     fn search(&self, seen: Observed, key: &str, hashed: &Hashed) -> Option<Found> {
         let slot = seen.slot();
         let table = self.map().load(word::PLACES[slot]);

@@ -77,7 +77,13 @@ impl<'a> Lead<'a> {
     /// published, a snapshot with overflow records, the first read after a fork), ask [`crate::View::attempt`].
     #[inline(always)]
     pub(crate) fn probe(self, key: &Hashed) -> Option<Found> {
-        self.probe_with(key, Found::MISSING, |record| {
+        self.probe_in(self.observe(), key)
+    }
+
+    /// As [`Lead::probe`], within a generation that was observed before.
+    #[inline(always)]
+    pub(crate) fn probe_in(self, seen: Observed, key: &Hashed) -> Option<Found> {
+        self.probe_with(seen, key, Found::MISSING, |record| {
             let found = Found { meta: record[0].load(Relaxed), value: record[1].load(Relaxed) };
             let length = found.meta >> 8 & 0xff_ffff ^ key.bytes as u64;
             if compare(record, key) | length == 0 { found } else { Found::MISSING }
@@ -87,7 +93,7 @@ impl<'a> Lead<'a> {
     /// As [`Lead::probe`]: a boolean, or `default`. One compare for key, length, kind and value.
     #[inline(always)]
     pub(crate) fn probe_bool(self, key: &Hashed, default: bool) -> Option<bool> {
-        self.probe_with(key, default, |record| {
+        self.probe_with(self.observe(), key, default, |record| {
             // Answers the default unless the flag is there and says the opposite. The text word (bits 32 to 63) is zero for
             // keys that the windows cover.
             let opposite = (key.bytes as u64) << 8 | if default { kind::FALSE } else { kind::TRUE };
@@ -99,27 +105,42 @@ impl<'a> Lead<'a> {
     #[inline(always)]
     fn probe_with<T>(
         self,
+        seen: Observed,
         key: &Hashed,
         missing: T,
         read: impl FnOnce(&[AtomicU64; RECORD_WORDS]) -> T,
     ) -> Option<T> {
-        let g = self.generation();
-        let seen = observe::<Sound, _>(g);
         match self.locate(seen, key.hash) {
             Located::Outside => None,
-            Located::Missing => still_valid::<Sound, _>(g, seen).then_some(missing),
+            Located::Missing => self.still_valid(seen).then_some(missing),
             Located::Record(record) => {
                 let answer = read(record);
-                still_valid::<Sound, _>(g, seen).then_some(answer)
+                self.still_valid(seen).then_some(answer)
             }
         }
+    }
+
+    /// First load of the protocol.
+    #[inline(always)]
+    pub(crate) fn observe(self) -> Observed {
+        observe::<Sound, _>(self.generation())
+    }
+
+    /// Second load of the protocol.
+    #[inline(always)]
+    fn still_valid(self, seen: Observed) -> bool {
+        still_valid::<Sound, _>(self.generation(), seen)
     }
 
     /// Looks a key of over 48 bytes up in one attempt. `None`: not settled, ask [`crate::View::attempt`].
     #[inline(always)]
     pub(crate) fn probe_long(self, key: &[u8], hashed: &Hashed) -> Option<Found> {
-        let g = self.generation();
-        let seen = observe::<Sound, _>(g);
+        self.probe_long_in(self.observe(), key, hashed)
+    }
+
+    /// As [`Lead::probe_long`], within a generation that was observed before.
+    #[inline(always)]
+    pub(crate) fn probe_long_in(self, seen: Observed, key: &[u8], hashed: &Hashed) -> Option<Found> {
         let found = match self.locate(seen, hashed.hash) {
             Located::Outside => return None,
             Located::Missing => Found::MISSING,
@@ -130,7 +151,7 @@ impl<'a> Lead<'a> {
                 if compare(record, hashed) | length | middle == 0 { found } else { Found::MISSING }
             }
         };
-        still_valid::<Sound, _>(g, seen).then_some(found)
+        self.still_valid(seen).then_some(found)
     }
 
     /// Finds the one record that a hash can be in.

@@ -9,6 +9,7 @@ use crate::attached::Attached;
 use crate::options::Options;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
+use crate::source::scalar;
 
 /// Reads flags from one snapshot file. `Send + Sync`; clones are cheap and share everything.
 ///
@@ -138,6 +139,10 @@ impl Reader {
     /// Any value; `None` if there is no such flag. To tell "missing" from "the default".
     #[must_use]
     pub fn get(&self, key: impl FlagKey) -> Option<Value<'static>> {
+        let found = self.find(&key);
+        if found.text().is_none() {
+            return scalar(found);
+        }
         let key = key.text();
         let hashed = Hashed::new(key.as_bytes());
         self.shared.slow(|source| source.value(key, &hashed)).flatten()

@@ -66,11 +66,7 @@ impl Source<'_> {
             kind::STRING => text(|text| Value::String(text.into())),
             kind::JSON => text(|text| Value::Json(text.into())),
             kind::HUGE => text(|text| Value::HugeNumber(text.into())),
-            kind::NULL => Ok(Some(Value::Null)),
-            kind::I64 => Ok(found.i64().map(Value::I64)),
-            kind::U64 => Ok(Some(Value::U64(found.value))),
-            kind::F64 => Ok(found.number().map(Value::F64)),
-            _ => Ok(found.bool().map(Value::Bool)),
+            _ => Ok(scalar(found)),
         }
     }
 
@@ -81,5 +77,16 @@ impl Source<'_> {
             Source::Live(view, seen) if !seen.is_superseded() => Some(seen.base() ^ view.tag()),
             _ => None,
         }
+    }
+}
+
+/// A value that is no text; `None` also if there is no flag.
+pub(crate) fn scalar(found: Found) -> Option<Value<'static>> {
+    match found.kind() {
+        kind::NULL => Some(Value::Null),
+        kind::I64 => found.i64().map(Value::I64),
+        kind::U64 => Some(Value::U64(found.value)),
+        kind::F64 => found.number().map(Value::F64),
+        _ => found.bool().map(Value::Bool),
     }
 }
