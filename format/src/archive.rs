@@ -1,54 +1,25 @@
 //! A snapshot of all flags in private memory: built by the publisher, copied out of a file by a reader, checked by both.
 //!
-//! The bytes are an rkyv archive of [`Layout`], whose parts stand at fixed places so that a reader can find them with one
-//! number: records at byte 0, index behind them, overflow records, text, and the archive's root with the facts at the
+//! The bytes are an rkyv archive (see [`crate::shape`]), whose parts stand at fixed places so that a reader can find them with
+//! one number: records at byte 0, index behind them, overflow records, text, and the archive's root with the facts at the
 //! end. The checksum and the generation stand in the frame in front of it, because an archive cannot hold its own
 //! checksum and may be published again under a later generation.
 
 use std::fmt;
 
-use rkyv::rancor;
 use rkyv::util::AlignedVec;
-use rkyv::{Archive as Rkyv, Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::BuildError;
 use crate::frame::{Damage, Frame};
 use crate::key::Hashed;
-use crate::layout::{AREA_BYTES, FRAME_BYTES, buckets, overflow_word, text_word};
+use crate::layout::{AREA_BYTES, FRAME_BYTES, buckets, overflow_word};
 use crate::perfect::{high, multiplier, passes};
-use crate::placed::Placed;
 use crate::protocol::Generation;
-use crate::record::{Found, KeyOf, RECORD_WORDS, Record, TextAt, kind};
+use crate::record::{Found, KeyOf, RECORD_WORDS, TextAt, kind};
+use crate::shape::{self, Facts};
 use crate::table::Table;
 use crate::value::{Flag, Value};
-
-/// What an archive knows about its payload.
-#[derive(Rkyv, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[rkyv(attr(allow(missing_docs)))]
-#[non_exhaustive]
-pub struct Facts {
-    /// When the payload was published first, in microseconds since 1970.
-    pub published_at: u64,
-    /// Identity of the source, as in the header.
-    pub identity: [u8; 32],
-    /// Bytes of the payload.
-    pub payload_bytes: u64,
-    /// xxh3-128 of the payload: an equal one is not published again.
-    pub payload_digest: [u64; 2],
-}
-
-/// The archived type. Field order is byte order.
-#[derive(Rkyv, Serialize)]
-#[rkyv(attr(allow(missing_docs)))]
-struct Layout {
-    records: Placed<Record>,
-    index: Placed<u64>,
-    overflow: Placed<u64>,
-    text: Placed<u64>,
-    flags: u64,
-    facts: Facts,
-}
 
 /// A checked archive with its frame.
 pub struct Archive {
@@ -68,22 +39,10 @@ impl Archive {
         generation: Generation,
         facts: Facts,
     ) -> Result<Archive, BuildError> {
-        let table = Table::build(flags.as_ref(), size_of::<ArchivedLayout>())?;
+        let table = Table::build(flags.as_ref(), shape::ROOT_BYTES)?;
         drop(flags);
-        let Table { bytes, places, doubles, flags } = table;
-        let (index, overflow, text) =
-            (places * RECORD_WORDS, overflow_word(places), text_word(places, doubles));
-        let layout = Layout {
-            records: Placed::new(0, places),
-            index: Placed::new(index, overflow - index),
-            // As words: rkyv pads an alignment of 64 bytes only at the start.
-            overflow: Placed::new(overflow, text - overflow),
-            text: Placed::new(text, bytes.len() / 8 - text),
-            flags: flags as u64,
-            facts,
-        };
-        let bytes = rkyv::api::high::to_bytes_in::<_, rancor::Error>(&layout, bytes)
-            .map_err(BuildError::Serialize)?;
+        let (places, doubles, flags) = (table.places, table.doubles, table.flags);
+        let bytes = shape::finish(table, facts).map_err(BuildError::Serialize)?;
         if bytes.len() as u64 > AREA_BYTES - FRAME_BYTES {
             return Err(BuildError::TooLarge { found: bytes.len() as u64, limit: AREA_BYTES - FRAME_BYTES });
         }
@@ -96,7 +55,7 @@ impl Archive {
             overflow: doubles,
             flags: flags as u64,
         };
-        check_shape(&frame, &bytes).map_err(BuildError::Shape)?;
+        shape::check(&frame, &bytes).map_err(BuildError::Shape)?;
         Ok(Archive { bytes, frame, facts })
     }
 
@@ -109,7 +68,7 @@ impl Archive {
         if found != frame.checksum {
             return Err(Damage::Checksum { expected: frame.checksum, found });
         }
-        let facts = check_shape(&frame, &bytes)?;
+        let facts = shape::check(&frame, &bytes)?;
         Ok(Archive { bytes, frame, facts })
     }
 
@@ -289,53 +248,6 @@ impl fmt::Debug for Archive {
             .field("facts", &self.facts)
             .finish_non_exhaustive()
     }
-}
-
-/// rkyv's own check, and that the parts stand where the frame's numbers say. Constant time: plain words need no check.
-fn check_shape(frame: &Frame, bytes: &AlignedVec<64>) -> Result<Facts, Damage> {
-    let archived =
-        rkyv::access::<ArchivedLayout, rancor::Error>(bytes).map_err(|e| Damage::Archive(e.to_string()))?;
-    let at = |part: *const u8| (part as usize).wrapping_sub(bytes.as_ptr() as usize) / 8;
-    let places = archived.records.len();
-    let shape = [
-        ("flags", archived.flags.to_native(), frame.flags),
-        ("record places", places as u64, frame.places as u64),
-        ("records at word", at(archived.records.as_ptr().cast()) as u64, 0),
-        ("index words", archived.index.len() as u64, buckets(places) as u64),
-        ("index at word", at(archived.index.as_ptr().cast()) as u64, places as u64 * 8),
-        ("overflow words", archived.overflow.len() as u64, (frame.overflow * RECORD_WORDS) as u64),
-    ];
-    for (what, found, expected) in shape {
-        if found != expected {
-            return Err(Damage::Implausible { what, found, expected: expected.to_string() });
-        }
-    }
-    let parts = [
-        (
-            "overflow at word",
-            archived.overflow.is_empty(),
-            at(archived.overflow.as_ptr().cast()),
-            overflow_word(places),
-        ),
-        (
-            "text at word",
-            archived.text.is_empty(),
-            at(archived.text.as_ptr().cast()),
-            text_word(places, frame.overflow),
-        ),
-    ];
-    for (what, is_empty, found, expected) in parts {
-        if !is_empty && found != expected {
-            return Err(Damage::Implausible { what, found: found as u64, expected: expected.to_string() });
-        }
-    }
-    let facts = &archived.facts;
-    Ok(Facts {
-        published_at: facts.published_at.to_native(),
-        identity: facts.identity,
-        payload_bytes: facts.payload_bytes.to_native(),
-        payload_digest: facts.payload_digest.map(|word| word.to_native()),
-    })
 }
 
 #[cfg(test)]

@@ -20,7 +20,8 @@
 //! |---|---|
 //! | `layout`, `header`, `frame`, `record` | the bytes (docs/format.md) |
 //! | `protocol`, `sync` | the generation word, both sides, and the atomics it is written against |
-//! | `key`, `perfect`, `table`, `placed`, `archive` | hash, perfect hash, builder, checked private copy |
+//! | `key`, `perfect`, `table` | hash, perfect hash, builder |
+//! | `archive`, `shape`, `placed` | checked private copy of a snapshot, and its rkyv archive |
 //! | `map`, `front` | mapped memory, and the line of the process's own in front of it |
 //! | `lead`, `view`, `attempt`, `current` | look-ups on it: the fast path, its bounds, the checked path; moving to another file |
 //! | `open`, `area`, `status`, `boot` | opening and checking files, status words, clocks |
@@ -56,6 +57,7 @@ mod perfect;
 mod placed;
 pub mod protocol;
 mod record;
+mod shape;
 pub mod status;
 pub mod sync;
 mod table;
@@ -63,7 +65,7 @@ mod value;
 mod view;
 mod writer;
 
-pub use archive::{Archive, Facts};
+pub use archive::Archive;
 pub use area::{check_current, copy, copy_current, frame as frame_of, newest};
 pub use boot::BootId;
 pub use checkpoint::Checkpoints;
@@ -76,6 +78,7 @@ pub use map::Mapping;
 pub use open::view as open_view;
 pub use protocol::Generation;
 pub use record::{Found, TextAt, kind};
+pub use shape::Facts;
 pub use status::{LinkState, PublisherStatus};
 pub use value::{Flag, Value};
 pub use view::{FileId, View};
