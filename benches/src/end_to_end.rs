@@ -14,8 +14,11 @@ use vexil_publisher::sse::{ApiKey, Endpoint, Stopper};
 use vexil_publisher::{Options, Publisher, Source, give_memory_back, run};
 use vexil_reader::Reader;
 
-use crate::figure::Figure;
+use crate::Outcome;
 use crate::flags::payload;
+use crate::goal::Goal;
+use crate::record::{Record, Sheet};
+use crate::scale::Scale;
 use crate::timing::{median, time};
 
 /// Name of the role of the publisher process.
@@ -23,10 +26,15 @@ pub const PUBLISHER: &str = "end-to-end-publisher";
 /// Name of the role of the reader process.
 pub const READER: &str = "end-to-end-reader";
 
-const EVENTS: usize = 300;
+/// Heading in the document.
+pub const SECTION: &str = "From server to reader";
 
 /// Server here, publisher and reader in processes of their own.
-pub fn figures(folder: &Path) -> Result<Vec<Figure>, Box<dyn std::error::Error>> {
+///
+/// # Errors
+/// A process fails, or reads something wrong.
+pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+    let events = scale.turns * 5;
     let path = folder.join("end-to-end.vexil");
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -38,7 +46,7 @@ pub fn figures(folder: &Path) -> Result<Vec<Figure>, Box<dyn std::error::Error>>
     let mut answers = BufReader::new(reader.stdout.take().ok_or("no stdout")?).lines();
     answers.next().ok_or("reader process ended")??;
     let mut latencies = Vec::new();
-    for turn in 0..EVENTS {
+    for turn in 0..events {
         let event = format!("data: {{\"turn\":{turn},{}\n\n", &payload(1_000, turn)[1..]);
         let (most, last) = event.split_at(event.len() - 1);
         write!(stream, "{:x}\r\n{most}\r\n", most.len())?;
@@ -59,7 +67,7 @@ pub fn figures(folder: &Path) -> Result<Vec<Figure>, Box<dyn std::error::Error>>
 
     // Under the same conditions: another payload each time, after a sleep.
     let mut parses = Vec::new();
-    for turn in 0..EVENTS {
+    for turn in 0..events {
         let text = payload(1_000, turn);
         std::thread::sleep(Duration::from_millis(5));
         let (value, took) = time(|| serde_json::from_str::<serde_json::Value>(&text));
@@ -67,15 +75,23 @@ pub fn figures(folder: &Path) -> Result<Vec<Figure>, Box<dyn std::error::Error>>
         parses.push(took.as_secs_f64() * 1e6);
     }
     let (latency, parse) = (median(latencies), median(parses));
-    Ok(vec![
-        Figure::new("last byte written to value read in another process, 1,000 flags, median", latency, "us"),
-        Figure::new("`serde_json` to `Value` of the same payloads, as cold", parse, "us"),
-        Figure::new("above JSON parsing", latency - parse, "us").at_most(150.0),
-    ])
+    let mut sheet = Sheet::new(SECTION);
+    sheet.figure("last byte written to value read in another process, 1,000 flags", latency, "us");
+    sheet.figure("`serde_json` to `Value` of the same payloads, as cold", parse, "us");
+    sheet.judged(
+        "last byte written to value read, less JSON parsing",
+        latency - parse,
+        "us",
+        Some(Goal::at_most(150.0, 150.0)),
+    );
+    Ok(sheet.records)
 }
 
 /// The publisher, until it is killed.
-pub fn publisher(path: &Path, url: &str) -> Result<(), Box<dyn std::error::Error>> {
+///
+/// # Errors
+/// It cannot publish.
+pub fn publisher(path: &Path, url: &str) -> Outcome<()> {
     // As `vexil run` does.
     give_memory_back();
     let mut publisher = Publisher::open(path, &Options::default())?;
@@ -85,7 +101,10 @@ pub fn publisher(path: &Path, url: &str) -> Result<(), Box<dyn std::error::Error
 }
 
 /// The reader: answers its clock and the value, for each change.
-pub fn reader(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+///
+/// # Errors
+/// Nobody reads its answers.
+pub fn reader(path: &Path) -> Outcome<()> {
     let reader = Reader::attach(path);
     let mut out = std::io::stdout().lock();
     writeln!(out, "ready")?;
@@ -103,7 +122,7 @@ pub fn reader(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-fn accept(listener: &TcpListener) -> Result<TcpStream, Box<dyn std::error::Error>> {
+fn accept(listener: &TcpListener) -> Outcome<TcpStream> {
     let (mut stream, _) = listener.accept()?;
     stream.set_nodelay(true)?;
     let (mut request, mut byte) = (Vec::new(), [0]);

@@ -69,18 +69,56 @@ pub fn payload(count: usize, turn: usize) -> String {
     out
 }
 
-/// A payload of `count` booleans.
+/// Keys of 8 to 60 bytes, every length as often as any other.
 #[must_use]
-pub fn booleans(count: usize) -> String {
+pub fn keys_of_any_length(count: usize) -> Vec<String> {
+    let mut random = Random(0xA076_1D64_78BD_642F);
+    let mut seen = std::collections::HashSet::new();
+    while seen.len() < count {
+        let length = 8 + random.below(53);
+        let key: String = (0..length).map(|_| char::from(b'a' + random.below(26) as u8)).collect();
+        seen.insert(key);
+    }
+    let mut keys: Vec<String> = seen.into_iter().collect();
+    // A set has another order in each process.
+    keys.sort_unstable();
+    keys
+}
+
+/// Keys of 30 bytes.
+#[must_use]
+pub fn keys_of_30_bytes(count: usize) -> Vec<String> {
+    (0..count).map(|i| format!("service.feature.variant-{i:06}")).collect()
+}
+
+/// A payload of booleans, of which every second one is true, from the first on.
+#[must_use]
+pub fn booleans_of(keys: &[String]) -> String {
     let flags: Vec<String> =
-        keys(count).iter().enumerate().map(|(i, key)| format!("\"{key}\":{}", i % 2 == 0)).collect();
+        keys.iter().enumerate().map(|(i, key)| format!("\"{key}\":{}", i % 2 == 0)).collect();
     format!("{{{}}}", flags.join(","))
 }
 
-/// 65,536 keys in random order, laid out in the order in which they are asked for: a shorter cycle is learnt by the branch
-/// predictor.
+/// A payload of `count` booleans.
 #[must_use]
-pub fn queries(keys: &[String]) -> Vec<String> {
-    let mut random = Random(0xD1B5_4A32_D192_ED03);
-    (0..65_536).map(|_| keys[random.below(keys.len())].clone()).collect()
+pub fn booleans(count: usize) -> String {
+    booleans_of(&keys(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_different_and_as_long_as_they_say() {
+        for (keys, lengths) in
+            [(keys(5_000), 8..=60), (keys_of_any_length(5_000), 8..=60), (keys_of_30_bytes(5_000), 30..=30)]
+        {
+            assert!(keys.iter().all(|key| lengths.contains(&key.len())));
+            let different: std::collections::HashSet<_> = keys.iter().collect();
+            assert_eq!(different.len(), 5_000);
+        }
+        let long = keys_of_any_length(5_000).iter().filter(|key| key.len() > 48).count();
+        assert!((900..1_400).contains(&long), "12 of 53 lengths are above 48, found {long}");
+    }
 }

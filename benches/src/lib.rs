@@ -1,17 +1,41 @@
-//! Benchmarks of Vexil beside rivals, in one run: `cargo bench -p vexil-benches`.
+//! Benchmarks of Vexil beside rivals, in one run: `cargo xtask bench`, or `cargo bench -p vexil-benches` for one build.
 //!
 //! Every figure is a ratio beside something measured in the same run, or an absolute time of a whole process, because the
-//! machines this runs on differ and are shared. `flags` makes the input, `timing` times it; the other modules measure one
-//! thing each and answer [`Figure`]s.
+//! machines this runs on differ and are shared. A wrong or torn answer ends the run.
+//!
+//! # Map
+//! `program` reads the command line. `flags` and `queries` make the input, `timing`, `histogram` and `fit` measure. `rivals`
+//! are all who can be asked for a flag; `read`, `typed`, `keyed`, `handles`, `processes`, `publish`, `phases`, `flip`, `opening`, `end_to_end`,
+//! `memory`, `growth` each answer the records of one section; `record` and `goal` are what they are made of. `document`
+//! and `plot` show the records. `machine` says where they come from, `scale` how long a run takes. `calls` are the calls
+//! whose instructions are counted.
 
+pub mod calls;
+pub mod document;
 pub mod end_to_end;
-pub mod figure;
+pub mod fit;
 pub mod flags;
+pub mod flip;
+pub mod goal;
+pub mod growth;
+pub mod handles;
+pub mod histogram;
+pub mod keyed;
 pub mod machine;
 pub mod memory;
 pub mod opening;
+pub mod phases;
+pub mod plot;
+pub mod processes;
+pub mod program;
 pub mod publish;
+pub mod queries;
 pub mod read;
+pub mod record;
+pub mod rivals;
+pub mod scale;
 pub mod timing;
+pub mod typed;
 
-pub use figure::Figure;
+/// What can fail in a benchmark needs no type of its own: whoever started it reads the text.
+pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;

@@ -7,16 +7,25 @@ use std::process::{Command, Stdio};
 use vexil_publisher::{Options, Publisher, give_memory_back};
 use vexil_reader::Reader;
 
-use crate::figure::Figure;
+use crate::Outcome;
 use crate::flags::{booleans, each_key, payload};
+use crate::goal::Goal;
+use crate::record::{Record, Sheet};
+use crate::scale::Scale;
 
 /// Name of the role of the reader process.
 pub const READER: &str = "memory-reader";
 /// Name of the role of the publisher process.
 pub const PUBLISHER: &str = "memory-publisher";
 
+/// Heading in the document.
+pub const SECTION: &str = "Memory";
+
 /// Memory of both sides.
-pub fn figures(folder: &Path) -> Result<Vec<Figure>, Box<dyn std::error::Error>> {
+///
+/// # Errors
+/// A process fails, or reads something wrong.
+pub fn measure(folder: &Path, _: &Scale) -> Outcome<Vec<Record>> {
     let mut of_reader = Vec::new();
     for count in [10, 50_000] {
         let path = folder.join(format!("memory-{count}.vexil"));
@@ -47,29 +56,38 @@ pub fn figures(folder: &Path) -> Result<Vec<Figure>, Box<dyn std::error::Error>>
     }
     drop(to);
     child.wait()?;
-    Ok(vec![
-        Figure::new("private memory of a reader process, 10 flags", of_reader[0], "KiB"),
-        Figure::new("private memory of a reader process, 50,000 flags", of_reader[1], "KiB"),
-        Figure::new("the difference", of_reader[1] - of_reader[0], "KiB").at_most(200.0),
-        Figure::new(
-            format!("peak anonymous memory of a publisher, 5 MiB payload ({count} flags)"),
-            peak / 1024.0,
-            "MiB",
-        )
-        .at_most(40.0),
-    ])
+    let mut sheet = Sheet::new(SECTION);
+    sheet.figure("private memory of a reader process, 10 flags", of_reader[0], "KiB");
+    sheet.figure("private memory of a reader process, 50,000 flags", of_reader[1], "KiB");
+    sheet.judged(
+        "private memory of a reader process, 50,000 flags less 10 flags",
+        of_reader[1] - of_reader[0],
+        "KiB",
+        Some(Goal::at_most(200.0, 200.0)),
+    );
+    let what = format!("peak anonymous memory of a publisher, 5 MiB payload ({count} flags)");
+    sheet.judged(what, peak / 1024.0, "MiB", Some(Goal::at_most(40.0, 40.0)));
+    Ok(sheet.records)
 }
 
 /// The reader: reads every flag, answers its private memory in KiB.
-pub fn reader(path: &Path, count: usize) -> Result<f64, Box<dyn std::error::Error>> {
+///
+/// # Errors
+/// A value is wrong, or the kernel does not tell.
+pub fn reader(path: &Path, count: usize) -> Outcome<f64> {
     let reader = Reader::open(path)?;
     let read = each_key(count).filter(|key| reader.get_bool(key)).count();
-    assert_eq!(read, count / 2, "every second flag is true");
+    if read != count / 2 {
+        return Err(format!("wrong values: {read} flags are true, expected {}", count / 2).into());
+    }
     smaps("Private_Dirty:")
 }
 
 /// The publisher: publishes a line at a time, answers the highest anonymous memory seen meanwhile, in KiB.
-pub fn publisher(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+///
+/// # Errors
+/// It cannot publish, or the kernel does not tell.
+pub fn publisher(path: &Path) -> Outcome<()> {
     // As `vexil run` does.
     give_memory_back();
     let mut publisher = Publisher::open(path, &Options::default())?;
@@ -81,7 +99,7 @@ pub fn publisher(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
             return Ok(());
         }
         let done = std::sync::atomic::AtomicBool::new(false);
-        let peak = std::thread::scope(|scope| -> Result<f64, Box<dyn std::error::Error>> {
+        let peak = std::thread::scope(|scope| -> Outcome<f64> {
             let watch = scope.spawn(|| {
                 let mut peak = 0.0_f64;
                 while !done.load(std::sync::atomic::Ordering::Relaxed) {
@@ -100,15 +118,15 @@ pub fn publisher(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-fn smaps(field: &str) -> Result<f64, Box<dyn std::error::Error>> {
+fn smaps(field: &str) -> Outcome<f64> {
     kib(&std::fs::read_to_string("/proc/self/smaps_rollup")?, field)
 }
 
-fn status(field: &str) -> Result<f64, Box<dyn std::error::Error>> {
+fn status(field: &str) -> Outcome<f64> {
     kib(&std::fs::read_to_string("/proc/self/status")?, field)
 }
 
-fn kib(text: &str, field: &str) -> Result<f64, Box<dyn std::error::Error>> {
+fn kib(text: &str, field: &str) -> Outcome<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(field)).ok_or("no such field")?;
     Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
 }

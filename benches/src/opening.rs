@@ -5,24 +5,40 @@ use std::process::Command;
 
 use vexil_publisher::{Options, Publisher};
 
-use crate::figure::Figure;
+use crate::Outcome;
 use crate::flags::{booleans, keys};
+use crate::goal::Goal;
+use crate::record::{Record, Sheet};
+use crate::scale::Scale;
 use crate::timing::median;
 
-/// Opens in many fresh processes of `program`, which is `vexil-open-once`.
-pub fn figures(folder: &Path, program: &Path) -> Result<Vec<Figure>, Box<dyn std::error::Error>> {
-    let mut figures = Vec::new();
+/// Heading in the document.
+pub const SECTION: &str = "Opening";
+
+/// Opens in many fresh processes of `vexil-open-once`, which lies beside this program.
+///
+/// # Errors
+/// A process fails.
+pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+    let program = std::env::current_exe()?.with_file_name("vexil-open-once");
+    let mut sheet = Sheet::new(SECTION);
     for (count, limit) in [(1_000, 50.0), (50_000, 1_000.0)] {
         let path = folder.join(format!("open-{count}.vexil"));
         let mut publisher = Publisher::open(&path, &Options::default())?;
         let _ = publisher.publish(&booleans(count))?;
         let mut times = Vec::new();
-        for _ in 0..51 {
-            let output = Command::new(program).arg(&path).arg(&keys(1)[0]).output()?;
+        for _ in 0..scale.turns {
+            let output = Command::new(&program).arg(&path).arg(&keys(1)[0]).output();
+            let output = output.map_err(|error| format!("cannot start {}: {error}", program.display()))?;
+            if !output.status.success() {
+                return Err(
+                    format!("{}: {}", program.display(), String::from_utf8_lossy(&output.stderr)).into()
+                );
+            }
             times.push(String::from_utf8(output.stdout)?.trim().parse::<f64>()?);
         }
-        let what = format!("`Reader::open` and first read in a fresh process, {count} flags");
-        figures.push(Figure::new(what, median(times), "us").at_most(limit));
+        let what = "`Reader::open` and first read in a fresh process";
+        sheet.sized(what, count, median(times), "us", Some(Goal::at_most(limit, limit)));
     }
-    Ok(figures)
+    Ok(sheet.records)
 }

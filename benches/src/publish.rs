@@ -1,42 +1,110 @@
-//! From the bytes of a payload to readers seeing it, beside what parsing alone costs.
+//! From the bytes of a payload to readers seeing it, beside what parsing alone costs and beside rivals that write.
 
 use std::path::Path;
 
-use vexil_publisher::{Options, Outcome, Publisher};
+use mmap_sync::synchronizer::Synchronizer;
+use vexil_publisher::{Options, Outcome as Published, Publisher};
 use vexil_reader::Reader;
 
-use crate::figure::Figure;
-use crate::flags::payload;
-use crate::timing::{median, time};
+use crate::Outcome;
+use crate::flags::{booleans_of, keys_of_30_bytes, payload};
+use crate::goal::Goal;
+use crate::record::{Record, Sheet};
+use crate::rivals::{lmdb, mmap_sync as rival};
+use crate::scale::Scale;
+use crate::timing::{median, micros, time};
 
-/// The whole path at several sizes.
-pub fn figures(folder: &Path) -> Result<Vec<Figure>, Box<dyn std::error::Error>> {
-    let mut figures = Vec::new();
-    for count in [1_000, 50_000] {
-        let path = folder.join(format!("publish-{count}.vexil"));
+/// Heading in the document.
+pub const SECTION: &str = "Publishing";
+/// Title of the table.
+pub const TABLE: &str = "us over number of flags";
+/// Row of ourselves.
+pub const OURS: &str = "Vexil, bytes to visible";
+
+/// The whole path at several sizes, round by round, and what a flag takes in a slot.
+///
+/// # Errors
+/// Something cannot be published, or is not visible then.
+pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+    let mut sheet = Sheet::new(SECTION);
+    for &count in scale.published {
+        let folder = tempfile::tempdir_in(folder)?;
+        let path = folder.path().join("publish.vexil");
         let mut publisher = Publisher::open(&path, &Options::default())?;
         let reader = Reader::attach(&path);
-        let (mut ours, mut parses) = (Vec::new(), Vec::new());
-        for turn in 0..41 {
+        let mut synchronizer = Synchronizer::new(folder.path().join("mmap-sync").as_os_str());
+        let env = lmdb::open(&folder.path().join("lmdb"))?;
+        let mut times: [Vec<f64>; 4] = Default::default();
+        let turns = if count > 10_000 { scale.turns / 2 + 1 } else { scale.turns };
+        for turn in 0..turns {
             let payload = payload(count, turn);
             // A tree that was just freed slows down what comes next; so it is freed and paid for on its own side.
             let ((), parse) = time(|| drop(serde_json::from_slice::<serde_json::Value>(payload.as_bytes())));
+            times[1].push(micros(parse));
             let before = reader.generation();
             // After readers see it, the publisher still compares it with the snapshot before, for the log.
-            let Outcome::Published { took, .. } = publisher.publish(&payload)? else {
+            let Published::Published { took, .. } = publisher.publish(&payload)? else {
                 return Err("a changed payload must be published".into());
             };
-            assert!(reader.generation() > before, "a publish must be visible when it returns");
-            ours.push(took.as_secs_f64() * 1e6);
-            parses.push(parse.as_secs_f64() * 1e6);
+            if reader.generation() <= before {
+                return Err("a publish must be visible when it returns".into());
+            }
+            times[0].push(micros(took));
         }
-        let (ours, parse) = (median(ours), median(parses));
-        let bytes = payload(count, 0).len();
-        figures.push(Figure::new(format!("bytes to visible, {count} flags ({bytes} bytes)"), ours, "us"));
-        figures.push(Figure::new(format!("`serde_json` to `Value`, {count} flags"), parse, "us"));
-        let ratio =
-            Figure::new(format!("bytes to visible / parse to `Value`, {count} flags"), ours / parse, "ratio");
-        figures.push(if count == 50_000 { ratio.at_most(0.8) } else { ratio });
+        // In turns of their own: what they leave in the allocator and in the caches should burden nobody else.
+        for turn in 0..turns {
+            let payload = payload(count, turn);
+            // Rivals begin with a parsed map: values as text.
+            let map: rival::Map<String> = serde_json::from_str::<serde_json::Map<_, _>>(&payload)?
+                .into_iter()
+                .map(|(key, value)| (key, value.to_string()))
+                .collect();
+            let (written, took) = time(|| synchronizer.write(&map, rival::GRACE));
+            let _ = written?;
+            times[2].push(micros(took));
+            let pairs = map.iter().map(|(key, value)| (key.as_str(), value.as_bytes()));
+            let (written, took) = time(|| lmdb::put(&env, pairs));
+            let _ = written?;
+            times[3].push(micros(took));
+        }
+        let names = [
+            OURS,
+            "`serde_json` to `Value`, parsed and freed",
+            "mmap-sync, `write` of the parsed map",
+            "LMDB, one transaction without syncs, from the parsed map",
+        ];
+        let ratio = median(times[0].iter().zip(&times[1]).map(|(ours, parse)| ours / parse).collect());
+        for (name, times) in names.into_iter().zip(times) {
+            sheet.point(TABLE, name, count, median(times), "us");
+        }
+        sheet.sized(
+            "publish, bytes to visible / `serde_json` parse to `Value`",
+            count,
+            ratio,
+            "ratio",
+            (count == 50_000).then(|| Goal::at_most(0.65, 0.65)),
+        );
     }
-    Ok(figures)
+    slot_bytes(&mut sheet, folder, scale)?;
+    Ok(sheet.records)
+}
+
+fn slot_bytes(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
+    let mut publisher = Publisher::open(folder.join("slot.vexil"), &Options::default())?;
+    for &count in scale.published.iter().filter(|count| **count >= 1_000) {
+        let Published::Published { flags, archive_bytes, .. } =
+            publisher.publish(&booleans_of(&keys_of_30_bytes(count)))?
+        else {
+            return Err("a changed payload must be published".into());
+        };
+        let what = "bytes per flag in a slot, keys of 30 bytes, booleans";
+        sheet.sized(
+            what,
+            count,
+            archive_bytes as f64 / flags as f64,
+            "bytes",
+            Some(Goal::at_most(90.0, 90.0)),
+        );
+    }
+    Ok(())
 }

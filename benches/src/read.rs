@@ -1,86 +1,97 @@
-//! One thread: keyed reads and handles beside a private map and a bare load.
+//! One thread: keyed reads of a boolean, ourselves beside all rivals.
 
-use std::collections::HashMap;
-use std::hint::black_box;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use vexil_publisher::{Options, Publisher};
-use vexil_reader::{Key, Reader};
+use crate::Outcome;
+use crate::flags::{keys, keys_of_any_length};
+use crate::goal::Goal;
+use crate::queries::{Mix, Pace, Queries};
+use crate::record::{Record, Sheet};
+use crate::rivals::{FOLD, MMAP_SYNC, OURS, SWAP, all, ours};
+use crate::scale::Scale;
+use crate::timing::{Times, race};
 
-use crate::figure::Figure;
-use crate::flags::{booleans, keys, queries};
-use crate::timing::contest;
+/// Heading in the document.
+pub const SECTION: &str = "Reading, one thread";
+/// Makes so many keys.
+pub type MakeKeys = fn(usize) -> Vec<String>;
+/// The two sets of keys, as they stand in titles of tables.
+pub const KEY_SETS: [(&str, MakeKeys); 2] =
+    [("realistic keys", keys), ("keys of any length from 8 to 60", keys_of_any_length)];
 
-/// `get_bool` at several sizes, hit and miss, and handles.
-pub fn figures(folder: &Path) -> Result<Vec<Figure>, Box<dyn std::error::Error>> {
-    let mut figures = Vec::new();
-    for count in [100, 1_000, 10_000, 100_000] {
-        let path = folder.join(format!("read-{count}.vexil"));
-        let mut publisher = Publisher::open(&path, &Options::default())?;
-        let _ = publisher.publish(&booleans(count))?;
-        let reader = Reader::open(&path)?;
-        let keys = keys(count);
-        let map: HashMap<String, bool, foldhash::fast::RandomState> =
-            keys.iter().enumerate().map(|(i, key)| (key.clone(), i % 2 == 0)).collect();
-        let hits = queries(&keys);
-        let misses = queries(&keys.iter().map(|key| format!("{key}x")).collect::<Vec<_>>());
-        for (what, queries, limit) in [("hit", &hits, Some(1.0)), ("miss", &misses, None)] {
-            let prepared: Vec<Key<'_>> = queries.iter().map(|key| Key::new(key)).collect();
-            let times = contest(
-                queries,
-                31,
-                &mut [
-                    &mut |queries| {
-                        queries
-                            .iter()
-                            .map(|key| u64::from(map.get(key.as_str()).copied().unwrap_or(false)))
-                            .sum()
-                    },
-                    &mut |queries| queries.iter().map(|key| u64::from(reader.get_bool(key.as_str()))).sum(),
-                    &mut |_| prepared.iter().map(|key| u64::from(reader.get_bool(key))).sum(),
-                ],
-            );
-            let name = |call: &str| format!("{call} {what}, {count} flags");
-            figures.push(Figure::new(name("`HashMap` (foldhash), unsynchronised,"), times[0], "ns"));
-            figures.push(Figure::new(name("`get_bool(&str)`"), times[1], "ns"));
-            let ratio = Figure::new(name("`get_bool(&str)` / `HashMap`,"), times[1] / times[0], "ratio");
-            figures.push(match limit.filter(|_| count == 1_000) {
-                Some(limit) => ratio.at_most(limit),
-                None => ratio,
-            });
-            figures.push(Figure::new(
-                name("`get_bool(Key)` / `get_bool(&str)`,"),
-                times[2] / times[1],
-                "ratio",
-            ));
-        }
-        if count == 1_000 {
-            figures.extend(handles(&reader, &keys));
-        }
-    }
-    Ok(figures)
+/// Title of a table.
+#[must_use]
+pub fn title(mix: Mix, pace: Pace, key_set: &str) -> String {
+    let pace = match pace {
+        Pace::Throughput => "one after the other",
+        Pace::Chain => "the next query depends on the answer",
+    };
+    format!("ns per read over number of flags: {}, {pace}, {key_set}", mix.name())
 }
 
-fn handles(reader: &Reader, keys: &[String]) -> Vec<Figure> {
-    let bool_flag = reader.bool_flag(&keys[0]);
-    let number_flag = reader.number_flag(&keys[0]);
-    let bare = AtomicU64::new(1);
-    // Each answer is used, as a caller would: else the compiler unrolls the loop of bare loads to what no program does.
-    let turns = vec![String::new(); 65_536];
-    let times = contest(
-        &turns,
-        31,
-        &mut [
-            &mut |turns| turns.iter().map(|_| black_box(black_box(&bare).load(Ordering::Relaxed))).sum(),
-            &mut |turns| turns.iter().map(|_| u64::from(black_box(black_box(&bool_flag).get()))).sum(),
-            &mut |turns| turns.iter().map(|_| black_box(black_box(&number_flag).get()) as u64).sum(),
-        ],
-    );
-    vec![
-        Figure::new("one relaxed atomic load", times[0], "ns"),
-        Figure::new("`BoolFlag::get`", times[1], "ns"),
-        Figure::new("`BoolFlag::get` / load", times[1] / times[0], "ratio").at_most(2.5),
-        Figure::new("`NumberFlag::get` / load", times[2] / times[0], "ratio"),
-    ]
+/// Every size, mix, pace and set of keys.
+///
+/// # Errors
+/// A rival cannot be set up, or somebody answers wrongly.
+pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+    let mut sheet = Sheet::new(SECTION);
+    let mut missing = Vec::new();
+    for (set, make_keys) in KEY_SETS {
+        for &count in scale.sizes {
+            let folder = tempfile::tempdir_in(folder)?;
+            let keys = make_keys(count);
+            let mut contenders = all(folder.path(), &keys, &mut missing)?;
+            for mix in Mix::ALL {
+                let queries = Queries::new(&keys, mix, scale.queries);
+                for pace in [Pace::Throughput, Pace::Chain] {
+                    let times = race(scale.rounds, pace, &queries, &mut contenders)?;
+                    let table = title(mix, pace, set);
+                    for (who, contender) in contenders.iter().enumerate() {
+                        sheet.point(&table, contender.name(), count, times.median(who), "ns");
+                    }
+                    if pace == Pace::Throughput {
+                        ratios(&mut sheet, &times, mix, count, set);
+                    }
+                }
+            }
+        }
+    }
+    for missing in missing {
+        sheet.note(format!("Not measured: {missing}."));
+    }
+    sheet.note(format!(
+        "Queries are in random order, {} of them, laid out in the order in which they are asked for. Where \
+         the next query depends on the answer, the answer goes through memory once, for all alike. Every pass is checked: \
+         the answers that were true are counted and compared with what must come out. The maps of this process \
+         hash with foldhash, but for the one with SipHash; the others have their own hashes.",
+        scale.queries
+    ));
+    Ok(sheet.records)
+}
+
+fn ratios(sheet: &mut Sheet, times: &Times, mix: Mix, count: usize, set: &str) {
+    let what = |rival: &str| format!("{} / {rival}, {}, {set}", ours::NAME, mix.name());
+    let beside_map = of_four(count, map_goals(mix));
+    sheet.sized(what("`HashMap` foldhash"), count, times.ratio(OURS, FOLD), "ratio", beside_map);
+    if mix == Mix::Hit {
+        let fat = [0.70, 0.65, 0.60, 0.40];
+        let beside_swap = of_four(count, (fat, [0.75, 0.70, 0.65, 0.45]));
+        sheet.sized(what("`ArcSwap` load"), count, times.ratio(OURS, SWAP), "ratio", beside_swap);
+        let goal = Some(Goal::at_most(0.15, 0.16));
+        sheet.sized(what("mmap-sync"), count, times.ratio(OURS, MMAP_SYNC), "ratio", goal);
+    }
+}
+
+fn map_goals(mix: Mix) -> ([f64; 4], [f64; 4]) {
+    match mix {
+        Mix::Hit => ([0.90, 0.90, 0.80, 0.60], [1.0, 1.0, 0.95, 0.70]),
+        Mix::Miss => ([1.0, 1.0, 1.1, 1.1], [1.05, 1.1, 1.2, 1.2]),
+        Mix::Half => ([0.85, 0.85, 0.80, 0.60], [0.9, 0.9, 0.9, 0.7]),
+    }
+}
+
+/// The goal at one of the four sizes that have one.
+fn of_four(count: usize, (fat, plain): ([f64; 4], [f64; 4])) -> Option<Goal> {
+    let at = [100, 1_000, 10_000, 100_000].iter().position(|size| *size == count)?;
+    Some(Goal::at_most(fat[at], plain[at]))
 }

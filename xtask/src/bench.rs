@@ -1,13 +1,114 @@
-//! `cargo xtask bench`: the benchmarks, with rivals beside us.
+//! `cargo xtask bench`: the benchmarks, with rivals beside us, in both builds; one document of both.
 
-use crate::step::{Failures, Steps, cargo};
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::step::{Failures, Steps, cargo, root};
+
+/// What cargo calls the profile, and what the benchmark program calls it.
+const BUILDS: [(&str, &str); 2] = [("release", "plain"), ("dist", "fat")];
 
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failures> {
     let mut steps = Steps::default();
-    let mut command = cargo(&["bench", "--package", "vexil-benches", "--locked"]);
-    if !arguments.is_empty() {
-        command.arg("--").args(arguments);
+    let request = Request::of(arguments);
+    if request.is_one_build {
+        steps.run("benchmarks", program("release").args(arguments));
+        return steps.finish();
     }
-    steps.run("benchmarks", &mut command);
+    let folder = match target() {
+        Ok(folder) => folder,
+        Err(message) => {
+            steps.fail(message);
+            return steps.finish();
+        }
+    };
+    let mut reports = Vec::new();
+    for (profile, name) in BUILDS {
+        let record = folder.join(format!("bench-{name}.jsonl"));
+        let mut command = program(profile);
+        command.args(["--profile", name, "--record"]).arg(&record).args(&request.sections);
+        if request.sections.is_empty() && name == "plain" {
+            // Its goals are for what ships, and it takes as long as all others together.
+            command.args(["--skip", "processes"]);
+        }
+        if !steps.run(&format!("benchmarks, {name}"), &mut command) {
+            return steps.finish();
+        }
+        reports.push(record);
+    }
+    let mut command = program("release");
+    for report in reports {
+        command.arg("--report").arg(report);
+    }
+    if let Some(path) = request.write {
+        command.arg("--write").arg(path);
+    }
+    steps.run("document", &mut command);
     steps.finish()
+}
+
+fn program(profile: &str) -> Command {
+    cargo(&["bench", "--package", "vexil-benches", "--locked", "--profile", profile, "--"])
+}
+
+/// What was asked for.
+#[derive(Debug, PartialEq, Eq)]
+struct Request {
+    /// To see that everything works one build is enough, and the other one takes minutes to build.
+    is_one_build: bool,
+    /// Sections and options for the program that measures.
+    sections: Vec<String>,
+    /// Where the document goes; to the terminal if nowhere.
+    write: Option<PathBuf>,
+}
+
+impl Request {
+    fn of(arguments: &[String]) -> Request {
+        let (mut sections, mut write) = (Vec::new(), None);
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            match (word.as_str(), words.as_slice().first()) {
+                ("--write", Some(path)) => {
+                    write = Some(PathBuf::from(path));
+                    words.next();
+                }
+                _ => sections.push(word.clone()),
+            }
+        }
+        if sections.is_empty() {
+            write = write.or_else(|| Some(root().join("docs/benchmarks.md")));
+        }
+        Request {
+            is_one_build: sections.iter().any(|word| ["--quick", "--help", "-h"].contains(&word.as_str())),
+            sections,
+            write,
+        }
+    }
+}
+
+/// Cargo's target directory, wherever that is: this program lies in the folder of its profile there.
+pub(crate) fn target() -> Result<PathBuf, String> {
+    let this =
+        env::current_exe().map_err(|error| format!("this program does not know where it lies: {error}"))?;
+    let target = this.ancestors().nth(2).map(Path::to_owned);
+    target.ok_or_else(|| format!("{} lies in no target directory", this.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(words: &[&str]) -> Request {
+        Request::of(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_whole_run_goes_into_the_document_and_a_part_only_where_it_is_told_to() {
+        assert!(request(&[]).write.unwrap().ends_with("docs/benchmarks.md"));
+        assert_eq!(request(&["read"]).write, None);
+        let asked = request(&["read", "--write", "/x.md"]);
+        assert_eq!((asked.sections, asked.write), (vec!["read".to_owned()], Some("/x.md".into())));
+        assert!(request(&["--quick"]).is_one_build);
+    }
 }

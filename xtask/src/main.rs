@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to whoever runs it")]
 
 mod bench;
+mod instructions;
 mod lint;
 mod step;
 mod test;
@@ -18,7 +19,10 @@ Tasks
   lint                    formatting, clippy and documentation; every warning is an error
   test [-- <filter> ..]   builds the `vexil` binary and runs all tests of the workspace, then all documentation
                           tests; with a filter, only the tests that it selects. Uses cargo-nextest if it is there.
-  bench [-- <args> ..]    runs the benchmarks; the arguments go to the benchmark program
+  bench [-- <args> ..]    runs the benchmarks, about 15 minutes, and writes docs/benchmarks.md with its plots; the
+                          arguments are sections, `--quick` or `--write <path>`; `-- --help` names them
+  bench --check           counts the instructions of the main calls and compares them with benches/instructions.txt
+  bench --bless           writes that file
   help                    this text
 
 Each step prints its command and its time. The exit code is 0 only if every step was good, and 2 for wrong use.
@@ -47,6 +51,8 @@ fn main() -> ExitCode {
         "lint" if rest.is_empty() => lint::run(),
         "test" if own.is_empty() => test::run(passed_on),
         "bench" if own.is_empty() => bench::run(passed_on),
+        "bench" if passed_on.is_empty() && own == ["--check"] => instructions::check(),
+        "bench" if passed_on.is_empty() && own == ["--bless"] => instructions::bless(),
         "lint" => return wrong_use("`lint` takes no arguments"),
         "test" | "bench" => {
             return wrong_use(&format!("arguments of `{task}` come after `--`, found `{}`", own.join(" ")));

@@ -1,0 +1,58 @@
+//! One thread: a `Key` that was hashed before, beside the same key as text.
+
+use std::path::Path;
+
+use vexil_publisher::{Options, Publisher};
+use vexil_reader::{Key, Reader};
+
+use crate::Outcome;
+use crate::flags::{Random, booleans_of};
+use crate::goal::Goal;
+use crate::read::KEY_SETS;
+use crate::record::{Record, Sheet};
+use crate::scale::Scale;
+use crate::timing::{check_sum, contest};
+
+/// Heading in the document.
+pub const SECTION: &str = "`Key`";
+
+/// Both at each size and for each set of keys.
+///
+/// # Errors
+/// The flags cannot be published, or somebody answers wrongly.
+pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+    let mut sheet = Sheet::new(SECTION);
+    for (set, make_keys) in KEY_SETS {
+        for &count in scale.sizes {
+            let folder = tempfile::tempdir_in(folder)?;
+            one(&mut sheet, scale, folder.path(), &make_keys(count), set)?;
+        }
+    }
+    sheet.note(
+        "One `Key` per flag and one string per flag: both sides ask through references to them, in random order, so that \
+         both find the text equally far away in memory.",
+    );
+    Ok(sheet.records)
+}
+
+fn one(sheet: &mut Sheet, scale: &Scale, folder: &Path, keys: &[String], set: &str) -> Outcome<()> {
+    let path = folder.join("keyed.vexil");
+    let mut publisher = Publisher::open(&path, &Options::default())?;
+    let _ = publisher.publish(&booleans_of(keys))?;
+    let reader = Reader::open(&path)?;
+    let prepared: Vec<Key<'_>> = keys.iter().map(|key| Key::new(key)).collect();
+    let mut random = Random(0x2545_F491_4F6C_DD1D);
+    let at: Vec<usize> = (0..scale.queries).map(|_| random.below(keys.len())).collect();
+    let truth = at.iter().filter(|i| **i % 2 == 0).count() as u64;
+    let by_key: Vec<&Key<'_>> = at.iter().map(|i| &prepared[*i]).collect();
+    let by_text: Vec<&String> = at.iter().map(|i| &keys[*i]).collect();
+    let mut key = || check_sum(truth, &by_key, |key| u64::from(reader.get_bool(*key)));
+    let mut text = || check_sum(truth, &by_text, |key| u64::from(reader.get_bool(key.as_str())));
+    let times = contest(scale.rounds, &mut [&mut key, &mut text])?;
+    let table = format!("ns per read over number of flags, hit, {set}");
+    sheet.point(&table, "`get_bool(&Key)`", keys.len(), times.median(0), "ns");
+    sheet.point(&table, "`get_bool(&str)`", keys.len(), times.median(1), "ns");
+    let what = format!("`get_bool(&Key)` / `get_bool(&str)`, {set}");
+    sheet.sized(what, keys.len(), times.ratio(0, 1), "ratio", Some(Goal::at_most(0.75, 0.80)));
+    Ok(())
+}

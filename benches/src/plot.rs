@@ -1,0 +1,173 @@
+//! The plots, as SVG.
+
+mod axis;
+mod chart;
+
+use std::fs;
+use std::path::Path;
+
+use crate::Outcome;
+use crate::growth::{Curve, over_flags, over_readers};
+use crate::processes::{self, Kind, PACES, rates};
+use crate::queries::{Mix, Pace};
+use crate::read;
+use crate::record::{Record, Run};
+use axis::Axis;
+use chart::{Panel, Series};
+
+/// File of the plot of reads over flags.
+pub const READ: &str = "read.svg";
+/// File of the plot of reads per second over processes.
+pub const PROCESSES: &str = "processes.svg";
+/// File of the plot of percentiles.
+pub const PERCENTILES: &str = "percentiles.svg";
+/// File of the plot of growth.
+pub const GROWTH: &str = "growth.svg";
+
+type Make = fn(&[Record]) -> Vec<Panel>;
+
+const ALL: [(&str, Make); 4] =
+    [(READ, reads), (PROCESSES, throughput), (PERCENTILES, percentiles), (GROWTH, growth)];
+
+/// Draws what there is data for into `folder`. The first run that has data for a plot is shown.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn draw(folder: &Path, runs: &[&Run]) -> Outcome<()> {
+    fs::create_dir_all(folder)?;
+    for (file, make) in ALL {
+        if let Some(panels) = panels(make, runs) {
+            chart::draw(&folder.join(file), &panels)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether [`draw`] makes this file.
+#[must_use]
+pub fn has_data(file: &str, runs: &[&Run]) -> bool {
+    ALL.iter().any(|(name, make)| *name == file && panels(*make, runs).is_some())
+}
+
+fn panels(make: Make, runs: &[&Run]) -> Option<Vec<Panel>> {
+    runs.iter().find_map(|run| {
+        let panels: Vec<Panel> =
+            make(&run.records).into_iter().filter(|panel| !panel.series.is_empty()).collect();
+        (!panels.is_empty()).then_some(panels)
+    })
+}
+
+/// All series of a table; `x` makes a position of a column.
+fn series(
+    records: &[Record],
+    of_section: &str,
+    of_table: &str,
+    x: impl Fn(&str) -> Option<f64>,
+) -> Vec<Series> {
+    let mut all: Vec<Series> = Vec::new();
+    for record in records {
+        let Record::Point { section, table, row, column, value, .. } = record else { continue };
+        let Some(x) = x(column).filter(|_| section == of_section && table == of_table) else { continue };
+        let name = row.replace('`', "");
+        match all.iter_mut().find(|series| series.name == name) {
+            Some(series) => series.points.push((x, *value)),
+            None => all.push(Series { name, points: vec![(x, *value)] }),
+        }
+    }
+    all
+}
+
+fn parsed(column: &str) -> Option<f64> {
+    column.parse().ok()
+}
+
+fn reads(records: &[Record]) -> Vec<Panel> {
+    let table = read::title(Mix::Hit, Pace::Throughput, read::KEY_SETS[0].0);
+    vec![Panel {
+        title: "Keyed read of a boolean that is there, one thread".to_owned(),
+        x: Axis::powers("number of flags (log scale)", 10.0),
+        y: Axis::log("nanoseconds per read (log scale; lower is better)"),
+        series: series(records, read::SECTION, &table, parsed),
+    }]
+}
+
+fn throughput(records: &[Record]) -> Vec<Panel> {
+    [PACES[0].1, PACES[2].1]
+        .into_iter()
+        .map(|pace| {
+            let mut series = series(records, processes::SECTION, &rates(pace), parsed);
+            series.retain(|series| series.name != Kind::Clock.name());
+            Panel {
+                title: format!("Reads of all processes together, {pace}"),
+                x: Axis::powers("number of reader processes", 2.0),
+                y: Axis::linear("million reads per second (higher is better)"),
+                series,
+            }
+        })
+        .collect()
+}
+
+fn percentiles(records: &[Record]) -> Vec<Panel> {
+    const SHARES: [&str; 5] = ["p50", "p90", "p99", "p99.9", "p99.99"];
+    let place = |column: &str| SHARES.iter().position(|share| *share == column).map(|at| at as f64);
+    vec![Panel {
+        title: "Time of a single read, one process, with and without publishes".to_owned(),
+        x: Axis::named("percentile of reads", &SHARES),
+        y: Axis::log("nanoseconds, clock included (log scale; lower is better)"),
+        series: series(records, processes::SECTION, processes::PERCENTILES, place)
+            .into_iter()
+            .filter(|series| !series.name.contains(PACES[1].1))
+            .filter(|series| !series.name.contains(Kind::Clock.name()) || series.name.contains(PACES[0].1))
+            .collect(),
+    }]
+}
+
+fn growth(records: &[Record]) -> Vec<Panel> {
+    let panel = |title: &str, label: &str, base, curves: Vec<Curve>| Panel {
+        title: title.to_owned(),
+        x: Axis::powers(label, base),
+        y: Axis::log("cost, as a multiple of that at the smallest size (log scale)"),
+        series: curves.into_iter().map(relative).collect(),
+    };
+    vec![
+        panel("Cost over number of flags", "number of flags (log scale)", 10.0, over_flags(records)),
+        panel(
+            "Processor time per read over readers",
+            "number of reader processes",
+            2.0,
+            over_readers(records),
+        ),
+    ]
+}
+
+fn relative(curve: Curve) -> Series {
+    let first = curve.points.first().map_or(1.0, |(_, cost)| *cost);
+    let points = curve.points.into_iter().map(|(size, cost)| (size, cost / first)).collect();
+    Series { name: curve.name.replace('`', ""), points }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Sheet;
+
+    #[test]
+    fn a_plot_names_its_series_and_its_units() {
+        let mut sheet = Sheet::new(read::SECTION);
+        let table = read::title(Mix::Hit, Pace::Throughput, read::KEY_SETS[0].0);
+        for (count, time) in [(10, 8.0), (1_000, 11.0), (100_000, 70.0)] {
+            sheet.point(&table, "Vexil `get_bool(&str)`", count, time, "ns");
+            sheet.point(&table, "LMDB", count, time * 9.0, "ns");
+        }
+        let run = Run { profile: "fat".to_owned(), records: sheet.records };
+        let folder = tempfile::tempdir().unwrap();
+        draw(folder.path(), &[&run]).unwrap();
+        let svg = fs::read_to_string(folder.path().join(READ)).unwrap();
+        for text in ["Vexil get_bool(&amp;str)", "LMDB", "nanoseconds per read", "number of flags", "100,000"]
+        {
+            assert!(svg.contains(text), "{text} is missing");
+        }
+        assert!(has_data(READ, &[&run]) && !has_data(PROCESSES, &[&run]));
+        assert!(!folder.path().join(PROCESSES).exists());
+    }
+}

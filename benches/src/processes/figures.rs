@@ -1,0 +1,111 @@
+//! The tables and ratios of what the reader processes answered.
+
+use super::{FEW_FLAGS, FLAGS, Kind, PACES, PERCENTILES, SECTION, Seen, costs, rates};
+use crate::goal::Goal;
+use crate::record::{Record, Sheet};
+use crate::scale::Scale;
+
+const SHARES: [(&str, f64); 5] =
+    [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999)];
+
+/// All of it.
+pub(super) fn records(scale: &Scale, all: &[Seen]) -> Vec<Record> {
+    let mut sheet = Sheet::new(SECTION);
+    for seen in all.iter().filter(|seen| seen.flags == FLAGS) {
+        cells(&mut sheet, seen);
+    }
+    for flags in [FLAGS, FEW_FLAGS] {
+        ratios(&mut sheet, all, flags);
+    }
+    notes(&mut sheet, scale);
+    sheet.records
+}
+
+fn cells(sheet: &mut Sheet, seen: &Seen) {
+    let (name, rate) = (pace_name(seen.pace), seen.median(|round| round.rate) / 1e6);
+    sheet.point(&rates(name), seen.kind.name(), seen.processes, rate, "million/s");
+    let cost = seen.median(|round| round.cost);
+    sheet.point(&costs(name), seen.kind.name(), seen.processes, cost, "ns");
+    if seen.processes == 1 {
+        for (share, at) in SHARES {
+            let row = format!("{}, {name}", seen.kind.name());
+            sheet.point(PERCENTILES, &row, share, seen.median(|round| round.percentile(at)), "ns");
+        }
+    }
+    let publishes = matches!(seen.kind, Kind::Vexil | Kind::MmapSync | Kind::Lmdb);
+    if seen.pace == 1_000 && publishes {
+        let table = "publishes achieved of 1,000 a second, over number of processes";
+        sheet.point(
+            table,
+            seen.kind.name(),
+            seen.processes,
+            seen.median(|round| round.publishes),
+            "per second",
+        );
+    }
+}
+
+fn ratios(sheet: &mut Sheet, all: &[Seen], flags: usize) {
+    let find = |kind, processes, pace| {
+        let is_it = |seen: &&Seen| {
+            (seen.kind, seen.flags, seen.processes, seen.pace) == (kind, flags, processes, pace)
+        };
+        all.iter().find(is_it)
+    };
+    let goal = |kind, goal| (kind == Kind::Vexil && flags == FLAGS).then_some(goal);
+    for (pace, name) in PACES {
+        for kind in [Kind::Vexil, Kind::Private] {
+            let (Some(one), Some(two)) = (find(kind, 1, pace), find(kind, 2, pace)) else { continue };
+            let what = format!("reads of two processes / of one, {name}, {flags} flags, {}", kind.name());
+            let ratio = two.beside(one, |round| round.rate);
+            sheet.judged(what, ratio, "ratio", goal(kind, Goal::at_least_fat(1.9)));
+            let what =
+                format!("the same per second of processor time, {name}, {flags} flags, {}", kind.name());
+            sheet.figure(what, 2.0 * one.beside(two, |round| round.cost), "ratio");
+            if pace == 1_000 && kind == Kind::Vexil {
+                let what =
+                    format!("processor time of the publisher, {name}, {flags} flags, beside one reader");
+                sheet.figure(what, one.median(|round| round.cpu) * 100.0, "% of one core");
+            }
+        }
+    }
+    for kind in [Kind::Vexil, Kind::Private] {
+        let (Some(idle), Some(busy)) = (find(kind, 1, 0), find(kind, 1, 1_000)) else { continue };
+        let ratio = busy.beside(idle, |round| round.percentile(0.999));
+        let what = format!(
+            "p99.9 of a read, {} / idle, one process, {flags} flags, {}",
+            pace_name(1_000),
+            kind.name()
+        );
+        sheet.judged(what, ratio, "ratio", goal(kind, Goal::at_most_fat(1.3)));
+    }
+}
+
+fn notes(sheet: &mut Sheet, scale: &Scale) {
+    sheet.note(format!(
+        "{FLAGS} flags unless said otherwise, half of them constant booleans, half numbers that are the count of publishes. A \
+         single read is the time from one look at the clock to the next with one `get_bool` between them; the clock \
+         (`Instant`) is included, nothing is subtracted, and its row says what it takes alone. Reads per second come from a \
+         phase without clocks. Both phases take {} ms, {} rounds. A reader checks every constant flag, and two numbers of one \
+         snapshot after every 1,024 reads.",
+        scale.phase.as_millis(),
+        scale.process_rounds
+    ));
+    sheet.note(format!(
+        "The {} is a map in each reader process with a Vexil publisher beside it: it shares nothing, so it shows what the \
+         publisher's processor time and the machine take away from anybody. With two readers on two cores a publisher that \
+         takes a share of one core leaves less than two for them, and so does whatever else runs. Processor time, which \
+         a reader is charged for only while it runs, is not touched by that: if readers got into each other's way, a read \
+         would take more of it.",
+        Kind::Private.name()
+    ));
+    sheet.note(
+        "Vexil publishes a JSON payload from bytes to visible; mmap-sync writes a map, LMDB puts the numbers in one \
+         transaction without syncs. How often a reader had to try again is not told by the public interface; it shows in \
+         the percentiles.",
+    );
+}
+
+fn pace_name(pace: u32) -> &'static str {
+    PACES.iter().find(|(known, _)| *known == pace).map_or("", |(_, name)| name)
+}

@@ -1,0 +1,200 @@
+//! The command line of the benchmark program.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::record::{Record, Run};
+use crate::scale::Scale;
+use crate::{
+    Outcome, document, end_to_end, flip, growth, handles, keyed, machine, memory, opening, phases, plot,
+    processes, publish, read, typed,
+};
+
+const HELP: &str = "\
+Usage: vexil-bench [section ..] [options]
+
+Sections: read, typed, keyed, handles, processes, publish, phases, flip, opening, server, memory; all of them
+without a name.
+
+  --skip <section>   leaves it out; may be given again
+  --quick            small sizes and few rounds: shows that everything works, its figures say little
+  --profile <name>   how this program was built: `fat` (lto) or `plain`; plain by default
+  --record <file>    writes the records of this run
+  --report <file>    measures nothing, takes the records of an earlier run; may be given twice
+  --write <file>     writes the document, and plots into a folder `plots` beside it
+  --wrong            publishes a wrong value on purpose: the run must fail
+";
+
+type Measure = fn(&Path, &Scale) -> Outcome<Vec<Record>>;
+
+const SECTIONS: [(&str, &str, Measure); 11] = [
+    ("read", read::SECTION, read::measure),
+    ("typed", typed::SECTION, typed::measure),
+    ("keyed", keyed::SECTION, keyed::measure),
+    ("handles", handles::SECTION, handles::measure),
+    ("processes", processes::SECTION, processes::measure),
+    ("publish", publish::SECTION, publish::measure),
+    ("phases", phases::SECTION, phases::measure),
+    ("flip", flip::SECTION, flip::measure),
+    ("opening", opening::SECTION, opening::measure),
+    ("server", end_to_end::SECTION, end_to_end::measure),
+    ("memory", memory::SECTION, memory::measure),
+];
+
+#[derive(Debug, Default)]
+struct Arguments {
+    sections: Vec<String>,
+    skipped: Vec<String>,
+    quick: bool,
+    wrong: bool,
+    help: bool,
+    profile: Option<String>,
+    record: Option<PathBuf>,
+    reports: Vec<PathBuf>,
+    write: Option<PathBuf>,
+}
+
+impl Arguments {
+    fn wants(&self, section: &str) -> bool {
+        let named = |names: &[String]| names.iter().any(|name| name == section);
+        (self.sections.is_empty() || named(&self.sections)) && !named(&self.skipped)
+    }
+
+    fn parse(words: Vec<String>) -> Outcome<Arguments> {
+        let mut found = Arguments::default();
+        let mut words = words.into_iter();
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
+            match word.as_str() {
+                "--quick" => found.quick = true,
+                "--wrong" => found.wrong = true,
+                "--help" | "-h" => found.help = true,
+                "--skip" => found.skipped.push(value()?),
+                "--profile" => found.profile = Some(value()?),
+                "--record" => found.record = Some(value()?.into()),
+                "--report" => found.reports.push(value()?.into()),
+                "--write" => found.write = Some(value()?.into()),
+                // What `cargo bench` adds.
+                "--bench" => {}
+                name if SECTIONS.iter().any(|(section, ..)| *section == name) => found.sections.push(word),
+                _ => return Err(format!("there is no section or option `{word}`\n\n{HELP}").into()),
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Runs the program; `words` are its arguments without its name.
+///
+/// # Errors
+/// Wrong use, something cannot be measured, or an answer was wrong.
+pub fn main(words: Vec<String>) -> Outcome<()> {
+    if let Some((role, rest)) = words.split_first()
+        && let Some(done) = play(role, rest)
+    {
+        return done;
+    }
+    let arguments = Arguments::parse(words)?;
+    let mut out = std::io::stdout();
+    if arguments.help {
+        return Ok(write!(out, "{HELP}")?);
+    }
+    let runs = if arguments.reports.is_empty() {
+        vec![measure(&arguments)?]
+    } else {
+        arguments.reports.iter().map(|path| Run::load(path)).collect::<Outcome<Vec<_>>>()?
+    };
+    if let (Some(path), [run]) = (&arguments.record, &runs[..]) {
+        run.save(path)?;
+    }
+    let text = document::text(&runs);
+    match &arguments.write {
+        Some(path) => write_document(path, &text, &runs),
+        // Who keeps the records makes the document of them.
+        None if arguments.record.is_some() => Ok(()),
+        None => Ok(writeln!(out, "{text}")?),
+    }
+}
+
+/// Other processes of a benchmark are this program too. `None` if the word is no role.
+fn play(role: &str, rest: &[String]) -> Option<Outcome<()>> {
+    let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+    Some(match (role, &rest[..]) {
+        (memory::READER, [path, count]) => memory_reader(path.as_ref(), count),
+        (memory::PUBLISHER, [path]) => memory::publisher(path.as_ref()),
+        (end_to_end::PUBLISHER, [path, url]) => end_to_end::publisher(path.as_ref(), url),
+        (end_to_end::READER, [path]) => end_to_end::reader(path.as_ref()),
+        (processes::reader::ROLE, [kind, folder, count, phase]) => {
+            process_reader(kind, folder.as_ref(), count, phase)
+        }
+        _ => return None,
+    })
+}
+
+fn memory_reader(path: &Path, count: &str) -> Outcome<()> {
+    Ok(writeln!(std::io::stdout(), "{}", memory::reader(path, count.parse()?)?)?)
+}
+
+fn process_reader(kind: &str, folder: &Path, count: &str, phase: &str) -> Outcome<()> {
+    processes::reader::main(kind, folder, count.parse()?, Duration::from_millis(phase.parse()?))
+}
+
+fn measure(arguments: &Arguments) -> Outcome<Run> {
+    let mut scale = if arguments.quick { Scale::quick() } else { Scale::full() };
+    scale.is_wrong = arguments.wrong;
+    let folder = tempfile::tempdir()?;
+    let profile = arguments.profile.clone().unwrap_or_else(|| "plain".to_owned());
+    let mut run = Run { profile, records: machine::describe() };
+    if arguments.quick {
+        let text = "QUICK form: it shows that everything works, its figures say little".to_owned();
+        run.records.push(Record::Machine { text });
+    }
+    let mut log = std::io::stderr();
+    for (name, title, measure) in SECTIONS {
+        if !arguments.wants(name) {
+            continue;
+        }
+        let start = Instant::now();
+        let folder = tempfile::tempdir_in(folder.path())?;
+        run.records.extend(measure(folder.path(), &scale).map_err(|error| format!("{name}: {error}"))?);
+        writeln!(log, "{title}: {:.1} s", start.elapsed().as_secs_f64())?;
+    }
+    run.records.extend(growth::measure(&run.records));
+    Ok(run)
+}
+
+fn write_document(path: &Path, text: &str, runs: &[Run]) -> Outcome<()> {
+    fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    let mut in_order: Vec<&Run> = runs.iter().collect();
+    in_order.sort_by_key(|run| run.profile != "fat");
+    plot::draw(&path.with_file_name("plots"), &in_order)
+}
+
+/// For callers with arguments from the system: those that are no text are wrong use.
+///
+/// # Errors
+/// As [`main`].
+pub fn main_from(words: impl Iterator<Item = OsString>) -> Outcome<()> {
+    let words: Result<Vec<String>, _> = words.map(OsString::into_string).collect();
+    main(words.map_err(|word| format!("`{}` is no text", word.display()))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_and_sections_are_told_apart() {
+        let words = ["read", "--quick", "--write", "x.md", "--bench"].map(str::to_owned).to_vec();
+        let found = Arguments::parse(words).unwrap();
+        assert_eq!(
+            (found.sections, found.quick, found.write),
+            (vec!["read".to_owned()], true, Some("x.md".into()))
+        );
+        assert!(Arguments::parse(vec!["--write".to_owned()]).is_err());
+        assert!(Arguments::parse(vec!["raed".to_owned()]).unwrap_err().to_string().contains("`raed`"));
+    }
+}

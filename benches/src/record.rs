@@ -1,0 +1,184 @@
+//! What a run measured, as lines of JSON: two builds of the program each write theirs, one document is made of both.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Outcome;
+use crate::goal::Goal;
+
+/// One line of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub enum Record {
+    /// What it was measured on: one line of text.
+    Machine {
+        /// The text.
+        text: String,
+    },
+    /// A cell of a table, and a point of a plot.
+    Point {
+        /// Heading of the document.
+        section: String,
+        /// Title of the table.
+        table: String,
+        /// Who.
+        row: String,
+        /// Under which condition; a number where there is an axis.
+        column: String,
+        /// How much, in `unit`.
+        value: f64,
+        /// Unit, or "ratio".
+        unit: String,
+    },
+    /// A figure of its own.
+    Figure {
+        /// Heading of the document.
+        section: String,
+        /// What.
+        what: String,
+        /// With how many flags, where that is varied.
+        flags: Option<usize>,
+        /// How much, in `unit`.
+        value: f64,
+        /// Unit, or "ratio".
+        unit: String,
+        /// What it should be, if something was said.
+        goal: Option<Goal>,
+    },
+    /// Something to know about a section.
+    Note {
+        /// Heading of the document.
+        section: String,
+        /// The text.
+        text: String,
+    },
+}
+
+/// All lines of one section, as they come.
+#[derive(Debug, Default)]
+pub struct Sheet {
+    section: String,
+    /// The lines.
+    pub records: Vec<Record>,
+}
+
+impl Sheet {
+    /// An empty sheet for `section`.
+    #[must_use]
+    pub fn new(section: &str) -> Sheet {
+        Sheet { section: section.to_owned(), records: Vec::new() }
+    }
+
+    /// Puts a cell into a table.
+    pub fn point(&mut self, table: &str, row: &str, column: impl ToString, value: f64, unit: &str) {
+        self.records.push(Record::Point {
+            section: self.section.clone(),
+            table: table.to_owned(),
+            row: row.to_owned(),
+            column: column.to_string(),
+            value,
+            unit: unit.to_owned(),
+        });
+    }
+
+    /// A figure without a goal.
+    pub fn figure(&mut self, what: impl Into<String>, value: f64, unit: &str) {
+        self.judged(what, value, unit, None);
+    }
+
+    /// A figure with a goal, if there is one.
+    pub fn judged(&mut self, what: impl Into<String>, value: f64, unit: &str, goal: Option<Goal>) {
+        self.push(what.into(), None, value, unit, goal);
+    }
+
+    /// One of several figures over the number of flags.
+    pub fn sized(
+        &mut self,
+        what: impl Into<String>,
+        flags: usize,
+        value: f64,
+        unit: &str,
+        goal: Option<Goal>,
+    ) {
+        self.push(what.into(), Some(flags), value, unit, goal);
+    }
+
+    fn push(&mut self, what: String, flags: Option<usize>, value: f64, unit: &str, goal: Option<Goal>) {
+        self.records.push(Record::Figure {
+            section: self.section.clone(),
+            what,
+            flags,
+            value,
+            unit: unit.to_owned(),
+            goal,
+        });
+    }
+
+    /// A remark. The same one twice is one.
+    pub fn note(&mut self, text: impl Into<String>) {
+        let note = Record::Note { section: self.section.clone(), text: text.into() };
+        if !self.records.contains(&note) {
+            self.records.push(note);
+        }
+    }
+}
+
+/// One build's run.
+#[derive(Debug, Clone, Default)]
+pub struct Run {
+    /// "plain" or "fat".
+    pub profile: String,
+    /// Its lines.
+    pub records: Vec<Record>,
+}
+
+impl Run {
+    /// Writes a header line with the profile, then a line per record.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save(&self, path: &Path) -> Outcome<()> {
+        let mut text = serde_json::to_string(&self.profile)? + "\n";
+        for record in &self.records {
+            text += &serde_json::to_string(record)?;
+            text.push('\n');
+        }
+        fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()).into())
+    }
+
+    /// Reads what [`Run::save`] wrote.
+    ///
+    /// # Errors
+    /// The file cannot be read, or something else wrote it.
+    pub fn load(path: &Path) -> Outcome<Run> {
+        let text =
+            fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let mut lines = text.lines();
+        let profile = serde_json::from_str(lines.next().unwrap_or_default())?;
+        let records = lines.map(serde_json::from_str).collect::<Result<_, _>>()?;
+        Ok(Run { profile, records })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_read_as_it_was_written() {
+        let mut sheet = Sheet::new("Reading");
+        sheet.point("hit", "`HashMap`", 100, 9.5, "ns");
+        sheet.sized("ratio", 100, 0.25, "ratio", Some(Goal::at_most(0.9, 1.0)));
+        sheet.note("a note");
+        sheet.note("a note");
+        let run = Run { profile: "fat".to_owned(), records: sheet.records };
+        assert_eq!(run.records.len(), 3);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.jsonl");
+        run.save(&path).unwrap();
+        let read = Run::load(&path).unwrap();
+        assert_eq!((read.profile, read.records), (run.profile, run.records));
+    }
+}

@@ -1,0 +1,44 @@
+//! `Reader::get_bool`.
+
+use std::path::Path;
+
+use vexil_publisher::{Options, Publisher};
+use vexil_reader::Reader;
+
+use super::Rival;
+use crate::Outcome;
+use crate::flags::booleans_of;
+
+/// As it stands in tables and plots.
+pub const NAME: &str = "Vexil `get_bool(&str)`";
+
+/// A reader, and the publisher that its file belongs to.
+#[derive(Debug)]
+pub struct Ours {
+    reader: Reader,
+    _publisher: Publisher,
+}
+
+impl Ours {
+    /// Publishes the flags, and opens them.
+    ///
+    /// # Errors
+    /// They cannot be published.
+    pub fn new(folder: &Path, keys: &[String]) -> Outcome<Ours> {
+        let path = folder.join("ours.vexil");
+        let mut publisher = Publisher::open(&path, &Options::default())?;
+        let _ = publisher.publish(&booleans_of(keys))?;
+        Ok(Ours { reader: Reader::open(&path)?, _publisher: publisher })
+    }
+}
+
+impl Rival for Ours {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    #[inline(always)]
+    fn look(&mut self, key: &str) -> bool {
+        self.reader.get_bool(key)
+    }
+}

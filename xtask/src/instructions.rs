@@ -1,0 +1,205 @@
+//! `cargo xtask bench --check`: how many instructions the main calls take, against a committed list. Unlike times, these
+//! are the same on a busy machine.
+//!
+//! Each call is made N times and then 2 N times under callgrind; the difference divided by N is the call, and all else,
+//! such as opening the file, falls out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::bench::target;
+use crate::step::{Failures, Steps, cargo, root};
+
+/// The list.
+const FILE: &str = "benches/instructions.txt";
+/// Calls of the shorter run.
+const CALLS: u64 = 10_000;
+/// By how much a call may grow.
+const TOLERANCE: f64 = 0.05;
+
+/// Instructions of one call.
+#[derive(Debug, Clone, PartialEq)]
+struct Count {
+    call: String,
+    instructions: f64,
+}
+
+pub(crate) fn check() -> Result<(), Failures> {
+    with_counts(|steps, found| {
+        let text = match fs::read_to_string(root().join(FILE)) {
+            Ok(text) => text,
+            Err(error) => {
+                return steps
+                    .fail(format!("cannot read {FILE}: {error}; make it with `cargo xtask bench --bless`"));
+            }
+        };
+        match parse(&text) {
+            Ok(expected) => compare(&expected, &found).into_iter().for_each(|problem| steps.fail(problem)),
+            Err(message) => steps.fail(message),
+        }
+    })
+}
+
+pub(crate) fn bless() -> Result<(), Failures> {
+    with_counts(|steps, found| {
+        if let Err(error) = fs::write(root().join(FILE), text(&found)) {
+            return steps.fail(format!("cannot write {FILE}: {error}"));
+        }
+        println!("\nwrote {FILE}");
+    })
+}
+
+fn with_counts(then: impl FnOnce(&mut Steps, Vec<Count>)) -> Result<(), Failures> {
+    let mut steps = Steps::default();
+    if said("valgrind", &["--version"]).is_none() {
+        steps.fail("valgrind is missing; install it, for example with `apt-get install valgrind`".to_owned());
+        return steps.finish();
+    }
+    // What ships: whole-program inlining decides how many instructions a call takes. Symbols are not needed.
+    let build =
+        ["build", "--package", "vexil-benches", "--bin", "vexil-calls", "--profile", "dist", "--locked"];
+    if steps.run("build", &mut cargo(&build)) {
+        match count_all() {
+            Ok(found) => {
+                for Count { call, instructions } in &found {
+                    println!("{call} {instructions:.1}");
+                }
+                then(&mut steps, found);
+            }
+            Err(message) => steps.fail(message),
+        }
+    }
+    steps.finish()
+}
+
+fn count_all() -> Result<Vec<Count>, String> {
+    let program = target()?.join("dist/vexil-calls");
+    let folder = target()?.join("instructions");
+    fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    let snapshot = folder.join("calls.vexil");
+    let names = output(Command::new(&program).arg("names"))?;
+    output(Command::new(&program).arg("prepare").arg(&snapshot))?;
+    let mut found = Vec::new();
+    for call in names.lines() {
+        let [once, twice] =
+            [CALLS, 2 * CALLS].map(|count| instructions(&program, call, count, &snapshot, &folder));
+        let instructions = (twice?.saturating_sub(once?)) as f64 / CALLS as f64;
+        found.push(Count { call: call.to_owned(), instructions });
+    }
+    Ok(found)
+}
+
+fn instructions(
+    program: &Path,
+    call: &str,
+    count: u64,
+    snapshot: &Path,
+    folder: &Path,
+) -> Result<u64, String> {
+    let profile: PathBuf = folder.join("callgrind.out");
+    let mut command = Command::new("valgrind");
+    command.args(["--quiet", "--tool=callgrind"]).arg(format!("--callgrind-out-file={}", profile.display()));
+    output(command.arg(program).arg(call).arg(count.to_string()).arg(snapshot))?;
+    let text = fs::read_to_string(&profile)
+        .map_err(|error| format!("cannot read {}: {error}", profile.display()))?;
+    let total = text.lines().find_map(|line| line.strip_prefix("totals: ")?.trim().parse().ok());
+    total.ok_or_else(|| format!("{} has no total", profile.display()))
+}
+
+fn output(command: &mut Command) -> Result<String, String> {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.map_err(|error| format!("{command:?} cannot be started: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(format!("{command:?}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr)))
+}
+
+fn said(program: &str, arguments: &[&str]) -> Option<String> {
+    output(Command::new(program).args(arguments)).ok().map(|text| text.trim().to_owned())
+}
+
+fn text(counts: &[Count]) -> String {
+    let version = |program| said(program, &["--version"]).unwrap_or_else(|| format!("unknown {program}"));
+    let mut out = format!(
+        "# Instructions per call. Compared by `cargo xtask bench --check`, written by `cargo xtask bench --bless`.\n\
+         # {}, {}, profile dist. Calls that copy text depend on the machine's C library, too.\n",
+        version("rustc"),
+        version("valgrind")
+    );
+    let mut lines: Vec<String> =
+        counts.iter().map(|Count { call, instructions }| format!("{call} {instructions:.1}\n")).collect();
+    lines.sort();
+    out.push_str(&lines.concat());
+    out
+}
+
+fn parse(text: &str) -> Result<Vec<Count>, String> {
+    text.lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .map(|line| {
+            let count = line.split_once(' ').and_then(|(call, number)| Some((call, number.parse().ok()?)));
+            let (call, instructions) = count.ok_or_else(|| format!("{FILE}: cannot read `{line}`"))?;
+            Ok(Count { call: call.to_owned(), instructions })
+        })
+        .collect()
+}
+
+/// One line per call that grew, went or came.
+fn compare(expected: &[Count], found: &[Count]) -> Vec<String> {
+    const REMEDY: &str = "if that is meant, run `cargo xtask bench --bless` and commit the file";
+    let mut problems = Vec::new();
+    for Count { call, instructions } in found {
+        match expected.iter().find(|known| known.call == *call) {
+            Some(known) if *instructions > known.instructions * (1.0 + TOLERANCE) => problems.push(format!(
+                "`{call}` takes {instructions:.1} instructions, expected at most 5 % above {:.1}; {REMEDY}",
+                known.instructions
+            )),
+            Some(_) => {}
+            None => problems.push(format!("`{call}` is not in {FILE}; {REMEDY}")),
+        }
+    }
+    for Count { call, .. } in expected {
+        if !found.iter().any(|known| known.call == *call) {
+            problems.push(format!("`{call}` of {FILE} is no longer counted; {REMEDY}"));
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(of: &[(&str, f64)]) -> Vec<Count> {
+        of.iter()
+            .map(|(call, instructions)| Count { call: (*call).to_owned(), instructions: *instructions })
+            .collect()
+    }
+
+    #[test]
+    fn six_percent_more_are_found_and_four_are_not() {
+        let expected = counts(&[("get_bool", 100.0), ("get_number", 50.0)]);
+        assert!(compare(&expected, &counts(&[("get_bool", 104.0), ("get_number", 30.0)])).is_empty());
+        let problems = compare(&expected, &counts(&[("get_bool", 106.0), ("get_number", 50.0)]));
+        assert_eq!(problems.len(), 1);
+        for part in ["`get_bool`", "106.0", "100.0", "--bless"] {
+            assert!(problems[0].contains(part), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn calls_that_come_or_go_are_found() {
+        let problems = compare(&counts(&[("gone", 1.0)]), &counts(&[("new", 1.0)]));
+        assert!(problems[0].contains("`new`") && problems[1].contains("`gone`"), "{problems:?}");
+    }
+
+    #[test]
+    fn the_list_is_read_as_it_was_written() {
+        let some = counts(&[("b", 2.5), ("a", 1.0)]);
+        let read = parse(&text(&some)).unwrap();
+        assert_eq!(read, counts(&[("a", 1.0), ("b", 2.5)]));
+        assert!(parse("a one").unwrap_err().contains("`a one`"));
+    }
+}
