@@ -1,12 +1,10 @@
 //! Where the snapshot file is.
 
 use std::ffi::OsString;
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use vexil_publisher::{Identity, default_cache_dir};
+use vexil_publisher::Place as Target;
 use vexil_reader::Reader;
 
 use crate::account::Account;
@@ -27,23 +25,12 @@ pub(crate) struct Place {
     pub(crate) account: Account,
 }
 
-/// A snapshot file with what is known about whose flags it holds.
-#[derive(Debug)]
-pub(crate) struct Target {
-    pub(crate) path: PathBuf,
-    pub(crate) identity: Identity,
-    /// Where the service's own SDK keeps its cache, if the key is known.
-    pub(crate) sdk_cache: Option<PathBuf>,
-    /// A cache directory that may have to be made.
-    cache_dir: Option<PathBuf>,
-}
-
 impl Place {
     /// The snapshot file to read. With a file given, no key is looked at.
     pub(crate) fn path(&self) -> Result<PathBuf, Failure> {
         match given(self.file.as_ref()) {
             Some(file) => Ok(file),
-            None => Ok(self.target()?.path),
+            None => Ok(self.target()?.path().to_owned()),
         }
     }
 
@@ -55,36 +42,24 @@ impl Place {
     /// The snapshot file to publish into.
     pub(crate) fn target(&self) -> Result<Target, Failure> {
         let account = self.account.identity()?;
-        let (path, cache_dir) = match (given(self.file.as_ref()), &account) {
-            (Some(file), _) => (file, None),
-            (None, Some((_, identity))) => {
-                let directory =
-                    given(self.cache_dir.as_ref()).or_else(default_cache_dir).ok_or(Failure::NoCacheDir)?;
-                (identity.snapshot_path(&directory), Some(directory))
+        let source = account.as_ref().map(|(key, identity)| (key, *identity));
+        match (given(self.file.as_ref()), source) {
+            (Some(file), source) => Ok(Target::at(file, source)),
+            (None, Some((key, identity))) => {
+                Target::in_cache(given(self.cache_dir.as_ref()), key, identity).ok_or(Failure::NoCacheDir)
             }
-            (None, None) => return Err(Failure::NoFile),
-        };
-        let directory = path.parent().map(PathBuf::from).unwrap_or_default();
-        Ok(Target {
-            sdk_cache: account.as_ref().map(|(key, _)| Identity::sdk_cache_path(key, &directory)),
-            identity: account.map_or(Identity::none(), |(_, identity)| identity),
-            path,
-            cache_dir,
-        })
+            (None, None) => Err(Failure::NoFile),
+        }
     }
 }
 
-impl Target {
-    /// Makes the cache directory, for this user only. A directory of a path that the user named is not made: a missing one
-    /// is a typing error, or a mount that is not there yet.
-    pub(crate) fn make_cache_dir(&self) -> Result<(), Failure> {
-        let Some(directory) = &self.cache_dir else { return Ok(()) };
-        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|source| Failure::Io {
-            action: "make",
-            path: directory.clone(),
-            source,
-        })
-    }
+/// Makes the cache directory of a target.
+pub(crate) fn make_cache_dir(target: &Target) -> Result<(), Failure> {
+    target.make_cache_dir().map_err(|source| Failure::Io {
+        action: "make",
+        path: target.cache_dir().map(PathBuf::from).unwrap_or_default(),
+        source,
+    })
 }
 
 /// An empty variable counts as unset: that is how container configurations spell it.

@@ -12,7 +12,7 @@ use vexil_publisher::{Changes, Outcome, Publisher};
 use crate::failure::Failure;
 use crate::output;
 use crate::permissions::Permissions;
-use crate::place::Place;
+use crate::place::{Place, make_cache_dir};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -85,9 +85,9 @@ impl Publish {
         // Before the file is opened: a payload that is refused makes no file.
         decode_bytes(&bytes, &Limits::default())?;
         let payload = String::from_utf8_lossy(&bytes);
-        target.make_cache_dir()?;
-        let options = self.permissions.options().identity(target.identity);
-        let mut publisher = Publisher::open(&target.path, &options)?;
+        make_cache_dir(&target)?;
+        let options = self.permissions.options().identity(target.identity());
+        let mut publisher = Publisher::open(target.path(), &options)?;
         let outcome = publisher.publish(&payload)?;
         let generation = publisher.generation();
         // Waits for the disk.

@@ -6,11 +6,11 @@ use std::time::Duration;
 use clap::Args;
 use vexil_publisher::lock::LockError;
 use vexil_publisher::sse::{Endpoint, Options as StreamOptions};
-use vexil_publisher::{OpenError, Options, Publisher, Source, give_memory_back, run};
+use vexil_publisher::{OpenError, Options, Place as Target, Publisher, Source, give_memory_back, run};
 
 use crate::failure::Failure;
 use crate::permissions::Permissions;
-use crate::place::{Place, Target};
+use crate::place::{Place, make_cache_dir};
 use crate::signals::{self, Control};
 use crate::{service_manager, show};
 
@@ -79,11 +79,10 @@ impl Run {
         give_memory_back();
         let origin = self.origin()?;
         let target = self.place.target()?;
-        target.make_cache_dir()?;
+        make_cache_dir(&target)?;
         let control = Control::default();
         signals::listen(&control)?;
-        let options =
-            self.permissions.options().identity(target.identity).import(target.sdk_cache.as_deref());
+        let options = self.permissions.options().identity(target.identity()).import(target.sdk_cache());
         let Some(mut publisher) = self.open(&target, &options, &control)? else { return Ok(()) };
         service_manager::notify("READY=1\nSTATUS=publishing");
         while !control.is_ending() {
@@ -114,7 +113,7 @@ impl Run {
         options: &Options,
         control: &Control,
     ) -> Result<Option<Publisher>, Failure> {
-        match Publisher::open(&target.path, options) {
+        match Publisher::open(target.path(), options) {
             Ok(publisher) => return Ok(Some(publisher)),
             Err(OpenError::Lock(LockError::Held { path })) if !self.no_wait => {
                 tracing::info!(lock = %path.display(), "another publisher holds the file; stands by");
@@ -123,7 +122,7 @@ impl Run {
         }
         // A publisher that stands by is as ready as one can be.
         service_manager::notify("READY=1\nSTATUS=standing by for another publisher");
-        match Publisher::wait_and_open(&target.path, options, &control.cancel) {
+        match Publisher::wait_and_open(target.path(), options, &control.cancel) {
             Ok(publisher) => {
                 tracing::info!("took over");
                 Ok(Some(publisher))

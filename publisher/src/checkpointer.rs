@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use vexil_format::{Archive, Checkpoints, WriteError};
 
+use crate::options::ThreadLog;
+
 /// Writes the newest archive that it was offered, at most once per interval, and a last one when it stops.
 ///
 /// Dropped without a stop, it ends without writing what is left.
@@ -34,12 +36,16 @@ struct Work {
 }
 
 impl Checkpointer {
-    pub(crate) fn start(checkpoints: Checkpoints, every: Duration) -> io::Result<Checkpointer> {
+    pub(crate) fn start(
+        checkpoints: Checkpoints,
+        every: Duration,
+        log: ThreadLog,
+    ) -> io::Result<Checkpointer> {
         let shared = Arc::new(Shared::default());
         let (done, ended) = mpsc::channel();
         let of_thread = shared.clone();
         thread::Builder::new().name("vexil-disk".to_owned()).spawn(move || {
-            let last = of_thread.work_until_stopped(checkpoints, every);
+            let last = log.run(|| of_thread.work_until_stopped(checkpoints, every));
             // Nobody listens if the wait for this was given up.
             let _ = done.send(last);
         })?;
@@ -193,7 +199,8 @@ mod tests {
     fn a_checkpointer_that_is_dropped_without_a_stop_ends_its_thread() {
         let folder = tempfile::tempdir().unwrap();
         let checkpoints = writer(folder.path()).checkpoints().unwrap();
-        let checkpointer = Checkpointer::start(checkpoints, Duration::from_secs(3600)).unwrap();
+        let checkpointer =
+            Checkpointer::start(checkpoints, Duration::from_secs(3600), ThreadLog::On).unwrap();
         let of_thread = Arc::downgrade(&checkpointer.shared);
         drop(checkpointer);
         let begun = Instant::now();

@@ -11,6 +11,7 @@ use vexil_format::{PathState, Writer, status};
 
 use crate::checkpointer::Checkpointer;
 use crate::lock::PublisherLock;
+use crate::options::ThreadLog;
 use crate::sse::{Stopper, Waited};
 
 /// How often it looks.
@@ -96,9 +97,9 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub(crate) fn start(held: Arc<Held>) -> io::Result<Keeper> {
+    pub(crate) fn start(held: Arc<Held>, log: ThreadLog) -> io::Result<Keeper> {
         let mut complained = false;
-        Keeper::spawn(EVERY, move || held.look(&mut complained))
+        Keeper::spawn(EVERY, move || log.run(|| held.look(&mut complained)))
     }
 
     fn spawn(every: Duration, mut look: impl FnMut() + Send + 'static) -> io::Result<Keeper> {

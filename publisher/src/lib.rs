@@ -23,7 +23,7 @@
 //! # Map
 //! `publisher` ties a file, its lock and its two threads together: `checkpointer` writes to the disk, `keeper` shows twice a
 //! second that the publisher lives, and sees whether the paths still lead to its lock and its file. `run` feeds it from a source. [`sse`] is the
-//! stream, [`payload`] what is accepted, `identity` names and default paths, `changes` what a log says.
+//! stream, [`payload`] what is accepted, `identity` and `place` names and default paths, `changes` what a log says.
 
 #[allow(unsafe_code, reason = "the C library's allocator is set by a C function")]
 mod allocator;
@@ -35,14 +35,16 @@ mod keeper;
 pub mod lock;
 mod options;
 pub mod payload;
+mod place;
 mod publisher;
 mod run;
 pub mod sse;
 
-pub use allocator::give_memory_back;
+pub use allocator::{give_memory_back, trim_memory};
 pub use changes::Changes;
 pub use error::{CloseError, OpenError, PublishError, RunError};
 pub use identity::{Identity, default_cache_dir};
 pub use options::Options;
+pub use place::Place;
 pub use publisher::{Outcome, Publisher};
 pub use run::{Notice, Source, run};

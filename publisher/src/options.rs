@@ -16,6 +16,7 @@ pub struct Options {
     pub(crate) limits: Limits,
     pub(crate) import: Option<PathBuf>,
     pub(crate) checkpoint_every: Duration,
+    pub(crate) thread_log: ThreadLog,
 }
 
 impl Default for Options {
@@ -27,6 +28,7 @@ impl Default for Options {
             limits: Limits::default(),
             import: None,
             checkpoint_every: Duration::from_millis(2500),
+            thread_log: ThreadLog::On,
         }
     }
 }
@@ -80,5 +82,29 @@ impl Options {
     pub fn checkpoint_every(mut self, time: Duration) -> Options {
         self.checkpoint_every = time;
         self
+    }
+
+    /// The publisher's own threads log nothing. For a forked child, where a lock of the log may be taken for ever and who waits for
+    /// it stands still. By default they log what happens to the file and the disk.
+    #[must_use]
+    pub fn silent_threads(mut self) -> Options {
+        self.thread_log = ThreadLog::Off;
+        self
+    }
+}
+
+/// Whether a thread logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ThreadLog {
+    On,
+    Off,
+}
+
+impl ThreadLog {
+    pub(crate) fn run<T>(self, work: impl FnOnce() -> T) -> T {
+        match self {
+            ThreadLog::On => work(),
+            ThreadLog::Off => tracing::dispatcher::with_default(&tracing::Dispatch::none(), work),
+        }
     }
 }

@@ -92,8 +92,9 @@ impl Publisher {
         let writer = WriterOptions::default().identity(options.identity.bytes()).mode(options.file_mode);
         let Opened { writer, snapshot, found, .. } = Writer::open(path, &writer)?;
         report(path, &found, snapshot.as_ref());
-        let checkpointer = Checkpointer::start(writer.checkpoints()?, options.checkpoint_every)
-            .map_err(OpenError::Thread)?;
+        let checkpointer =
+            Checkpointer::start(writer.checkpoints()?, options.checkpoint_every, options.thread_log)
+                .map_err(OpenError::Thread)?;
         let held = Arc::new(Held {
             writer: Mutex::new(writer),
             checkpointer,
@@ -102,7 +103,7 @@ impl Publisher {
             stop_on_loss: Mutex::new(None),
             superseded: AtomicBool::new(false),
         });
-        let keeper = Some(Keeper::start(held.clone()).map_err(OpenError::Thread)?);
+        let keeper = Some(Keeper::start(held.clone(), options.thread_log).map_err(OpenError::Thread)?);
         // When nothing can fail any more: nobody would take it back.
         status::set_started(held.writer().status_words());
         let last = snapshot.as_ref().map(|archive| archive.facts().payload_digest);

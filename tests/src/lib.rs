@@ -2,8 +2,12 @@
 //!
 //! `server` is the service, `place` a folder with a snapshot and the commands on it, `process` a child that does not
 //! outlive its test, `numbered` flags that show whether a reader saw a mix of two generations, `wait` waiting. The program
-//! `vexil-test-role` plays readers and publishers that are to be killed.
+//! `vexil-test-role` plays readers and publishers that are to be killed, and with `client_role` clients that fork as well;
+//! `fork` is how, `namespace` what needs one.
 
+pub mod client_role;
+pub mod fork;
+pub mod namespace;
 pub mod numbered;
 pub mod place;
 pub mod process;

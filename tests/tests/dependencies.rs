@@ -155,6 +155,7 @@ fn our_packages_depend_on_each_other_in_one_direction_only() {
         ("vexil-format", &[] as &[&str]),
         ("vexil-reader", &["vexil-format"]),
         ("vexil-publisher", &["vexil-format"]),
+        ("vexil", &["vexil-reader", "vexil-publisher"]),
         ("vexil-cli", &["vexil-format", "vexil-reader", "vexil-publisher"]),
     ] {
         let found = ours(&metadata, name);

@@ -26,12 +26,13 @@
 //! - Where the kernel or a seccomp filter forbids a private table (Linux before 5.9), the lock still excludes everybody
 //!   else, in this process too, but a forked child inherits the descriptor: if the holder dies first, the lock stays
 //!   taken until the child ends or calls `exec`. [`PublisherLock::isolation`] tells, so that it can be logged.
-//! - A cancelled waiter leaves its thread asleep in the kernel (128 KiB of address space) until the lock is free. That
-//!   thread then gives the lock back at once, and a `try_acquire` in just that moment answers [`LockError::Held`].
+//! - A cancelled waiter leaves its thread asleep in the kernel (128 KiB of address space) until the lock is free, or until
+//!   somebody in this process waits for the same lock and goes on with that thread. Otherwise the thread gives the lock back at
+//!   once when it comes, and a `try_acquire` in just that moment answers [`LockError::Held`].
 //! - Whoever may open the lock file can hold the lock. Hence the modes of [`LockMode`].
 //! - Network file systems: `flock` may not reach other hosts.
 //!
-//! Files: `lock_file` opens and checks, `thread` holds, `private_table` and `fork_mark` call the kernel.
+//! Files: `lock_file` opens and checks, `thread` holds, `waiter` is who wants it, `private_table` and `fork_mark` call the kernel.
 
 mod cancel;
 mod error;
@@ -42,6 +43,7 @@ mod lock_file;
 #[allow(unsafe_code, reason = "close_range and the signal mask have no safe wrapper")]
 mod private_table;
 mod thread;
+mod waiter;
 
 use std::fmt;
 use std::io;
@@ -54,6 +56,7 @@ pub use error::{LockError, UnsafeLockFile};
 use fork_mark::ForkMark;
 use lock_file::FileId;
 use thread::{Event, Job, LockThread, Wait};
+use waiter::Waiter;
 
 /// Who may become the publisher, as the permissions of a lock file made here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -150,16 +153,25 @@ impl PublisherLock {
         let path = std::path::absolute(path)
             .map_err(|source| LockError::Open { path: path.to_path_buf(), source })?;
         let (report, events) = mpsc::channel();
-        // Registered before the thread starts: a cancel from here on is an event that is received below.
+        // Registered before the wait starts: a cancel from here on is an event that is received below.
         let _registered = cancel.map(|cancel| cancel.register(report.clone()));
         if cancel.is_some_and(Cancel::is_cancelled) {
             return Err(LockError::Cancelled { path });
         }
-        let handle = thread::spawn(Job { path: path.clone(), mode, wait, isolate }, report)
-            .map_err(|source| LockError::Thread { path: path.clone(), source })?;
+        let adopted = if wait == Wait::InKernel { Waiter::adopt(&path, mode, &report) } else { None };
+        let waiter = match adopted {
+            Some(waiter) => waiter,
+            None => {
+                let waiter = Waiter::new(path.clone(), mode, report);
+                let handle = thread::spawn(Job { path: path.clone(), mode, wait, isolate }, waiter.clone())
+                    .map_err(|source| LockError::Thread { path: path.clone(), source })?;
+                waiter.keep(handle);
+                waiter
+            }
+        };
         match events.recv() {
             Ok(Event::Held(grant)) => {
-                let thread = LockThread { release: grant.release, handle };
+                let thread = LockThread { release: grant.release, handle: waiter.handle() };
                 Ok(Self {
                     path,
                     id: grant.id,
@@ -169,7 +181,10 @@ impl PublisherLock {
                 })
             }
             Ok(Event::Failed(error)) => Err(error),
-            Ok(Event::Cancelled) => Err(LockError::Cancelled { path }),
+            Ok(Event::Cancelled) => {
+                waiter.abandon();
+                Err(LockError::Cancelled { path })
+            }
             Ok(Event::Ended) | Err(mpsc::RecvError) => {
                 let source = io::Error::other("the lock thread ended without an answer");
                 Err(LockError::Thread { path, source })

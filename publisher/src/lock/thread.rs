@@ -6,10 +6,12 @@
 use std::convert::Infallible;
 use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::{self, SendError, Sender};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
 use std::thread::{Builder, JoinHandle};
 
 use super::lock_file::{self, FileId};
+use super::waiter::{Told, Waiter};
 use super::{Isolation, LockError, LockMode};
 
 /// Small, because hosts that lock all their memory pay for it in full. The thread needs a few KiB.
@@ -46,7 +48,7 @@ pub(super) struct Grant {
 
 pub(super) struct LockThread {
     pub(super) release: Sender<Infallible>,
-    pub(super) handle: JoinHandle<()>,
+    pub(super) handle: Option<JoinHandle<()>>,
 }
 
 impl LockThread {
@@ -54,12 +56,14 @@ impl LockThread {
     pub(super) fn release(self) {
         drop(self.release);
         // An error is a panic in the thread, whose unwinding has closed the file as well.
-        self.handle.join().ok();
+        if let Some(handle) = self.handle {
+            handle.join().ok();
+        }
     }
 }
 
-pub(super) fn spawn(job: Job, report: Sender<Event>) -> io::Result<JoinHandle<()>> {
-    Builder::new().name("vexil-lock".into()).stack_size(STACK_BYTES).spawn(move || run(&job, Report(report)))
+pub(super) fn spawn(job: Job, waiter: Arc<Waiter>) -> io::Result<JoinHandle<()>> {
+    Builder::new().name("vexil-lock".into()).stack_size(STACK_BYTES).spawn(move || run(&job, Report(waiter)))
 }
 
 fn run(job: &Job, report: Report) {
@@ -70,30 +74,25 @@ fn run(job: &Job, report: Report) {
     let (file, id) = match lock_file::lock(&job.path, job.mode, job.wait) {
         Ok(locked) => locked,
         Err(error) => {
-            report.send(Event::Failed(error)).ok();
+            report.0.tell(Event::Failed(error));
             return;
         }
     };
     let (release, released) = mpsc::channel();
-    // If nobody listens any more, the grant is dropped here or in the channel, and the wait below ends at once.
-    report.send(Event::Held(Grant { release, id, isolation })).ok();
-    drop(report);
-    // Nothing is ever sent. The only way out is that the grant's sender is dropped.
-    let Err(mpsc::RecvError) = released.recv();
+    // If nobody wants it any more, the grant is dropped here or in the channel, and the wait below ends at once.
+    if report.0.tell(Event::Held(Grant { release, id, isolation })) == Told::Owner {
+        drop(report);
+        // Nothing is ever sent. The only way out is that the grant's sender is dropped.
+        let Err(mpsc::RecvError) = released.recv();
+    }
     drop(file);
 }
 
-/// Tells the waiter that the thread is over even if it panics; the waiter would sleep for ever otherwise.
-struct Report(Sender<Event>);
-
-impl Report {
-    fn send(&self, event: Event) -> Result<(), SendError<Event>> {
-        self.0.send(event)
-    }
-}
+/// Tells the owner that the thread is over even if it panics; it would wait for ever otherwise.
+struct Report(Arc<Waiter>);
 
 impl Drop for Report {
     fn drop(&mut self) {
-        self.0.send(Event::Ended).ok();
+        self.0.tell(Event::Ended);
     }
 }

@@ -4,11 +4,11 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{Domain, TcpKeepalive};
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
@@ -18,6 +18,7 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Error, Timeout};
 
+use super::own_socket::OwnSocket;
 use super::stage::Stage;
 
 /// Idle time before the first probe and between probes. With the usual nine probes a dead peer is noticed within 2 minutes
@@ -25,7 +26,8 @@ use super::stage::Stage;
 const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Connects sockets with keepalive and without delay for small packets.
+/// Connects sockets with keepalive and without delay for small packets. They can be shut down from the start, and no forked
+/// child keeps them open.
 #[derive(Debug)]
 pub(super) struct TcpConnector;
 
@@ -41,19 +43,20 @@ impl<In: Transport> Connector<In> for TcpConnector {
             return Ok(Some(Either::A(proxied)));
         }
         let limit = details.timeout.not_zero().map(|limit| *limit);
-        let stream = connect_any(&details.addrs, limit).map_err(|error| match error.kind() {
+        let register = |socket: &Arc<OwnSocket>| {
+            let handle: Weak<OwnSocket> = Arc::downgrade(socket);
+            (details.register_shutdown)(handle as Weak<dyn ShutdownHandle>).map_err(io::Error::other)
+        };
+        let socket = connect_any(&details.addrs, limit, &register).map_err(|error| match error.kind() {
             ErrorKind::TimedOut | ErrorKind::WouldBlock => Error::Timeout(details.timeout.reason),
             _ => Stage::Connect.mark(error.into()),
         })?;
         // Some sandboxes refuse such settings. The read timeout still holds without them.
-        if let Err(error) = tune(&stream) {
+        if let Err(error) = tune(&socket) {
             tracing::debug!(%error, "socket without keepalive");
         }
-        let stream = Arc::new(stream);
-        let handle: Weak<TcpStream> = Arc::downgrade(&stream);
-        (details.register_shutdown)(handle as Weak<dyn ShutdownHandle>)?;
         Ok(Some(Either::B(TcpTransport {
-            stream,
+            socket,
             buffers: LazyBuffers::new(
                 details.config.input_buffer_size(),
                 details.config.output_buffer_size(),
@@ -64,31 +67,45 @@ impl<In: Transport> Connector<In> for TcpConnector {
     }
 }
 
-fn tune(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+fn tune(own: &OwnSocket) -> io::Result<()> {
+    own.socket().set_tcp_nodelay(true)?;
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+    own.socket().set_tcp_keepalive(&keepalive)
+}
+
+impl ShutdownHandle for OwnSocket {
+    fn shutdown(&self) {
+        // An error is a socket that is not connected any more. One that is not connected yet is reset, which wakes the
+        // thread that waits for the connection.
+        let _ = self.socket().shutdown(Shutdown::Both);
+    }
 }
 
 /// Tries the addresses in order. Each but the last one gets half of the time left, so that one dead address does not use up
-/// everything.
-fn connect_any(addresses: &[SocketAddr], limit: Option<Duration>) -> io::Result<TcpStream> {
+/// everything. `register` is given each socket before it connects.
+fn connect_any(
+    addresses: &[SocketAddr],
+    limit: Option<Duration>,
+    register: &dyn Fn(&Arc<OwnSocket>) -> io::Result<()>,
+) -> io::Result<Arc<OwnSocket>> {
     let start = Instant::now();
     let mut last = io::Error::new(ErrorKind::AddrNotAvailable, "no address to connect to");
     for (index, address) in addresses.iter().enumerate() {
+        let own = Arc::new(OwnSocket::new(Domain::for_address(*address))?);
+        register(&own)?;
         let attempt = match limit {
-            None => TcpStream::connect(address),
+            None => own.socket().connect(&(*address).into()),
             Some(limit) => {
                 let left = limit.saturating_sub(start.elapsed());
                 if left.is_zero() {
                     return Err(ErrorKind::TimedOut.into());
                 }
                 let is_last = index + 1 == addresses.len();
-                TcpStream::connect_timeout(address, if is_last { left } else { left / 2 })
+                own.socket().connect_timeout(&(*address).into(), if is_last { left } else { left / 2 })
             }
         };
         match attempt {
-            Ok(stream) => return Ok(stream),
+            Ok(()) => return Ok(own),
             Err(error) => last = error,
         }
     }
@@ -98,7 +115,7 @@ fn connect_any(addresses: &[SocketAddr], limit: Option<Duration>) -> io::Result<
 /// A TCP connection with time limits per read and write.
 pub(super) struct TcpTransport {
     /// Shared weakly with the handle that shuts the socket down while a read blocks on it.
-    stream: Arc<TcpStream>,
+    socket: Arc<OwnSocket>,
     buffers: LazyBuffers,
     read_timeout: Option<Duration>,
     write_timeout: Option<Duration>,
@@ -107,7 +124,7 @@ pub(super) struct TcpTransport {
 impl fmt::Debug for TcpTransport {
     // The buffers hold the request with the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TcpTransport").field("peer", &self.stream.peer_addr().ok()).finish_non_exhaustive()
+        f.debug_struct("TcpTransport").field("socket", &self.socket).finish_non_exhaustive()
     }
 }
 
@@ -115,7 +132,7 @@ impl TcpTransport {
     /// Sets the limit of reads, if it is another one than before: that is one system call less per read.
     fn limit_reads(&mut self, limit: Option<Duration>) -> io::Result<()> {
         if self.read_timeout != limit {
-            self.stream.set_read_timeout(limit)?;
+            self.socket.socket().set_read_timeout(limit)?;
             self.read_timeout = limit;
         }
         Ok(())
@@ -131,11 +148,11 @@ impl Transport for TcpTransport {
         let timeout = timeout.for_write();
         let limit = remaining(&timeout)?;
         if self.write_timeout != limit {
-            self.stream.set_write_timeout(limit)?;
+            self.socket.socket().set_write_timeout(limit)?;
             self.write_timeout = limit;
         }
         let output = &self.buffers.output()[..amount];
-        (&*self.stream).write_all(output).map_err(|error| timeout_or(error, timeout.reason))
+        self.socket.socket().write_all(output).map_err(|error| timeout_or(error, timeout.reason))
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
@@ -144,7 +161,7 @@ impl Transport for TcpTransport {
         self.limit_reads(limit)?;
         let start = Instant::now();
         let amount = loop {
-            match (&*self.stream).read(self.buffers.input_append_buf()) {
+            match self.socket.socket().read(self.buffers.input_append_buf()) {
                 // Signals must not start the limit anew: a profiler sends a hundred a second.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
                     if let Some(limit) = limit {
@@ -223,13 +240,17 @@ mod tests {
 
     use super::*;
 
+    fn connect(addresses: &[SocketAddr], limit: Option<Duration>) -> io::Result<Arc<OwnSocket>> {
+        connect_any(addresses, limit, &|_| Ok(()))
+    }
+
     #[test]
     fn sockets_have_keepalive_and_no_delay() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let stream = connect_any(&[listener.local_addr().unwrap()], None).unwrap();
-        tune(&stream).unwrap();
-        assert!(stream.nodelay().unwrap());
-        assert!(SockRef::from(&stream).keepalive().unwrap());
+        let own = connect(&[listener.local_addr().unwrap()], None).unwrap();
+        tune(&own).unwrap();
+        assert!(own.socket().tcp_nodelay().unwrap());
+        assert!(own.socket().keepalive().unwrap());
     }
 
     #[test]
@@ -238,8 +259,37 @@ mod tests {
         let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let good = listener.local_addr().unwrap();
         let limit = Some(Duration::from_secs(5));
-        assert_eq!(connect_any(&[refusing, good], limit).unwrap().peer_addr().unwrap(), good);
-        assert_eq!(connect_any(&[refusing], limit).unwrap_err().kind(), ErrorKind::ConnectionRefused);
-        assert!(connect_any(&[], limit).is_err());
+        let peer = connect(&[refusing, good], limit).unwrap().socket().peer_addr().unwrap();
+        assert_eq!(peer.as_socket(), Some(good));
+        assert_eq!(connect(&[refusing], limit).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        assert!(connect(&[], limit).is_err());
+    }
+
+    /// A listener whose queue is full answers no connection request, like a host behind a firewall.
+    #[test]
+    fn a_connection_that_is_being_made_ends_when_it_is_shut_down() {
+        let listener = socket2::Socket::new(Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let short = Some(Duration::from_millis(200));
+        let mut queued = Vec::new();
+        while let Ok(own) = connect(&[address], short) {
+            queued.push(own);
+        }
+        let (send, connecting) = std::sync::mpsc::channel();
+        let begun = Instant::now();
+        let connects = std::thread::spawn(move || {
+            let register = |own: &Arc<OwnSocket>| send.send(Arc::clone(own)).map_err(io::Error::other);
+            connect_any(&[address], Some(Duration::from_secs(30)), &register)
+        });
+        let own = connecting.recv().unwrap();
+        // Until it is: a shutdown before the connection request has no effect.
+        while !connects.is_finished() {
+            own.shutdown();
+            std::thread::sleep(Duration::from_millis(1));
+            assert!(begun.elapsed() < Duration::from_secs(10), "it goes on connecting");
+        }
+        assert!(connects.join().unwrap().is_err());
     }
 }

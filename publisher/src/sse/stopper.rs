@@ -8,9 +8,9 @@ use ureq::Agent;
 
 /// Ends connections and waits from another thread. Clones are the same handle.
 ///
-/// A stop is remembered: what starts later with this handle fails at once. A blocked read, a wait for response headers, a TLS
-/// handshake and a wait between tries end within milliseconds. A name lookup or a TCP connect under way does not; it is
-/// bounded by the connect timeout.
+/// A stop is remembered: what starts later with this handle fails at once. A TCP connect, a TLS handshake, a wait for response
+/// headers, a blocked read and a wait between tries end within milliseconds. A name lookup under way does not; it is bounded by
+/// the connect timeout.
 #[derive(Clone, Default)]
 pub struct Stopper(Arc<Shared>);
 

@@ -180,6 +180,33 @@ fn a_cancelled_waiter_returns_and_its_thread_gives_the_lock_back() {
     assert!(acquire_within_deadline(&dir.lock).is_mine());
 }
 
+/// Symptom: each client that came and went beside a publisher left a sleeping thread behind, until there was no memory for
+/// another. Cause: a wait in the kernel cannot be called off. Fix: the next wait goes on with the thread of an abandoned one.
+#[test]
+fn waits_that_are_cancelled_one_after_the_other_leave_one_thread_behind_which_the_next_wait_uses() {
+    let dir = Dir::new();
+    let held = PublisherLock::try_acquire(&dir.lock, LockMode::Owner).unwrap();
+    let wait = |cancel: &Cancel| {
+        let (path, cancel) = (dir.lock.clone(), cancel.clone());
+        thread::spawn(move || PublisherLock::acquire(path, LockMode::Owner, &cancel))
+    };
+    for _ in 0..20 {
+        let cancel = Cancel::new();
+        let waiter = wait(&cancel);
+        until(|| blocked_waiters(&dir.lock) == 1);
+        cancel.cancel();
+        assert!(matches!(waiter.join().unwrap(), Err(LockError::Cancelled { .. })));
+    }
+    assert_eq!(blocked_waiters(&dir.lock), 1);
+    let waiter = wait(&Cancel::new());
+    drop(held);
+    let lock = waiter.join().unwrap().unwrap();
+    assert!(lock.is_mine() && lock.still_at_path().unwrap());
+    assert!(PublisherLock::try_acquire(&dir.lock, LockMode::Owner).is_err());
+    drop(lock);
+    drop(PublisherLock::try_acquire(&dir.lock, LockMode::Owner).unwrap());
+}
+
 #[test]
 fn a_lock_file_that_others_control_is_refused_and_left_alone() {
     let dir = Dir::new();

@@ -22,6 +22,7 @@ use vexil_format::{Archive, Facts, Generation, Opened, Writer, WriterOptions};
 use vexil_publisher::lock::{Cancel, LockMode, PublisherLock};
 use vexil_publisher::{Options, Publisher, payload};
 use vexil_reader::Reader;
+use vexil_tests::client_role;
 use vexil_tests::numbered::{self, Checker, number};
 
 static ENDING: AtomicBool = AtomicBool::new(false);
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         "publish" => publish(&path),
         "write" => write(&path),
         "starve" => starve(&path),
+        client if client.starts_with("client-") => client_role::play(client, &path, argument, &ENDING),
         other => panic!("there is no role {other}"),
     }
     ExitCode::SUCCESS

@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
+pub(crate) use vexil_tests::namespace::{in_namespace, is_root};
 use vexil_tests::place::Place;
 use vexil_tests::process::Process;
 
@@ -32,28 +33,6 @@ pub(crate) fn retry_in(line: &str) -> Duration {
         other => panic!("unit {other}: {line}"),
     };
     Duration::from_secs_f64(number * unit)
-}
-
-pub(crate) fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-/// A shell script in a new namespace of the kind that `flag` of `unshare` names; `None`, with a notice, where that is not
-/// permitted. `"$0"` and so on are the arguments that the caller adds.
-pub(crate) fn in_namespace(flag: &str, script: &str) -> Option<Command> {
-    let unshare = |script: &str| {
-        let mut command = Command::new("unshare");
-        if !is_root() {
-            command.arg("-r");
-        }
-        command.arg(flag).args(["-f", "--kill-child", "sh", "-c", script]);
-        command
-    };
-    if unshare("true").output().is_ok_and(|output| output.status.success()) {
-        return Some(unshare(script));
-    }
-    eprintln!("SKIPPED: `unshare {flag}` is not permitted here");
-    None
 }
 
 /// A role of the helper program on the place's snapshot.

@@ -1,0 +1,117 @@
+//! How a client is made.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use vexil_publisher::sse::{DEFAULT_BASE_URL, Options as StreamOptions};
+
+use crate::callback::ErrorCallback;
+use crate::client::Client;
+use crate::error::ClientError;
+use crate::report::ErrorContext;
+use crate::settings::Settings;
+
+/// Settings of a [`Client`]. Made by [`Client::builder`].
+#[must_use = "a builder does nothing before `start`"]
+pub struct Builder {
+    pub(crate) api_key: String,
+    pub(crate) base_url: String,
+    pub(crate) cache_dir: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) memory_dir: Option<PathBuf>,
+    pub(crate) stream: StreamOptions,
+    pub(crate) on_error: Option<ErrorCallback>,
+    preload: bool,
+}
+
+impl Builder {
+    pub(crate) fn new(api_key: &str) -> Builder {
+        Builder {
+            api_key: api_key.to_owned(),
+            base_url: DEFAULT_BASE_URL.to_owned(),
+            cache_dir: None,
+            file: None,
+            memory_dir: None,
+            stream: StreamOptions::default(),
+            on_error: None,
+            preload: false,
+        }
+    }
+
+    /// The address of the service. `https://api.soasap.com` by default.
+    pub fn base_url(mut self, url: &str) -> Builder {
+        self.base_url = url.to_owned();
+        self
+    }
+
+    /// The directory of the snapshot file, which is named after base URL and key. By default `soasap/cache` in the user's
+    /// local data, where the command line looks as well. Made, with mode 0700, if it is missing.
+    pub fn cache_dir(mut self, directory: impl Into<PathBuf>) -> Builder {
+        self.cache_dir = Some(directory.into());
+        self
+    }
+
+    /// The snapshot file itself, instead of one in the cache directory. Its directory must exist.
+    pub fn file(mut self, path: impl Into<PathBuf>) -> Builder {
+        self.file = Some(path.into());
+        self
+    }
+
+    /// The directory of flags in memory, for when the file cannot be written: see [`Client`]. It must belong to this user alone
+    /// (mode 0700), and is made if it is missing. By default `/dev/shm/vexil-<user id>`, else one of that name in the directory
+    /// of temporary files.
+    pub fn memory_dir(mut self, directory: impl Into<PathBuf>) -> Builder {
+        self.memory_dir = Some(directory.into());
+        self
+    }
+
+    /// Timeouts and root certificates of the stream.
+    pub fn stream(mut self, options: StreamOptions) -> Builder {
+        self.stream = options;
+        self
+    }
+
+    /// Whether the background starts at once. By default it starts with the first read, so that a client that is made and never
+    /// used costs no connection, and one that is made before a fork leaves the work to the children.
+    pub fn preload(mut self, at_once: bool) -> Builder {
+        self.preload = at_once;
+        self
+    }
+
+    /// Calls `callback` with trouble in the background.
+    ///
+    /// It runs in a thread of its own. It may read flags and close the client; a panic in it is caught and logged. While it
+    /// is busy, up to 64 errors wait; then the oldest are dropped, and [`ErrorContext::dropped`] says how many. Only the process
+    /// that publishes has trouble with the stream, so only there is it told. A clone of the client that the callback holds keeps
+    /// the client from being closed by dropping: call [`Client::close`] then.
+    pub fn on_error(mut self, callback: impl Fn(&ErrorContext) + Send + Sync + 'static) -> Builder {
+        self.on_error = Some(Arc::new(callback));
+        self
+    }
+
+    /// Makes the client. Waits for no network; a snapshot file that exists is read from the first call on.
+    ///
+    /// # Errors
+    /// [`ClientError`] if API key or base URL are none. A disk that does not work is no error: see [`Builder::on_error`].
+    pub fn start(self) -> Result<Client, ClientError> {
+        let preload = self.preload;
+        let client = Client::of(Settings::of(self)?);
+        if preload {
+            client.begin();
+        }
+        Ok(client)
+    }
+}
+
+impl fmt::Debug for Builder {
+    // Without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("base_url", &self.base_url)
+            .field("cache_dir", &self.cache_dir)
+            .field("file", &self.file)
+            .field("preload", &self.preload)
+            .finish_non_exhaustive()
+    }
+}

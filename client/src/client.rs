@@ -1,0 +1,180 @@
+//! The client.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use vexil_reader::Reader;
+
+use crate::builder::Builder;
+use crate::changes::{self, Changes, Listener};
+use crate::core::Core;
+use crate::process::Ending;
+use crate::settings::Settings;
+
+/// How long a close waits for the disk.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often [`Client::wait_until_ready`] looks at the link, which wakes nobody up when it changes.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// Feature flags, kept fresh. `Send + Sync`; clones are cheap and share everything.
+///
+/// ```
+/// use std::time::Duration;
+/// use vexil::Client;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let flags = Client::builder("the key of the environment")
+///     .base_url("http://127.0.0.1:9")
+///     .cache_dir(folder.path())
+///     .on_error(|error| eprintln!("flags: {error}"))
+///     .start()?;
+/// // Answers at once, whatever the network does: the last known value, or else the default.
+/// if flags.get_bool("new-checkout") {
+///     println!("at most {} items", flags.get_i64_or("cart-limit", 50));
+/// }
+/// let on = flags.bool_flag("new-checkout"); // the fastest way to read one flag often
+/// assert!(!on.get());
+/// assert!(!flags.wait_until_ready(Duration::from_millis(10)), "nobody listens at that address");
+/// assert!(flags.close());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Getters
+/// A client dereferences to a [`Reader`], which has all getters: `get_bool`, `get_number`, `get_string`, their `_or` forms,
+/// `read` for many flags of one generation, `snapshot`, handles such as `bool_flag`, `status`. It is no wrapper with forty methods of
+/// the same names, because there is nothing to add to them: the dereference is where the first read starts the
+/// background, and it costs one load beside what a `Reader` costs. Making a handle counts as a read.
+///
+/// # The background
+/// Each process that reads has one thread that waits, asleep, for the publisher lock of the host (and one that owns the lock
+/// file). Whoever gets it publishes: one connection, one copy of the flags and one moment of change for all. When that process
+/// ends, however it ends, another has the lock within milliseconds. Where `vexil run` or another user's process publishes, clients stay
+/// readers.
+///
+/// # Fork
+/// A client that was made before a fork reads current values in every child at once, through clones and handles too. With its
+/// first read a child joins the election with threads of its own; until then, and after an `exec`, there is nothing of it. It uses
+/// none of its parent's threads and locks. Callbacks are called in the children as well. The log is
+/// written by a thread on which nothing waits, because a subscriber's locks may be taken for ever in a child. What the HTTP library
+/// logs by itself, at debug level, is not kept apart like that. And in a Rust program the standard library takes a lock when a thread
+/// begins or ends: a child that is forked in just that moment of another thread reads as all others do, but takes no part in the election.
+///
+/// # A file that cannot be written
+/// Flags are then kept in memory, in [`Builder::memory_dir`], and [`Builder::on_error`] hears of it once. All processes of this user
+/// share that place, so that there still is one stream for all of them; other users have their own. It costs a few MiB of `/dev/shm`
+/// at most, and nothing but the file of each key stays there until the next reboot.
+///
+/// - If there is no snapshot at the path either, this is settled in [`Builder::start`].
+/// - If there is one, and somebody else keeps it fresh, the client is a reader. It turns to memory when that
+///   publisher has been gone for 10 seconds, and stays there. Until memory has flags, the old ones are answered.
+/// - The same if the disk turns out to be full or broken when the file is opened.
+///
+/// Handles that were made before such a turn go on answering from the old file; make them anew. Generations begin anew with it.
+#[derive(Clone)]
+pub struct Client {
+    /// The core's, once more: a read that goes straight to it does not wait for another pointer.
+    reader: Reader,
+    core: Arc<Core>,
+    owner: Arc<Owner>,
+}
+
+/// Closes the client when its last clone is gone. The threads of the background hold the core, but not this.
+struct Owner(Arc<Core>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        if self.0.close(PATIENCE).is_none() {
+            tracing::warn!("the client did not end within {} s; goes on without it", PATIENCE.as_secs());
+        }
+    }
+}
+
+impl Client {
+    /// Settings for a client of the environment with this API key.
+    pub fn builder(api_key: &str) -> Builder {
+        Builder::new(api_key)
+    }
+
+    pub(crate) fn of(settings: Settings) -> Client {
+        let core = Core::new(settings);
+        Client { reader: core.reader.clone(), owner: Arc::new(Owner(core.clone())), core }
+    }
+
+    pub(crate) fn begin(&self) {
+        self.core.start();
+    }
+
+    /// The reader that answers now. To hand it on to code that only reads.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        self
+    }
+
+    /// Waits until there are flags that are kept fresh: the publisher of this host, whoever that is, hears the service.
+    /// False if that takes longer than `timeout`; what is read then is the last known value, or the default.
+    #[must_use]
+    pub fn wait_until_ready(&self, timeout: Duration) -> bool {
+        let begun = Instant::now();
+        loop {
+            let status = self.status();
+            if status.generation.0 > 0 && !status.is_stale() {
+                return true;
+            }
+            let left = timeout.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                return false;
+            }
+            self.wait_for_change(status.generation, LOOK_EVERY.min(left));
+        }
+    }
+
+    /// Calls `callback` with the flags that changed, from now on.
+    ///
+    /// All callbacks of a client run one after the other in a thread of their own, in the order in which they were added. A callback may
+    /// read flags and close the client; a panic in it is caught and logged. Changes that come while one is busy are
+    /// told as one. Keeps two copies of the flags in memory. It counts as a read; a clone of the client that the callback holds
+    /// keeps the client from being closed by dropping.
+    pub fn on_change(&self, callback: impl Fn(&Changes) + Send + Sync + 'static) {
+        let seen = self.snapshot();
+        self.core.listeners.push(Listener(Box::new(callback)));
+        if let Some(process) = self.core.process() {
+            changes::watch(&self.core, process, Some(seen));
+        }
+    }
+
+    /// Ends the background in this process: closes the stream, writes the last flags to the disk, gives the lock to whoever
+    /// waits for it. True if that is done; at most 5 seconds are spent on it, and a few milliseconds if there is nothing to write.
+    ///
+    /// No callback is called any more after this; one that is running is not waited for. Reads go on, from what other processes
+    /// publish. A second close only waits again. Any thread may call it, a callback too. Dropping the last clone does the same.
+    pub fn close(&self) -> bool {
+        self.close_within(PATIENCE)
+    }
+
+    /// As [`Client::close`], with another limit. What is not done by then goes on in the background.
+    pub fn close_within(&self, limit: Duration) -> bool {
+        self.core.close(limit) == Some(Ending::Clean)
+    }
+}
+
+impl Deref for Client {
+    type Target = Reader;
+
+    #[inline]
+    fn deref(&self) -> &Reader {
+        if self.core.is_direct() { &self.reader } else { self.core.reader_of_start() }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not through the dereference: to be shown is no read.
+        f.debug_struct("Client")
+            .field("settings", &self.core.settings)
+            .field("clones", &Arc::strong_count(&self.owner))
+            .finish_non_exhaustive()
+    }
+}

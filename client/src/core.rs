@@ -1,0 +1,163 @@
+//! What all clones of a client share, and what becomes of it in a forked child.
+//!
+//! Nothing here takes a lock that another process may have taken: what belongs to one process stands in [`Process`], and a
+//! child makes a new one. The rest is atomic or never changes.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release, SeqCst};
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use vexil_reader::{Options, Reader};
+
+use crate::chain::{Chain, Entry};
+use crate::changes::{self, Listener};
+use crate::election;
+use crate::log::{Line, silently};
+use crate::process::{Ending, Process};
+use crate::report::ErrorContext;
+use crate::settings::Settings;
+
+#[derive(Debug)]
+pub(crate) struct Core {
+    /// Whether a getter has nothing to do but to read from `reader`: the background has been started, here or before a fork,
+    /// and flags are where they were looked for first.
+    is_direct: AtomicBool,
+    is_closed: AtomicBool,
+    /// Whether it was said that the file cannot be written. Inherited: children need not say it again.
+    has_complained: AtomicBool,
+    pub(crate) settings: Settings,
+    /// The place of the settings.
+    pub(crate) reader: Reader,
+    /// The place in memory, once it is used instead.
+    refuge: Chain<Reader>,
+    processes: Chain<Process>,
+    pub(crate) listeners: Chain<Listener>,
+}
+
+impl Core {
+    pub(crate) fn new(settings: Settings) -> Arc<Core> {
+        Arc::new_cyclic(|core| Core {
+            is_direct: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
+            has_complained: AtomicBool::new(false),
+            reader: Reader::attach_with(settings.place.path(), &reader_options(core)),
+            settings,
+            refuge: Chain::new(),
+            processes: Chain::new(),
+            listeners: Chain::new(),
+        })
+    }
+
+    /// One load: all that a read costs more than that of a `Reader`.
+    #[inline(always)]
+    pub(crate) fn is_direct(&self) -> bool {
+        self.is_direct.load(Relaxed)
+    }
+
+    /// Starts the background if need be, and says where to read.
+    #[cold]
+    pub(crate) fn reader_of_start(self: &Arc<Core>) -> &Reader {
+        if !self.process().is_some_and(Process::is_started) {
+            self.start();
+        }
+        self.reader_now()
+    }
+
+    /// Where to read: in memory as soon as there is something, or if there is nothing anywhere.
+    pub(crate) fn reader_now(&self) -> &Reader {
+        match self.refuge.iter().next() {
+            Some(refuge) if refuge.generation().0 > 0 || self.reader.generation().0 == 0 => refuge,
+            _ => &self.reader,
+        }
+    }
+
+    /// Starts the threads of this process. Does nothing if they are there, or if the client is closed.
+    pub(crate) fn start(self: &Arc<Core>) {
+        if self.is_closed() {
+            return self.go_direct();
+        }
+        let make = || Process::new(self.settings.on_error.as_ref());
+        let process = match self.processes.get_or_push(make) {
+            Entry::New(process) | Entry::Found(process) => process,
+        };
+        // After the process can be found: either `close` finds it, or this finds that there was a `close`.
+        if self.is_closed() {
+            return;
+        }
+        process.start(|| {
+            // Before the background may decide otherwise.
+            self.go_direct();
+            let core = self.clone();
+            thread::Builder::new().name("vexil-client".to_owned()).spawn(move || core.work()).map(drop)
+        });
+        if !process.is_started() {
+            // So that the next read tries again.
+            self.is_direct.store(false, Release);
+        }
+        if self.listeners.iter().next().is_some() {
+            changes::watch(self, process, None);
+        }
+    }
+
+    /// The threads of this process, if they were started.
+    pub(crate) fn process(&self) -> Option<&Process> {
+        self.processes.newest_here()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(SeqCst)
+    }
+
+    /// From now on nothing is started any more. `None`: it did not end within `limit`.
+    pub(crate) fn close(&self, limit: Duration) -> Option<Ending> {
+        self.is_closed.store(true, SeqCst);
+        // In a child that has not read yet there is nothing to end.
+        let Some(process) = self.process() else { return Some(Ending::Clean) };
+        process.stop();
+        process.wait_for_end(limit)
+    }
+
+    /// Says once that the file cannot be written, for all processes that come of this one.
+    pub(crate) fn complain(&self, process: &Process, error: ErrorContext) {
+        if !self.has_complained.swap(true, AcqRel) {
+            process.log.push(Line::Warning(format!("flags cannot be published to the file: {error}")));
+            process.errors.push(error);
+        }
+    }
+
+    /// Reads come from `path` as soon as there is something in it.
+    pub(crate) fn move_to(self: &Arc<Core>, path: &Path) {
+        if self.refuge.iter().next().is_none() {
+            self.refuge.push(Reader::attach_with(path, &reader_options(&Arc::downgrade(self))));
+        }
+        self.is_direct.store(false, Release);
+    }
+
+    fn go_direct(&self) {
+        if self.refuge.iter().next().is_none() {
+            self.is_direct.store(true, Release);
+        }
+    }
+
+    fn work(self: Arc<Core>) {
+        if let Some(process) = self.process() {
+            process.has_begun();
+            let ending = silently(|| election::run(&self, process));
+            process.has_ended(ending);
+        }
+    }
+}
+
+/// A child has lost the threads of its parent. Its first read, through whichever clone or handle, starts its own.
+fn reader_options(core: &Weak<Core>) -> Options {
+    let core = core.clone();
+    Options::default().on_fork(move || {
+        // A parent that had started nothing left nothing to start again: whoever reads through the client does.
+        if let Some(core) = core.upgrade().filter(|core| core.processes.iter().next().is_some()) {
+            core.start();
+        }
+    })
+}

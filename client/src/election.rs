@@ -1,0 +1,193 @@
+//! The background: waits for the lock, and publishes when it has it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use vexil_publisher::lock::LockError;
+use vexil_publisher::{
+    Notice, OpenError, Options, Outcome, Place, PublishError, Publisher, Source, trim_memory,
+};
+use vexil_reader::{PublisherState, Reader};
+
+use crate::core::Core;
+use crate::log::Line;
+use crate::process::{Ending, Process};
+use crate::report::{ErrorContext, may_pass};
+use crate::settings::{Settings, make_cache_dir};
+
+/// How often to look whether somebody else still publishes to a file that cannot be written from here.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How long a publisher that was there may be away before flags are taken from the service by this process: a service that
+/// is restarted is back by then.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Pause before the same is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Archives from this size on leave memory behind that is worth the time to give it back.
+const LARGE: usize = 1 << 20;
+
+/// How often that is done at most: it holds up every thread of a process with a large heap.
+const TRIM_EVERY: Duration = Duration::from_secs(10);
+
+/// Why publishing to a place ended.
+enum Left {
+    Closed(Ending),
+    /// This process cannot publish there.
+    Useless,
+}
+
+/// Runs until the client is closed in this process.
+pub(crate) fn run(core: &Arc<Core>, process: &Process) -> Ending {
+    let settings = &core.settings;
+    let in_memory = settings.in_memory_because.clone();
+    let is_in_memory = in_memory.is_some();
+    if let Some(because) = in_memory {
+        core.complain(process, because);
+    }
+    if let Left::Closed(ending) = publish_to(core, process, &settings.place) {
+        return ending;
+    }
+    if is_in_memory || !wait_for_other_publisher(&settings.place, process) {
+        return wait_for_close(process);
+    }
+    let place = match settings.place_in_memory() {
+        Ok(place) => place,
+        Err(error) => {
+            process.log.push(Line::error("flags are read, but nobody keeps them fresh", &error));
+            process.errors.push(ErrorContext::of_disk(false, error));
+            return wait_for_close(process);
+        }
+    };
+    process.log.push(Line::Warning(format!("keeps flags in memory, in {}", place.path().display())));
+    core.move_to(place.path());
+    match publish_to(core, process, &place) {
+        Left::Closed(ending) => ending,
+        Left::Useless => wait_for_close(process),
+    }
+}
+
+fn wait_for_close(process: &Process) -> Ending {
+    while process.pause(Duration::from_secs(3600)) {}
+    Ending::Clean
+}
+
+/// While somebody else publishes to the file, this process is a reader. False if the client is closed meanwhile.
+fn wait_for_other_publisher(place: &Place, process: &Process) -> bool {
+    let reader = Reader::attach(place.path());
+    let mut seen: Option<Instant> = None;
+    loop {
+        let status = reader.status();
+        if status.publisher == PublisherState::Alive && status.generation.0 > 0 {
+            seen = Some(Instant::now());
+        } else if seen.is_none_or(|seen| seen.elapsed() > GRACE) {
+            return true;
+        }
+        if !process.pause(LOOK_EVERY) {
+            return false;
+        }
+    }
+}
+
+/// Waits for the lock and publishes, again and again.
+fn publish_to(core: &Arc<Core>, process: &Process, place: &Place) -> Left {
+    let options = options(&core.settings, place);
+    let mut is_failing = false;
+    while !process.is_closing() {
+        let opened = match make_cache_dir(place) {
+            Ok(()) => Publisher::wait_and_open(place.path(), &options, &process.cancel),
+            Err(error) => {
+                core.complain(process, ErrorContext::of_disk(false, error));
+                return Left::Useless;
+            }
+        };
+        match opened {
+            Ok(publisher) => {
+                is_failing = false;
+                if let Some(ending) = publish(process, &core.settings, place, publisher) {
+                    return Left::Closed(ending);
+                }
+            }
+            Err(OpenError::Lock(LockError::Cancelled { .. })) => break,
+            Err(error) if may_pass(&error) => {
+                if !std::mem::replace(&mut is_failing, true) {
+                    process.log.push(Line::error("cannot wait for the publisher lock; said once", &error));
+                    process.errors.push(ErrorContext::of_open(error));
+                }
+                process.pause(PAUSE);
+            }
+            Err(error) => {
+                core.complain(process, ErrorContext::of_open(error));
+                return Left::Useless;
+            }
+        }
+    }
+    Left::Closed(Ending::Clean)
+}
+
+/// Publishes until the client is closed, or, with `None`, until the lock is lost.
+fn publish(
+    process: &Process,
+    settings: &Settings,
+    place: &Place,
+    mut publisher: Publisher,
+) -> Option<Ending> {
+    process.log.push(Line::Info(format!("publishes for this host to {}", place.path().display())));
+    let source = Source::Stream(Box::new(settings.endpoint.clone()));
+    let mut disk_fails = false;
+    let mut trimmed = Trimmed::default();
+    let mut tell = |notice: Notice<'_>| {
+        // Once until it works again: with a full disk every event would be another one.
+        let fails = matches!(notice, Notice::Refused(PublishError::File(_)));
+        if fails && std::mem::replace(&mut disk_fails, true) {
+            return;
+        }
+        if let Notice::Payload(Outcome::Published { archive_bytes, .. }) = notice {
+            disk_fails = false;
+            trimmed.after(*archive_bytes);
+        }
+        if let Some(line) = Line::of_notice(&notice) {
+            process.log.push(line);
+        }
+        if let Some(error) = ErrorContext::of_notice(&notice) {
+            process.errors.push(error);
+        }
+    };
+    match vexil_publisher::run(&mut publisher, source, &process.next_turn(), &mut tell) {
+        // Nothing else stops it but a close.
+        Ok(()) => Some(match publisher.close() {
+            Ok(()) => Ending::Clean,
+            Err(error) => {
+                process.log.push(Line::error("the last flags may be lost at a power failure", &error));
+                Ending::NotOnDisk
+            }
+        }),
+        // Somebody removed the lock file. The new one is for whoever is first.
+        Err(error) => {
+            drop(publisher);
+            process.log.push(Line::error("waits for the lock anew", &error));
+            process.errors.push(ErrorContext::of_disk(true, error));
+            process.pause(PAUSE);
+            None
+        }
+    }
+}
+
+/// When memory was given back last. The C library kept 150 MB after forty payloads of 5 MiB without that, and with it 13 to 21.
+#[derive(Default)]
+struct Trimmed(Option<Instant>);
+
+impl Trimmed {
+    fn after(&mut self, archive_bytes: usize) {
+        let is_due = self.0.is_none_or(|before| before.elapsed() > TRIM_EVERY);
+        if archive_bytes >= LARGE && is_due {
+            trim_memory();
+            self.0 = Some(Instant::now());
+        }
+    }
+}
+
+fn options(settings: &Settings, place: &Place) -> Options {
+    Options::default().identity(place.identity()).import(settings.sdk_cache.as_deref()).silent_threads()
+}

@@ -1,0 +1,69 @@
+//! Feature flags for servers with many processes: read from shared memory, kept fresh by one elected process per host.
+//!
+//! ```no_run
+//! use vexil::Client;
+//!
+//! let flags = Client::builder(&std::env::var("SOASAP_API_KEY")?).start()?;
+//! if flags.get_bool("new-checkout") {
+//!     println!("at most {} items", flags.get_i64_or("cart-limit", 50));
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Guarantees
+//! - One stream per host and environment, whatever the number of processes; no daemon has to run.
+//! - Reads never touch the network, take no lock and do not fail; see [`vexil_reader`] for what they promise.
+//! - When the process that publishes dies, by SIGKILL too, another takes over in milliseconds; nobody sees an older generation
+//!   after a newer one.
+//! - A client made before a fork works in every child.
+//! - Callbacks cannot hurt: they may panic, block, or call the client.
+//! - The API key is in no log, no error and no file.
+//!
+//! # Limits
+//! - Linux, 64-bit little-endian, as [`vexil_reader`].
+//! - A client that is closed while another process publishes leaves one thread asleep (128 KiB of address space) until that one
+//!   ends, or until the next client here goes on with it: a wait for a lock cannot be called off in the kernel.
+//! - A name lookup cannot be called off either: a close in the middle of one waits for it, within its limit.
+//! - Who becomes the publisher is chance. Its process spends the memory and the time that a payload costs.
+//!
+//! # Features
+//! `json` (default): `get_json` and `JsonFlag`, with serde_json.
+//!
+//! # Map
+//! `client` and `builder` are the surface, `settings` what was asked for. `core` is what clones share, `process` what one process
+//! has of it, `election` the background thread, `shelter` flags in memory. `callback`, `report` and `changes` are what the
+//! caller is told, `log` what the log is; `queue` keeps both apart from the background. `epoch` and `chain` are what survives a fork.
+
+mod builder;
+mod callback;
+#[allow(unsafe_code, reason = "a list without a lock, for there is none that survives a fork")]
+mod chain;
+mod changes;
+mod client;
+mod core;
+mod election;
+#[allow(unsafe_code, reason = "MADV_WIPEONFORK has no safe wrapper")]
+mod epoch;
+mod error;
+#[cfg(test)]
+#[allow(unsafe_code, reason = "fork has no safe wrapper")]
+mod forked;
+mod log;
+mod process;
+mod queue;
+mod report;
+mod settings;
+mod shelter;
+
+pub use builder::Builder;
+pub use changes::{Change, Changes};
+pub use client::Client;
+pub use error::ClientError;
+pub use report::{ErrorContext, ErrorSource};
+pub use vexil_publisher::sse::{ApiKeyError, EndpointError, Options as StreamOptions};
+#[cfg(feature = "json")]
+pub use vexil_reader::JsonFlag;
+pub use vexil_reader::{
+    BoolFlag, FlagKey, FlagView, Generation, Key, LinkState, NumberFlag, PathState, PublisherState, Reader,
+    Snapshot, Status, StringFlag, Value,
+};

@@ -1,0 +1,172 @@
+//! What one process has of a client: the handles on its threads. A forked child has its own and never looks at its parent's,
+//! whose locks may have been copied while they were taken.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use vexil_publisher::lock::Cancel;
+use vexil_publisher::sse::{Stopper, Waited};
+
+use crate::callback::{self, ErrorCallback};
+use crate::log::{self, Line};
+use crate::queue::Queue;
+use crate::report::ErrorContext;
+
+/// How long to wait before a thread that could not be started is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a close waits for a background that has not begun.
+const START_LIMIT: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+pub(crate) struct Process {
+    /// Ends the wait for the lock.
+    pub(crate) cancel: Cancel,
+    pub(crate) errors: Queue<ErrorContext>,
+    pub(crate) log: Queue<Line>,
+    /// Ends every other wait in the background.
+    closing: Stopper,
+    /// Ends the present stream. Another one for each, because a publisher that loses its lock uses it up.
+    turn: Mutex<Stopper>,
+    background: Mutex<Background>,
+    changed: Condvar,
+    is_started: AtomicBool,
+    watches: AtomicBool,
+}
+
+#[derive(Debug)]
+enum Background {
+    Missing {
+        tried: Option<Instant>,
+    },
+    /// It has done nothing yet. In a child it may stay so: the standard library takes a lock when a thread begins, and a
+    /// thread of the parent that began or ended in the moment of the fork has it for ever.
+    Starting,
+    Running,
+    Ended(Ending),
+}
+
+/// How the background ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Everything that was to be written is on the disk.
+    Clean,
+    /// The disk did not take the last flags.
+    NotOnDisk,
+}
+
+impl Process {
+    pub(crate) fn new(on_error: Option<&ErrorCallback>) -> Process {
+        Process {
+            cancel: Cancel::new(),
+            errors: Queue::new("vexil-errors", on_error.cloned().map(callback::handler)),
+            log: log::queue(),
+            closing: Stopper::new(),
+            turn: Mutex::new(Stopper::new()),
+            background: Mutex::new(Background::Missing { tried: None }),
+            changed: Condvar::new(),
+            is_started: AtomicBool::new(false),
+            watches: AtomicBool::new(false),
+        }
+    }
+
+    /// Starts the background with `spawn`, unless it is there, or could not be started just now.
+    pub(crate) fn start(&self, spawn: impl FnOnce() -> std::io::Result<()>) {
+        let mut background = self.background();
+        let Background::Missing { tried } = &*background else { return };
+        if tried.is_some_and(|tried| tried.elapsed() < TRY_AGAIN) {
+            return;
+        }
+        *background = match spawn() {
+            Ok(()) => {
+                self.is_started.store(true, Release);
+                Background::Starting
+            }
+            Err(error) => {
+                self.log.push(Line::error(
+                    "cannot start a thread; flags are not kept fresh by this process",
+                    &error,
+                ));
+                Background::Missing { tried: Some(Instant::now()) }
+            }
+        };
+    }
+
+    /// Whether there is a background thread, or was one.
+    pub(crate) fn is_started(&self) -> bool {
+        self.is_started.load(Acquire)
+    }
+
+    /// True for the first caller only.
+    pub(crate) fn becomes_watcher(&self) -> bool {
+        !self.watches.swap(true, AcqRel)
+    }
+
+    /// The handle that stops the next stream.
+    pub(crate) fn next_turn(&self) -> Stopper {
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        // A stop that comes between two turns counts for the next one.
+        if !self.closing.is_stopped() {
+            *turn = Stopper::new();
+        }
+        turn.clone()
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.is_stopped()
+    }
+
+    /// Waits in the background. False if the client is being closed.
+    pub(crate) fn pause(&self, time: Duration) -> bool {
+        self.closing.wait(time) == Waited::Elapsed
+    }
+
+    /// Tells the threads to end.
+    pub(crate) fn stop(&self) {
+        self.closing.stop();
+        self.cancel.cancel();
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner).stop();
+        self.errors.close();
+    }
+
+    /// Said by the background as the first thing.
+    pub(crate) fn has_begun(&self) {
+        *self.background() = Background::Running;
+        self.changed.notify_all();
+    }
+
+    /// Said by the background as the last thing.
+    pub(crate) fn has_ended(&self, ending: Ending) {
+        self.log.finish();
+        *self.background() = Background::Ended(ending);
+        self.changed.notify_all();
+    }
+
+    /// Waits for the end of the background; `None` if it has not ended within `limit`.
+    pub(crate) fn wait_for_end(&self, limit: Duration) -> Option<Ending> {
+        let begun = Instant::now();
+        let starts = |background: &mut Background| matches!(background, Background::Starting);
+        let background = self
+            .changed
+            .wait_timeout_while(self.background(), limit.min(START_LIMIT), starts)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
+        let left = limit.saturating_sub(begun.elapsed());
+        let runs = |background: &mut Background| matches!(background, Background::Running);
+        let background =
+            self.changed.wait_timeout_while(background, left, runs).unwrap_or_else(PoisonError::into_inner).0;
+        match *background {
+            Background::Running => None,
+            // One that still is to begin finds that it is to end, before it does anything.
+            Background::Missing { .. } | Background::Starting => Some(Ending::Clean),
+            Background::Ended(ending) => Some(ending),
+        }
+    }
+
+    fn background(&self) -> MutexGuard<'_, Background> {
+        // Nobody panics while holding it.
+        self.background.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
