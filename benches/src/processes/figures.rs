@@ -59,8 +59,10 @@ fn ratios(sheet: &mut Sheet, all: &[Seen], flags: usize) {
             let what = format!("reads of two processes / of one, {name}, {flags} flags, {}", kind.name());
             let ratio = two.beside(one, |round| round.rate);
             sheet.judged(what, ratio, "ratio", goal(kind, Goal::at_least_fat(1.9)));
-            let what =
-                format!("the same per second of processor time, {name}, {flags} flags, {}", kind.name());
+            let what = format!(
+                "reads of two processes / of one, per second of processor time, {name}, {flags} flags, {}",
+                kind.name()
+            );
             sheet.figure(what, 2.0 * one.beside(two, |round| round.cost), "ratio");
             if pace == 1_000 && kind == Kind::Vexil {
                 let what =
