@@ -136,8 +136,12 @@ impl Archive {
     /// The text of a string, JSON value or huge number.
     #[must_use]
     pub fn text(&self, at: TextAt) -> Option<&str> {
+        std::str::from_utf8(self.bytes_at(at)?).ok()
+    }
+
+    pub(crate) fn bytes_at(&self, at: TextAt) -> Option<&[u8]> {
         let start = at.word.checked_mul(8)?;
-        std::str::from_utf8(self.bytes.get(start..start.checked_add(at.bytes)?)?).ok()
+        self.bytes.get(start..start.checked_add(at.bytes)?)
     }
 
     /// All flags with their values, in the order of the table.
@@ -200,11 +204,11 @@ impl Archive {
         self.value_of(Found { meta: record[0], value: record[1] })
     }
 
-    fn key(&self, record: &[u64; RECORD_WORDS]) -> Option<String> {
+    pub(crate) fn key(&self, record: &[u64; RECORD_WORDS]) -> Option<String> {
         let key = KeyOf(record);
         let middle = match key.middle() {
             None => &[],
-            Some(at) => self.bytes.get(at.word * 8..at.word * 8 + at.bytes)?,
+            Some(at) => self.bytes_at(at)?,
         };
         String::from_utf8(key.assemble(middle)?).ok()
     }
@@ -217,7 +221,7 @@ impl Archive {
             && of.has_middle_of(key.as_bytes(), |i| self.word_at(middle + i))
     }
 
-    fn records(&self) -> impl Iterator<Item = [u64; RECORD_WORDS]> + '_ {
+    pub(crate) fn records(&self) -> impl Iterator<Item = [u64; RECORD_WORDS]> + '_ {
         let placed = (0..self.frame.places).map(|place| self.record(place * RECORD_WORDS));
         placed.chain(self.overflow())
     }
@@ -227,7 +231,7 @@ impl Archive {
         (0..self.frame.overflow).map(move |i| self.record(start + i * RECORD_WORDS))
     }
 
-    fn record(&self, word: usize) -> [u64; RECORD_WORDS] {
+    pub(crate) fn record(&self, word: usize) -> [u64; RECORD_WORDS] {
         std::array::from_fn(|i| self.word(word + i))
     }
 

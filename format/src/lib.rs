@@ -22,6 +22,7 @@
 //! | `protocol`, `sync` | the generation word, both sides, and the atomics it is written against |
 //! | `key`, `perfect`, `table` | hash, perfect hash, builder |
 //! | `archive`, `shape`, `placed` | checked private copy of a snapshot, and its rkyv archive |
+//! | `difference` | what differs between two |
 //! | `map`, `front` | mapped memory, and the line of the process's own in front of it |
 //! | `lead`, `view`, `attempt`, `current` | look-ups on it: the fast path, its bounds, the checked path; moving to another file |
 //! | `open`, `area`, `status`, `boot` | opening and checking files, status words, clocks |
@@ -39,6 +40,7 @@ pub mod boot;
 mod checkpoint;
 #[allow(unsafe_code, reason = "keeps every mapping until its reader goes, so that a read needs no count")]
 mod current;
+mod difference;
 mod error;
 mod file;
 mod frame;
@@ -70,6 +72,7 @@ pub use area::{check_current, copy, copy_current, frame as frame_of, newest};
 pub use boot::BootId;
 pub use checkpoint::Checkpoints;
 pub use current::Current;
+pub use difference::Difference;
 pub use error::{BuildError, OpenError, WriteError};
 pub use frame::{Damage, Frame};
 pub use header::{Header, unix_micros};

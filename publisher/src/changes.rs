@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use vexil_format::Archive;
+use vexil_format::{Archive, Difference};
 
 /// Keys that are listed by name, of each kind; the rest is counted.
 const LISTED: usize = 20;
@@ -43,19 +43,13 @@ impl Changes {
     #[must_use]
     pub fn between(old: Option<&Archive>, new: &Archive) -> Changes {
         let mut changes = Changes::default();
-        for (key, value) in new.iter() {
-            match old.and_then(|old| old.value_of(old.find(&key))) {
-                None => changes.added.push(key),
-                Some(before) if before != value => changes.changed.push(key),
-                Some(_) => {}
-            }
-        }
-        // Every flag of the old snapshot that is not removed was met above.
-        let kept = new.len() - changes.added.count;
-        if let Some(old) = old.filter(|old| old.len() > kept) {
-            old.iter()
-                .filter(|(key, _)| !new.find(key).is_present())
-                .for_each(|(key, _)| changes.removed.push(key));
+        match old {
+            Some(old) => new.each_difference(old, |key, difference| match difference {
+                Difference::Added => changes.added.push(key),
+                Difference::Changed => changes.changed.push(key),
+                Difference::Removed => changes.removed.push(key),
+            }),
+            None => new.iter().for_each(|(key, _)| changes.added.push(key)),
         }
         changes
     }
