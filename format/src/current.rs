@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, fence};
 use crate::key::Hashed;
 use crate::lead::Lead;
 use crate::record::Found;
+use crate::short_text::ShortText;
 use crate::view::View;
 
 /// One current `T`, replaced rarely, read at the cost of one load.
@@ -70,6 +71,19 @@ impl<T: AsRef<View>> Current<T> {
     #[must_use]
     pub fn probe_long(&self, key: &[u8], hashed: &Hashed) -> Option<Found> {
         self.lead().probe_long(key, hashed)
+    }
+
+    /// Reads a text of up to 64 bytes, of kind `wanted`, in one attempt. `None`: not settled, or a longer text. `Some(None)`: no
+    /// such text.
+    #[inline(always)]
+    #[must_use]
+    pub fn short_text<'b>(
+        &self,
+        key: &Hashed,
+        wanted: u64,
+        room: &'b mut ShortText,
+    ) -> Option<Option<&'b str>> {
+        self.lead().short_text(key, wanted, room)
     }
 
     /// The generation word as it is now and the tag of its view, in one number: for handles that remember a value. In the

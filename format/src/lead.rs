@@ -128,7 +128,7 @@ impl<'a> Lead<'a> {
 
     /// Second load of the protocol.
     #[inline(always)]
-    fn still_valid(self, seen: Observed) -> bool {
+    pub(crate) fn still_valid(self, seen: Observed) -> bool {
         still_valid::<Sound, _>(self.generation(), seen)
     }
 
@@ -183,6 +183,23 @@ impl<'a> Lead<'a> {
         let record = unsafe { archive.cast::<[AtomicU64; RECORD_WORDS]>().add(place) };
         // SAFETY: as above; mapped words are only ever seen as atomics.
         Located::Record(unsafe { &*record })
+    }
+
+    /// Copies words of a slot's archive. False, if they are not all inside the bounds.
+    #[inline(always)]
+    pub(crate) fn copy(self, seen: Observed, start: usize, out: &mut [[u8; 8]]) -> bool {
+        if start as u64 + out.len() as u64 > self.front(at::WORDS) {
+            return false;
+        }
+        // SAFETY: L2: the slot lies inside the mapping, and `start` is not above `WORDS`.
+        let first = unsafe { self.generation.add(archive_word(seen.slot()) + start) };
+        for (i, word) in out.iter_mut().enumerate() {
+            // SAFETY: L2: `start + i < WORDS`.
+            let from = unsafe { first.add(i) };
+            // SAFETY: as above; mapped words are only ever seen as atomics.
+            *word = unsafe { &*from }.load(Relaxed).to_le_bytes();
+        }
+        true
     }
 
     /// Zero if the middle of a record's key is that of `key`. `None`: it is outside of the bounds.

@@ -24,7 +24,8 @@
 //! | `archive`, `shape`, `placed` | checked private copy of a snapshot, and its rkyv archive |
 //! | `difference` | what differs between two |
 //! | `map`, `front` | mapped memory, and the line of the process's own in front of it |
-//! | `lead`, `view`, `attempt`, `current` | look-ups on it: the fast path, its bounds, the checked path; moving to another file |
+//! | `lead`, `short_text` | the fast path: look-ups on it from one pointer |
+//! | `view`, `attempt`, `current` | bounds of the fast path; the checked path; moving to another file |
 //! | `open`, `area`, `status`, `boot` | opening and checking files, status words, clocks |
 //! | `writer`, `file`, `checkpoint` | the publisher's side |
 //!
@@ -60,6 +61,7 @@ mod placed;
 pub mod protocol;
 mod record;
 mod shape;
+mod short_text;
 pub mod status;
 pub mod sync;
 mod table;
@@ -82,6 +84,7 @@ pub use open::view as open_view;
 pub use protocol::Generation;
 pub use record::{Found, TextAt, kind};
 pub use shape::Facts;
+pub use short_text::ShortText;
 pub use status::{LinkState, PublisherStatus};
 pub use value::{Flag, Value};
 pub use view::{FileId, View};

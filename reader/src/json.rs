@@ -14,7 +14,7 @@ impl Reader {
     /// An object or array as a `T`; `None` if the flag is missing, a scalar, or no `T`.
     #[must_use]
     pub fn get_json<T: DeserializeOwned>(&self, key: impl FlagKey) -> Option<T> {
-        self.with_text(key.text(), kind::JSON, |text| serde_json::from_str(text?).ok())
+        self.with_text(key, kind::JSON, |text| serde_json::from_str(text?).ok())
     }
 
     /// An object or array as a `T`, or `default`.

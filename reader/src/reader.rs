@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use vexil_format::{FlagKey, Found, Generation, Hashed, OpenError, Value, kind};
+use vexil_format::{FlagKey, Found, Generation, Hashed, OpenError, ShortText, Value, kind};
 
 use crate::attached::Attached;
 use crate::options::Options;
@@ -133,7 +133,7 @@ impl Reader {
     /// Hands a string flag to `f`; `None` if it is missing or no string. `f` is called once. A string of up to 512 bytes
     /// is copied to the stack, so nothing is allocated.
     pub fn with_str<T>(&self, key: impl FlagKey, f: impl FnOnce(Option<&str>) -> T) -> T {
-        self.with_text(key.text(), kind::STRING, f)
+        self.with_text(key, kind::STRING, f)
     }
 
     /// Any value; `None` if there is no such flag. To tell "missing" from "the default".
@@ -216,7 +216,24 @@ impl Reader {
     }
 
     /// A text flag of kind `wanted`, copied out of one generation.
-    pub(crate) fn with_text<T>(&self, key: &str, wanted: u64, f: impl FnOnce(Option<&str>) -> T) -> T {
+    #[inline]
+    pub(crate) fn with_text<T>(
+        &self,
+        key: impl FlagKey,
+        wanted: u64,
+        f: impl FnOnce(Option<&str>) -> T,
+    ) -> T {
+        let mut room = ShortText::default();
+        if let Some(hashed) = key.prepared()
+            && let Some(text) = self.shared.current.short_text(&hashed, wanted, &mut room)
+        {
+            return f(text);
+        }
+        self.with_any_text(key.text(), wanted, f)
+    }
+
+    /// Long texts, keys of other lengths, and reads that the fast path did not settle.
+    fn with_any_text<T>(&self, key: &str, wanted: u64, f: impl FnOnce(Option<&str>) -> T) -> T {
         let hashed = Hashed::new(key.as_bytes());
         let mut stack = [0; 512];
         let mut heap = Vec::new();

@@ -183,7 +183,9 @@ fn no_key_makes_a_getter_panic_or_answer_anything_but_the_default() {
 #[test]
 fn a_string_that_does_not_fit_the_stack_is_read_whole() {
     let (stage, mut writer) = Stage::with_writer();
-    let texts: Vec<String> = [511, 512, 513, 5000, 300_000].map(|n| "s\u{fc}".repeat(n / 3 + 1)).into();
+    let mut texts: Vec<String> = [511, 512, 513, 5000, 300_000].map(|n| "s\u{fc}".repeat(n / 3 + 1)).into();
+    // Around every bound of the buffers on the way, byte by byte.
+    texts.extend([0..=72, 508..=516].into_iter().flatten().map(|n| "t".repeat(n)));
     let flags: Vec<_> = texts
         .iter()
         .enumerate()
