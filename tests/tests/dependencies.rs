@@ -157,6 +157,7 @@ fn our_packages_depend_on_each_other_in_one_direction_only() {
         ("vexil-publisher", &["vexil-format"]),
         ("vexil", &["vexil-reader", "vexil-publisher"]),
         ("vexil-cli", &["vexil-format", "vexil-reader", "vexil-publisher"]),
+        ("vexil-python", &["vexil"]),
     ] {
         let found = ours(&metadata, name);
         assert!(found.is_subset(&set(may)), "{name} depends on {found:?}, expected at most {may:?}");

@@ -1,5 +1,6 @@
 //! `cargo xtask lint`: what a machine can judge about the text of the code.
 
+use crate::python;
 use crate::step::{Failures, Steps, cargo};
 
 pub(crate) fn run() -> Result<(), Failures> {
@@ -13,5 +14,6 @@ pub(crate) fn run() -> Result<(), Failures> {
         "documentation",
         cargo(&["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings"),
     );
+    python::lint(&mut steps);
     steps.finish()
 }

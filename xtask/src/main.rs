@@ -4,6 +4,7 @@
 mod bench;
 mod instructions;
 mod lint;
+mod python;
 mod step;
 mod test;
 
@@ -19,6 +20,11 @@ Tasks
   lint                    formatting, clippy and documentation; every warning is an error
   test [-- <filter> ..]   builds the `vexil` binary and runs all tests of the workspace, then all documentation
                           tests; with a filter, only the tests that it selects. Uses cargo-nextest if it is there.
+                          Without a filter also the Python tests.
+  test-python [-- <args> ..]
+                          builds the wheel of python/ into a virtual environment under target/ and runs pytest there;
+                          the arguments go to pytest. PYTHON is the interpreter, `python3` by default. Needs the
+                          package index.
   bench [-- <args> ..]    runs the benchmarks, about 15 minutes, and writes docs/benchmarks.md with its plots; the
                           arguments are sections, `--quick` or `--write <path>`; `-- --help` names them
   bench --check           counts the instructions of the main calls and compares them with benches/instructions.txt
@@ -50,11 +56,12 @@ fn main() -> ExitCode {
         }
         "lint" if rest.is_empty() => lint::run(),
         "test" if own.is_empty() => test::run(passed_on),
+        "test-python" if own.is_empty() => python::run(passed_on),
         "bench" if own.is_empty() => bench::run(passed_on),
         "bench" if passed_on.is_empty() && own == ["--check"] => instructions::check(),
         "bench" if passed_on.is_empty() && own == ["--bless"] => instructions::bless(),
         "lint" => return wrong_use("`lint` takes no arguments"),
-        "test" | "bench" => {
+        "test" | "test-python" | "bench" => {
             return wrong_use(&format!("arguments of `{task}` come after `--`, found `{}`", own.join(" ")));
         }
         _ => return wrong_use(&format!("there is no task `{task}`")),

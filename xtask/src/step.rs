@@ -55,6 +55,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// The root of the workspace.
 pub(crate) fn root() -> PathBuf {
     // At run time first: the tree may have been moved since this was built.
     let here = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());

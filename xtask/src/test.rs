@@ -4,6 +4,7 @@ use std::env;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use crate::python;
 use crate::step::{Failures, Steps, cargo};
 
 /// Tests that start the command line find it here.
@@ -26,8 +27,13 @@ pub(crate) fn run(filter: &[String]) -> Result<(), Failures> {
     if filter.is_empty() {
         let mut command = cargo(&["test", "--doc", "--workspace", "--locked"]);
         steps.run("documentation tests", command.env(BINARY, &binary));
+        if python::is_here() {
+            python::test(&mut steps, &[], Some((BINARY, &binary)));
+        } else {
+            println!("\n== Python tests: LEFT OUT, {}", python::NEEDED);
+        }
     } else {
-        println!("\n== documentation tests: left out, because there is a filter");
+        println!("\n== documentation and Python tests: left out, because there is a filter");
     }
     steps.finish()
 }

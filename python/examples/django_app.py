@@ -1,0 +1,40 @@
+"""Django in one file.
+
+Run as `python django_app.py runserver`, or `gunicorn --config gunicorn.conf.py django_app:application`.
+"""
+
+import os
+import sys
+
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.http import JsonResponse
+from django.urls import path
+
+from vexil import create_soasap_client
+
+settings.configure(
+    ALLOWED_HOSTS=["*"],
+    ROOT_URLCONF=__name__,
+    SECRET_KEY=os.environ.get("DJANGO_SECRET_KEY", "only for this example"),
+    # In a project of its own, beside the other settings: made once per process or once before the fork.
+    FLAGS=create_soasap_client(
+        api_key=os.environ["SOASAP_API_KEY"],
+        base_url=os.environ.get("SOASAP_BASE_URL", ""),
+    ),
+)
+
+
+def cart(request):
+    flags = settings.FLAGS
+    checkout = "new" if flags.get_bool("new-checkout") else "old"
+    return JsonResponse({"checkout": checkout, "limit": flags.get_number("cart-limit", 50)})
+
+
+urlpatterns = [path("", cart)]
+application = get_wsgi_application()
+
+if __name__ == "__main__":
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)

@@ -1,0 +1,61 @@
+//! The native half of the Python package `vexil`: see README.md beside it for what it is to its users.
+//!
+//! # Guarantees
+//! - A getter answers or gives the default back; it raises nothing but `TypeError` for a call with wrong arguments.
+//! - No thread of ours waits for the interpreter while it holds a lock, and none touches it once it began to end.
+//! - Waiting releases the interpreter and ends with a signal whose handler raises.
+//!
+//! # Limits
+//! - Needs the global interpreter lock: on a free-threaded build the import turns it on again.
+//! - Main interpreter only.
+//!
+//! # Map
+//! `client`, `reader`, `handle`, `snapshot`, `status`, `changes` and `watcher` are one Python class each (`handle` has the four
+//! flags). `getter` is what the getters do, `fastcall` how CPython calls them: the one module with unsafe code. `value` turns
+//! values into objects, `waiting` waits. `gate` is the only way from our threads into the interpreter; `callbacks` and `log`
+//! go through it.
+
+mod callbacks;
+mod changes;
+mod client;
+#[allow(unsafe_code, reason = "method descriptors and calls from foreign threads have no safe wrapper")]
+mod fastcall;
+mod gate;
+mod getter;
+mod handle;
+mod log;
+mod reader;
+mod snapshot;
+mod status;
+mod value;
+mod waiting;
+mod watcher;
+
+use pyo3::prelude::*;
+
+/// Puts the classes into the module `vexil._vexil`.
+#[pymodule(gil_used = true)]
+fn _vexil(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    module.add_class::<client::Client>()?;
+    module.add_class::<reader::Reader>()?;
+    module.add_class::<snapshot::Snapshot>()?;
+    module.add_class::<status::Status>()?;
+    module.add_class::<changes::Changes>()?;
+    module.add_class::<changes::Change>()?;
+    module.add_class::<handle::BoolFlag>()?;
+    module.add_class::<handle::NumberFlag>()?;
+    module.add_class::<handle::StringFlag>()?;
+    module.add_class::<handle::JsonFlag>()?;
+    module.add_class::<watcher::Watcher>()?;
+    module.add_function(wrap_pyfunction!(changes::changes_between, module)?)?;
+    module.add_function(wrap_pyfunction!(callbacks::_tell_by, module)?)?;
+    module.add_function(wrap_pyfunction!(gate::_at_exit, module)?)?;
+    module.add_function(wrap_pyfunction!(gate::_after_fork, module)?)?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    getter::add_to::<client::Client>(py)?;
+    getter::add_to::<reader::Reader>(py)?;
+    handle::add_getters(py)?;
+    log::install();
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! Waiting: without the interpreter, and open to signals.
+
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use vexil::Generation;
+
+/// How long a signal waits at most until its handler runs.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// Longer than any process lives; what `None` and infinity mean.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// A number of seconds, cut to what a duration can be.
+pub(crate) fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).map_or(FOR_EVER, |duration| duration.min(FOR_EVER))
+}
+
+/// A `timeout` argument.
+pub(crate) fn limit(timeout: Option<f64>) -> PyResult<Duration> {
+    match timeout {
+        None => Ok(FOR_EVER),
+        Some(seconds) if seconds.is_nan() => {
+            Err(PyValueError::new_err("timeout is not a number; expected seconds, or None to wait for ever"))
+        }
+        Some(seconds) => Ok(duration(seconds)),
+    }
+}
+
+/// Calls `wait` without the interpreter, again and again, until it answers something or `limit` has passed. `None` then.
+pub(crate) fn in_slices<T: Send>(
+    py: Python<'_>,
+    limit: Duration,
+    mut wait: impl FnMut(Duration) -> Option<T> + Send,
+) -> PyResult<Option<T>> {
+    let begun = Instant::now();
+    loop {
+        let left = limit.saturating_sub(begun.elapsed());
+        let answer = py.detach(|| wait(SLICE.min(left)));
+        if answer.is_some() {
+            return Ok(answer);
+        }
+        py.check_signals()?;
+        if left.is_zero() {
+            return Ok(None);
+        }
+    }
+}
+
+/// `wait_for_change` of the classes. The reader is asked for anew each time: a client may move to another one.
+pub(crate) fn for_change<'a>(
+    py: Python<'_>,
+    seen: u64,
+    timeout: Option<f64>,
+    reader: impl Fn() -> &'a vexil::Reader + Send + Sync,
+) -> PyResult<u64> {
+    let limit = limit(timeout)?;
+    let wait = |slice| {
+        let now = reader().wait_for_change(Generation(seen), slice).0;
+        (now != seen).then_some(now)
+    };
+    Ok(in_slices(py, limit, wait)?.unwrap_or(seen))
+}
+
+/// The part of the package that is for asyncio.
+pub(crate) fn asynchronously<'py, T>(this: &Bound<'py, T>) -> PyResult<Bound<'py, PyModule>> {
+    this.py().import("vexil._asyncio")
+}

@@ -1,0 +1,122 @@
+//! `cargo xtask test-python`: the Python package, as its users get it.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::step::{Failures, Steps, root};
+
+/// What is missing if [`is_here`] says no.
+pub(crate) const NEEDED: &str =
+    "because they need Python 3.10 or newer with venv and pip; install it, or name one in PYTHON";
+
+/// Whether there is an interpreter that can make a virtual environment.
+pub(crate) fn is_here() -> bool {
+    const QUESTION: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
+    let mut command = Command::new(interpreter());
+    command.args(["-c", QUESTION]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Builds the wheel into a virtual environment under the target directory and runs pytest there.
+pub(crate) fn run(filter: &[String]) -> Result<(), Failures> {
+    let mut steps = Steps::default();
+    if !is_here() {
+        steps.fail(format!("Python tests cannot run, {NEEDED}"));
+        return steps.finish();
+    }
+    test(&mut steps, filter, None);
+    steps.finish()
+}
+
+/// The same as steps of another task, which tells the tests where the command is.
+pub(crate) fn test(steps: &mut Steps, filter: &[String], command: Option<(&str, &Path)>) {
+    let package = root().join("python");
+    let target = target_directory();
+    let environment = target.join("python").join("venv");
+    let python = environment.join("bin").join("python");
+    let is_there = python.exists()
+        || steps
+            .run("virtual environment", Command::new(interpreter()).args(["-m", "venv"]).arg(&environment));
+    if !is_there {
+        return;
+    }
+    if !install_needed(steps, &python, &package, &environment) {
+        return;
+    }
+    let wheels = target.join("python").join("wheels");
+    // What an earlier version left would be installed as well.
+    let _ = std::fs::remove_dir_all(&wheels);
+    let mut build = Command::new(&python);
+    // Not the profile that ships: its whole-program inlining takes minutes.
+    build.args(["-m", "maturin", "build", "--locked", "--profile", "dev", "--out"]).arg(&wheels);
+    build.current_dir(&package).env("CARGO_TARGET_DIR", &target);
+    if !steps.run("wheel", &mut build) {
+        return;
+    }
+    let mut install = Command::new(&python);
+    install.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-index",
+        "--no-deps",
+    ]);
+    install.args(["--force-reinstall", "--find-links"]).arg(&wheels).arg("vexil");
+    if !steps.run("install", &mut install) {
+        return;
+    }
+    let mut pytest = Command::new(&python);
+    // Not `python -m pytest`: that puts the folder on the path.
+    pytest.arg(environment.join("bin").join("pytest")).args(filter).current_dir(&package);
+    pytest.envs(command);
+    steps.run("Python tests", &mut pytest);
+}
+
+/// Installs what the tests need, unless the same has been installed before: then no package index is needed.
+fn install_needed(steps: &mut Steps, python: &Path, package: &Path, environment: &Path) -> bool {
+    let needed = package.join("tests").join("requirements.txt");
+    let installed = environment.join("installed-requirements.txt");
+    let list = std::fs::read(&needed);
+    if list.as_ref().is_ok_and(|list| std::fs::read(&installed).is_ok_and(|before| before == *list)) {
+        return true;
+    }
+    let mut install = Command::new(python);
+    install
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+        .arg(&needed);
+    if !steps.run("what the Python tests need", &mut install) {
+        return false;
+    }
+    // If this fails, it is installed again.
+    let _ = list.and_then(|list| std::fs::write(&installed, list));
+    true
+}
+
+/// The text of the Python code, as far as a machine can judge it.
+pub(crate) fn lint(steps: &mut Steps) {
+    let ruff = target_directory().join("python").join("venv").join("bin").join("ruff");
+    if !ruff.exists() {
+        println!("\n== Python code: left out, because `cargo xtask test-python` has not installed ruff yet");
+        return;
+    }
+    let package = root().join("python");
+    steps.run(
+        "Python format",
+        Command::new(&ruff).args(["format", "--check", "--quiet"]).current_dir(&package),
+    );
+    steps.run("Python lint", Command::new(&ruff).args(["check", "--quiet"]).current_dir(&package));
+}
+
+fn interpreter() -> PathBuf {
+    env::var_os("PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from)
+}
+
+fn target_directory() -> PathBuf {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(directory) => std::path::absolute(Path::new(&directory)).unwrap_or_else(|_| directory.into()),
+        None => root().join("target"),
+    }
+}
