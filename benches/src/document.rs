@@ -67,11 +67,11 @@ fn sections<'a>(runs: &[&'a Run]) -> Vec<&'a str> {
 
 fn part(all: &mut String, runs: &[&Run], of: &str) {
     let out = &mut String::new();
-    // A plot of memory over workers goes in here with `memory::SECTION`, once that is measured.
     for (section, file, caption) in [
         (read::SECTION, plot::READ, "ns per read over number of flags"),
         (processes::SECTION, plot::PROCESSES, "reads per second over number of processes"),
         (processes::SECTION, plot::PERCENTILES, "percentiles of single reads while publishing"),
+        (plot::WORKERS_SECTION, plot::WORKERS, "memory and processor time over workers"),
         (growth::SECTION, plot::GROWTH, "growth over flags and over readers"),
     ] {
         if section == of && plot::has_data(file, runs) {

@@ -23,11 +23,21 @@ pub const PROCESSES: &str = "processes.svg";
 pub const PERCENTILES: &str = "percentiles.svg";
 /// File of the plot of growth.
 pub const GROWTH: &str = "growth.svg";
+/// File of the plot of Gunicorn workers.
+pub const WORKERS: &str = "workers.svg";
+
+/// Heading of the part on Gunicorn workers, as python/benches/records.py has it.
+pub const WORKERS_SECTION: &str = "Gunicorn workers beside soasap 1.0.3";
 
 type Make = fn(&[Record]) -> Vec<Panel>;
 
-const ALL: [(&str, Make); 4] =
-    [(READ, reads), (PROCESSES, throughput), (PERCENTILES, percentiles), (GROWTH, growth)];
+const ALL: [(&str, Make); 5] = [
+    (READ, reads),
+    (PROCESSES, throughput),
+    (PERCENTILES, percentiles),
+    (GROWTH, growth),
+    (WORKERS, workers),
+];
 
 /// Draws what there is data for into `folder`. The first run that has data for a plot is shown.
 ///
@@ -136,6 +146,27 @@ fn growth(records: &[Record]) -> Vec<Panel> {
             "number of reader processes",
             2.0,
             over_readers(records),
+        ),
+    ]
+}
+
+fn workers(records: &[Record]) -> Vec<Panel> {
+    let panel = |title: &str, table: &str, label: &str| Panel {
+        title: title.to_owned(),
+        x: Axis::powers("number of workers", 2.0),
+        y: Axis::linear(label),
+        series: series(records, WORKERS_SECTION, table, parsed),
+    };
+    vec![
+        panel(
+            "Memory of all workers, over the app without a client",
+            "memory of all workers (PSS) over the app alone, MiB",
+            "MiB (PSS; lower is better)",
+        ),
+        panel(
+            "Processor time of all workers for one update",
+            "CPU of all workers per update, ms",
+            "milliseconds (lower is better)",
         ),
     ]
 }

@@ -1,7 +1,7 @@
 """Nanoseconds per call, beside soasap 1.0.3 and `dict.get`, in one process and interleaved.
 
     pip install ./python soasap==1.0.3
-    python python/benches/per_call.py [flags] [--json]
+    python python/benches/per_call.py [flags] [--json FILE]
 
 A loop without a call is subtracted. Each round measures everything once, in the same random order of keys;
 the median of the rounds is printed. Flags are laid into the SDK's cache, from which both clients take them.
@@ -121,7 +121,7 @@ def subjects(ours, theirs, table, keys):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("flags", nargs="?", type=int, default=1000)
-    parser.add_argument("--json", action="store_true", help="print the medians as JSON")
+    parser.add_argument("--json", type=Path, help="also write the medians there")
     arguments = parser.parse_args()
     table = flags_of(arguments.flags)
     keys = random.Random(8).choices(list(table), k=CALLS)
@@ -161,10 +161,9 @@ def rounds(all_subjects):
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def show(medians, as_json):
-    if as_json:
-        print(json.dumps(medians, indent=1))
-        return
+def show(medians, path):
+    if path:
+        path.write_text(json.dumps(medians, indent=1))
     for name, nanoseconds in medians.items():
         print(f"{nanoseconds:8.1f} ns  {name}")
     ratios = [

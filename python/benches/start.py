@@ -1,11 +1,12 @@
 """Milliseconds of import, and of process start to the first answer, beside soasap and the bare interpreter.
 
-    python python/benches/start.py [flags]
+    python python/benches/start.py [flags] [--json FILE]
 
 Each figure is the median of interleaved starts of a whole process. Both clients take the flags from what a
 run before left on the disk.
 """
 
+import argparse
 import hashlib
 import json
 import statistics
@@ -29,8 +30,11 @@ os._exit(0)
 
 
 def main():
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
-    table = {**flags_of(count), "first": "answer"}
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("flags", nargs="?", type=int, default=50_000)
+    parser.add_argument("--json", type=Path, help="also write the medians there")
+    arguments = parser.parse_args()
+    table = {**flags_of(arguments.flags), "first": "answer"}
     with tempfile.TemporaryDirectory() as folder:
         name = f"soasap_cache_{hashlib.sha256(b'bench').hexdigest()[:8]}.json"
         (Path(folder) / name).write_text(json.dumps(table))
@@ -63,6 +67,8 @@ def main():
                 if turn:
                     times[name].append((time.perf_counter() - begun) * 1000)
     medians = {name: statistics.median(values) for name, values in times.items()}
+    if arguments.json:
+        arguments.json.write_text(json.dumps(medians, indent=1))
     for name, milliseconds in medians.items():
         over = milliseconds - medians["bare interpreter"]
         print(f"{milliseconds:8.1f} ms  {name} ({over:+.1f} over the bare interpreter)")

@@ -4,6 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::python;
 use crate::step::{Failures, Steps, cargo, root};
 
 /// What cargo calls the profile, and what the benchmark program calls it.
@@ -24,7 +25,17 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failures> {
         }
     };
     let mut reports = Vec::new();
-    for (profile, name) in BUILDS {
+    if request.has_python() {
+        let record = folder.join("bench-python.jsonl");
+        if !python::is_here() {
+            println!("\n== Python benchmarks: LEFT OUT, {}", python::NEEDED);
+        } else if python::bench(&mut steps, &record) {
+            reports.push(record);
+        } else {
+            return steps.finish();
+        }
+    }
+    for (profile, name) in BUILDS.into_iter().filter(|_| !request.is_python_alone()) {
         let record = folder.join(format!("bench-{name}.jsonl"));
         let mut command = program(profile);
         command.args(["--profile", name, "--record"]).arg(&record).args(&request.sections);
@@ -64,6 +75,17 @@ struct Request {
 }
 
 impl Request {
+    /// The part that another program measures.
+    const PYTHON: &str = "python";
+
+    fn has_python(&self) -> bool {
+        self.sections.is_empty() || self.is_python_alone()
+    }
+
+    fn is_python_alone(&self) -> bool {
+        self.sections == [Request::PYTHON]
+    }
+
     fn of(arguments: &[String]) -> Request {
         let (mut sections, mut write) = (Vec::new(), None);
         let mut words = arguments.iter();
@@ -110,5 +132,7 @@ mod tests {
         let asked = request(&["read", "--write", "/x.md"]);
         assert_eq!((asked.sections, asked.write), (vec!["read".to_owned()], Some("/x.md".into())));
         assert!(request(&["--quick"]).is_one_build);
+        assert!(request(&[]).has_python() && !request(&["read"]).has_python());
+        assert!(request(&["python"]).is_python_alone());
     }
 }

@@ -25,8 +25,9 @@ Tasks
                           builds the wheel of python/ into a virtual environment under target/ and runs pytest there;
                           the arguments go to pytest. PYTHON is the interpreter, `python3` by default. Needs the
                           package index.
-  bench [-- <args> ..]    runs the benchmarks, about 15 minutes, and writes docs/benchmarks.md with its plots; the
-                          arguments are sections, `--quick` or `--write <path>`; `-- --help` names them
+  bench [-- <args> ..]    runs the benchmarks, about 25 minutes, and writes docs/benchmarks.md with its plots; the
+                          arguments are sections, `--quick` or `--write <path>`; `-- --help` names them, and
+                          `python` is the section of the Python package, beside soasap under Gunicorn
   bench --check           counts the instructions of the main calls and compares them with benches/instructions.txt
   bench --bless           writes that file
   help                    this text

@@ -31,29 +31,46 @@ pub(crate) fn run(filter: &[String]) -> Result<(), Failures> {
 
 /// The same as steps of another task, which tells the tests where the command is.
 pub(crate) fn test(steps: &mut Steps, filter: &[String], command: Option<(&str, &Path)>) {
-    let package = root().join("python");
-    let target = target_directory();
-    let environment = target.join("python").join("venv");
+    // Not the profile that ships: its whole-program inlining takes minutes.
+    let Some(environment) = install(steps, "venv", "tests/requirements.txt", "dev") else { return };
+    let bin = environment.join("bin");
+    // Not `python -m pytest`: that puts the folder on the path.
+    let mut pytest = Command::new(bin.join("python"));
+    pytest.arg(bin.join("pytest")).args(filter).current_dir(package()).envs(command);
+    steps.run("Python tests", &mut pytest);
+}
+
+/// Measures the package, built as it ships, and writes a file that the benchmark program reads.
+pub(crate) fn bench(steps: &mut Steps, record: &Path) -> bool {
+    let Some(environment) = install(steps, "bench-venv", "benches/requirements.txt", "dist") else {
+        return false;
+    };
+    let mut command = Command::new(environment.join("bin").join("python"));
+    command.arg(package().join("benches").join("records.py")).arg("--out").arg(record);
+    steps.run("Python benchmarks", &mut command)
+}
+
+fn package() -> PathBuf {
+    root().join("python")
+}
+
+/// Makes a virtual environment under the target directory with what is needed and the package in it.
+fn install(steps: &mut Steps, name: &str, needed: &str, profile: &str) -> Option<PathBuf> {
+    let folder = target_directory().join("python");
+    let environment = folder.join(name);
     let python = environment.join("bin").join("python");
-    let is_there = python.exists()
-        || steps
-            .run("virtual environment", Command::new(interpreter()).args(["-m", "venv"]).arg(&environment));
-    if !is_there {
-        return;
+    let make = |steps: &mut Steps| {
+        steps.run("virtual environment", Command::new(interpreter()).args(["-m", "venv"]).arg(&environment))
+    };
+    if !(python.exists() || make(steps)) || !install_needed(steps, &python, needed, &environment) {
+        return None;
     }
-    if !install_needed(steps, &python, &package, &environment) {
-        return;
-    }
-    let wheels = target.join("python").join("wheels");
+    let wheels = folder.join("wheels");
     // What an earlier version left would be installed as well.
     let _ = std::fs::remove_dir_all(&wheels);
     let mut build = Command::new(&python);
-    // Not the profile that ships: its whole-program inlining takes minutes.
-    build.args(["-m", "maturin", "build", "--locked", "--profile", "dev", "--out"]).arg(&wheels);
-    build.current_dir(&package).env("CARGO_TARGET_DIR", &target);
-    if !steps.run("wheel", &mut build) {
-        return;
-    }
+    build.args(["-m", "maturin", "build", "--locked", "--profile", profile, "--out"]).arg(&wheels);
+    build.current_dir(package()).env("CARGO_TARGET_DIR", target_directory());
     let mut install = Command::new(&python);
     install.args([
         "-m",
@@ -65,19 +82,12 @@ pub(crate) fn test(steps: &mut Steps, filter: &[String], command: Option<(&str, 
         "--no-deps",
     ]);
     install.args(["--force-reinstall", "--find-links"]).arg(&wheels).arg("vexil");
-    if !steps.run("install", &mut install) {
-        return;
-    }
-    let mut pytest = Command::new(&python);
-    // Not `python -m pytest`: that puts the folder on the path.
-    pytest.arg(environment.join("bin").join("pytest")).args(filter).current_dir(&package);
-    pytest.envs(command);
-    steps.run("Python tests", &mut pytest);
+    (steps.run("wheel", &mut build) && steps.run("install", &mut install)).then_some(environment)
 }
 
-/// Installs what the tests need, unless the same has been installed before: then no package index is needed.
-fn install_needed(steps: &mut Steps, python: &Path, package: &Path, environment: &Path) -> bool {
-    let needed = package.join("tests").join("requirements.txt");
+/// Installs what a list of the package names, unless the same has been installed before: then no package index is needed.
+fn install_needed(steps: &mut Steps, python: &Path, needed: &str, environment: &Path) -> bool {
+    let needed = package().join(needed);
     let installed = environment.join("installed-requirements.txt");
     let list = std::fs::read(&needed);
     if list.as_ref().is_ok_and(|list| std::fs::read(&installed).is_ok_and(|before| before == *list)) {
@@ -87,7 +97,7 @@ fn install_needed(steps: &mut Steps, python: &Path, package: &Path, environment:
     install
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
         .arg(&needed);
-    if !steps.run("what the Python tests need", &mut install) {
+    if !steps.run("what is needed from the package index", &mut install) {
         return false;
     }
     // If this fails, it is installed again.
@@ -102,7 +112,7 @@ pub(crate) fn lint(steps: &mut Steps) {
         println!("\n== Python code: left out, because `cargo xtask test-python` has not installed ruff yet");
         return;
     }
-    let package = root().join("python");
+    let package = package();
     steps.run(
         "Python format",
         Command::new(&ruff).args(["format", "--check", "--quiet"]).current_dir(&package),
