@@ -3,16 +3,19 @@
 //! Two regions are written in turn, each whole and then synced, so that one complete snapshot is on the disk at every
 //! instant after the first checkpoint. The region to write is always the one that does *not* hold the newest good
 //! checkpoint. After a failed sync the kernel has forgotten which pages are dirty, and syncing again would lie; so the
-//! same region is written anew before it is synced, and the good one is left alone.
+//! same region is written anew before it is synced, and the good one is left alone. The header page is written anew with
+//! it: a failed sync may have lost the word that says how far the region reaches. Nothing is durable in a file whose name
+//! is not; so the directory comes last.
+
+use std::sync::atomic::Ordering;
 
 use crate::archive::Archive;
 use crate::area;
 use crate::error::WriteError;
-use crate::file::{SnapshotFile, failed};
+use crate::file::SnapshotFile;
 use crate::layout::{Area, FRAME_BYTES, word};
 use crate::map::Mapping;
 use crate::protocol::Generation;
-use crate::status;
 
 /// Writes the checkpoints of one file.
 #[derive(Debug)]
@@ -41,13 +44,16 @@ impl Checkpoints {
     /// [`WriteError`]: the archive is then not durable, the checkpoint before still is.
     pub fn write(&mut self, archive: &Archive) -> Result<(), WriteError> {
         if archive.generation() <= self.newest {
-            return Ok(());
+            return self.snapshot.sync_name();
         }
+        self.snapshot.watch.moment("checkpoint");
         let area = Area::Checkpoint(self.next);
         self.snapshot.reserve(area, FRAME_BYTES + archive.bytes().len() as u64)?;
         self.snapshot.write(area, archive)?;
-        self.snapshot.file.sync_data().map_err(failed("sync", &self.snapshot.path))?;
-        status::set_durable(&self.snapshot.header, archive.generation().0);
+        self.snapshot.say_reserved(area);
+        self.snapshot.sync()?;
+        self.snapshot.sync_name()?;
+        self.snapshot.store(word::DURABLE, archive.generation().0, Ordering::Relaxed);
         self.next = 1 - self.next;
         self.newest = archive.generation();
         Ok(())

@@ -1,20 +1,23 @@
 //! A snapshot file as the publisher holds it: reserving, writing, making it anew.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-use rustix::fs::{FallocateFlags, Mode};
+use rustix::io::Errno;
 use rustix::process::Resource;
 
 use crate::archive::Archive;
+use crate::disk;
 use crate::error::WriteError;
 use crate::header::{Header, decode_reserved, encode_reserved};
 use crate::layout::{AREA_BYTES, Area, FILE_BYTES, FRAME_BYTES, FRAME_WORDS, HEADER_BYTES, PAGE, word};
 use crate::map::Mapping;
 use crate::protocol::Generation;
+use crate::step::{Step, Watch};
+use crate::sync::Word;
 use crate::view::FileId;
 
 /// A snapshot file open for writing, with its header page mapped.
@@ -24,6 +27,27 @@ pub(crate) struct SnapshotFile {
     pub(crate) file: File,
     pub(crate) header: Mapping,
     pub(crate) id: FileId,
+    pub(crate) watch: Watch,
+    /// Its name is known to be on the disk. A publisher may have died between rename and sync, or the sync has failed.
+    has_durable_name: bool,
+}
+
+/// The generation word of a file that is being published into.
+#[derive(Debug)]
+pub(crate) struct GenerationWord<'a>(&'a SnapshotFile);
+
+impl Word for GenerationWord<'_> {
+    fn load(&self, order: Ordering) -> u64 {
+        AtomicU64::load(self.0.header.generation(), order)
+    }
+
+    fn store(&self, value: u64, order: Ordering) {
+        self.0.store(word::GENERATION, value, order);
+    }
+
+    fn fence(order: Ordering) {
+        fence(order);
+    }
 }
 
 /// Who may do what with a new file.
@@ -36,21 +60,20 @@ pub(crate) struct Rights {
 
 impl SnapshotFile {
     /// Opens an existing file for writing. Its owner may, even if the mode says read only.
-    pub(crate) fn open(path: &Path) -> Result<SnapshotFile, WriteError> {
+    pub(crate) fn open(path: &Path, watch: &Watch) -> Result<SnapshotFile, WriteError> {
         check_file_size_limit()?;
         let open = || OpenOptions::new().read(true).write(true).open(path);
         let file = match open() {
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
-                let before = std::fs::metadata(path).map_err(failed("examine", path))?.permissions();
-                let writable = Permissions::from_mode(before.mode() & 0o7777 | 0o200);
-                std::fs::set_permissions(path, writable).map_err(failed("open for writing", path))?;
+                let before = std::fs::metadata(path).map_err(failed("examine", path))?.mode() & 0o7777;
+                disk::set_mode(watch, path, before | 0o200).map_err(failed("open for writing", path))?;
                 let file = open();
-                std::fs::set_permissions(path, before).map_err(failed("restore the mode of", path))?;
+                disk::set_mode(watch, path, before).map_err(failed("restore the mode of", path))?;
                 file
             }
             other => other,
         };
-        SnapshotFile::of(path, file.map_err(failed("open for writing", path))?)
+        SnapshotFile::of(path, file.map_err(failed("open for writing", path))?, watch)
     }
 
     /// Makes a complete new file beside `path`, with `archive` as its current generation and its first checkpoint. The
@@ -61,17 +84,17 @@ impl SnapshotFile {
         rights: Rights,
         floor: Generation,
         archive: Option<&Archive>,
+        watch: &Watch,
     ) -> Result<SnapshotFile, WriteError> {
         check_file_size_limit()?;
         let new = path_of_new(path);
         // The publisher lock is held: what lies there is left over from a publisher that died.
-        let _ = std::fs::remove_file(&new);
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&new);
-        let file = file.map_err(failed("create", &new))?;
-        let made = SnapshotFile::fill(&new, file, header, rights, floor, archive);
+        let _ = disk::remove(watch, &new);
+        let file = disk::create(watch, &new).map_err(failed("create", &new))?;
+        let made = SnapshotFile::fill(&new, file, header, rights, floor, archive, watch);
         if made.is_err() {
             // Half a file helps nobody and may be what fills the disk.
-            let _ = std::fs::remove_file(&new);
+            let _ = disk::remove(watch, &new);
         }
         made
     }
@@ -83,13 +106,16 @@ impl SnapshotFile {
         rights: Rights,
         floor: Generation,
         archive: Option<&Archive>,
+        watch: &Watch,
     ) -> Result<SnapshotFile, WriteError> {
-        file.set_len(FILE_BYTES).map_err(failed("size", new))?;
-        allocate(&file, 0, HEADER_BYTES).map_err(failed("reserve space for", new))?;
+        let id = disk::identify(watch, new, &file).map_err(failed("examine", new))?;
+        let this = (&file, id);
+        disk::size(watch, this, FILE_BYTES).map_err(failed("size", new))?;
+        disk::reserve(watch, this, 0, HEADER_BYTES).map_err(failed("reserve space for", new))?;
         let bytes: Vec<u8> = header.words().iter().flat_map(|word| word.to_le_bytes()).collect();
-        file.write_all_at(&bytes, 0).map_err(failed("write", new))?;
+        disk::write(watch, this, 0, &bytes).map_err(failed("write", new))?;
 
-        let snapshot = SnapshotFile::of(new, file)?;
+        let snapshot = SnapshotFile::mapped(new, file, id, watch)?;
         // Readers have one bound for both slots on their fast path.
         let bytes = archive.map_or(0, |archive| FRAME_BYTES + archive.bytes().len() as u64);
         snapshot.reserve(Area::Slot(0), bytes)?;
@@ -101,42 +127,94 @@ impl SnapshotFile {
                 snapshot.reserve(area, bytes)?;
                 snapshot.write(area, archive)?;
             }
-            snapshot.header.store(word::DURABLE, current.0, Ordering::Relaxed);
+            snapshot.store(word::DURABLE, current.0, Ordering::Relaxed);
         }
-        snapshot.header.store(word::GENERATION, current.0 * 2, Ordering::Release);
+        snapshot.store(word::GENERATION, current.0 * 2, Ordering::Release);
         if let Some((owner, group)) = rights.owner {
             // Only root may give a file away; then the new one belongs to whoever publishes, in the same group if may be.
-            let give = |owner| std::os::unix::fs::fchown(&snapshot.file, owner, Some(group));
+            let give = |owner| disk::set_owner(watch, new, &snapshot.file, owner, group);
             let _ = give(Some(owner)).or_else(|_not_permitted| give(None));
         }
-        rustix::fs::fchmod(&snapshot.file, Mode::from_raw_mode(rights.mode))
-            .map_err(|e| failed("set the mode of", new)(e.into()))?;
-        snapshot.file.sync_all().map_err(failed("sync", new))?;
+        disk::set_mode_of(watch, new, &snapshot.file, rights.mode).map_err(failed("set the mode of", new))?;
+        disk::sync_all(watch, (&snapshot.file, id)).map_err(failed("sync", new))?;
         Ok(snapshot)
     }
 
     /// Puts a file made by [`SnapshotFile::create_beside`] in its place.
     pub(crate) fn rename_over(&mut self, path: &Path) -> Result<(), WriteError> {
-        if let Err(error) = std::fs::rename(&self.path, path) {
-            let _ = std::fs::remove_file(&self.path);
+        if let Err(error) = disk::rename(&self.watch, &self.path, path) {
+            let _ = disk::remove(&self.watch, &self.path);
             return Err(failed("rename a new snapshot to", path)(error));
         }
         self.path = path.to_owned();
-        let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // The name is durable a little later where a directory cannot be synced.
-        let _ = File::open(directory).and_then(|directory| directory.sync_all());
+        // Readers need no disk. If this failed, it is done again before anything in the file is called durable.
+        let _ = self.sync_name();
         Ok(())
     }
 
-    fn of(path: &Path, file: File) -> Result<SnapshotFile, WriteError> {
-        let id = FileId::of(&file.metadata().map_err(failed("examine", path))?);
+    /// Makes sure that the file's name is on the disk, without which nothing in it is durable.
+    pub(crate) fn sync_name(&mut self) -> Result<(), WriteError> {
+        if self.has_durable_name {
+            return Ok(());
+        }
+        if let Err(error) = disk::sync_directory_of(&self.watch, &self.path) {
+            let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded].contains(&error.kind());
+            if full || error.raw_os_error() == Some(Errno::IO.raw_os_error()) {
+                return Err(failed("sync the directory of", &self.path)(error));
+            }
+            // Directories that cannot be synced at all: the name is durable a little later.
+        }
+        self.has_durable_name = true;
+        Ok(())
+    }
+
+    fn of(path: &Path, file: File, watch: &Watch) -> Result<SnapshotFile, WriteError> {
+        let id = disk::identify(watch, path, &file).map_err(failed("examine", path))?;
+        SnapshotFile::mapped(path, file, id, watch)
+    }
+
+    fn mapped(path: &Path, file: File, id: FileId, watch: &Watch) -> Result<SnapshotFile, WriteError> {
         let header = Mapping::read_write(&file, HEADER_BYTES).map_err(failed("map", path))?;
-        Ok(SnapshotFile { path: path.to_owned(), file, header, id })
+        Ok(SnapshotFile {
+            path: path.to_owned(),
+            file,
+            header,
+            id,
+            watch: watch.clone(),
+            has_durable_name: false,
+        })
     }
 
     /// Another handle to the same file, for the thread that writes checkpoints.
     pub(crate) fn duplicate(&self) -> Result<SnapshotFile, WriteError> {
-        SnapshotFile::of(&self.path, self.file.try_clone().map_err(failed("duplicate", &self.path))?)
+        let file = self.file.try_clone().map_err(failed("duplicate", &self.path))?;
+        let has_durable_name = self.has_durable_name;
+        Ok(SnapshotFile { has_durable_name, ..SnapshotFile::mapped(&self.path, file, self.id, &self.watch)? })
+    }
+
+    /// Stores a word of the header.
+    pub(crate) fn store(&self, word: usize, value: u64, order: Ordering) {
+        if self.watch.step(Step::Store { file: self.id, word, value }).is_ok() {
+            self.header.store(word, value, order);
+        }
+    }
+
+    /// The generation word for the writer's side of the protocol.
+    pub(crate) fn generation(&self) -> GenerationWord<'_> {
+        GenerationWord(self)
+    }
+
+    /// Bumps the event word and wakes readers.
+    pub(crate) fn wake(&self) {
+        let value = u64::from(self.header.event().load(Ordering::Relaxed).wrapping_add(1));
+        if self.watch.step(Step::Store { file: self.id, word: word::EVENT, value }).is_ok() {
+            self.header.wake();
+        }
+    }
+
+    /// Brings all of the file's bytes to the disk.
+    pub(crate) fn sync(&self) -> Result<(), WriteError> {
+        disk::sync_data(&self.watch, (&self.file, self.id)).map_err(failed("sync", &self.path))
     }
 
     /// Makes sure that the first `bytes` bytes of an area really have space, so that neither a store here nor a reader's
@@ -147,10 +225,16 @@ impl SnapshotFile {
             return Ok(());
         }
         let want = (bytes + bytes / 4).max(16 * PAGE).next_multiple_of(PAGE).min(AREA_BYTES);
-        allocate(&self.file, area.offset() + have, want - have)
+        disk::reserve(&self.watch, (&self.file, self.id), area.offset() + have, want - have)
             .map_err(failed("reserve space for", &self.path))?;
-        self.header.store(word::RESERVED[area.index()], encode_reserved(want), Ordering::Release);
+        self.store(word::RESERVED[area.index()], encode_reserved(want), Ordering::Release);
         Ok(())
+    }
+
+    /// Says again how much of an area has space, so that the next sync writes the header page anew.
+    pub(crate) fn say_reserved(&self, area: Area) {
+        let at = word::RESERVED[area.index()];
+        self.store(at, self.header.load(at), Ordering::Relaxed);
     }
 
     fn reserved(&self, area: Area) -> u64 {
@@ -164,11 +248,11 @@ impl SnapshotFile {
             *bytes = word.to_le_bytes();
         }
         debug_assert_eq!(frame.len(), FRAME_WORDS * 8);
-        let failed = || failed("write", &self.path);
-        self.file.write_all_at(&frame, area.offset()).map_err(failed())?;
-        self.file.write_all_at(archive.bytes(), area.offset() + FRAME_BYTES).map_err(failed())?;
+        let (this, failed) = ((&self.file, self.id), || failed("write", &self.path));
+        disk::write(&self.watch, this, area.offset(), &frame).map_err(failed())?;
+        disk::write(&self.watch, this, area.offset() + FRAME_BYTES, archive.bytes()).map_err(failed())?;
         if let Area::Slot(slot) = area {
-            self.header.store(word::PLACES[slot], archive.frame().table_word(), Ordering::Relaxed);
+            self.store(word::PLACES[slot], archive.frame().table_word(), Ordering::Relaxed);
         }
         Ok(())
     }
@@ -183,17 +267,6 @@ impl SnapshotFile {
 fn path_of_new(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.new"))
-}
-
-fn allocate(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
-    match rustix::fs::fallocate(file, FallocateFlags::empty(), offset, bytes) {
-        // File systems without fallocate get zeros written instead; a full disk shows in either way.
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
-            let zeros = [0; PAGE as usize];
-            (0..bytes / PAGE).try_for_each(|page| file.write_all_at(&zeros, offset + page * PAGE))
-        }
-        other => Ok(other?),
-    }
 }
 
 /// Writing past the limit kills the process by a signal; so it is looked at before.
@@ -226,6 +299,5 @@ pub(crate) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error
 
 /// Owner, group and mode of the file that a new one replaces.
 pub(crate) fn rights_of(metadata: &std::fs::Metadata) -> Rights {
-    use std::os::unix::fs::MetadataExt;
     Rights { mode: metadata.mode() & 0o777 & !0o002, owner: Some((metadata.uid(), metadata.gid())) }
 }

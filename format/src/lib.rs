@@ -28,6 +28,7 @@
 //! | `view`, `attempt`, `current` | bounds of the fast path; the checked path; moving to another file |
 //! | `open`, `area`, `status`, `boot` | opening and checking files, status words, clocks |
 //! | `writer`, `file`, `checkpoint` | the publisher's side |
+//! | `disk`, `step` | its calls that change files, and who is shown each of them |
 //!
 //! The modules marked `allow(unsafe_code)` below hold all unsafe code of the format.
 
@@ -42,6 +43,7 @@ mod checkpoint;
 #[allow(unsafe_code, reason = "keeps every mapping until its reader goes, so that a read needs no count")]
 mod current;
 mod difference;
+mod disk;
 mod error;
 mod file;
 mod frame;
@@ -63,6 +65,7 @@ mod record;
 mod shape;
 mod short_text;
 pub mod status;
+mod step;
 pub mod sync;
 mod table;
 mod value;
@@ -86,6 +89,7 @@ pub use record::{Found, TextAt, kind};
 pub use shape::Facts;
 pub use short_text::ShortText;
 pub use status::{LinkState, PublisherStatus};
+pub use step::{Step, Watch, Witness};
 pub use value::{Flag, Value};
 pub use view::{FileId, View};
 pub use writer::{Found as FoundFile, Opened, PathState, Writer, WriterOptions};

@@ -141,8 +141,3 @@ pub(crate) fn carry_over(from: &Mapping, to: &Mapping) {
         to.store(at, from.load(at), Relaxed);
     }
 }
-
-/// Says that a generation is on the disk.
-pub fn set_durable(map: &Mapping, generation: u64) {
-    map.store(word::DURABLE, generation, Relaxed);
-}

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::archive::Archive;
 use crate::area;
 use crate::checkpoint::Checkpoints;
+use crate::disk;
 use crate::error::{OpenError, WriteError};
 use crate::file::{Rights, SnapshotFile, failed, rights_of};
 use crate::header::{Header, unix_micros};
@@ -15,6 +16,7 @@ use crate::map::Mapping;
 use crate::open::{self, Candidate};
 use crate::protocol::{self, Generation, MAX_GENERATION, Sound};
 use crate::status;
+use crate::step::Watch;
 use crate::view::FileId;
 
 /// The identity of a publisher that does not say whose flags it publishes. It leaves a file's identity as it is.
@@ -25,11 +27,12 @@ const NOBODY: [u8; 32] = [0; 32];
 pub struct WriterOptions {
     identity: [u8; 32],
     mode: u32,
+    watch: Watch,
 }
 
 impl Default for WriterOptions {
     fn default() -> WriterOptions {
-        WriterOptions { identity: NOBODY, mode: 0o440 }
+        WriterOptions { identity: NOBODY, mode: 0o440, watch: Watch::default() }
     }
 }
 
@@ -47,6 +50,13 @@ impl WriterOptions {
     #[must_use]
     pub fn mode(mut self, mode: u32) -> WriterOptions {
         self.mode = mode & 0o775;
+        self
+    }
+
+    /// Who is shown every step that changes the file system. Nobody by default; for tests.
+    #[must_use]
+    pub fn watch(mut self, watch: Watch) -> WriterOptions {
+        self.watch = watch;
         self
     }
 }
@@ -107,17 +117,18 @@ impl Writer {
     /// # Errors
     /// [`WriteError`], if the file must not be touched (unsafe, not ours, of a newer format) or cannot be written.
     pub fn open(path: &Path, options: &WriterOptions) -> Result<Opened, WriteError> {
-        let rights = Rights { mode: options.mode, owner: None };
+        let (rights, watch) = (Rights { mode: options.mode, owner: None }, &options.watch);
+        watch.moment("open");
         let candidate = match open::candidate(path) {
             Ok(candidate) => candidate,
             Err(OpenError::Missing { .. }) => {
-                return Writer::fresh(path, options.identity, rights, Found::Nothing);
+                return Writer::fresh(path, options.identity, rights, Found::Nothing, watch);
             }
             Err(OpenError::NotASnapshot { problem, .. }) if is_empty(path) => {
-                return Writer::fresh(path, options.identity, rights, Found::Superseded(problem));
+                return Writer::fresh(path, options.identity, rights, Found::Superseded(problem), watch);
             }
             Err(e @ OpenError::NotASnapshot { .. }) => {
-                return Writer::put_aside(path, options.identity, rights, e);
+                return Writer::put_aside(path, options.identity, rights, e, watch);
             }
             Err(e) => return Err(e.into()),
         };
@@ -125,13 +136,13 @@ impl Writer {
             Ok(header) => header,
             // A snapshot whose first bytes were damaged still has whole frames, and readers that must be told to move.
             Err(OpenError::NotASnapshot { problem, .. }) if area::newest(&candidate.map).is_some() => {
-                return Writer::replace(path, options.identity, &candidate, problem);
+                return Writer::replace(path, options.identity, &candidate, problem, watch);
             }
             Err(e @ OpenError::NotASnapshot { .. }) => {
-                return Writer::put_aside(path, options.identity, rights, e);
+                return Writer::put_aside(path, options.identity, rights, e, watch);
             }
             Err(OpenError::Header { problem, .. }) => {
-                return Writer::replace(path, options.identity, &candidate, problem);
+                return Writer::replace(path, options.identity, &candidate, problem, watch);
             }
             Err(e) => return Err(e.into()),
         };
@@ -142,9 +153,9 @@ impl Writer {
             }
             () if !header.boot.may_be(crate::boot::BootId::current()) => "it is from another boot",
             () if header.identity != identity => "it is from another source",
-            () => return Writer::go_on(path, identity, &candidate),
+            () => return Writer::go_on(path, identity, &candidate, watch),
         };
-        Writer::replace(path, identity, &candidate, why_not.to_owned())
+        Writer::replace(path, identity, &candidate, why_not.to_owned(), watch)
     }
 
     /// The current generation.
@@ -159,6 +170,7 @@ impl Writer {
     /// # Errors
     /// [`WriteError`]: the current generation then stays as it is, and a later publish may work.
     pub fn publish(&mut self, archive: &mut Archive) -> Result<Generation, WriteError> {
+        self.snapshot.watch.moment("publish");
         let next = self.generation().next();
         if next.0 >= MAX_GENERATION {
             return Err(WriteError::Generation { path: self.snapshot.path.clone(), found: next.0 });
@@ -170,11 +182,10 @@ impl Writer {
         // Readers have one bound for both slots on their fast path. If this one has no space now, they read on the slow
         // one, and the next publish says so.
         let _ = self.snapshot.reserve(Area::Slot(1 - slot), bytes);
-        let header = &self.snapshot.header;
-        protocol::publish::<Sound, _, _>(header.generation(), |_| {
+        protocol::publish::<Sound, _, _>(&self.snapshot.generation(), |_| {
             self.snapshot.write(Area::Slot(slot), archive)
         })?;
-        header.wake();
+        self.snapshot.wake();
         self.keep_in_memory(slot, bytes);
         Ok(next)
     }
@@ -224,6 +235,7 @@ impl Writer {
     /// # Errors
     /// [`WriteError`]: the old file is then still in use.
     pub fn supersede(&mut self) -> Result<(), WriteError> {
+        self.snapshot.watch.moment("supersede");
         let mut archive = self.current().or_else(|| Some(area::newest(&self.map)?.1));
         let path = self.snapshot.path.clone();
         let other = self.other_at_path(&path);
@@ -235,7 +247,8 @@ impl Writer {
         // The owner may have changed them since the file was made.
         let rights = self.snapshot.file.metadata().map_err(failed("examine", &path))?;
         let header = Header::now(self.identity);
-        let new = SnapshotFile::create_beside(&path, header, rights_of(&rights), floor, archive.as_ref())?;
+        let (rights, watch) = (rights_of(&rights), &self.snapshot.watch);
+        let new = SnapshotFile::create_beside(&path, header, rights, floor, archive.as_ref(), watch)?;
         // The same publisher with the same link goes on in the new file.
         status::carry_over(&self.snapshot.header, &new.header);
         let mut writer = Writer::of(new, self.identity)?;
@@ -255,7 +268,7 @@ impl Writer {
         }
         let other = open::candidate(path).ok()?;
         other.header(path).ok()?;
-        Some((SnapshotFile::open(path).ok()?, floor_of(&other.map)))
+        Some((SnapshotFile::open(path, &self.snapshot.watch).ok()?, floor_of(&other.map)))
     }
 
     fn of(snapshot: SnapshotFile, identity: [u8; 32]) -> Result<Writer, WriteError> {
@@ -270,8 +283,15 @@ impl Writer {
         Ok(writer)
     }
 
-    fn fresh(path: &Path, identity: [u8; 32], rights: Rights, found: Found) -> Result<Opened, WriteError> {
-        let new = SnapshotFile::create_beside(path, Header::now(identity), rights, Generation(0), None)?;
+    fn fresh(
+        path: &Path,
+        identity: [u8; 32],
+        rights: Rights,
+        found: Found,
+        watch: &Watch,
+    ) -> Result<Opened, WriteError> {
+        let header = Header::now(identity);
+        let new = SnapshotFile::create_beside(path, header, rights, Generation(0), None, watch)?;
         let mut writer = Writer::of(new, identity)?;
         writer.snapshot.rename_over(path)?;
         Ok(Opened { writer, snapshot: None, found })
@@ -283,6 +303,7 @@ impl Writer {
         identity: [u8; 32],
         rights: Rights,
         why: OpenError,
+        watch: &Watch,
     ) -> Result<Opened, WriteError> {
         if path.extension().is_none_or(|extension| extension != "vexil") {
             return Err(why.into());
@@ -296,33 +317,51 @@ impl Writer {
         if aside.exists() {
             aside = beside(&format!(".damaged-{}", unix_micros()));
         }
-        std::fs::rename(path, &aside).map_err(failed("put aside", path))?;
-        Writer::fresh(path, identity, rights, Found::PutAside(aside))
+        disk::rename(watch, path, &aside).map_err(failed("put aside", path))?;
+        Writer::fresh(path, identity, rights, Found::PutAside(aside), watch)
     }
 
-    fn go_on(path: &Path, identity: [u8; 32], candidate: &Candidate) -> Result<Opened, WriteError> {
+    fn go_on(
+        path: &Path,
+        identity: [u8; 32],
+        candidate: &Candidate,
+        watch: &Watch,
+    ) -> Result<Opened, WriteError> {
         // In one boot the word is the truth, and then no frame is more than the interrupted publish ahead of it.
         let seen = protocol::observe::<Sound, _>(candidate.map.generation()).generation();
         if area::highest_generation(&candidate.map) > seen.next().0 || seen.0 >= MAX_GENERATION / 2 {
             let why = format!("its generation word says {seen}, which does not fit its slots");
-            return Writer::replace(path, identity, candidate, why);
+            return Writer::replace(path, identity, candidate, why, watch);
         }
-        let mut writer = Writer::of(SnapshotFile::open(path)?, identity)?;
+        let mut writer = Writer::of(SnapshotFile::open(path, watch)?, identity)?;
         // What readers check first, and then what is carried on.
-        match area::check_current(&writer.map).and_then(|_| area::copy_current(&writer.map)) {
-            Ok(snapshot) => Ok(Opened { writer, snapshot, found: Found::Good }),
-            Err(damage) => {
-                let mut snapshot = area::newest(&writer.map).map(|(_, archive)| archive);
-                if let Some(archive) = &mut snapshot {
-                    writer.publish(archive)?;
-                }
-                Ok(Opened { writer, snapshot, found: Found::Repaired(damage.to_string()) })
+        let current = area::check_current(&writer.map).and_then(|_| area::copy_current(&writer.map));
+        let newest = || area::newest(&writer.map).map(|(_, archive)| archive);
+        let (mut snapshot, why) = match current {
+            Ok(Some(snapshot)) => {
+                return Ok(Opened { writer, snapshot: Some(snapshot), found: Found::Good });
             }
+            // Readers take a good snapshot for one that was published, and they never go back.
+            Ok(None) => match newest() {
+                None => return Ok(Opened { writer, snapshot: None, found: Found::Good }),
+                first => (first, "its first publish was cut short".to_owned()),
+            },
+            Err(damage) => (newest(), damage.to_string()),
+        };
+        if let Some(archive) = &mut snapshot {
+            writer.publish(archive)?;
         }
+        Ok(Opened { writer, snapshot, found: Found::Repaired(why) })
     }
 
     /// Supersedes a file that nobody publishes into any more, with the newest snapshot that it holds.
-    fn replace(path: &Path, identity: [u8; 32], old: &Candidate, why: String) -> Result<Opened, WriteError> {
+    fn replace(
+        path: &Path,
+        identity: [u8; 32],
+        old: &Candidate,
+        why: String,
+        watch: &Watch,
+    ) -> Result<Opened, WriteError> {
         let rights = rights_of(&old.metadata);
         let floor = floor_of(&old.map);
         // The header may be of another layout: what looks whole but does not find its own keys is not carried over.
@@ -331,9 +370,10 @@ impl Writer {
         if let Some(archive) = &mut snapshot {
             archive.set_generation(floor.next());
         }
-        let new = SnapshotFile::create_beside(path, Header::now(identity), rights, floor, snapshot.as_ref())?;
+        let header = Header::now(identity);
+        let new = SnapshotFile::create_beside(path, header, rights, floor, snapshot.as_ref(), watch)?;
         let mut writer = Writer::of(new, identity)?;
-        mark(&SnapshotFile::open(path)?);
+        mark(&SnapshotFile::open(path, watch)?);
         writer.snapshot.rename_over(path)?;
         Ok(Opened { writer, snapshot, found: Found::Superseded(why) })
     }
@@ -355,8 +395,8 @@ fn floor_of(map: &Mapping) -> Generation {
 
 /// Mark, event, wake: readers look at the path again. The rename follows.
 fn mark(old: &SnapshotFile) {
-    protocol::mark_superseded(old.header.generation());
-    old.header.wake();
+    protocol::mark_superseded(&old.generation());
+    old.wake();
 }
 
 fn is_empty(path: &Path) -> bool {

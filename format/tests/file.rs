@@ -81,9 +81,24 @@ fn a_first_publish_that_died_halfway_leaves_a_file_with_nothing() {
     let place = place();
     drop(published(&place.path, 1));
     set_word(&place.path, at::GENERATION, 1);
+    damage(&place.path, Area::Slot(1));
     let mut again = open(&place.path);
     assert_eq!((again.found, again.snapshot.is_none()), (FoundFile::Good, true));
     assert_eq!(again.writer.publish(&mut snapshot(1)).unwrap(), Generation(1));
+}
+
+/// Symptom: a publisher was killed in its first publish, after the bytes and before the word. A reader that opened the file
+/// answered from it, and the next publisher started from nothing. Cause: readers take a good snapshot in a file for one that
+/// was published, the publisher looked at the word alone. Fix: it does as readers do.
+#[test]
+fn a_first_publish_that_died_with_all_its_bytes_written_is_finished_by_the_next_publisher() {
+    let place = place();
+    drop(published(&place.path, 1));
+    set_word(&place.path, at::GENERATION, 1);
+    let again = open(&place.path);
+    assert!(matches!(again.found, FoundFile::Repaired(_)), "{:?}", again.found);
+    assert_eq!((told(&again.snapshot.unwrap()), again.writer.generation()), (Some(1), Generation(1)));
+    assert_eq!(look_up(&view(&place.path), "generation"), Some(1));
 }
 
 /// Root writes to everything, so the owner's way is tried by a process without its rights.

@@ -1,0 +1,210 @@
+//! What a publisher did to its file system, in order, with what it was told and what it told others.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use rustix::io::Errno;
+use vexil_format::layout::word;
+use vexil_format::{FileId, Step, Watch, Witness};
+
+/// One entry of the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Op {
+    Create {
+        path: PathBuf,
+    },
+    Open {
+        path: PathBuf,
+        file: FileId,
+    },
+    Size {
+        file: FileId,
+        bytes: u64,
+    },
+    Write {
+        file: FileId,
+        at: u64,
+        bytes: Vec<u8>,
+    },
+    Sync {
+        file: FileId,
+        outcome: Outcome,
+    },
+    SyncDirectory {
+        outcome: Outcome,
+    },
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    Remove {
+        path: PathBuf,
+    },
+    /// Somebody else removed the file: nothing that was acknowledged is promised any more.
+    RemovedByHand {
+        path: PathBuf,
+    },
+    /// Content `n` is about to be published.
+    Tries(u64),
+    /// Readers see content `n`.
+    Published(u64),
+    /// Content `n`, or a newer one, is on the disk: somebody was told so.
+    Acknowledged(u64),
+    /// The current slot was damaged by somebody else.
+    Damaged,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Good,
+    Failed,
+    /// Good, but of the live slots alone: a mutant.
+    OnlySlots,
+}
+
+/// The witness.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ops: Vec<Op>,
+    /// Steps so far that the operating system may refuse.
+    fallible: usize,
+    /// Which of them fail.
+    fails: Option<std::ops::Range<usize>>,
+    /// Steps until the process is dead.
+    dies_in: Option<usize>,
+    /// Names of steps that were made to fail.
+    failed: Vec<&'static str>,
+    /// Operations before the first of them.
+    failed_at: usize,
+}
+
+impl Recorder {
+    pub(crate) fn new() -> Arc<Recorder> {
+        Arc::default()
+    }
+
+    pub(crate) fn watch(self: &Arc<Recorder>) -> Watch {
+        Watch::by(self.clone())
+    }
+
+    /// Adds something that was said or done by others. The dead say nothing.
+    pub(crate) fn note(&self, op: Op) {
+        let mut state = self.state();
+        if state.dies_in != Some(0) {
+            state.ops.push(op);
+        }
+    }
+
+    /// Everything so far.
+    pub(crate) fn ops(&self) -> Vec<Op> {
+        self.state().ops.clone()
+    }
+
+    /// From now on the process has `steps` steps to live. Until [`Recorder::revive`] nothing is done any more.
+    pub(crate) fn die_in(&self, steps: usize) {
+        self.state().dies_in = Some(steps);
+    }
+
+    pub(crate) fn revive(&self) {
+        self.state().dies_in = None;
+    }
+
+    /// Lets the steps with these numbers fail, counted among those that can.
+    pub(crate) fn fail(&self, steps: std::ops::Range<usize>) {
+        self.state().fails = Some(steps);
+    }
+
+    /// From now on nothing fails any more.
+    pub(crate) fn heal(&self) {
+        self.state().fails = None;
+    }
+
+    pub(crate) fn fallible(&self) -> usize {
+        self.state().fallible
+    }
+
+    /// What was made to fail.
+    pub(crate) fn failed(&self) -> Vec<&'static str> {
+        self.state().failed.clone()
+    }
+
+    /// Operations before the first failure.
+    pub(crate) fn failed_at(&self) -> usize {
+        self.state().failed_at
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+impl Witness for Recorder {
+    fn meets(&self, step: &Step<'_>) -> io::Result<()> {
+        let mut state = self.state();
+        if matches!(step, Step::Moment(_)) {
+            return Ok(());
+        }
+        match &mut state.dies_in {
+            Some(0) => return Err(Errno::OWNERDEAD.into()),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        let mut outcome = Outcome::Good;
+        if let Some(name) = fallible(step) {
+            let number = state.fallible;
+            state.fallible += 1;
+            if state.fails.as_ref().is_some_and(|fails| fails.contains(&number)) {
+                if state.failed.is_empty() {
+                    state.failed_at = state.ops.len();
+                }
+                state.failed.push(name);
+                outcome = Outcome::Failed;
+            }
+        }
+        let path = |path: &Path| path.to_owned();
+        let op = match *step {
+            Step::Sync { file } => Some(Op::Sync { file, outcome }),
+            Step::SyncDirectory { .. } => Some(Op::SyncDirectory { outcome }),
+            // Nothing came of it.
+            _ if outcome == Outcome::Failed => None,
+            Step::Create { path: new } => Some(Op::Create { path: path(new) }),
+            Step::Open { path: at, file } => Some(Op::Open { path: path(at), file }),
+            Step::Size { file, bytes } => Some(Op::Size { file, bytes }),
+            Step::Write { file, at, bytes } => Some(Op::Write { file, at, bytes: bytes.to_vec() }),
+            Step::Store { file, word: word::EVENT, value } => {
+                let bytes = (value as u32).to_le_bytes().to_vec();
+                Some(Op::Write { file, at: word::EVENT as u64 * 8, bytes })
+            }
+            Step::Store { file, word, value } => {
+                Some(Op::Write { file, at: word as u64 * 8, bytes: value.to_le_bytes().to_vec() })
+            }
+            Step::Rename { from, to } => Some(Op::Rename { from: path(from), to: path(to) }),
+            Step::Remove { path: name } => Some(Op::Remove { path: path(name) }),
+            // Reserved space reads as zeros; owner and mode are not what this is about.
+            _ => None,
+        };
+        state.ops.extend(op);
+        if outcome == Outcome::Failed { Err(Errno::IO.into()) } else { Ok(()) }
+    }
+}
+
+/// The name of a step that an operating system may refuse.
+fn fallible(step: &Step<'_>) -> Option<&'static str> {
+    match step {
+        Step::Create { .. } => Some("create"),
+        Step::Size { .. } => Some("size"),
+        Step::Reserve { .. } => Some("reserve"),
+        Step::Write { .. } => Some("write"),
+        Step::Sync { .. } => Some("sync"),
+        Step::SyncDirectory { .. } => Some("sync directory"),
+        Step::Rename { .. } => Some("rename"),
+        Step::Mode { .. } => Some("mode"),
+        _ => None,
+    }
+}
