@@ -362,6 +362,7 @@ impl Writer {
         why: String,
         watch: &Watch,
     ) -> Result<Opened, WriteError> {
+        watch.moment("take over");
         let rights = rights_of(&old.metadata);
         let floor = floor_of(&old.map);
         // The header may be of another layout: what looks whole but does not find its own keys is not carried over.

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use vexil_format::Watch;
+
 use crate::identity::Identity;
 use crate::lock::LockMode;
 use crate::payload::Limits;
@@ -17,6 +19,7 @@ pub struct Options {
     pub(crate) import: Option<PathBuf>,
     pub(crate) checkpoint_every: Duration,
     pub(crate) thread_log: ThreadLog,
+    pub(crate) watch: Watch,
 }
 
 impl Default for Options {
@@ -29,6 +32,7 @@ impl Default for Options {
             import: None,
             checkpoint_every: Duration::from_millis(2500),
             thread_log: ThreadLog::On,
+            watch: Watch::default(),
         }
     }
 }
@@ -89,6 +93,13 @@ impl Options {
     #[must_use]
     pub fn silent_threads(mut self) -> Options {
         self.thread_log = ThreadLog::Off;
+        self
+    }
+
+    /// Who is shown every step of the publisher, from the lock to its end. Nobody by default; for tests.
+    #[must_use]
+    pub fn watch(mut self, watch: Watch) -> Options {
+        self.watch = watch;
         self
     }
 }

@@ -70,7 +70,7 @@ impl Publisher {
     /// [`OpenError`]: another publisher holds the lock, or the file cannot be used.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Publisher, OpenError> {
         let path = path.as_ref();
-        let lock = PublisherLock::try_acquire(lock_path(path), options.lock_mode)?;
+        let lock = PublisherLock::watched(&lock_path(path), options.lock_mode, None, &options.watch)?;
         Publisher::with_lock(path, options, lock)
     }
 
@@ -84,12 +84,13 @@ impl Publisher {
         cancel: &Cancel,
     ) -> Result<Publisher, OpenError> {
         let path = path.as_ref();
-        let lock = PublisherLock::acquire(lock_path(path), options.lock_mode, cancel)?;
+        let lock = PublisherLock::watched(&lock_path(path), options.lock_mode, Some(cancel), &options.watch)?;
         Publisher::with_lock(path, options, lock)
     }
 
     fn with_lock(path: &Path, options: &Options, lock: PublisherLock) -> Result<Publisher, OpenError> {
         let writer = WriterOptions::default().identity(options.identity.bytes()).mode(options.file_mode);
+        let writer = writer.watch(options.watch.clone());
         let Opened { writer, snapshot, found, .. } = Writer::open(path, &writer)?;
         report(path, &found, snapshot.as_ref());
         let checkpointer =
@@ -104,6 +105,7 @@ impl Publisher {
             superseded: AtomicBool::new(false),
         });
         let keeper = Some(Keeper::start(held.clone(), options.thread_log).map_err(OpenError::Thread)?);
+        options.watch.moment("start");
         // When nothing can fail any more: nobody would take it back.
         status::set_started(held.writer().status_words());
         let last = snapshot.as_ref().map(|archive| archive.facts().payload_digest);
@@ -217,6 +219,8 @@ impl Publisher {
             std::mem::forget(keeper);
             return Ok(());
         }
+        let watch = &self.options.watch;
+        watch.moment("end");
         let start = Instant::now();
         let timeout = || CloseError::Timeout { path: self.path.clone(), patience: PATIENCE };
         // A keeper that hangs holds the writer, so nothing more can be said in the file.
@@ -229,7 +233,9 @@ impl Publisher {
         if kept.is_err() {
             return Err(timeout());
         }
+        watch.moment("end: the last checkpoint is written");
         status::set_stopped(self.held.writer().status_words());
+        watch.moment("end: the lock is given back");
         match written {
             Ok(written) => Ok(written?),
             Err(_) => Err(timeout()),
@@ -251,6 +257,7 @@ impl Publisher {
 
     fn import(&mut self) {
         let Some(path) = self.options.import.clone() else { return };
+        self.options.watch.moment("import");
         let cached = match payload::read_cache(&path, &self.options.limits) {
             Ok(Some(cached)) => cached,
             Ok(None) => return,
@@ -259,6 +266,7 @@ impl Publisher {
                 return tracing::warn!(%error, cause, "cache of the SDK was not imported");
             }
         };
+        self.options.watch.moment("import: the cache is read");
         let modified = std::fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
         let since = modified.and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
         match self.publish_of(&cached, since.map_or_else(unix_micros, |since| since.as_micros() as u64)) {

@@ -9,6 +9,8 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use vexil_format::Watch;
+
 use super::thread::Wait;
 use super::{LockError, LockMode, UnsafeLockFile};
 
@@ -43,19 +45,28 @@ impl FileId {
 }
 
 /// Opens, locks, and makes sure that what is locked is what others will open.
-pub(super) fn lock(path: &Path, mode: LockMode, wait: Wait) -> Result<(File, FileId), LockError> {
+pub(super) fn lock(
+    path: &Path,
+    mode: LockMode,
+    wait: Wait,
+    watch: &Watch,
+) -> Result<(File, FileId), LockError> {
     let examine = |source| LockError::Examine { path: path.to_path_buf(), source };
     for _ in 0..ATTEMPTS {
+        watch.moment("lock");
         let Some(file) = open(path, mode)? else {
             continue;
         };
+        watch.moment("lock: the file is open");
         // Before the lock too: the owner of an unsafe file could make the wait endless.
         check(path, &file)?;
         take(path, &file, wait)?;
+        watch.moment("lock: taken");
         let id = check(path, &file)?;
         // While this waited, the holder's file may have been removed and made anew; two publishers would then each
         // hold a lock.
         if FileId::at(path).map_err(examine)? == Some(id) {
+            watch.moment("lock: held");
             return Ok((file, id));
         }
     }

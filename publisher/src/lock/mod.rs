@@ -53,6 +53,8 @@ use std::sync::mpsc;
 pub use cancel::Cancel;
 pub use error::{LockError, UnsafeLockFile};
 
+use vexil_format::Watch;
+
 use fork_mark::ForkMark;
 use lock_file::FileId;
 use thread::{Event, Job, LockThread, Wait};
@@ -103,7 +105,7 @@ impl PublisherLock {
     /// [`LockError::Held`] if another publisher has it, in this process or elsewhere; the other variants if the file
     /// cannot be used.
     pub fn try_acquire(path: impl AsRef<Path>, mode: LockMode) -> Result<Self, LockError> {
-        Self::start(path.as_ref(), mode, Wait::No, None, private_table::enter)
+        Self::watched(path.as_ref(), mode, None, &Watch::default())
     }
 
     /// Waits for the lock, asleep in the kernel, until it is free or `cancel` is called.
@@ -112,7 +114,18 @@ impl PublisherLock {
     /// [`LockError::Cancelled`] promptly after a cancel; the other variants, but never [`LockError::Held`], if the file
     /// cannot be used.
     pub fn acquire(path: impl AsRef<Path>, mode: LockMode, cancel: &Cancel) -> Result<Self, LockError> {
-        Self::start(path.as_ref(), mode, Wait::InKernel, Some(cancel), private_table::enter)
+        Self::watched(path.as_ref(), mode, Some(cancel), &Watch::default())
+    }
+
+    /// As the two above: with something to cancel it waits. Each step is shown to `watch`.
+    pub(crate) fn watched(
+        path: &Path,
+        mode: LockMode,
+        cancel: Option<&Cancel>,
+        watch: &Watch,
+    ) -> Result<Self, LockError> {
+        let wait = if cancel.is_some() { Wait::InKernel } else { Wait::No };
+        Self::start(path, mode, wait, cancel, private_table::enter, watch)
     }
 
     /// True in the process that took the lock, false in its forked children. Costs one load.
@@ -148,6 +161,7 @@ impl PublisherLock {
         wait: Wait,
         cancel: Option<&Cancel>,
         isolate: fn() -> io::Result<()>,
+        watch: &Watch,
     ) -> Result<Self, LockError> {
         // Absolute, so that a later change of directory does not change what `still_at_path` looks at.
         let path = std::path::absolute(path)
@@ -163,7 +177,8 @@ impl PublisherLock {
             Some(waiter) => waiter,
             None => {
                 let waiter = Waiter::new(path.clone(), mode, report);
-                let handle = thread::spawn(Job { path: path.clone(), mode, wait, isolate }, waiter.clone())
+                let job = Job { path: path.clone(), mode, wait, isolate, watch: watch.clone() };
+                let handle = thread::spawn(job, waiter.clone())
                     .map_err(|source| LockError::Thread { path: path.clone(), source })?;
                 waiter.keep(handle);
                 waiter
@@ -229,9 +244,10 @@ mod tests {
     fn without_a_private_table_the_lock_still_excludes_and_says_so() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let lock = PublisherLock::start(&path, LockMode::Owner, Wait::No, None, refused).unwrap();
+        let lock =
+            PublisherLock::start(&path, LockMode::Owner, Wait::No, None, refused, &Watch::default()).unwrap();
         assert_eq!(lock.isolation(), Isolation::SharedTable { os_error: libc::EPERM });
-        let second = PublisherLock::start(&path, LockMode::Owner, Wait::No, None, refused);
+        let second = PublisherLock::start(&path, LockMode::Owner, Wait::No, None, refused, &Watch::default());
         assert!(matches!(second, Err(LockError::Held { .. })), "{second:?}");
         let third = PublisherLock::try_acquire(&path, LockMode::Owner);
         assert!(matches!(third, Err(LockError::Held { .. })), "{third:?}");

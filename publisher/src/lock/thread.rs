@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{Builder, JoinHandle};
 
+use vexil_format::Watch;
+
 use super::lock_file::{self, FileId};
 use super::waiter::{Told, Waiter};
 use super::{Isolation, LockError, LockMode};
@@ -28,6 +30,7 @@ pub(super) struct Job {
     pub(super) mode: LockMode,
     pub(super) wait: Wait,
     pub(super) isolate: fn() -> io::Result<()>,
+    pub(super) watch: Watch,
 }
 
 #[derive(Debug)]
@@ -71,7 +74,7 @@ fn run(job: &Job, report: Report) {
         Ok(()) => Isolation::PrivateTable,
         Err(error) => Isolation::SharedTable { os_error: error.raw_os_error().unwrap_or(0) },
     };
-    let (file, id) = match lock_file::lock(&job.path, job.mode, job.wait) {
+    let (file, id) = match lock_file::lock(&job.path, job.mode, job.wait, &job.watch) {
         Ok(locked) => locked,
         Err(error) => {
             report.0.tell(Event::Failed(error));

@@ -24,6 +24,7 @@ use vexil_publisher::{Options, Publisher, payload};
 use vexil_reader::Reader;
 use vexil_tests::client_role;
 use vexil_tests::numbered::{self, Checker, number};
+use vexil_tests::step_role;
 
 static ENDING: AtomicBool = AtomicBool::new(false);
 
@@ -42,6 +43,8 @@ fn main() -> ExitCode {
         "publish" => publish(&path),
         "write" => write(&path),
         "starve" => starve(&path),
+        "steps" => step_role::publish(&path),
+        "steady" => return step_role::read(&path, &ENDING),
         client if client.starts_with("client-") => client_role::play(client, &path, argument, &ENDING),
         other => panic!("there is no role {other}"),
     }

@@ -1,0 +1,90 @@
+//! A publisher that goes through everything once, and a reader that watches it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a role that cannot play fails its test"
+)]
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use vexil_format::{FileId, Generation};
+use vexil_publisher::lock::Cancel;
+use vexil_publisher::{Options, Publisher};
+use vexil_reader::Reader;
+
+use crate::steady;
+use crate::steps::Stepper;
+use crate::wait::{DEADLINE, wait_until};
+
+fn say(line: &str) {
+    let mut stdout = std::io::stdout().lock();
+    // A test that has ended listens no more.
+    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+}
+
+/// From the lock over a cache of the SDK, publishes, checkpoints and a file that is made anew to a clean end. `VEXIL_STEP`
+/// names the step at which it is killed, or stopped if `VEXIL_STEP_SIGNAL` says `stop`.
+pub fn publish(path: &Path) {
+    let stops = std::env::var("VEXIL_STEP_SIGNAL").is_ok_and(|signal| signal == "stop");
+    let signal = if stops { Signal::STOP } else { Signal::KILL };
+    let stepper = Stepper::new(std::env::var("VEXIL_STEP").ok().map(|step| (step, signal)));
+    let cache = path.with_file_name("cache.json");
+    let options =
+        Options::default().checkpoint_every(Duration::ZERO).import(Some(&cache)).watch(stepper.watch());
+    let mut publisher = Publisher::wait_and_open(path, &options, &Cancel::new()).unwrap();
+    let durable = |publisher: &Publisher| {
+        let reader = Reader::open(path).unwrap();
+        wait_until("a checkpoint", DEADLINE, || reader.status().durable >= publisher.generation());
+    };
+    durable(&publisher);
+    for (n, filler) in [(2, 100), (3, 300_000), (4, 10)] {
+        let _ = publisher.publish(&steady::payload(n, filler)).unwrap();
+        durable(&publisher);
+    }
+    let before = FileId::at(path);
+    std::fs::remove_file(path).unwrap();
+    wait_until("a new file", DEADLINE, || FileId::at(path).is_some_and(|now| Some(now) != before));
+    let _ = publisher.publish(&steady::payload(5, 10)).unwrap();
+    durable(&publisher);
+    publisher.close().unwrap();
+    // Not at each step: the thread that holds the lock has no stdout.
+    stepper.seen().iter().for_each(|step| say(&format!("step {step}")));
+    say("ended");
+}
+
+/// Checks every look, from the first flags on, until its end.
+pub fn read(path: &Path, ending: &AtomicBool) -> ExitCode {
+    let reader = Reader::attach(path);
+    say("ready");
+    while steady::number(&reader).is_none() && !ending.load(Relaxed) {
+        reader.wait_for_change(Generation(0), Duration::from_millis(10));
+    }
+    let (mut newest, mut looks) = (0, 0_u64);
+    while !ending.load(Relaxed) {
+        match steady::look(&reader, newest) {
+            Ok(n) if n > newest => {
+                newest = n;
+                say(&format!("n={n}"));
+            }
+            Ok(_) => {}
+            Err(what) => {
+                say(&format!("wrong: {what}"));
+                return ExitCode::FAILURE;
+            }
+        }
+        looks += 1;
+        // Leaves the processor to the publisher: it is one of few here.
+        if looks.is_multiple_of(16) {
+            std::thread::yield_now();
+        }
+    }
+    say(&format!("done: {looks} looks"));
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,117 @@
+//! The steps of a publisher by name, and a witness that stops its process at one of them.
+//!
+//! A name is the place in the code that was passed last, and what is done: `publish: store generation word`. What is done
+//! for the second time since that place has a number.
+
+#![allow(clippy::unwrap_used, reason = "a role that cannot play fails its test")]
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use rustix::process::{Signal, getpid, kill_process};
+use vexil_format::layout::{Area, FRAME_BYTES, HEADER_BYTES, word};
+use vexil_format::{Step, Watch, Witness};
+
+thread_local! {
+    /// Where this thread is, and what it did there how often.
+    static PLACE: RefCell<(&'static str, HashMap<String, usize>)> = RefCell::default();
+}
+
+/// Remembers the steps, and sends a signal to its process at one of them when that comes for the first time.
+#[derive(Debug)]
+pub struct Stepper {
+    at: Option<(String, Signal)>,
+    seen: Mutex<Vec<String>>,
+}
+
+impl Stepper {
+    /// At the step of that name the process sends itself the signal.
+    pub fn new(at: Option<(String, Signal)>) -> Arc<Stepper> {
+        Arc::new(Stepper { at, seen: Mutex::default() })
+    }
+
+    /// The witness.
+    pub fn watch(self: &Arc<Stepper>) -> Watch {
+        Watch::by(self.clone())
+    }
+
+    /// The names of the steps so far, each once.
+    pub fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+impl Witness for Stepper {
+    fn meets(&self, step: &Step<'_>) -> io::Result<()> {
+        let name = name(step);
+        let mut seen = self.seen.lock().unwrap();
+        if seen.contains(&name) {
+            return Ok(());
+        }
+        seen.push(name.clone());
+        // Others go on while this one is stopped, until the kernel has stopped them too.
+        drop(seen);
+        match &self.at {
+            Some((at, signal)) if *at == name => Ok(kill_process(getpid(), *signal)?),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn name(step: &Step<'_>) -> String {
+    PLACE.with_borrow_mut(|(place, counts)| {
+        if let Step::Moment(moment) = step {
+            *place = moment;
+            counts.clear();
+            return (*moment).to_owned();
+        }
+        let what = what(step);
+        let count = counts.entry(what.clone()).or_default();
+        *count += 1;
+        if *count == 1 { format!("{place}: {what}") } else { format!("{place}: {what} {count}") }
+    })
+}
+
+fn what(step: &Step<'_>) -> String {
+    match step {
+        Step::Create { .. } => "create".to_owned(),
+        Step::Open { .. } => "open".to_owned(),
+        Step::Size { .. } => "size".to_owned(),
+        Step::Reserve { at, .. } => format!("reserve {}", area(*at)),
+        Step::Write { at, bytes, .. } if *at >= HEADER_BYTES => {
+            let part = if bytes.len() as u64 == FRAME_BYTES { "frame" } else { "archive" };
+            format!("write {part} of {}", area(*at))
+        }
+        Step::Write { .. } => "write header".to_owned(),
+        Step::Store { word, .. } => format!("store {}", word_name(*word)),
+        Step::Sync { .. } => "sync".to_owned(),
+        Step::SyncDirectory { .. } => "sync directory".to_owned(),
+        Step::Rename { .. } => "rename".to_owned(),
+        Step::Remove { .. } => "remove".to_owned(),
+        Step::Mode { .. } => "mode".to_owned(),
+        Step::Owner { .. } => "owner".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn area(at: u64) -> &'static str {
+    match at {
+        at if at < HEADER_BYTES => "header",
+        at if at < Area::Checkpoint(0).offset() => "slot",
+        _ => "checkpoint",
+    }
+}
+
+fn word_name(at: usize) -> &'static str {
+    match at {
+        word::GENERATION => "generation word",
+        word::EVENT => "event word",
+        word::DURABLE => "durable",
+        at if word::PLACES.contains(&at) => "places",
+        at if word::RESERVED.contains(&at) => "reserved",
+        _ => "another word",
+    }
+}
