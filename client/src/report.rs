@@ -88,9 +88,9 @@ impl ErrorContext {
             Notice::Refused(error @ PublishError::LockLost { .. }) => {
                 Some(ErrorContext::new(ErrorSource::Disk, true, Said::of(*error)))
             }
-            // No cause: it may quote a value. The service sends something else some day.
+            // No cause: it may quote a value. Somebody has to change the flags; the SDK calls it not transient too.
             Notice::Refused(error) => {
-                Some(ErrorContext::new(ErrorSource::Parser, true, Said { cause: None, ..Said::of(*error) }))
+                Some(ErrorContext::new(ErrorSource::Parser, false, Said { cause: None, ..Said::of(*error) }))
             }
             _ => None,
         }

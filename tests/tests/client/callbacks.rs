@@ -32,7 +32,7 @@ fn errors_say_where_they_come_from_whether_they_may_pass_and_when_they_came() {
     let seen: Vec<_> = all.iter().map(|error| (error.source, error.is_transient)).collect();
     let expected = [
         (ErrorSource::Network, true),
-        (ErrorSource::Parser, true),
+        (ErrorSource::Parser, false),
         (ErrorSource::Network, true),
         (ErrorSource::Network, false),
     ];

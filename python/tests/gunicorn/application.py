@@ -1,0 +1,40 @@
+"""The application that runs under Gunicorn: its client is made at import, as users do it.
+
+What it is to do comes from the environment: SDK (`vexil`, `soasap` or `none`), SERVICE, CACHE, MEMORY, READ_AT_IMPORT, SECOND_KEY.
+"""
+
+import os
+
+
+def make_client(api_key="test-key"):
+    sdk = os.environ["SDK"]
+    if sdk == "none":
+        return None
+    options = {
+        "api_key": api_key,
+        "base_url": os.environ["SERVICE"],
+        "cache_directory": os.environ["CACHE"],
+        "on_error": errors.append,
+    }
+    if sdk == "soasap":
+        from soasap import create_soasap_client
+
+        return create_soasap_client(**options)
+    import vexil
+
+    if "MEMORY" in os.environ:
+        return vexil.Client(memory_directory=os.environ["MEMORY"], **options)
+    return vexil.create_soasap_client(**options)
+
+
+errors = []
+flags = make_client()
+second = make_client(os.environ["SECOND_KEY"]) if "SECOND_KEY" in os.environ else None
+if flags and "READ_AT_IMPORT" in os.environ:
+    flags.get_bool("known")
+
+
+def app(environ, start_response):
+    version = int(flags.get_number("version", -1)) if flags else 0
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"%d %d" % (os.getpid(), version)]
