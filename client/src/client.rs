@@ -105,6 +105,7 @@ impl Client {
 
     pub(crate) fn begin(&self) {
         self.core.start();
+        self.core.wait_for_import();
     }
 
     /// The reader that answers now. To hand it on to code that only reads.

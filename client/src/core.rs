@@ -8,9 +8,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release, SeqCst};
 use std::sync::{Arc, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use vexil_reader::{Options, Reader};
+use vexil_reader::{LinkState, Options, Reader};
 
 use crate::chain::{Chain, Entry};
 use crate::changes::{self, Listener};
@@ -19,6 +19,12 @@ use crate::log::{Line, silently};
 use crate::process::{Ending, Process};
 use crate::report::ErrorContext;
 use crate::settings::Settings;
+
+/// How long the first read waits at most for the cache of the SDK.
+const IMPORT_LIMIT: Duration = Duration::from_secs(1);
+
+/// How often it looks.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -62,8 +68,28 @@ impl Core {
     pub(crate) fn reader_of_start(self: &Arc<Core>) -> &Reader {
         if !self.process().is_some_and(Process::is_started) {
             self.start();
+            self.wait_for_import();
         }
         self.reader_now()
+    }
+
+    /// Where the SDK was before, its cache answers from the first read on, as it does there. Whoever has the lock takes it over, in
+    /// some 10 ms: reading a file, and no network. Once there is a snapshot this waits for nothing any more.
+    pub(crate) fn wait_for_import(&self) {
+        let is_due = self.process().is_some_and(Process::is_started)
+            && self.reader.generation().0 == 0
+            && self.settings.sdk_cache.as_deref().is_some_and(Path::is_file);
+        if !is_due {
+            return;
+        }
+        let begun = Instant::now();
+        // A publisher that asks the service has found nothing of use in the cache.
+        while self.reader.generation().0 == 0
+            && self.reader.status().link == LinkState::Idle
+            && begun.elapsed() < IMPORT_LIMIT
+        {
+            thread::sleep(LOOK_EVERY);
+        }
     }
 
     /// Where to read: in memory as soon as there is something, or if there is nothing anywhere.

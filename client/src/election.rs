@@ -1,9 +1,13 @@
 //! The background: waits for the lock, and publishes when it has it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{AcqRel, Release};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use vexil_publisher::lock::LockError;
+use vexil_publisher::sse::Waited;
 use vexil_publisher::{
     Notice, OpenError, Options, Outcome, Place, PublishError, Publisher, Source, trim_memory,
 };
@@ -28,8 +32,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Archives from this size on leave memory behind that is worth the time to give it back.
 const LARGE: usize = 1 << 20;
 
-/// How often that is done at most: it holds up every thread of a process with a large heap.
-const TRIM_EVERY: Duration = Duration::from_secs(10);
+/// How long after one, and so how often at most: it holds up every thread of a process with a large heap.
+const TRIM_AFTER: Duration = Duration::from_secs(10);
 
 /// Why publishing to a place ended.
 enum Left {
@@ -136,7 +140,7 @@ fn publish(
     process.log.push(Line::Info(format!("publishes for this host to {}", place.path().display())));
     let source = Source::Stream(Box::new(settings.endpoint.clone()));
     let mut disk_fails = false;
-    let mut trimmed = Trimmed::default();
+    let trim = Trim::default();
     let mut tell = |notice: Notice<'_>| {
         // Once until it works again: with a full disk every event would be another one.
         let fails = matches!(notice, Notice::Refused(PublishError::File(_)));
@@ -145,7 +149,7 @@ fn publish(
         }
         if let Notice::Payload(Outcome::Published { archive_bytes, .. }) = notice {
             disk_fails = false;
-            trimmed.after(*archive_bytes);
+            trim.after(*archive_bytes, process);
         }
         if let Some(line) = Line::of_notice(&notice) {
             process.log.push(line);
@@ -174,16 +178,29 @@ fn publish(
     }
 }
 
-/// When memory was given back last. The C library kept 150 MB after forty payloads of 5 MiB without that, and with it 13 to 21.
+/// Gives memory back after large payloads. The C library kept 150 MB after forty payloads of 5 MiB without that, and with it
+/// 13 to 21.
 #[derive(Default)]
-struct Trimmed(Option<Instant>);
+struct Trim {
+    is_due: Arc<AtomicBool>,
+}
 
-impl Trimmed {
-    fn after(&mut self, archive_bytes: usize) {
-        let is_due = self.0.is_none_or(|before| before.elapsed() > TRIM_EVERY);
-        if archive_bytes >= LARGE && is_due {
-            trim_memory();
-            self.0 = Some(Instant::now());
+impl Trim {
+    /// A while later, and not at once: so the last one of a burst is not left out, however long nothing comes after it.
+    fn after(&self, archive_bytes: usize, process: &Process) {
+        if archive_bytes < LARGE || self.is_due.swap(true, AcqRel) {
+            return;
+        }
+        let (is_due, closing) = (self.is_due.clone(), process.closing());
+        let trim = move || {
+            if closing.wait(TRIM_AFTER) == Waited::Elapsed {
+                // First: a payload that comes during the next line asks for another one.
+                is_due.store(false, Release);
+                trim_memory();
+            }
+        };
+        if thread::Builder::new().name("vexil-trim".to_owned()).spawn(trim).is_err() {
+            self.is_due.store(false, Release);
         }
     }
 }

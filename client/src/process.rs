@@ -118,6 +118,11 @@ impl Process {
         self.closing.is_stopped()
     }
 
+    /// For a thread that waits by itself.
+    pub(crate) fn closing(&self) -> Stopper {
+        self.closing.clone()
+    }
+
     /// Waits in the background. False if the client is being closed.
     pub(crate) fn pause(&self, time: Duration) -> bool {
         self.closing.wait(time) == Waited::Elapsed

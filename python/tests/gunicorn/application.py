@@ -1,12 +1,13 @@
 """The application that runs under Gunicorn: its client is made at import, as users do it.
 
-What it is to do comes from the environment: SDK (`vexil`, `soasap` or `none`), SERVICE, CACHE, MEMORY, READ_AT_IMPORT, SECOND_KEY.
+What it is to do comes from the environment: SDK (`vexil`, `soasap` or `none`), SERVICE, CACHE, MEMORY, API_KEY, SECOND_KEY,
+READ_AT_IMPORT, CLOSE_AT_EXIT.
 """
 
 import os
 
 
-def make_client(api_key="test-key"):
+def make_client(api_key):
     sdk = os.environ["SDK"]
     if sdk == "none":
         return None
@@ -28,10 +29,14 @@ def make_client(api_key="test-key"):
 
 
 errors = []
-flags = make_client()
+flags = make_client(os.environ.get("API_KEY", "test-key"))
 second = make_client(os.environ["SECOND_KEY"]) if "SECOND_KEY" in os.environ else None
 if flags and "READ_AT_IMPORT" in os.environ:
     flags.get_bool("known")
+if flags and "CLOSE_AT_EXIT" in os.environ:
+    import atexit
+
+    atexit.register(flags.close)
 
 
 def app(environ, start_response):

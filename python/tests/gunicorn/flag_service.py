@@ -42,7 +42,9 @@ class Server:
                 self.version += 1
                 for wake in self.live.values():
                     wake.set()
-            say({"bytes": self.bytes, "opened": self.opened, "live": list(self.live), "now": time.monotonic()})
+            say(
+                {"bytes": self.bytes, "opened": self.opened, "live": list(self.live), "now": time.monotonic()}
+            )
 
     async def connected(self, reader, writer):
         try:
@@ -64,9 +66,7 @@ class Server:
 
     async def stream(self, writer, wake, end):
         framing = b"" if self.plain else b"Transfer-Encoding: chunked\r\n"
-        await self.send(
-            writer, b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" + framing + b"\r\n"
-        )
+        await self.send(writer, b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" + framing + b"\r\n")
         sent = 0
         while not end.done():
             wake.clear()

@@ -18,7 +18,17 @@ class Fleet:
     """Workers of Gunicorn that run `application.py`. Listens at a socket in `folder`, so that there are no ports to find."""
 
     def __init__(
-        self, folder, url, *, workers=3, kind="sync", preload=False, sdk="vexil", python=sys.executable, extra=(), **more
+        self,
+        folder,
+        url,
+        *,
+        workers=3,
+        kind="sync",
+        preload=False,
+        sdk="vexil",
+        python=sys.executable,
+        extra=(),
+        **more,
     ):
         self.folder = Path(folder)
         self.control = self.folder / "control"
@@ -35,8 +45,22 @@ class Fleet:
             "PYTHONPATH": str(HERE),
             **{name: str(value) for name, value in more.items()},
         }
-        command = [str(python), "-m", "gunicorn", "application:app", "--config", str(HERE / "gunicorn_conf.py")]
-        command += ["--bind", f"unix:{self.folder}/app.sock", "--workers", str(workers), "--worker-class", kind]
+        command = [
+            str(python),
+            "-m",
+            "gunicorn",
+            "application:app",
+            "--config",
+            str(HERE / "gunicorn_conf.py"),
+        ]
+        command += [
+            "--bind",
+            f"unix:{self.folder}/app.sock",
+            "--workers",
+            str(workers),
+            "--worker-class",
+            kind,
+        ]
         command += ["--no-control-socket"]
         command += ["--threads", "4"] if kind == "gthread" else []
         command += ["--preload"] if preload else []

@@ -36,7 +36,11 @@ def serve(listener):
 def do_read():
     from application import flags, second
 
-    return [flags.get_number("version", -1), flags.get_bool("known"), second and second.get_number("version", -1)]
+    return [
+        flags.get_number("version", -1),
+        flags.get_bool("known"),
+        second and second.get_number("version", -1),
+    ]
 
 
 def do_errors():

@@ -1,6 +1,7 @@
 """SIGTERM to exit, beside the same application without any client."""
 
 import pytest
+
 from server import eventually
 
 

@@ -1,10 +1,13 @@
 """Every worker, one stream, one moment."""
 
 import pytest
+
 from server import eventually
 
 WAYS = [
-    pytest.param({"kind": kind, "preload": preload, **more}, id=f"{kind}{'-preload' * preload}{'-read' * bool(more)}")
+    pytest.param(
+        {"kind": kind, "preload": preload, **more}, id=f"{kind}{'-preload' * preload}{'-read' * bool(more)}"
+    )
     for kind in ("sync", "gthread")
     for preload, more in ((False, {}), (True, {}), (True, {"READ_AT_IMPORT": 1}))
 ]
@@ -23,7 +26,9 @@ def test_every_worker_sees_each_update_through_one_stream(way, service, make_fle
 
 
 @pytest.mark.parametrize("preload", [False, True])
-def test_no_worker_answers_the_old_value_once_another_answers_the_new_one(preload, service, make_fleet, flags_of):
+def test_no_worker_answers_the_old_value_once_another_answers_the_new_one(
+    preload, service, make_fleet, flags_of
+):
     fleet = make_fleet(workers=4, preload=preload)
     eventually(lambda: fleet.see(1))
     from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +37,8 @@ def test_no_worker_answers_the_old_value_once_another_answers_the_new_one(preloa
         pids = eventually(fleet.all_pids)
         with ThreadPoolExecutor(4) as pool:
             watches = [
-                pool.submit(fleet.ask, pid, "watch", version=version, every=0.0002, seconds=20) for pid in pids
+                pool.submit(fleet.ask, pid, "watch", version=version, every=0.0002, seconds=20)
+                for pid in pids
             ]
             service.publish(flags_of(version))
             seen = [watch.result() for watch in watches]

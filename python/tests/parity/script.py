@@ -1,4 +1,4 @@
-"""The same calls for either package: `python script.py soasap|vexil URL FOLDER`. Prints each answer as a line of JSON.
+"""The same calls for either package: `python script.py soasap|vexil URL FOLDER all|disk`. Prints each answer as a line of JSON.
 
 A step is a set of flags with its number in `step`; the script answers for each when it has come.
 """
@@ -8,16 +8,54 @@ import json
 import sys
 import time
 
-KEYS = ("on", "off", "int", "float", "big", "huge", "minus", "zero", "minus zero", "text", "empty", "wide", "lone surrogate")
-KEYS += ("dict", "list", "nested", "nothing", "", "missing", "a.b/c d", "k\u00e9y \U0001f38f", "twice", "tiny", "too big")
+KEYS = (
+    "on",
+    "off",
+    "int",
+    "float",
+    "big",
+    "huge",
+    "minus",
+    "zero",
+    "minus zero",
+    "text",
+    "empty",
+    "wide",
+    "lone surrogate",
+)
+KEYS += (
+    "dict",
+    "list",
+    "nested",
+    "nothing",
+    "",
+    "missing",
+    "a.b/c d",
+    "k\u00e9y \U0001f38f",
+    "twice",
+    "tiny",
+    "too big",
+)
 KEYS += ("digits", "deep", "exponent", "string true", "string 1", "one", "empty dict", "empty list", "exact")
 ODD_KEYS = (None, 5, 1.5, True, b"on", ("on",), "\ud800", "x" * 10_000, [], {}, object)
 GETTERS = ("get_bool", "get_flag", "get_number", "get_string", "get_json")
 DEFAULTS = (None, True, False, 0, 1, -2.5, "", "default", [], {"a": 1}, float("inf"), 10**400)
 
 
-def main(name, url, folder):
+def main(name, url, folder, part):
     package = importlib.import_module(name)
+    if part == "all":
+        live(package, url, folder)
+        print(json.dumps("closed"), flush=True)
+        sys.stdin.readline()
+    # The service is gone now: another client answers from what the first left on the disk, from the first read on.
+    client = package.create_soasap_client(api_key="key", base_url=url, cache_directory=folder)
+    every_answer("from the disk", client)
+    client.close()
+    print(json.dumps("end"), flush=True)
+
+
+def live(package, url, folder):
     for label, call in constructions(package, folder):
         say("made", label, told_or_raised(call))
     errors = []
@@ -38,13 +76,6 @@ def main(name, url, folder):
     say("close", "close", told_or_raised(client.close))
     say("close", "again", told_or_raised(lambda: client.close(timeout=0.1)))
     say("close", "read afterwards", told_or_raised(lambda: client.get_number("step")))
-    print(json.dumps("closed"), flush=True)
-    sys.stdin.readline()
-    # The service is gone now: another client answers from what the first left on the disk.
-    after = package.create_soasap_client(api_key="key", base_url=url, cache_directory=folder)
-    every_answer("from the disk", after)
-    after.close()
-    print(json.dumps("end"), flush=True)
 
 
 def constructions(package, folder):
@@ -53,7 +84,12 @@ def constructions(package, folder):
 
     def made(*arguments, **named):
         client = create(*arguments, **named)
-        answers = [client.get_bool("on"), client.get_number("n"), client.get_string("s"), client.get_json("j")]
+        answers = [
+            client.get_bool("on"),
+            client.get_number("n"),
+            client.get_string("s"),
+            client.get_json("j"),
+        ]
         client.close()
         return answers
 
@@ -69,9 +105,15 @@ def constructions(package, folder):
     yield "options without key", lambda: options()
     yield "defaults of options", lambda: vars(options("key"))
     yield "options are equal", lambda: options("key") == options("key")
-    yield "sources", lambda: [(source.name, source.value, source == source.value) for source in package.SoasapErrorSource]
+    yield (
+        "sources",
+        lambda: [(source.name, source.value, source == source.value) for source in package.SoasapErrorSource],
+    )
     yield "fields of the context", lambda: sorted(package.SoasapErrorContext.__dataclass_fields__)
-    yield "names", lambda: [hasattr(package, n) for n in ("SoasapClient", "SoasapErrorHandler", "__version__")]
+    yield (
+        "names",
+        lambda: [hasattr(package, n) for n in ("SoasapClient", "SoasapErrorHandler", "__version__")],
+    )
 
 
 def every_answer(step, client):

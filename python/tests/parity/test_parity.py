@@ -55,7 +55,11 @@ STEPS = [
     # As somebody may write it by hand: order, duplicates, white space, escapes, the borders of numbers.
     '{ "minus zero": -0.0, "zero": -0, "twice": 1, "twice": "second",\t"tiny": 5e-324, "too big": 1e400, "exponent": 1E+2, '
     '"exact": 9007199254740993, "text": "\\u0041\\n\\ud83c\\udf8f\\/", "\\u006f\\u006e": true, "big": 18446744073709551616, '
-    '"list": [9007199254740993, 1.0, -0.0, 1e2], "digits": ' + "9" * 401 + ', "deep": ' + DEEP + ', "step": 2 }',
+    '"list": [9007199254740993, 1.0, -0.0, 1e2], "digits": '
+    + "9" * 401
+    + ', "deep": '
+    + DEEP
+    + ', "step": 2 }',
     # Flags change their kind, and go away.
     {"on": "now a text", "int": True, "text": 5, "dict": [1], "list": {"a": 1}, "nothing": 1},
     # Between this step and the one before are payloads that are refused.
@@ -77,7 +81,9 @@ def rival(request):
         install = [python, "-m", "pip", "install", "--quiet", "--retries", "1", f"soasap=={VERSION}"]
         done = subprocess.run(install, capture_output=True, text=True, check=False, timeout=100)
         if done.returncode:
-            pytest.skip(f"soasap {VERSION} cannot be installed from the package index: {done.stderr.strip()[-200:]}")
+            pytest.skip(
+                f"soasap {VERSION} cannot be installed from the package index: {done.stderr.strip()[-200:]}"
+            )
         (folder / "complete").touch()
     return python
 
@@ -85,10 +91,13 @@ def rival(request):
 class Side:
     """One of the two interpreters."""
 
-    def __init__(self, python, name, url, folder):
+    def __init__(self, python, name, url, folder, part="all"):
         self.answers = {}
         self.process = subprocess.Popen(
-            [python, SCRIPT, name, url, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [python, SCRIPT, name, url, folder, part],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     def read(self):
@@ -106,45 +115,77 @@ class Side:
         self.process.stdin.flush()
 
 
-def test_every_answer_is_that_of_the_sdk_but_for_its_listed_defects(rival, tmp_path):
+@pytest.fixture
+def start(tmp_path):
+    sides = []
+
+    def start(*arguments):
+        sides.append(Side(*arguments))
+        return sides[-1]
+
+    yield start
+    for side in sides:
+        side.process.kill()
+        side.process.wait()
+
+
+def test_every_answer_is_that_of_the_sdk_but_for_its_listed_defects(rival, tmp_path, start):
     with FlagService(plain=True) as service:
         sides = [
-            Side(rival, "soasap", service.url, tmp_path / "soasap"),
-            Side(sys.executable, "vexil", service.url, tmp_path / "vexil"),
+            start(rival, "soasap", service.url, tmp_path / "soasap"),
+            start(sys.executable, "vexil", service.url, tmp_path / "vexil"),
         ]
-        try:
-            for number, payload in enumerate(STEPS, 1):
-                if number == len(STEPS):
-                    for refused in REFUSED:
-                        publish_to_all(service, refused)
-                service.publish(payload if isinstance(payload, str) else {**payload, "step": number})
-                assert [side.read() for side in sides] == ["next", "next"]
-                for side in sides:
-                    side.go_on("go on" if number < len(STEPS) else "close")
-            assert [side.read() for side in sides] == ["closed", "closed"]
-            service.close()
+        for number, payload in enumerate(STEPS, 1):
+            if number == len(STEPS):
+                for refused in REFUSED:
+                    publish_to_all(service, refused)
+            service.publish(payload if isinstance(payload, str) else {**payload, "step": number})
+            assert [side.read() for side in sides] == ["next", "next"]
             for side in sides:
-                side.go_on("go on")
-            assert [side.read() for side in sides] == ["end", "end"]
-        finally:
-            for side in sides:
-                side.process.kill()
-                side.process.wait()
+                side.go_on("go on" if number < len(STEPS) else "close")
+        assert [side.read() for side in sides] == ["closed", "closed"]
+    for side in sides:
+        side.go_on("nobody is there any more")
+    assert [side.read() for side in sides] == ["end", "end"]
     theirs, ours = (side.answers for side in sides)
-    assert theirs.keys() == ours.keys()
     assert len(ours) > 1000
-    different = {call: (theirs[call], ours[call]) for call in theirs if theirs[call] != ours[call]}
-    seen = set()
-    unexpected = {}
-    for call, (their, our) in different.items():
-        name = call.split(": ", 1)[1]
-        if name in DEFECTS and their == ["raises", DEFECTS[name][0]] and our[0] != "raises":
-            seen.add(name)
-        else:
-            unexpected[call] = (their, our)
-    assert not unexpected, "\n".join(f"{call}: soasap {a}, vexil {b}" for call, (a, b) in unexpected.items())
     # An exception that is none any more leaves the list.
-    assert seen == set(DEFECTS)
+    assert different(theirs, ours) == set(DEFECTS)
+
+
+def test_the_first_read_after_the_change_of_the_import_line_answers_from_the_cache_of_the_sdk(
+    rival, tmp_path, start
+):
+    with FlagService(plain=True) as service:
+        theirs = start(rival, "soasap", service.url, tmp_path)
+        service.publish({**STEPS[0], "step": 1})
+        assert theirs.read() == "next"
+        theirs.go_on("close")
+        assert theirs.read() == "closed"
+    theirs.go_on("nobody is there any more")
+    assert theirs.read() == "end"
+    ours = start(sys.executable, "vexil", service.url, tmp_path, "disk")
+    assert ours.read() == "end"
+    of_the_disk = {call: answer for call, answer in theirs.answers.items() if call in ours.answers}
+    assert of_the_disk["from the disk: get_bool('on')"] == ["bool", "True"]
+    different(of_the_disk, ours.answers)
+
+
+def different(theirs, ours):
+    """The listed exceptions that were met; nothing else may be different."""
+    assert theirs.keys() == ours.keys()
+    met = set()
+    unexpected = []
+    for call, their in theirs.items():
+        our, name = ours[call], call.split(": ", 1)[1]
+        if their == our:
+            continue
+        if name in DEFECTS and their == ["raises", DEFECTS[name][0]] and our[0] != "raises":
+            met.add(name)
+        else:
+            unexpected.append(f"{call}: soasap {their}, vexil {our}")
+    assert not unexpected, "\n".join(unexpected)
+    return met
 
 
 def publish_to_all(service, payload):
