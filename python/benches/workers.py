@@ -113,6 +113,10 @@ def one(sdk, workers, flags, updates, chunked):
             if sdk != "none":
                 eventually(lambda: fleet.see(service_updates.version), seconds=60)
                 seen |= moments(service_updates, fleet, pids)
+            else:
+                # The instruments take memory too.
+                fleet.ask_all("read")
+                fleet.ask_all("watch", version=1, every=0.001, seconds=1)
             wait_until_quiet(pids, GIVEN_BACK if sdk != "none" else 1)
             seen["memory"] = memory_of(pids)
             assert fleet.pids() == pids, "a worker has died"

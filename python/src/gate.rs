@@ -23,6 +23,13 @@ const CLIENTS: Duration = Duration::from_millis(300);
 static CLOSED: AtomicBool = AtomicBool::new(false);
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
 
+/// Threads on the way in, and threads that fork.
+static ENTERING: AtomicUsize = AtomicUsize::new(0);
+static FORKING: AtomicUsize = AtomicUsize::new(0);
+
+/// How long each of them looks away while it waits for the other.
+const SHORT: Duration = Duration::from_micros(50);
+
 /// Clients of this process. Locked with the interpreter attached and never while Python code may run, so that no fork finds it
 /// taken.
 static CLIENTS_HERE: Mutex<Vec<Weak<AtExit>>> = Mutex::new(Vec::new());
@@ -47,14 +54,58 @@ pub(crate) fn is_closed() -> bool {
 }
 
 /// Calls `call` with the interpreter attached; not at all if Python is ending.
+///
+/// CPython makes a state for a thread that it does not know yet, under a lock that a child of a fork in that moment finds taken
+/// for ever (seen in 3.11: the child stood still inside `os.fork`). So nobody is on the way in while there is a fork.
 pub(crate) fn enter(call: impl FnOnce(Python<'_>)) {
     // In this order, against the opposite one in `_at_exit`: either this sees the gate closed, or that one sees somebody inside.
     INSIDE.fetch_add(1, SeqCst);
     if !is_closed() {
-        let _ = Python::try_attach(call);
+        let way = Way::begin();
+        let _ = Python::try_attach(|py| {
+            drop(way);
+            call(py);
+        });
     }
     // Not below zero: a child of a fork made in a callback starts to count anew.
     let _ = INSIDE.fetch_update(SeqCst, SeqCst, |inside| Some(inside.saturating_sub(1)));
+}
+
+/// The way in, until the interpreter is attached or refused.
+struct Way;
+
+impl Way {
+    fn begin() -> Way {
+        // In this order, against the opposite one in `_before_fork`.
+        ENTERING.fetch_add(1, SeqCst);
+        while FORKING.load(SeqCst) > 0 {
+            ENTERING.fetch_sub(1, SeqCst);
+            std::thread::sleep(SHORT);
+            ENTERING.fetch_add(1, SeqCst);
+        }
+        Way
+    }
+}
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        ENTERING.fetch_sub(1, SeqCst);
+    }
+}
+
+/// Called before a fork: waits until nobody is on the way in, letting in those who are.
+#[pyfunction]
+pub(crate) fn _before_fork(py: Python<'_>) {
+    FORKING.fetch_add(1, SeqCst);
+    while ENTERING.load(SeqCst) > 0 {
+        py.detach(|| std::thread::sleep(SHORT));
+    }
+}
+
+/// Called in the parent after a fork, a failed one too.
+#[pyfunction]
+pub(crate) fn _after_fork_in_parent() {
+    FORKING.fetch_sub(1, SeqCst);
 }
 
 /// Called when Python ends.
@@ -84,5 +135,7 @@ pub(crate) fn _at_exit(py: Python<'_>) {
 #[pyfunction]
 pub(crate) fn _after_fork() {
     INSIDE.store(0, SeqCst);
+    ENTERING.store(0, SeqCst);
+    FORKING.store(0, SeqCst);
     log::start_anew();
 }

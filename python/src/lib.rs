@@ -51,6 +51,8 @@ fn _vexil(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(changes::changes_between, module)?)?;
     module.add_function(wrap_pyfunction!(callbacks::_tell_by, module)?)?;
     module.add_function(wrap_pyfunction!(gate::_at_exit, module)?)?;
+    module.add_function(wrap_pyfunction!(gate::_before_fork, module)?)?;
+    module.add_function(wrap_pyfunction!(gate::_after_fork_in_parent, module)?)?;
     module.add_function(wrap_pyfunction!(gate::_after_fork, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     getter::add_to::<client::Client>(py)?;

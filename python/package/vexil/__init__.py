@@ -129,4 +129,8 @@ def __dir__():
 _vexil._tell_by(_background.tell_log, _background.tell_error, _background.tell_changes)
 _Mapping.register(Snapshot)
 _atexit.register(_vexil._at_exit)
-_os.register_at_fork(after_in_child=_vexil._after_fork)
+_os.register_at_fork(
+    before=_vexil._before_fork,
+    after_in_parent=_vexil._after_fork_in_parent,
+    after_in_child=_vexil._after_fork,
+)

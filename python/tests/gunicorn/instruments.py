@@ -33,14 +33,19 @@ def serve(listener):
             stream.write(json.dumps(answer) + "\n")
 
 
-def do_read():
-    from application import flags, second
+def value(key, default):
+    """An application without a client is asked too, so that what the instruments take is the same."""
+    from application import flags
 
-    return [
-        flags.get_number("version", -1),
-        flags.get_bool("known"),
-        second and second.get_number("version", -1),
-    ]
+    if flags is None:
+        return 0
+    return flags.get_bool(key, default) if isinstance(default, bool) else flags.get_number(key, default)
+
+
+def do_read():
+    from application import second
+
+    return [value("version", -1), value("known", False), second and second.get_number("version", -1)]
 
 
 def do_errors():
@@ -51,13 +56,11 @@ def do_errors():
 
 def do_watch(version, every, seconds):
     """Poll until `version` is answered. When the first such read had ended, and when the last one before had begun."""
-    from application import flags
-
     old = None
     deadline = time.monotonic() + seconds
     while True:
         begun = time.monotonic()
-        if flags.get_number("version", -1) >= version:
+        if value("version", -1) >= version:
             return {"new": time.monotonic(), "old": old}
         old = begun
         if begun > deadline:
@@ -74,6 +77,11 @@ def observe(control):
     newest = ctypes.c_uint64.from_buffer(shared)
     reads = ctypes.c_uint64.from_buffer(shared, 8)
     own = 0
+    # The workers that are there before the first flags come find the new file one after the other, within some 5 ms. Those that
+    # come later have it from their first read on.
+    if newest.value == 0:
+        while not flags.get_bool("known"):
+            time.sleep(0.0005)
     while True:
         before = newest.value
         known = flags.get_bool("known")

@@ -14,6 +14,7 @@ def test_the_exit_takes_no_half_second_longer_than_that_of_the_application_alone
             eventually(fleet.all_pids if sdk == "none" else lambda fleet=fleet: fleet.see(1))
             times.append(fleet.stop())
             assert fleet.master.returncode == 0
-    alone, ours = sorted(spent["none"])[1], sorted(spent["vexil"])[1]
+    # The best of three: a busy machine makes each of them longer, the client would make all of them longer.
+    alone, ours = min(spent["none"]), min(spent["vexil"])
     print(f"{kind}: {ours:.2f} s, {alone:.2f} s alone")
     assert ours - alone <= 0.5

@@ -57,6 +57,8 @@ def test_clients_made_after_a_fork_share_one_stream(used_before, service, flags_
     program.end()
 
 
+# Once in some 300 forks a child stood still inside `os.fork`: the thread of the log was just being made known to CPython, under a
+# lock that CPython 3.11 takes in the child before it makes it new. Now nobody is on the way into the interpreter during a fork.
 def test_children_forked_in_the_middle_of_reads_and_updates_see_current_flags(
     service, flags_of, tmp_path, start
 ):
