@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use tempfile::TempDir;
-use vexil_format::layout::{Area, FRAME_BYTES};
+use vexil_format::layout::{Area, FRAME_BYTES, word};
 use vexil_format::{Archive, Checkpoints, FileId, Opened, PathState, WriteError, Writer, WriterOptions};
 
-use crate::content;
-use crate::recorder::{Op, Recorder};
+use crate::machine::PAGE;
+use crate::recorder::{Op, Outcome, Recorder};
+use crate::{content, image};
 
 /// A publisher with its file, and what it has done.
 #[derive(Debug)]
@@ -111,6 +112,25 @@ impl Life {
         self.start();
     }
 
+    /// An orderly reboot: everything reaches the disk, and the file is from another boot for whoever starts then.
+    pub(crate) fn reboot(&mut self) {
+        self.running = None;
+        if self.path.exists() {
+            fs::set_permissions(&self.path, fs::Permissions::from_mode(0o640)).unwrap();
+            let file = File::options().read(true).write(true).open(&self.path).unwrap();
+            let mut page = [0; PAGE];
+            file.read_exact_at(&mut page, 0).unwrap();
+            image::reboot(&mut page);
+            let bytes = page[..(word::CHECKSUM + 1) * 8].to_vec();
+            file.write_all_at(&bytes, 0).unwrap();
+            let file = FileId::of(&file.metadata().unwrap());
+            self.note(Op::Write { file, at: 0, bytes });
+            self.note(Op::Sync { file, outcome: Outcome::Good });
+            self.note(Op::SyncDirectory { outcome: Outcome::Good });
+        }
+        self.start();
+    }
+
     /// Lets the process die so many steps later in whatever it does then, and starts another.
     pub(crate) fn die(&mut self, steps: usize, doing: impl FnOnce(&mut Life)) {
         self.recorder.die_in(steps);
@@ -148,6 +168,10 @@ impl Life {
         self.supersede(true);
         self.publish(50);
         self.checkpoint();
+        self.publish(60);
+        self.reboot();
+        self.publish(6000);
+        self.checkpoint();
     }
 
     /// As chance has it.
@@ -155,17 +179,19 @@ impl Life {
         self.start();
         for _ in 0..deeds {
             let filler = if random.u8(..8) == 0 { random.usize(..150_000) } else { random.usize(..9000) };
-            match random.u8(..20) {
+            match random.u8(..21) {
                 0 => self.start(),
+                20 => self.reboot(),
                 1 => self.supersede(false),
                 2 => self.supersede(true),
                 3 => self.damage(),
                 4 | 5 => {
-                    let what = random.u8(..4);
+                    let what = random.u8(..5);
                     self.die(random.usize(..12), |life| match what {
                         0 => life.publish(filler),
                         1 => life.checkpoint(),
                         2 => life.supersede(false),
+                        3 => life.reboot(),
                         _ => life.start(),
                     });
                 }
