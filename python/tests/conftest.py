@@ -1,6 +1,7 @@
 """What most tests need: a service, a client of it, and Python programs of their own."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,23 +9,13 @@ from pathlib import Path
 import pytest
 
 import vexil
+from sample import FLAGS
 from server import eventually, serving
 
 HERE = Path(__file__).parent
 
-FLAGS = {
-    "on": True,
-    "off": False,
-    "limit": 50,
-    "rate": 0.25,
-    "negative": -3,
-    "big": 2**60,
-    "title": "Grüße 🎏",
-    "empty": "",
-    "rules": {"a": [1, 2.5, None, "x"], "b": {"c": True}},
-    "list": [1, 2, 3],
-    "nothing": None,
-}
+# A shell that starts this in the background ignores the signal, and programs started from here would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

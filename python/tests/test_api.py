@@ -116,7 +116,7 @@ def test_arguments_have_the_names_and_defaults_of_the_sdk_and_its_documentation(
 
 def test_answers_are_the_sdks(tmp_path):
     soasap = pytest.importorskip("soasap", reason="the SDK is not installed beside")
-    from conftest import FLAGS
+    from sample import FLAGS
     from server import eventually, serving
 
     flags = {**FLAGS, "float-int": 1.0, "huge": 10**30, "exp": 1e300}

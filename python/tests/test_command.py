@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 import vexil
-from conftest import FLAGS
+from sample import FLAGS
 from server import eventually
 
 BINARY = os.environ.get("VEXIL_BIN")

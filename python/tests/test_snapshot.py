@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 import vexil
-from conftest import FLAGS
+from sample import FLAGS
 from server import eventually
 
 
