@@ -1,6 +1,6 @@
 """Runs all benchmarks of this folder and writes what they measured as `cargo xtask bench` reads it.
 
-    python python/benches/records.py --out python.jsonl [--quick]
+    python python/benches/records.py --out python.jsonl [--quick] [--workers 1 4 16]
 
 The lines are those of `Record` in benches/src/record.rs; the goals are those of the package.
 """
@@ -115,8 +115,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--quick", action="store_true", help="two workers, few flags: shows that it works")
+    parser.add_argument("--workers", nargs="+", type=int, default=[1, 4, 16])
     arguments = parser.parse_args()
-    counts, flags = ([2], 1000) if arguments.quick else ([1, 4, 16], 50_000)
+    counts, flags = ([2], 1000) if arguments.quick else (arguments.workers, 50_000)
     records = [*per_call(), *start(flags), *workers(counts, flags)]
     # The wheel is built as it ships, with whole-program optimisation.
     lines = [json.dumps("fat"), *map(json.dumps, records)]
