@@ -7,9 +7,10 @@
 //! path by itself, and finds out there where it is; no read pays for the question.
 //!
 //! # Invariants
-//! N1: `start` points to `front + bytes` bytes that were reserved by this value and stay mapped until it is dropped. The first
-//! `front` of them (whole pages) are private and writable; nothing but the atomics of the last line is ever made from them.
-//! N2: the rest is a file or zeros.
+//! N1: `start` points to `reserved` bytes that were reserved by this value and stay so until it is dropped. `base` and the
+//! `bytes` behind it lie in them, and the `page` before it; that page is private and writable, and nothing but the atomics of its
+//! last line is ever made from it.
+//! N2: the `bytes` behind `base` are a file or zeros.
 
 use std::ffi::c_void;
 use std::fs::File;
@@ -37,62 +38,137 @@ pub(crate) mod at {
     pub(crate) const HERE: usize = 3;
 }
 
+/// Where the file begins: as the kernel would choose, at a multiple of what it and the processor can map as one. Elsewhere the first
+/// look at each page costs more, and so does every look at a large table.
+const ALIGNMENT: usize = 2 * 1024 * 1024;
+
 /// Reserved addresses: a page of the process's own, and behind it a file.
 #[derive(Debug)]
 pub(crate) struct Fronted {
     start: *mut c_void,
-    front: usize,
+    reserved: usize,
+    base: *mut c_void,
     bytes: usize,
 }
 
 impl Fronted {
     /// Maps the first `bytes` bytes of a file.
     pub(crate) fn file(file: &File, bytes: usize, writable: bool) -> io::Result<Fronted> {
-        let fronted = Fronted::reserve(bytes)?;
-        let behind = fronted.start.wrapping_byte_add(fronted.front);
-        let flags = MapFlags::SHARED | MapFlags::FIXED;
         let access = if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
+        // Nearly always nobody is in front: the kernel gives addresses from above to below.
+        match Fronted::file_anywhere(file, bytes, access)? {
+            Some(fronted) => Ok(fronted),
+            None => Fronted::file_in_reserved(file, bytes, access),
+        }
+    }
+
+    /// Maps where the kernel likes. `None`: somebody else has the addresses in front.
+    fn file_anywhere(file: &File, bytes: usize, access: ProtFlags) -> io::Result<Option<Fronted>> {
+        // SAFETY: the kernel chooses addresses that nobody uses.
+        let base = unsafe { mmap(null_mut(), bytes, access, MapFlags::SHARED, file, 0) }?;
+        let start = base.wrapping_byte_sub(page());
+        if put_page(start, MapFlags::FIXED_NOREPLACE).is_ok() {
+            let bytes = bytes.next_multiple_of(page());
+            return Ok(Some(Fronted { start, reserved: page() + bytes, base, bytes }));
+        }
+        // SAFETY: exactly what was mapped above, and nobody knows of it.
+        unsafe { munmap(base, bytes) }?;
+        Ok(None)
+    }
+
+    /// Maps behind a page that was reserved before.
+    fn file_in_reserved(file: &File, bytes: usize, access: ProtFlags) -> io::Result<Fronted> {
+        let fronted = Fronted::reserve(bytes)?;
+        let flags = MapFlags::SHARED | MapFlags::FIXED;
         // SAFETY: N1: the range lies in addresses that nobody else uses.
-        unsafe { mmap(behind, bytes, access, flags, file, 0) }?;
+        unsafe { mmap(fronted.base, bytes, access, flags, file, 0) }?;
         Ok(fronted)
     }
 
     /// Memory that belongs to no file: a header page of zeros.
     pub(crate) fn zeros() -> io::Result<Fronted> {
         let fronted = Fronted::reserve(HEADER_BYTES as usize)?;
-        let behind = fronted.start.wrapping_byte_add(fronted.front);
         let flags = MapFlags::PRIVATE | MapFlags::FIXED;
         // SAFETY: N1: as above.
-        unsafe { mmap_anonymous(behind, fronted.bytes, ProtFlags::READ, flags) }?;
+        unsafe { mmap_anonymous(fronted.base, fronted.bytes, ProtFlags::READ, flags) }?;
         Ok(fronted)
     }
 
+    /// Addresses for a page and `bytes` behind it, with the page.
     fn reserve(bytes: usize) -> io::Result<Fronted> {
-        // Pages of 64 KiB exist.
-        let page = rustix::param::page_size().max(PAGE as usize);
-        let (front, bytes) = (page, bytes.next_multiple_of(page));
+        let bytes = bytes.next_multiple_of(page());
+        let reserved = page() + ALIGNMENT + bytes;
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         // SAFETY: the kernel chooses addresses that nobody uses.
-        let start = unsafe { mmap_anonymous(null_mut(), front + bytes, ProtFlags::empty(), flags) }?;
-        let fronted = Fronted { start, front, bytes };
-        let (flags, both) = (MapFlags::PRIVATE | MapFlags::FIXED, ProtFlags::READ | ProtFlags::WRITE);
-        // SAFETY: N1: exactly the first pages of what was reserved just now.
-        unsafe { mmap_anonymous(start, front, both, flags) }?;
-        // SAFETY: N1. Nothing changes in this process. Best effort: Linux before 4.14 cannot, and then a child goes on as if
-        // it were its parent.
-        let _ = unsafe { madvise(start, front, Advice::LinuxWipeOnFork) };
+        let start = unsafe { mmap_anonymous(null_mut(), reserved, ProtFlags::empty(), flags) }?;
+        let base = start.map_addr(|start| (start + page()).next_multiple_of(ALIGNMENT));
+        let fronted = Fronted { start, reserved, base, bytes };
+        put_page(base.wrapping_byte_sub(page()), MapFlags::FIXED)?;
         Ok(fronted)
     }
 
     /// Where the memory behind the front begins.
     pub(crate) fn base(&self) -> *const AtomicU64 {
-        self.start.wrapping_byte_add(self.front).cast()
+        self.base.cast_const().cast()
     }
+}
+
+/// Pages of 64 KiB exist.
+fn page() -> usize {
+    rustix::param::page_size().max(PAGE as usize)
+}
+
+/// Puts a page that a fork wipes at an address: one that belongs to a [`Fronted`], or one that nobody uses if `fixed` sees to that.
+fn put_page(at: *mut c_void, fixed: MapFlags) -> io::Result<()> {
+    let both = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: N1, or nothing is replaced.
+    let found = unsafe { mmap_anonymous(at, page(), both, MapFlags::PRIVATE | fixed) }?;
+    if found != at {
+        // Linux before 4.17 takes the address for a wish.
+        // SAFETY: exactly what was mapped just now.
+        unsafe { munmap(found, page()) }?;
+        return Err(io::ErrorKind::AddrInUse.into());
+    }
+    // SAFETY: N1. Nothing changes in this process. Best effort: Linux before 4.14 cannot, and then a child goes on as if
+    // it were its parent.
+    let _ = unsafe { madvise(at, page(), Advice::LinuxWipeOnFork) };
+    Ok(())
 }
 
 impl Drop for Fronted {
     fn drop(&mut self) {
         // SAFETY: N1: exactly what was reserved, and nobody is left who could look at it.
-        let _ = unsafe { munmap(self.start, self.front + self.bytes) };
+        let _ = unsafe { munmap(self.start, self.reserved) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    use super::*;
+
+    #[test]
+    fn a_file_stands_behind_a_page_of_its_own_in_either_way_and_can_be_dropped() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&7_u64.to_le_bytes()).unwrap();
+        file.set_len(HEADER_BYTES * 2).unwrap();
+        let bytes = HEADER_BYTES as usize * 2;
+        for _ in 0..3 {
+            let anywhere = Fronted::file_anywhere(&file, bytes, ProtFlags::READ).unwrap();
+            let reserved = Fronted::file_in_reserved(&file, bytes, ProtFlags::READ).unwrap();
+            assert_eq!(reserved.base.addr() % ALIGNMENT, 0);
+            for fronted in anywhere.into_iter().chain([reserved]) {
+                let (line, first) = (fronted.base().wrapping_sub(1), fronted.base());
+                // SAFETY: N1: mapped, aligned, and only seen as an atomic.
+                let line = unsafe { &*line };
+                // SAFETY: N2: as above.
+                let first = unsafe { &*first };
+                assert_eq!((line.load(Relaxed), first.load(Relaxed)), (0, 7));
+                line.store(1, Relaxed);
+                assert_eq!(line.load(Relaxed), 1);
+            }
+        }
     }
 }
