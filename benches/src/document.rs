@@ -30,7 +30,9 @@ pub fn text(runs: &[Run]) -> String {
             out += &format!("- {text}\n");
         }
     }
-    let builds: Vec<&str> = runs.iter().map(|run| build(&run.profile)).collect();
+    let mut builds: Vec<&str> = runs.iter().map(|run| build(&run.profile)).collect();
+    // The Python package is measured in a run of its own.
+    builds.dedup();
     out += &format!(
         "- Builds: {}; where a cell has two numbers, they stand in this order\n",
         builds.join(" / ")
@@ -78,12 +80,17 @@ fn part(all: &mut String, runs: &[&Run], of: &str) {
             *out += &format!("\n![{caption}](plots/{file})\n");
         }
     }
-    for record in runs.first().map_or(&[][..], |run| &run.records) {
+    let mut notes: Vec<&str> = Vec::new();
+    for record in runs.iter().filter(|run| run.profile == runs[0].profile).flat_map(|run| &run.records) {
         if let Record::Note { section, text } = record
             && section == of
+            && !notes.contains(&text.as_str())
         {
-            *out += &format!("\n{text}\n");
+            notes.push(text);
         }
+    }
+    for note in notes {
+        *out += &format!("\n{note}\n");
     }
     others(out, runs, of);
     let mut tables: Vec<&str> = Vec::new();
@@ -228,6 +235,20 @@ mod tests {
             assert!(text.contains(row), "{row} is not in\n{text}");
         }
         assert_eq!(text.matches("A note.").count(), 1);
+    }
+
+    #[test]
+    fn a_third_run_adds_its_sections_with_their_notes_and_no_build() {
+        let mut sheet = Sheet::new("Python");
+        sheet.figure("a call", 40.0, "ns");
+        sheet.note("About Python.");
+        let python = Run { profile: "fat".to_owned(), records: sheet.records };
+        let text = text(&[run("plain", 0.95, 10.25), run("fat", 0.95, 9.0), python]);
+        assert!(
+            text.contains("## Python\n\nAbout Python.\n") && text.contains("| a call | 40.0 | ns |"),
+            "{text}"
+        );
+        assert_eq!(text.matches("what ships").count(), 1, "{text}");
     }
 
     #[test]
