@@ -12,7 +12,7 @@ use std::ptr;
 use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
-use crate::epoch::Epoch;
+use vexil_publisher::Epoch;
 
 /// The values.
 pub(crate) struct Chain<T> {
@@ -146,6 +146,22 @@ mod tests {
         assert_eq!(chain.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [2, 1, 0]);
         drop(chain);
         assert_eq!(Arc::strong_count(&count), 1);
+    }
+
+    #[test]
+    fn a_process_keeps_its_number_and_each_of_its_descendants_has_another() {
+        let mine = Epoch::now();
+        assert_eq!(Epoch::now(), mine);
+        let status = crate::forked::exit_code_of(|| {
+            let childs = Epoch::now();
+            let grandchild = crate::forked::exit_code_of(|| {
+                let all = [mine, childs, Epoch::now()];
+                i32::from(all[0] == all[1] || all[1] == all[2] || all[0] == all[2])
+            });
+            i32::from(childs == mine || Epoch::now() != childs) + grandchild
+        });
+        assert_eq!(status, 0);
+        assert_eq!(Epoch::now(), mine);
     }
 
     #[test]

@@ -32,7 +32,7 @@
 //! # Map
 //! `client` and `builder` are the surface, `settings` what was asked for. `core` is what clones share, `process` what one process
 //! has of it, `election` the background thread, `shelter` flags in memory. `callback`, `report` and `changes` are what the
-//! caller is told, `log` what the log is; `queue` keeps both apart from the background. `epoch` and `chain` are what survives a fork.
+//! caller is told, `log` what the log is; `queue` keeps both apart from the background. `chain` is what survives a fork.
 
 mod builder;
 mod callback;
@@ -42,8 +42,6 @@ mod changes;
 mod client;
 mod core;
 mod election;
-#[allow(unsafe_code, reason = "MADV_WIPEONFORK has no safe wrapper")]
-mod epoch;
 mod error;
 #[cfg(test)]
 #[allow(unsafe_code, reason = "fork has no safe wrapper")]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use vexil_format::{FlagKey, Found, Generation, Hashed, OpenError, ShortText, Value, kind};
 
@@ -160,6 +161,13 @@ impl Reader {
         self.shared.generation()
     }
 
+    /// How many keyed reads of this reader and its clones were not settled at the first attempt and done again: the publisher
+    /// overtook them, there is no live file, keys with equal hashes, or it was the first read after a fork. For measurements.
+    #[must_use]
+    pub fn unsettled_reads(&self) -> u64 {
+        self.shared.unsettled.load(Relaxed)
+    }
+
     /// The path of the snapshot file.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -211,7 +219,10 @@ impl Reader {
         };
         match found {
             Some(found) => found,
-            None => self.shared.slow(|source| source.find(key, hashed)).unwrap_or(Found::MISSING),
+            None => {
+                self.shared.unsettled.fetch_add(1, Relaxed);
+                self.shared.slow(|source| source.find(key, hashed)).unwrap_or(Found::MISSING)
+            }
         }
     }
 

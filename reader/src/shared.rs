@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     refused: AtomicU64,
     /// Coarse time at which it was not, in milliseconds.
     refused_at: AtomicU64,
+    /// See [`crate::Reader::unsettled_reads`].
+    pub(crate) unsettled: AtomicU64,
     /// The newest copy.
     copied: SharedMemo<Arc<Snapshot>>,
 }
@@ -57,6 +59,7 @@ impl Shared {
             moved_at: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             refused_at: AtomicU64::new(0),
+            unsettled: AtomicU64::new(0),
             copied: SharedMemo::new(),
         }
     }

@@ -49,6 +49,8 @@ struct Round {
     rate: f64,
     /// Nanoseconds of processor time per read.
     cost: f64,
+    /// Reads done again, of a million.
+    retries: f64,
     times: Histogram,
     /// Publishes per second.
     publishes: f64,
@@ -108,7 +110,7 @@ fn run(folder: &Path, scale: &Scale, seen: &Seen) -> Outcome<Round> {
         writeln!(reader.stdin.as_mut().ok_or("no stdin")?, "go")?;
     }
     let report = load.publish_for(seen.pace, scale.phase * 2)?;
-    let (mut rate, mut reads, mut cpu, mut times) = (0.0, 0, 0.0, Histogram::new());
+    let (mut rate, mut reads, mut retries, mut cpu, mut times) = (0.0, 0, 0, 0.0, Histogram::new());
     for reader in readers {
         let output = reader.wait_with_output()?;
         if !output.status.success() {
@@ -123,11 +125,13 @@ fn run(folder: &Path, scale: &Scale, seen: &Seen) -> Outcome<Round> {
         let answer: reader::Answer = serde_json::from_slice(&output.stdout)?;
         rate += answer.reads as f64 / answer.seconds;
         reads += answer.reads;
+        retries += answer.retries;
         cpu += answer.cpu;
         times.merge(&answer.times);
     }
-    let cost = cpu * 1e9 / reads.max(1) as f64;
-    Ok(Round { rate, cost, times, publishes: report.per_second, cpu: report.cpu })
+    let each = 1.0 / reads.max(1) as f64;
+    let (cost, retries) = (cpu * 1e9 * each, retries as f64 * 1e6 * each);
+    Ok(Round { rate, cost, retries, times, publishes: report.per_second, cpu: report.cpu })
 }
 
 fn start(folder: &Path, seen: &Seen, scale: &Scale) -> Outcome<Child> {

@@ -30,6 +30,8 @@ pub struct Answer {
     pub reads: u64,
     /// Length of that phase.
     pub seconds: f64,
+    /// Reads of that phase that were done again.
+    pub retries: u64,
     /// Processor time that this process got in it, in seconds.
     pub cpu: f64,
     /// Nanoseconds of single reads: bins of a [`Histogram`].
@@ -72,7 +74,7 @@ fn read(side: &mut impl Side, flags: &Flags, phase: Duration) -> Outcome<()> {
     out.flush()?;
     std::io::stdin().lock().read_line(&mut String::new())?;
 
-    let (start, cpu, mut reads) = (Instant::now(), cpu_seconds(), 0);
+    let (start, cpu, before, mut reads) = (Instant::now(), cpu_seconds(), side.retries(), 0);
     'fast: loop {
         for batch_of in queries.chunks(BATCH) {
             batch(side, batch_of)?;
@@ -84,6 +86,7 @@ fn read(side: &mut impl Side, flags: &Flags, phase: Duration) -> Outcome<()> {
         }
     }
     let (seconds, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    let retries = side.retries() - before;
 
     let (start, mut times) = (Instant::now(), Histogram::new());
     'timed: loop {
@@ -104,7 +107,7 @@ fn read(side: &mut impl Side, flags: &Flags, phase: Duration) -> Outcome<()> {
             }
         }
     }
-    Ok(serde_json::to_writer(out, &Answer { reads, seconds, cpu, times: times.sparse() })?)
+    Ok(serde_json::to_writer(out, &Answer { reads, seconds, retries, cpu, times: times.sparse() })?)
 }
 
 /// Reads and checks each value.

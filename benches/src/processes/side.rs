@@ -58,6 +58,10 @@ pub(crate) trait Side {
     fn constant(&mut self, key: &str) -> Outcome<bool>;
     /// Two numbers of one publish; `None` if there are none.
     fn pair(&mut self, first: &str, second: &str) -> Outcome<Option<(u64, u64)>>;
+    /// Reads of constants that were done again so far, where that can be told.
+    fn retries(&self) -> u64 {
+        0
+    }
 }
 
 /// This project.
@@ -71,6 +75,10 @@ impl Side for Ours {
 
     fn pair(&mut self, first: &str, second: &str) -> Outcome<Option<(u64, u64)>> {
         Ok(Some(self.0.read(|view| (view.get_u64(first), view.get_u64(second)))))
+    }
+
+    fn retries(&self) -> u64 {
+        self.0.unsettled_reads()
     }
 }
 

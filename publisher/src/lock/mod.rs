@@ -32,13 +32,10 @@
 //! - Whoever may open the lock file can hold the lock. Hence the modes of [`LockMode`].
 //! - Network file systems: `flock` may not reach other hosts.
 //!
-//! Files: `lock_file` opens and checks, `thread` holds, `waiter` is who wants it, `private_table` and `fork_mark` call the kernel.
+//! Files: `lock_file` opens and checks, `thread` holds, `waiter` is who wants it, `private_table` calls the kernel.
 
 mod cancel;
 mod error;
-// The two modules that call the kernel without a safe wrapper.
-#[allow(unsafe_code, reason = "MADV_WIPEONFORK has no safe wrapper")]
-mod fork_mark;
 mod lock_file;
 #[allow(unsafe_code, reason = "close_range and the signal mask have no safe wrapper")]
 mod private_table;
@@ -55,7 +52,7 @@ pub use error::{LockError, UnsafeLockFile};
 
 use vexil_format::Watch;
 
-use fork_mark::ForkMark;
+use crate::epoch::Epoch;
 use lock_file::FileId;
 use thread::{Event, Job, LockThread, Wait};
 use waiter::Waiter;
@@ -93,7 +90,7 @@ pub struct PublisherLock {
     path: PathBuf,
     id: FileId,
     isolation: Isolation,
-    mark: ForkMark,
+    made: Epoch,
     /// Taken out by `drop` only.
     thread: Option<LockThread>,
 }
@@ -130,7 +127,7 @@ impl PublisherLock {
 
     /// True in the process that took the lock, false in its forked children. Costs one load.
     pub fn is_mine(&self) -> bool {
-        self.mark.is_same_process()
+        self.made == Epoch::now()
     }
 
     /// Whether the locked file is still the one at its path, for a check once a second.
@@ -191,7 +188,7 @@ impl PublisherLock {
                     path,
                     id: grant.id,
                     isolation: grant.isolation,
-                    mark: ForkMark::new(),
+                    made: Epoch::now(),
                     thread: Some(thread),
                 })
             }

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use super::LockMode;
-use super::fork_mark::ForkMark;
 use super::thread::Event;
+use crate::epoch::Epoch;
 
 /// Waiters without an owner. Only ever tried: a thread that was lost in a fork may hold it for ever.
 static ABANDONED: Mutex<Vec<Arc<Waiter>>> = Mutex::new(Vec::new());
@@ -19,7 +19,8 @@ static ABANDONED: Mutex<Vec<Arc<Waiter>>> = Mutex::new(Vec::new());
 pub(super) struct Waiter {
     path: PathBuf,
     mode: LockMode,
-    mark: ForkMark,
+    /// A child has a copy of the waiter, but not its thread.
+    made: Epoch,
     state: Mutex<State>,
 }
 
@@ -34,7 +35,7 @@ struct State {
 impl Waiter {
     pub(super) fn new(path: PathBuf, mode: LockMode, owner: Sender<Event>) -> Arc<Waiter> {
         let state = Mutex::new(State { owner: Some(owner), is_over: false, thread: None });
-        Arc::new(Waiter { path, mode, mark: ForkMark::new(), state })
+        Arc::new(Waiter { path, mode, made: Epoch::now(), state })
     }
 
     /// Keeps the handle of the thread for whoever gets the lock.
@@ -69,7 +70,7 @@ impl Waiter {
         drop(state);
         if let (false, Ok(mut abandoned)) = (is_over, ABANDONED.try_lock()) {
             // Those of a parent are left alone: their locks may have been copied while they were taken.
-            abandoned.retain(|waiter| !waiter.mark.is_same_process() || !waiter.state().is_over);
+            abandoned.retain(|waiter| waiter.made != Epoch::now() || !waiter.state().is_over);
             abandoned.push(self);
         }
     }
@@ -85,9 +86,9 @@ impl Waiter {
         }
     }
 
-    // The mark first: the state of a parent's waiter is not to be looked at.
+    // The epoch first: the state of a parent's waiter is not to be looked at.
     fn is_for(&self, path: &Path, mode: LockMode) -> bool {
-        self.mark.is_same_process() && self.path == path && self.mode == mode
+        self.made == Epoch::now() && self.path == path && self.mode == mode
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -21,11 +21,12 @@ static LAST: AtomicU64 = AtomicU64::new(0);
 
 /// The time from one fork to the next, as its process sees it: equal only within one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Epoch(u64);
+pub struct Epoch(u64);
 
 impl Epoch {
     /// This process's.
-    pub(crate) fn now() -> Epoch {
+    #[must_use]
+    pub fn now() -> Epoch {
         // Linux before 4.14, or no memory: the process id is the best that is left.
         let Some(word) = word() else { return Epoch(1 << 63 | u64::from(process::id())) };
         match word.load(Acquire) {
@@ -63,25 +64,4 @@ fn wiped_page() -> Option<*mut AtomicU64> {
     // I1: it is never unmapped.
     std::mem::forget(page);
     Some(start)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_process_keeps_its_number_and_each_of_its_descendants_has_another() {
-        let mine = Epoch::now();
-        assert_eq!(Epoch::now(), mine);
-        let status = crate::forked::exit_code_of(|| {
-            let childs = Epoch::now();
-            let grandchild = crate::forked::exit_code_of(|| {
-                let all = [mine, childs, Epoch::now()];
-                i32::from(all[0] == all[1] || all[1] == all[2] || all[0] == all[2])
-            });
-            i32::from(childs == mine || Epoch::now() != childs) + grandchild
-        });
-        assert_eq!(status, 0);
-        assert_eq!(Epoch::now(), mine);
-    }
 }
