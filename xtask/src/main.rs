@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to whoever runs it")]
 
 mod bench;
+mod cross;
 mod instructions;
 mod lint;
 mod python;
@@ -30,6 +31,8 @@ Tasks
                           `python` is the section of the Python package, beside soasap under Gunicorn
   bench --check           counts the instructions of the main calls and compares them with benches/instructions.txt
   bench --bless           writes that file
+  cross                   compiles everything for aarch64, and runs tests of format and reader under emulation, as far as
+                          toolchain, linker and emulator are there; says what was left out
   help                    this text
 
 Each step prints its command and its time. The exit code is 0 only if every step was good, and 2 for wrong use.
@@ -61,7 +64,8 @@ fn main() -> ExitCode {
         "bench" if own.is_empty() => bench::run(passed_on),
         "bench" if passed_on.is_empty() && own == ["--check"] => instructions::check(),
         "bench" if passed_on.is_empty() && own == ["--bless"] => instructions::bless(),
-        "lint" => return wrong_use("`lint` takes no arguments"),
+        "cross" if rest.is_empty() => cross::run(),
+        "lint" | "cross" => return wrong_use(&format!("`{task}` takes no arguments")),
         "test" | "test-python" | "bench" => {
             return wrong_use(&format!("arguments of `{task}` come after `--`, found `{}`", own.join(" ")));
         }
