@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use axum::http::{HeaderMap, StatusCode};
+use futures_util::StreamExt as _;
 use vexil_publisher::payload::{DEFAULT_MAX_PAYLOAD, PayloadError};
 
-use crate::error::ChangeError;
+use crate::error::{ChangeError, with_causes};
 use crate::refusal::Refusal;
 
 /// Bytes of a body: as many as all flags together may have, and some white space.
 const MOST_BYTES: usize = DEFAULT_MAX_PAYLOAD + 64 * 1024;
+
+/// Bytes that are read of a body that is too large already.
+const MOST_THROWN_AWAY: usize = 64 * 1024 * 1024;
 
 /// For a body to come.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,8 +37,9 @@ impl<S: Sync> FromRequest<S> for JsonText {
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json_type", text));
         }
         let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        if length.is_some_and(|length: u64| length > MOST_BYTES as u64) {
-            return Err(too_large().with("bytes", length));
+        // Whoever asks first has sent nothing yet.
+        if parts.headers.contains_key(EXPECT) && length.is_some_and(|length: usize| length > MOST_BYTES) {
+            return Err(too_large());
         }
         let bytes = read(body).await?;
         String::from_utf8(bytes).map(JsonText).map_err(|error| {
@@ -45,13 +50,13 @@ impl<S: Sync> FromRequest<S> for JsonText {
 }
 
 async fn read(body: Body) -> Result<Vec<u8>, Refusal> {
-    match tokio::time::timeout(PATIENCE, to_bytes(body, MOST_BYTES)).await {
-        Ok(Ok(bytes)) => Ok(bytes.into()),
-        Ok(Err(error)) if crate::error::with_causes(&error).contains("limit") => Err(too_large()),
+    match tokio::time::timeout(PATIENCE, gather(body)).await {
+        Ok(Ok(bytes)) if bytes.len() > MOST_BYTES => Err(too_large()),
+        Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) => Err(Refusal::new(
             StatusCode::BAD_REQUEST,
             "body_cut_off",
-            format!("the body did not arrive whole: {}", crate::error::with_causes(&error)),
+            format!("the body did not arrive whole: {}", with_causes(&error)),
         )),
         Err(late) => Err(Refusal::new(
             StatusCode::REQUEST_TIMEOUT,
@@ -59,6 +64,25 @@ async fn read(body: Body) -> Result<Vec<u8>, Refusal> {
             format!("the body did not arrive within {} s: {late}", PATIENCE.as_secs()),
         )),
     }
+}
+
+/// The body, or the beginning of one that is too large. Of that, some more is read and thrown away: a connection that is closed while its
+/// client still sends is reset, and then the client never sees why.
+async fn gather(body: Body) -> Result<Vec<u8>, axum::Error> {
+    let (mut bytes, mut thrown_away) = (Vec::new(), 0);
+    let mut parts = body.into_data_stream();
+    while let Some(part) = parts.next().await {
+        let part = part?;
+        if bytes.len() <= MOST_BYTES {
+            bytes.extend_from_slice(&part);
+        } else {
+            thrown_away += part.len();
+            if thrown_away > MOST_THROWN_AWAY {
+                break;
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 fn too_large() -> Refusal {
