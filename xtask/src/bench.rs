@@ -27,8 +27,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failures> {
     let mut reports = Vec::new();
     if request.has_python() {
         let record = folder.join("bench-python.jsonl");
-        if !python::is_here() {
-            println!("\n== Python benchmarks: LEFT OUT, {}", python::NEEDED);
+        if !venv::is_here() {
+            println!("\n== Python benchmarks: LEFT OUT, {}", venv::NEEDED);
         } else if python::bench(&mut steps, &record) {
             reports.push(record);
         } else {
