@@ -11,6 +11,7 @@ use crate::dump::Dump;
 use crate::get::Get;
 use crate::publish::Publish;
 use crate::run::Run;
+use crate::serve::Serve;
 use crate::status::Status;
 use crate::verify::Verify;
 use crate::watch::Watch;
@@ -52,6 +53,7 @@ pub(crate) enum Command {
     Status(Status),
     Verify(Verify),
     Publish(Publish),
+    Serve(Serve),
     Demo(Demo),
     Completions(Completions),
 }

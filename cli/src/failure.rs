@@ -55,6 +55,11 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Run(#[from] RunError),
 
+    #[error(transparent)]
+    Serve(#[from] vexil_server::StartError),
+    #[error("{origin} does not hold a usable token")]
+    Token { origin: String, source: vexil_server::TokenError },
+
     #[error("demo: {0}")]
     Demo(String),
 
@@ -77,7 +82,9 @@ impl Failure {
             | Failure::ApiKey(_)
             | Failure::BaseUrl(_)
             | Failure::LogFilter { .. }
+            | Failure::Token { .. }
             | Failure::BadOption { .. } => 2,
+            Failure::Serve(error) if error.is_wrong_use() => 2,
             // Whoever reads our output has read enough.
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             _ => 1,

@@ -12,7 +12,7 @@ const VARIABLE: &str = "VEXIL_LOG";
 /// What is logged unless the variable says otherwise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Level {
-    /// For the publisher, whose log is all that it says.
+    /// For the publisher and the flag server, whose log is all that they say.
     Info,
     /// For commands that answer on stdout.
     Warn,

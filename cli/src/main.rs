@@ -23,6 +23,7 @@ mod permissions;
 mod place;
 mod publish;
 mod run;
+mod serve;
 mod service_manager;
 mod show;
 mod signals;
@@ -52,7 +53,8 @@ fn main() -> ExitCode {
 }
 
 fn answer(cli: Cli) -> Result<(), Failure> {
-    let level = if matches!(cli.command, Command::Run(_)) { Level::Info } else { Level::Warn };
+    let level =
+        if matches!(cli.command, Command::Run(_) | Command::Serve(_)) { Level::Info } else { Level::Warn };
     log::start(level)?;
     match cli.command {
         Command::Run(run) => run.answer(),
@@ -62,6 +64,7 @@ fn answer(cli: Cli) -> Result<(), Failure> {
         Command::Status(status) => status.answer(),
         Command::Verify(verify) => verify.answer(),
         Command::Publish(publish) => publish.answer(),
+        Command::Serve(serve) => serve.answer(),
         Command::Demo(demo) => demo.answer(),
         Command::Completions(completions) => completions.answer(),
     }

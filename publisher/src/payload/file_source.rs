@@ -108,7 +108,7 @@ impl WatchedFile {
     }
 
     fn read(&mut self, stamp: Stamp, settled: bool) -> FileEvent {
-        let content = regular_file::read(&self.path, &self.limits);
+        let content = regular_file::read_file(&self.path, &self.limits);
         if !Stamp::of(&self.path).is_ok_and(|after| after == stamp) {
             // Changed under the read. The next poll sees what became of it.
             self.seen = None;

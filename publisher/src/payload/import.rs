@@ -18,7 +18,7 @@ use super::regular_file;
 ///
 /// The path leads to something other than a regular file, the file cannot be read, or its content is not a payload.
 pub fn read_cache(path: &Path, limits: &Limits) -> Result<Option<String>, ImportError> {
-    match regular_file::read(path, limits) {
+    match regular_file::read_file(path, limits) {
         Ok(text) => Ok(Some(text)),
         Err(ImportError::Missing { .. }) => Ok(None),
         Err(error) => Err(error),

@@ -58,3 +58,4 @@ pub use error::{ImportError, JsonKind, KeyExcerpt, PayloadError};
 pub use file_source::{DEFAULT_POLL_INTERVAL, FileEvent, WatchedFile};
 pub use import::read_cache;
 pub use limits::{DEFAULT_MAX_PAYLOAD, Limits, MAX_DEPTH};
+pub use regular_file::read_file;

@@ -39,7 +39,14 @@ impl Stamp {
 }
 
 /// Reads a file that holds one payload, without its byte-order mark. The text has passed the decoder once.
-pub(super) fn read(path: &Path, limits: &Limits) -> Result<String, ImportError> {
+///
+/// For those who must know now; whoever can wait for a file that is being written to settle takes a
+/// [`WatchedFile`](super::WatchedFile).
+///
+/// # Errors
+///
+/// There is no file, it is not a regular file, it cannot be read, or its content is not a payload.
+pub fn read_file(path: &Path, limits: &Limits) -> Result<String, ImportError> {
     let bytes = read_bytes(path, limits)?;
     let refused = |source| ImportError::Payload { path: path.to_owned(), source };
     decode_bytes(&bytes, limits).map_err(refused)?;

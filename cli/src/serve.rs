@@ -1,0 +1,144 @@
+//! `vexil serve`: a flag server.
+
+use std::env;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use vexil_server::{DEFAULT_API_KEY, DEFAULT_PORT, Flags, Options, Server, Token};
+
+use crate::failure::Failure;
+use crate::{output, service_manager, show};
+
+const TOKEN_VARIABLE: &str = "VEXIL_SERVE_TOKEN";
+
+/// Descriptors that are asked for, one for each stream.
+const MOST_FILES: u64 = 65_536;
+
+const EXAMPLES: &str = "\
+The address is printed on stdout; open it in a browser, or use curl:
+  curl -H 'X-API-Key: dev' http://127.0.0.1:7878/api/v1/flags
+  curl -H 'X-API-Key: dev' -X PUT --json true http://127.0.0.1:7878/api/v1/flags/new-checkout
+  VEXIL_API_KEY=dev vexil run --base-url http://127.0.0.1:7878 --file /tmp/flags.vexil
+
+Examples:
+  vexil serve
+  vexil serve flags.json
+  vexil serve flags.json --environment staging=staging.json
+  VEXIL_SERVE_TOKEN=... vexil serve flags.json --bind 0.0.0.0";
+
+/// Serve flags from JSON files, for development, tests and small set-ups
+///
+/// Keeps flags in JSON files, streams them to `vexil run` and to the service's own SDK, and has an HTTP API and a page to
+/// change them. Edits of the files by hand are picked up. The last 100 changes can be undone while the server runs.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Serve {
+    /// JSON file that keeps the flags; created if it does not exist. Without one there are a few sample flags in memory, and nothing
+    /// is kept
+    #[arg(value_name = "FLAGS.json")]
+    file: Option<PathBuf>,
+
+    /// API key of its environment
+    #[arg(long, value_name = "KEY", default_value = DEFAULT_API_KEY)]
+    api_key: String,
+
+    /// One more environment: its API key and its file. May be given again
+    #[arg(long, value_name = "KEY=FILE", value_parser = parse_environment)]
+    environment: Vec<(String, PathBuf)>,
+
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
+    port: u16,
+
+    /// Address to listen on. Any other than a loopback address needs a token
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    bind: IpAddr,
+
+    /// Token that every request must have that changes something. Every user of this host can see it in the process list: prefer
+    /// the variable VEXIL_SERVE_TOKEN, or a file
+    #[arg(long, value_name = "TOKEN", conflicts_with = "token_file")]
+    token: Option<String>,
+
+    /// File that holds the token
+    #[arg(long, value_name = "PATH")]
+    token_file: Option<PathBuf>,
+
+    /// Time between two signs of life on a silent stream
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = show::parse_seconds)]
+    heartbeat: Duration,
+}
+
+fn parse_environment(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((key, file)) if !key.is_empty() && !file.is_empty() => Ok((key.to_owned(), file.into())),
+        _ => Err("expected an API key and a file, for example staging=staging.json".to_owned()),
+    }
+}
+
+impl Serve {
+    pub(crate) fn answer(self) -> Result<(), Failure> {
+        // Before anything is served: a signal from then on ends the server in order.
+        let mut signals = Signals::new([SIGTERM, SIGINT])
+            .map_err(|source| Failure::System { action: "listen for signals", source })?;
+        allow_many_streams();
+        let server = Server::start(self.options()?)?;
+        if self.file.is_none() {
+            tracing::warn!("sample flags in memory: nothing is kept; name a file to keep flags");
+        }
+        let key =
+            if self.api_key == DEFAULT_API_KEY { String::new() } else { format!("#key={}", self.api_key) };
+        output::line(&format!("{}/{key}", server.url()))?;
+        service_manager::notify("READY=1\nSTATUS=serving flags");
+        signals.forever().next();
+        service_manager::notify("STOPPING=1");
+        tracing::info!("stops");
+        drop(server);
+        Ok(())
+    }
+
+    fn options(&self) -> Result<Options, Failure> {
+        let flags = self.file.clone().map_or_else(Flags::samples, Flags::File);
+        let mut options = Options::default().bind(self.bind).port(self.port).heartbeat(self.heartbeat);
+        options = options.environment(self.api_key.as_str(), flags);
+        for (key, file) in &self.environment {
+            options = options.environment(key.as_str(), Flags::File(file.clone()));
+        }
+        Ok(match self.token()? {
+            Some(token) => options.token(token),
+            None => options,
+        })
+    }
+
+    fn token(&self) -> Result<Option<Token>, Failure> {
+        let (origin, text) = if let Some(text) = &self.token {
+            ("--token".to_owned(), text.clone())
+        } else if let Some(path) = &self.token_file {
+            let read = fs::read_to_string(path);
+            let failed = |source| Failure::Io { action: "read the token from", path: path.clone(), source };
+            (path.display().to_string(), read.map_err(failed)?)
+        } else if let Some(text) = env::var_os(TOKEN_VARIABLE).filter(|text| !text.is_empty()) {
+            (format!("variable {TOKEN_VARIABLE}"), text.to_string_lossy().into_owned())
+        } else {
+            return Ok(None);
+        };
+        Token::new(&text).map(Some).map_err(|source| Failure::Token { origin, source })
+    }
+}
+
+/// The limit of a shell is usually 1,024 descriptors, which a thousand streams would use up.
+fn allow_many_streams() {
+    let mut limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(MOST_FILES, |most| most.min(MOST_FILES));
+    if limit.current.is_some_and(|current| current < wanted) {
+        limit.current = Some(wanted);
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::debug!(%error, "the limit of open files stays as it is");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What somebody gets whose request is done.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, ETAG};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::change::FlagChange;
+use crate::condition::Tags;
+use crate::environment::Applied;
+use crate::value::FlagValue;
+
+/// JSON that is ready.
+pub(crate) fn json(body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Something as JSON.
+pub(crate) fn object(value: &impl Serialize) -> Response {
+    // Texts, numbers and JSON can always be written.
+    json(serde_json::to_string(value).unwrap_or_default())
+}
+
+/// JSON with its tag, or 304 for those who have it.
+pub(crate) fn tagged(headers: &HeaderMap, tag: &str, body: impl Into<Body>) -> Response {
+    let known =
+        crate::guard::joined(headers, "if-none-match").is_some_and(|header| Tags::parse(&header).names(tag));
+    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { json(body) };
+    set_tag(&mut response, tag);
+    response
+}
+
+fn set_tag(response: &mut Response, tag: &str) {
+    // Hexadecimal digits are fit for a header.
+    if let Ok(value) = HeaderValue::from_str(&format!("\"{tag}\"")) {
+        response.headers_mut().insert(ETAG, value);
+    }
+}
+
+/// What a change of one flag, or its removal, did. The tag of the response is that of the flag, as in an answer to GET.
+pub(crate) fn of_flag(key: &str, applied: &Applied) -> Response {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        revision: u64,
+        etag: &'a str,
+        key: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        old: Option<&'a RawValue>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        new: Option<&'a RawValue>,
+        tags: BTreeMap<&'a str, String>,
+    }
+    let change = applied.changes.first();
+    let now = applied.view.document.get(key);
+    let old = match change {
+        Some(change) => change.old.as_ref(),
+        None => now,
+    };
+    let new = change.map_or(now, |change| change.new.as_ref());
+    let tag = new.map(FlagValue::tag);
+    let mut response = object(&Answer {
+        revision: applied.view.revision,
+        etag: &applied.view.etag,
+        key,
+        old: old.map(FlagValue::json),
+        new: new.map(FlagValue::json),
+        tags: tag.iter().map(|tag| (key, tag.clone())).collect(),
+    });
+    if change.is_some_and(|change| change.old.is_none()) {
+        *response.status_mut() = StatusCode::CREATED;
+    }
+    if let Some(tag) = tag {
+        set_tag(&mut response, &tag);
+    }
+    response
+}
+
+/// What a change of several flags did. The tag of the response is that of all flags.
+pub(crate) fn of_flags(applied: &Applied, undoes: Option<u64>) -> Response {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        revision: u64,
+        etag: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        undoes: Option<u64>,
+        changes: &'a [FlagChange],
+        tags: BTreeMap<&'a str, String>,
+    }
+    let tag = |change: &'_ FlagChange| change.new.as_ref().map(FlagValue::tag);
+    let tags = applied.changes.iter().filter_map(|change| Some((&*change.key, tag(change)?))).collect();
+    let etag = &applied.view.etag;
+    let mut response =
+        object(&Answer { revision: applied.view.revision, etag, undoes, changes: &applied.changes, tags });
+    set_tag(&mut response, etag);
+    response
+}

@@ -1,0 +1,115 @@
+//! A change: which flags, from what to what, by whom.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::value::FlagValue;
+
+/// One flag of a change.
+#[derive(Debug, Clone)]
+pub(crate) struct FlagChange {
+    pub(crate) key: Arc<str>,
+    /// `None`: the flag was added.
+    pub(crate) old: Option<FlagValue>,
+    /// `None`: the flag was removed.
+    pub(crate) new: Option<FlagValue>,
+    /// Its place among the flags, so that a removed one can come back there.
+    pub(crate) at: usize,
+}
+
+impl FlagChange {
+    /// Bytes that are kept for it.
+    pub(crate) fn bytes(&self) -> usize {
+        let value = |value: &Option<FlagValue>| value.as_ref().map_or(0, |value| value.text().len());
+        self.key.len() + value(&self.old) + value(&self.new)
+    }
+}
+
+impl Serialize for FlagChange {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            key: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            old: Option<&'a RawValue>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            new: Option<&'a RawValue>,
+        }
+        let old = self.old.as_ref().map(FlagValue::json);
+        let new = self.new.as_ref().map(FlagValue::json);
+        Shown { key: &self.key, old, new }.serialize(serializer)
+    }
+}
+
+/// What made a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum By {
+    /// A request, or the program that the server is a part of.
+    Api,
+    /// A request of the server's own page.
+    Page,
+    /// An edit of the file by hand.
+    File,
+    /// A request to undo another change.
+    Undo,
+}
+
+/// Who made a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Author {
+    /// What made it.
+    pub by: By,
+    /// The address it came from; `None` for files and for the program itself.
+    pub from: Option<IpAddr>,
+}
+
+impl Author {
+    /// The program that the server is a part of.
+    pub const PROGRAM: Author = Author { by: By::Api, from: None };
+    pub(crate) const FILE: Author = Author { by: By::File, from: None };
+}
+
+/// A change that was made.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) revision: u64,
+    pub(crate) time: SystemTime,
+    pub(crate) author: Author,
+    pub(crate) undoes: Option<u64>,
+    pub(crate) flags: Vec<FlagChange>,
+}
+
+impl Serialize for Change {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            revision: u64,
+            time: String,
+            by: By,
+            from: Option<IpAddr>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            undoes: Option<u64>,
+            changes: &'a [FlagChange],
+        }
+        Shown {
+            revision: self.revision,
+            time: rfc3339(self.time),
+            by: self.author.by,
+            from: self.author.from,
+            undoes: self.undoes,
+            changes: &self.flags,
+        }
+        .serialize(serializer)
+    }
+}
+
+/// UTC, with milliseconds.
+pub(crate) fn rfc3339(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(time).to_string()
+}

@@ -1,0 +1,303 @@
+//! One API key and its flags.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::watch;
+use vexil_publisher::payload::{FileEvent, ImportError, PayloadError};
+
+use crate::change::{Author, Change, FlagChange};
+use crate::clients::{Client, Clients};
+use crate::condition::{Condition, Subject};
+use crate::document::{Document, members};
+use crate::edit::Edit;
+use crate::error::{ChangeError, StartError, with_causes};
+use crate::flag_file::FlagFile;
+use crate::flag_key;
+use crate::history::History;
+use crate::kept::Kept;
+use crate::value::FlagValue;
+use crate::view::View;
+
+/// The flags of one API key, for the program that the server is a part of. Clones are the same environment.
+///
+/// Changes wait for the disk where there is a file.
+#[derive(Debug, Clone)]
+pub struct Environment(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    state: Mutex<State>,
+    view: watch::Sender<Arc<View>>,
+    clients: Clients,
+}
+
+#[derive(Debug)]
+struct State {
+    document: Arc<Document>,
+    revision: u64,
+    history: History,
+    kept: Option<Kept>,
+}
+
+/// A change that was made, or was none.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    pub(crate) view: Arc<View>,
+    pub(crate) changes: Vec<FlagChange>,
+}
+
+impl Environment {
+    pub(crate) fn in_memory(payload: &str) -> Result<Environment, StartError> {
+        let document = Document::parse(payload).map_err(StartError::Flags)?;
+        Ok(Environment::new(document, None))
+    }
+
+    /// Takes the flags from a file; makes one without flags where there is none.
+    pub(crate) fn in_file(path: PathBuf) -> Result<Environment, StartError> {
+        let file = FlagFile::new(path);
+        let text = match file.read() {
+            Err(ImportError::Missing { path }) => {
+                file.create().map_err(|source| StartError::Create { path: path.clone(), source })?;
+                tracing::info!("created {}, which has no flags yet", path.display());
+                file.read()
+            }
+            read => read,
+        };
+        let text = text.map_err(StartError::File)?;
+        let refused = |source| ImportError::Payload { path: file.path().to_owned(), source };
+        let document = Document::parse(&text).map_err(|error| StartError::File(refused(error)))?;
+        Ok(Environment::new(document, Some(Kept::new(file, text))))
+    }
+
+    fn new(document: Document, kept: Option<Kept>) -> Environment {
+        let document = Arc::new(document);
+        let view = View::new(0, document.clone(), History::default(), None);
+        let state = State { document, revision: 0, history: History::default(), kept };
+        let view = watch::Sender::new(Arc::new(view));
+        Environment(Arc::new(Inner { state: Mutex::new(state), view, clients: Clients::default() }))
+    }
+
+    /// Sets a flag to a JSON value. Answers the revision.
+    ///
+    /// # Errors
+    /// The key or the value is not usable, or it cannot be kept.
+    pub fn set(&self, key: &str, json: &str) -> Result<u64, ChangeError> {
+        let value = FlagValue::parse(key, json)?;
+        self.edit(Edit::Set { key: flag_key::checked(key)?, value })
+    }
+
+    /// Removes a flag. Answers the revision.
+    ///
+    /// # Errors
+    /// There is no such flag, or the change cannot be kept.
+    pub fn remove(&self, key: &str) -> Result<u64, ChangeError> {
+        self.edit(Edit::Remove { key: flag_key::checked(key)? })
+    }
+
+    /// Changes several flags at once: each member of the JSON object replaces the flag of its name, `null` removes it. Answers the
+    /// revision.
+    ///
+    /// # Errors
+    /// It is not a JSON object of flags, or it cannot be kept.
+    pub fn patch(&self, json: &str) -> Result<u64, ChangeError> {
+        self.edit(merge(json)?)
+    }
+
+    /// All flags, as one line of JSON.
+    #[must_use]
+    pub fn flags(&self) -> String {
+        self.view().document.line()
+    }
+
+    /// Number of changes since the start.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.view().revision
+    }
+
+    /// The live streams.
+    #[must_use]
+    pub fn clients(&self) -> Vec<Client> {
+        self.0.clients.all()
+    }
+
+    /// Waits until at least `count` streams are live and have been handed the newest flags. `false` if that takes longer than `timeout`.
+    #[must_use]
+    pub fn wait_for_clients(&self, count: usize, timeout: Duration) -> bool {
+        let begun = Instant::now();
+        loop {
+            let revision = self.revision();
+            let is_fresh = |client: &&Client| client.sent_revision.is_some_and(|sent| sent >= revision);
+            if self.clients().iter().filter(is_fresh).count() >= count {
+                return true;
+            }
+            if begun.elapsed() >= timeout {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn edit(&self, edit: Edit) -> Result<u64, ChangeError> {
+        self.apply(edit, &Condition::default(), Author::PROGRAM).map(|applied| applied.view.revision)
+    }
+
+    pub(crate) fn view(&self) -> Arc<View> {
+        self.0.view.borrow().clone()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Arc<View>> {
+        self.0.view.subscribe()
+    }
+
+    pub(crate) fn streams(&self) -> &Clients {
+        &self.0.clients
+    }
+
+    /// Makes a change under a condition. Waits for the disk.
+    pub(crate) fn apply(
+        &self,
+        edit: Edit,
+        condition: &Condition,
+        author: Author,
+    ) -> Result<Applied, ChangeError> {
+        let mut state = self.state();
+        self.catch_up(&mut state)?;
+        let view = self.view();
+        let subject = edit.subject(&state.document);
+        if !condition.holds(&view.etag, &subject) {
+            let current = match subject {
+                Subject::Flag(Some(value)) => Some(value.json().to_owned()),
+                _ => None,
+            };
+            let (etag, revision) = (view.etag.clone(), view.revision);
+            return Err(ChangeError::Precondition { etag, revision, current });
+        }
+        let undoes = edit.undoes();
+        let mut document = Document::clone(&state.document);
+        let changes = edit.apply(&mut document, &state.history)?;
+        if changes.is_empty() {
+            return Ok(Applied { view, changes });
+        }
+        let text = document.file_text().map_err(too_large)?;
+        self.keep(&mut state, text)?;
+        self.announce(&mut state, document, &changes, author, undoes);
+        Ok(Applied { view: self.view(), changes })
+    }
+
+    /// Looks at the file, if there is one. Called again and again.
+    pub(crate) fn poll(&self) {
+        let mut state = self.state();
+        let Some(kept) = &mut state.kept else { return };
+        match kept.poll() {
+            FileEvent::Changed(text) => self.adopt(&mut state, text),
+            FileEvent::Unchanged => kept.is_usable(),
+            FileEvent::Failed(error) => kept.is_unusable(&error),
+            _ => {}
+        }
+        if let Some(kept) = &mut state.kept {
+            kept.rehearse();
+        }
+        self.show_problem(&state);
+    }
+
+    /// Before a change: takes over what somebody has written into the file since the last look, or refuses to write over it.
+    fn catch_up(&self, state: &mut State) -> Result<(), ChangeError> {
+        let Some(kept) = &mut state.kept else { return Ok(()) };
+        match kept.read_now() {
+            Ok(text) => self.adopt(state, text),
+            Err(error) => {
+                let problem = kept.is_unusable(&error);
+                self.show_problem(state);
+                return Err(ChangeError::FileUnusable { problem });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over what the file holds. It has passed the decoder.
+    fn adopt(&self, state: &mut State, text: String) {
+        let Some(kept) = &mut state.kept else { return };
+        if kept.takes(&text)
+            && let Ok(document) = Document::parse(&text)
+        {
+            let changes = state.document.changes_to(&document);
+            self.announce(state, document, &changes, Author::FILE, None);
+        }
+        self.show_problem(state);
+    }
+
+    fn keep(&self, state: &mut State, text: String) -> Result<(), ChangeError> {
+        let Some(kept) = &mut state.kept else { return Ok(()) };
+        if let Err(source) = kept.write(text) {
+            let path = kept.path().to_owned();
+            self.show_problem(state);
+            return Err(ChangeError::NotKept { path, source });
+        }
+        Ok(())
+    }
+
+    fn announce(
+        &self,
+        state: &mut State,
+        document: Document,
+        changes: &[FlagChange],
+        author: Author,
+        undoes: Option<u64>,
+    ) {
+        state.document = Arc::new(document);
+        // Another order or layout is no change of a flag.
+        if !changes.is_empty() {
+            state.revision += 1;
+            let revision = state.revision;
+            let keys: Vec<_> = changes.iter().take(5).map(|change| &*change.key).collect();
+            tracing::info!(revision, by = ?author.by, flags = changes.len(), ?keys, "changed");
+            let flags = changes.to_vec();
+            state.history.push(Change { revision, time: SystemTime::now(), author, undoes, flags });
+        }
+        let problem = state.problem();
+        let view = View::new(state.revision, state.document.clone(), state.history.clone(), problem);
+        self.0.view.send_replace(Arc::new(view));
+    }
+
+    fn show_problem(&self, state: &State) {
+        let (problem, view) = (state.problem(), self.view());
+        if view.problem != problem {
+            match &problem {
+                Some(problem) => tracing::error!("{problem}; serving the last good flags"),
+                None => tracing::info!("the flag file is usable again"),
+            }
+            self.0.view.send_replace(Arc::new(view.with_problem(problem)));
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that holds it panics.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn problem(&self) -> Option<String> {
+        self.kept.as_ref().and_then(Kept::problem)
+    }
+}
+
+/// The edit that a JSON object asks for. What it brings is laid out by this program.
+pub(crate) fn merge(json: &str) -> Result<Edit, ChangeError> {
+    let mut edit = Vec::new();
+    for (key, value) in members(json)? {
+        let key = flag_key::checked(&key)?;
+        edit.push((key, (value.text() != "null").then(|| value.without_layout())));
+    }
+    Ok(Edit::Merge(edit))
+}
+
+fn too_large(error: PayloadError) -> ChangeError {
+    match error {
+        PayloadError::TooLarge { found, limit } => ChangeError::TooLarge { found, limit },
+        error => error.into(),
+    }
+}

@@ -1,0 +1,144 @@
+//! The JSON file of an environment: written whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+use vexil_publisher::payload::{ImportError, Limits, WatchedFile, read_file};
+
+/// What a new file holds.
+pub(crate) const EMPTY: &str = "{}\n";
+
+/// The file.
+#[derive(Debug)]
+pub(crate) struct FlagFile(PathBuf);
+
+impl FlagFile {
+    pub(crate) fn new(path: PathBuf) -> FlagFile {
+        FlagFile(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes a file without flags where there is none.
+    pub(crate) fn create(&self) -> io::Result<()> {
+        let mut file = File::create_new(&self.0)?;
+        file.write_all(EMPTY.as_bytes())?;
+        file.sync_all()?;
+        sync_folder(&self.0)
+    }
+
+    /// The payload that the file holds now.
+    pub(crate) fn read(&self) -> Result<String, ImportError> {
+        read_file(&self.0, &Limits::default())
+    }
+
+    /// Looks for changes from now on. The first poll reads the file at once.
+    pub(crate) fn watch(&self) -> WatchedFile {
+        WatchedFile::new(&self.0, Limits::default())
+    }
+
+    /// Replaces what the file holds: by a rename, after the new content is on the disk. A symbolic link stays one, and what it
+    /// leads to keeps its mode, and its owner where that is permitted.
+    pub(crate) fn write(&self, text: &str) -> io::Result<()> {
+        let (target, scratch) = self.scratch(text)?;
+        if let Err(error) = fs::rename(&scratch, &target) {
+            // What is left over then is replaced by the next write.
+            let _ = fs::remove_file(&scratch);
+            return Err(error);
+        }
+        if let Err(error) = sync_folder(&target) {
+            // The new content is there; after a loss of power the old one may be back.
+            tracing::warn!(path = %self.0.display(), %error, "cannot sync the folder of the flag file");
+        }
+        Ok(())
+    }
+
+    /// Does all that [`FlagFile::write`] does but the last step: whether it would work.
+    pub(crate) fn rehearse(&self, text: &str) -> io::Result<()> {
+        let (_, scratch) = self.scratch(text)?;
+        fs::remove_file(scratch)
+    }
+
+    /// Writes a file beside the one that the path leads to. Answers both.
+    fn scratch(&self, text: &str) -> io::Result<(PathBuf, PathBuf)> {
+        let target = fs::canonicalize(&self.0)?;
+        let old = fs::metadata(&target)?;
+        // A rename would go over a file that somebody has made read-only on purpose.
+        access(&target, Access::WRITE_OK)?;
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        // One name and not a new one each time: nothing piles up where the server was killed.
+        let scratch = target.with_file_name(format!(".{name}.vexil-new"));
+        match fs::remove_file(&scratch) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&scratch)?;
+        match fill(&file, text, &old) {
+            Ok(()) => Ok((target, scratch)),
+            Err(error) => {
+                let _ = fs::remove_file(&scratch);
+                Err(error)
+            }
+        }
+    }
+}
+
+fn fill(mut file: &File, text: &str, old: &fs::Metadata) -> io::Result<()> {
+    file.write_all(text.as_bytes())?;
+    let new = file.metadata()?;
+    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+        // Only root may give a file away; the mode is what matters to others.
+        let _ = std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()));
+    }
+    file.set_permissions(old.permissions())?;
+    file.sync_all()
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_write_keeps_the_mode_and_the_symbolic_link_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real"), folder.path().join("flags.json"));
+        fs::create_dir(&real).unwrap();
+        fs::write(real.join("kept.json"), "{}").unwrap();
+        fs::set_permissions(real.join("kept.json"), Permissions::from_mode(0o664)).unwrap();
+        std::os::unix::fs::symlink("real/kept.json", &link).unwrap();
+        // Left over by a server that was killed.
+        fs::write(real.join(".kept.json.vexil-new"), "half").unwrap();
+        let file = FlagFile::new(link.clone());
+        file.rehearse("{\"a\": 0}\n").unwrap();
+        assert_eq!(file.read().unwrap(), "{}");
+        file.write("{\"a\": 1}\n").unwrap();
+        assert_eq!(file.read().unwrap(), "{\"a\": 1}\n");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::metadata(real.join("kept.json")).unwrap().mode() & 0o777, 0o664);
+        let names: Vec<_> = fs::read_dir(&real).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["kept.json"]);
+    }
+
+    #[test]
+    fn a_file_that_is_gone_is_not_made_anew_by_a_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = FlagFile::new(folder.path().join("flags.json"));
+        assert_eq!(file.write("{}").unwrap_err().kind(), io::ErrorKind::NotFound);
+        file.create().unwrap();
+        assert_eq!(file.read().unwrap(), EMPTY);
+        assert_eq!(file.create().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
+}

@@ -1,0 +1,51 @@
+//! Requests that only look.
+
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::access::Access;
+use crate::answer;
+use crate::change::Change;
+use crate::clients::Client;
+use crate::error::ChangeError;
+use crate::flag_key::FlagKey;
+use crate::refusal::Refusal;
+
+pub(crate) async fn flags(Access(environment): Access, headers: HeaderMap) -> Response {
+    let view = environment.view();
+    answer::tagged(&headers, &view.etag, view.line.clone())
+}
+
+pub(crate) async fn flag(
+    Access(environment): Access,
+    FlagKey(key): FlagKey,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let view = environment.view();
+    let value =
+        view.document.get(&key).ok_or_else(|| ChangeError::NoFlag { key: key.as_ref().to_owned() })?;
+    Ok(answer::tagged(&headers, &value.tag(), value.text().to_owned()))
+}
+
+pub(crate) async fn history(Access(environment): Access) -> Response {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        revision: u64,
+        changes: Vec<&'a Change>,
+    }
+    let view = environment.view();
+    answer::object(&Answer { revision: view.revision, changes: view.history.since(0) })
+}
+
+pub(crate) async fn clients(Access(environment): Access) -> Response {
+    #[derive(Serialize)]
+    struct Answer {
+        clients: Vec<Client>,
+    }
+    answer::object(&Answer { clients: environment.clients() })
+}
+
+pub(crate) async fn health() -> &'static str {
+    "ok"
+}

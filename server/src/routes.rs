@@ -1,0 +1,63 @@
+//! The HTTP API, path by path.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post, put};
+use tokio::sync::watch;
+
+use crate::environment::Environment;
+use crate::guard::guard;
+use crate::refusal::Refusal;
+use crate::token::Token;
+use crate::{page, page_stream, reads, stream, writes};
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// By API key.
+    pub(crate) environments: HashMap<String, Environment>,
+    pub(crate) address: SocketAddr,
+    /// Bound to the loopback interface only.
+    pub(crate) is_loopback: bool,
+    pub(crate) token: Option<Token>,
+    pub(crate) heartbeat: Duration,
+    /// Becomes true when the server ends.
+    pub(crate) stopped: watch::Receiver<bool>,
+}
+
+pub(crate) fn router(service: Arc<Service>) -> Router {
+    // A flag may have the name of the stream; then its path is that of the stream for GET alone.
+    let stream = get(stream::flags).put(writes::put).delete(writes::delete);
+    let flag = get(reads::flag).put(writes::put).delete(writes::delete);
+    Router::new()
+        .route("/", get(page::page))
+        .route("/healthz", get(reads::health))
+        .route("/api/v1/flags", get(reads::flags).patch(writes::patch))
+        .route("/api/v1/flags/", put(writes::put).delete(writes::delete))
+        .route("/api/v1/flags/live", stream)
+        .route("/api/v1/flags/{key}", flag)
+        .route("/api/v1/history", get(reads::history))
+        .route("/api/v1/history/{revision}/undo", post(writes::undo))
+        .route("/api/v1/clients", get(reads::clients))
+        .route("/api/v1/page/live", get(page_stream::page))
+        .fallback(nothing)
+        .method_not_allowed_fallback(other_method)
+        .layer(from_fn_with_state(service.clone(), guard))
+        .with_state(service)
+}
+
+async fn nothing(uri: Uri) -> Refusal {
+    let text = format!("there is nothing at {:?}; flags are at /api/v1/flags", uri.path());
+    Refusal::new(StatusCode::NOT_FOUND, "no_such_path", text)
+}
+
+async fn other_method(method: Method, uri: Uri) -> Refusal {
+    let text = format!("{method} is not possible at {:?}; the header Allow names what is", uri.path());
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", text)
+}

@@ -1,0 +1,89 @@
+//! The wire protocol: server-sent events, each with all flags.
+//!
+//! A stream holds no events. It holds the newest view, which all streams share, and makes nothing while its connection takes
+//! nothing: what a slow client has missed is gone, because each event replaces all flags.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::{CONTENT_TYPE, USER_AGENT};
+use axum::http::{Extensions, HeaderMap, HeaderValue};
+use axum::response::Response;
+use futures_util::{Stream, StreamExt as _, stream};
+use tokio::sync::watch;
+
+use crate::access::Access;
+use crate::clients::Connected;
+use crate::guard::Peer;
+use crate::routes::Service;
+use crate::view::View;
+
+/// Characters of a client's name that are kept.
+const MOST_AGENT: usize = 200;
+
+/// A comment, which shows that the stream lives.
+pub(crate) const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
+
+struct FlagStream {
+    view: watch::Receiver<Arc<View>>,
+    stopped: watch::Receiver<bool>,
+    heartbeat: Duration,
+    connected: Connected,
+    sent: Option<u64>,
+}
+
+pub(crate) async fn flags(
+    State(service): State<Arc<Service>>,
+    Access(environment): Access,
+    extensions: Extensions,
+    headers: HeaderMap,
+) -> Response {
+    let address = extensions.get::<Peer>().map_or(service.address, |peer| peer.0);
+    let agent = headers.get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()));
+    let agent = agent.map(|agent| agent.chars().take(MOST_AGENT).collect());
+    let stream = FlagStream {
+        view: environment.watch(),
+        stopped: service.stopped.clone(),
+        heartbeat: service.heartbeat,
+        connected: environment.streams().connect(address, agent),
+        sent: None,
+    };
+    response(stream::unfold(stream, async |mut stream| Some((stream.next().await?, stream))))
+}
+
+impl FlagStream {
+    /// What is to be sent next, as soon as there is something; `None`: the server ends.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if *self.stopped.borrow() {
+                return None;
+            }
+            let view = self.view.borrow_and_update().clone();
+            // Trouble with the file makes another view of the same flags.
+            if self.sent != Some(view.revision) {
+                self.sent = Some(view.revision);
+                self.connected.sent(view.revision);
+                return Some(view.frame.clone());
+            }
+            drop(view);
+            tokio::select! {
+                _ = self.stopped.changed() => {}
+                changed = self.view.changed() => changed.ok()?,
+                () = tokio::time::sleep(self.heartbeat) => return Some(HEARTBEAT),
+            }
+        }
+    }
+}
+
+/// A response of events.
+pub(crate) fn response(events: impl Stream<Item = Bytes> + Send + 'static) -> Response {
+    let mut response = Response::new(Body::from_stream(events.map(Ok::<_, Infallible>)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    // A proxy that gathers answers would gather this one for ever.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
