@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::python;
 use crate::step::{Failures, Steps, cargo, root};
+use crate::venv;
 
 /// What cargo calls the profile, and what the benchmark program calls it.
 const BUILDS: [(&str, &str); 2] = [("release", "plain"), ("dist", "fat")];

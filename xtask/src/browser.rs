@@ -66,7 +66,8 @@ pub(crate) fn test(steps: &mut Steps, browser: &Browser, arguments: &[String], c
     }
 }
 
-fn tests() -> PathBuf {
+/// The folder of the tests.
+pub(crate) fn tests() -> PathBuf {
     root().join("server").join("tests").join("browser")
 }
 

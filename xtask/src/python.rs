@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::browser;
 use crate::step::{Failures, Steps, root};
 use crate::venv::{self, NEEDED, target_directory};
 
@@ -74,10 +75,9 @@ pub(crate) fn lint(steps: &mut Steps) {
         println!("\n== Python code: left out, because `cargo xtask test-python` has not installed ruff yet");
         return;
     }
-    let package = package();
-    steps.run(
-        "Python format",
-        Command::new(&ruff).args(["format", "--check", "--quiet"]).current_dir(&package),
-    );
-    steps.run("Python lint", Command::new(&ruff).args(["check", "--quiet"]).current_dir(&package));
+    for folder in [package(), browser::tests()] {
+        let mut format = Command::new(&ruff);
+        steps.run("Python format", format.args(["format", "--check", "--quiet"]).current_dir(&folder));
+        steps.run("Python lint", Command::new(&ruff).args(["check", "--quiet"]).current_dir(&folder));
+    }
 }

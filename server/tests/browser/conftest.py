@@ -26,7 +26,9 @@ expect.set_options(timeout=PATIENCE * 1000)
 
 def browser_path():
     named = os.environ.get("CHROMIUM")
-    path = named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = named or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     assert path, "no chromium; install it, or name one in CHROMIUM"
     return path
 

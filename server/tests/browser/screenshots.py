@@ -57,7 +57,12 @@ def take(browser, service, into):
     page.wait_for_timeout(1500)
     settle(page, into / "page-dark.png")
 
-    phone = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
+    phone = {
+        "viewport": {"width": 360, "height": 740},
+        "device_scale_factor": 2,
+        "has_touch": True,
+        "is_mobile": True,
+    }
     page = browser.new_context(**phone, color_scheme="light").new_page()
     page.goto(service.url)
     shown(page, "cart-limit", "80")

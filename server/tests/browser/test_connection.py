@@ -110,7 +110,9 @@ def test_an_unknown_key_is_asked_for_and_kept_in_the_tab_only(look, serve):
     shown(page, "a", "1")
     page.reload()
     shown(page, "a", "1")
-    assert "s3cret" not in page.evaluate("JSON.stringify(localStorage) + document.cookie + document.body.innerText")
+    assert "s3cret" not in page.evaluate(
+        "JSON.stringify(localStorage) + document.cookie + document.body.innerText"
+    )
 
 
 def test_a_key_in_the_fragment_is_used_and_does_not_stay_in_the_address(look, serve):

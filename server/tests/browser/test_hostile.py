@@ -9,9 +9,9 @@ from on_page import button, entry, field, row, shown
 from service import eventually
 
 NAMES = [
-    "<img src=x onerror=\"globalThis.harmed=1\">",
+    '<img src=x onerror="globalThis.harmed=1">',
     "<script>globalThis.harmed=1</script>",
-    "\"><svg onload=globalThis.harmed=1>",
+    '"><svg onload=globalThis.harmed=1>',
     "javascript:globalThis.harmed=1",
     "__proto__",
     "constructor",

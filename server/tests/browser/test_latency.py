@@ -40,7 +40,8 @@ def test_a_click_is_read_in_another_process_within_milliseconds(page, host):
     box = control.bounding_box()
     for number in range(TOGGLES):
         page.mouse.click(box["x"] + 20, box["y"] + box["height"] / 2)
-        eventually(lambda: len(watcher.lines) == before + number + 1, f"toggle {number}")
+        wanted = before + number + 1
+        eventually(lambda wanted=wanted: len(watcher.lines) >= wanted, f"toggle {number}")
         page.wait_for_function("sent.size === 0")
     clicks = [click + offset for click in page.evaluate("clicks")]
     assert len(clicks) == TOGGLES
@@ -49,7 +50,7 @@ def test_a_click_is_read_in_another_process_within_milliseconds(page, host):
     watcher.stop()
     assert [change["new"] for change in changes] == [n % 2 == 1 for n in range(TOGGLES)]
     times = [arrival - click for click, arrival in zip(clicks, arrivals, strict=True)]
-    assert all(-1 < time for time in times), "the clocks do not agree"
+    assert all(time > -1 for time in times), "the clocks do not agree"
     p90 = quantiles(times, n=10)[-1]
     print(
         f"\nclick on the page -> read by another process: median {median(times):.2f} ms, "

@@ -11,7 +11,12 @@ MANY = 5000
 
 
 def flags():
-    kinds = [lambda n: n % 2 == 0, lambda n: n * 1.5, lambda n: f"text number {n}", lambda n: {"n": n, "list": [n] * 5}]
+    kinds = [
+        lambda n: n % 2 == 0,
+        lambda n: n * 1.5,
+        lambda n: f"text number {n}",
+        lambda n: {"n": n, "list": [n] * 5},
+    ]
     return {f"team-{n % 40}.flag-{n:04}": kinds[n % 4](n) for n in range(MANY)}
 
 
@@ -84,7 +89,9 @@ def test_the_focus_is_not_lost_when_its_row_scrolls_away(serve, look):
     page.keyboard.press("j")
     expect(row(page, keys[0])).to_be_focused()
     page.evaluate("scrollTo(0, 100000)")
-    page.wait_for_function("list.children.length > 1 && parseFloat(list.lastChild.style.transform.slice(11)) > 90000")
+    page.wait_for_function(
+        "list.children.length > 1 && parseFloat(list.lastChild.style.transform.slice(11)) > 90000"
+    )
     expect(row(page, keys[0])).to_be_focused()
     page.keyboard.press("j")
     expect(row(page, keys[1])).to_be_focused()

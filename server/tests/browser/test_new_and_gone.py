@@ -17,7 +17,11 @@ def begin(page, key, kind):
 
 @pytest.mark.parametrize(
     ("kind", "typed", "stored"),
-    [("Number", "1.50", "1.50"), ("String", "two\nlines", '"two\\nlines"'), ("JSON", "[1, null]", "[1,null]")],
+    [
+        ("Number", "1.50", "1.50"),
+        ("String", "two\nlines", '"two\\nlines"'),
+        ("JSON", "[1, null]", "[1,null]"),
+    ],
 )
 def test_a_flag_of_a_chosen_type_is_added(page, service, kind, typed, stored):
     form = begin(page, "brand/new flag", kind)

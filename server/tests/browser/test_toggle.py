@@ -31,7 +31,9 @@ def test_two_pages_stay_in_step(look, service):
 
 def test_presses_that_follow_fast_end_where_the_last_one_points(page, service):
     # All within one task of the page: the first answer is still under way when the last press comes.
-    page.evaluate("for (let i = 0; i < 7; i++) document.querySelector('[data-key=dark-mode] .switch').click()")
+    page.evaluate(
+        "for (let i = 0; i < 7; i++) document.querySelector('[data-key=dark-mode] .switch').click()"
+    )
     eventually(lambda: service.text("dark-mode") == "true", "the value of the last press")
     expect(switch(page, "dark-mode")).to_have_attribute("aria-checked", "true")
     page.wait_for_function("sent.size === 0")
