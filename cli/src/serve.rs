@@ -62,8 +62,8 @@ pub(crate) struct Serve {
 
     /// Token that every request must have that changes something. Every user of this host can see it in the process list: prefer
     /// the variable VEXIL_SERVE_TOKEN, or a file
-    #[arg(long, value_name = "TOKEN", conflicts_with = "token_file")]
-    token: Option<String>,
+    #[arg(long, value_name = "TOKEN", conflicts_with = "token_file", value_parser = Token::new)]
+    token: Option<Token>,
 
     /// File that holds the token
     #[arg(long, value_name = "PATH")]
@@ -116,9 +116,10 @@ impl Serve {
     }
 
     fn token(&self) -> Result<Option<Token>, Failure> {
-        let (origin, text) = if let Some(text) = &self.token {
-            ("--token".to_owned(), text.clone())
-        } else if let Some(path) = &self.token_file {
+        if let Some(token) = &self.token {
+            return Ok(Some(token.clone()));
+        }
+        let (origin, text) = if let Some(path) = &self.token_file {
             let read = fs::read_to_string(path);
             let failed = |source| Failure::Io { action: "read the token from", path: path.clone(), source };
             (path.display().to_string(), read.map_err(failed)?)

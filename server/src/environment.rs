@@ -12,7 +12,7 @@ use crate::clients::{Client, Clients};
 use crate::condition::{Condition, Subject};
 use crate::document::{Document, members};
 use crate::edit::Edit;
-use crate::error::{ChangeError, StartError, with_causes};
+use crate::error::{ChangeError, StartError};
 use crate::flag_file::FlagFile;
 use crate::flag_key;
 use crate::history::History;
@@ -194,7 +194,7 @@ impl Environment {
         match kept.poll() {
             FileEvent::Changed(text) => self.adopt(&mut state, text),
             FileEvent::Unchanged => kept.is_usable(),
-            FileEvent::Failed(error) => kept.is_unusable(&error),
+            FileEvent::Failed(error) => drop(kept.is_unusable(&error)),
             _ => {}
         }
         if let Some(kept) = &mut state.kept {
