@@ -8,7 +8,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from conftest import ARGUMENTS, browser_path
 from on_page import field, open_editor, shown, switch
-from service import Host, Service
+from service import Host, Service, eventually
 
 SAMPLE = {
     "banner.text": "Free shipping until Sunday",
@@ -30,7 +30,7 @@ SAMPLE = {
 
 def settle(page, picture):
     """Wait until nothing moves, and take the picture."""
-    page.wait_for_function("document.getAnimations().length === 0")
+    eventually(lambda: page.evaluate("document.getAnimations().length === 0"), "rest")
     page.screenshot(path=picture)
     print(picture)
 

@@ -10,8 +10,8 @@ from service import eventually
 
 def hold_back_events(page):
     """The page no longer hears of changes, as in the moment before an event arrives. Answers how to end that."""
-    page.evaluate("globalThis.realTake = take; take = () => {}")
-    return lambda: page.evaluate("take = realTake")
+    page.evaluate("() => {globalThis.realTake = take; take = () => {}}")
+    return lambda: page.evaluate("() => {take = realTake}")
 
 
 def test_an_edit_in_progress_is_kept_when_the_flag_changes_meanwhile(page, service):

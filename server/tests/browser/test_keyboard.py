@@ -75,10 +75,12 @@ def test_tab_reaches_every_control_and_the_focus_is_seen(page):
         what = page.evaluate(
             """() => {
                 const e = document.activeElement, style = getComputedStyle(e)
+                if (e === document.body) return null
                 return [e.getAttribute('aria-label') ?? e.textContent.trim(), style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 1]
             }"""
         )
-        if seen and what == seen[0]:
+        # After the last control the browser itself has the focus.
+        if what is None:
             break
         seen.append(what)
     names = [name for name, _ in seen]
@@ -89,7 +91,7 @@ def test_tab_reaches_every_control_and_the_focus_is_seen(page):
     assert "banner: Spring sale, edit" in names
     assert "Delete banner" in names
     assert "Delete cart-limit" not in names
-    assert all(visible for _, visible in seen), seen
+    assert [name for name, visible in seen if not visible] == []
 
 
 def test_letters_are_no_shortcuts_while_somebody_types_or_does_not_want_them(page):

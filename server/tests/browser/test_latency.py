@@ -42,7 +42,7 @@ def test_a_click_is_read_in_another_process_within_milliseconds(page, host):
         page.mouse.click(box["x"] + 20, box["y"] + box["height"] / 2)
         wanted = before + number + 1
         eventually(lambda wanted=wanted: len(watcher.lines) >= wanted, f"toggle {number}")
-        page.wait_for_function("sent.size === 0")
+        eventually(lambda: page.evaluate("sent.size === 0"), "the answer")
     clicks = [click + offset for click in page.evaluate("clicks")]
     assert len(clicks) == TOGGLES
     arrivals = [time / 1e6 for time in watcher.arrivals[before:]]

@@ -9,6 +9,12 @@ from service import eventually
 
 MANY = 5000
 
+SEAMLESS = """() => {
+    const box = e => e.getBoundingClientRect()
+    const seen = [...list.children].filter(e => box(e).bottom > 200 && box(e).top < innerHeight)
+    return seen.length >= 8 && seen.every((e, i) => !i || Math.abs(box(e).top - box(seen[i - 1]).bottom) < 1)
+}"""
+
 
 def flags():
     kinds = [
@@ -51,12 +57,7 @@ def test_scrolling_shows_the_right_rows_and_few_of_them(serve, look):
     keys = page.evaluate("order")
     for share in (0.3, 0.77, 1):
         page.evaluate("share => scrollTo(0, document.documentElement.scrollHeight * share)", share)
-        page.wait_for_function(
-            """() => {
-                const box = e => e.getBoundingClientRect(), seen = [...list.children].filter(e => box(e).bottom > 200 && box(e).top < innerHeight)
-                return seen.length >= 8 && seen.every((e, i) => !i || Math.abs(box(e).top - box(seen[i - 1]).bottom) < 1)
-            }"""
-        )
+        eventually(lambda: page.evaluate(SEAMLESS), "rows without a gap")
         assert page.locator("#list .row").count() < 100
     expect(row(page, keys[-1])).to_be_in_viewport()
     page.locator("#filter").focus()
@@ -89,9 +90,8 @@ def test_the_focus_is_not_lost_when_its_row_scrolls_away(serve, look):
     page.keyboard.press("j")
     expect(row(page, keys[0])).to_be_focused()
     page.evaluate("scrollTo(0, 100000)")
-    page.wait_for_function(
-        "list.children.length > 1 && parseFloat(list.lastChild.style.transform.slice(11)) > 90000"
-    )
+    far = "list.children.length > 1 && parseFloat(list.lastChild.style.transform.slice(11)) > 90000"
+    eventually(lambda: page.evaluate(far), "rows far below")
     expect(row(page, keys[0])).to_be_focused()
     page.keyboard.press("j")
     expect(row(page, keys[1])).to_be_focused()

@@ -60,7 +60,7 @@ def test_a_bad_key_is_refused_with_its_reason(page, service, key, message):
 
 def test_a_flag_that_somebody_else_added_first_is_not_overwritten(page, service):
     form = begin(page, "beta", "Number")
-    page.evaluate("take = () => {}")
+    page.evaluate("() => {take = () => {}}")
     service.put("beta", '"theirs"')
     field(form).fill("1")
     button(form, "Create").click()

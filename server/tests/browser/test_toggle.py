@@ -36,7 +36,7 @@ def test_presses_that_follow_fast_end_where_the_last_one_points(page, service):
     )
     eventually(lambda: service.text("dark-mode") == "true", "the value of the last press")
     expect(switch(page, "dark-mode")).to_have_attribute("aria-checked", "true")
-    page.wait_for_function("sent.size === 0")
+    eventually(lambda: page.evaluate("sent.size === 0"), "the answer")
     assert service.text("dark-mode") == "true"
 
 
