@@ -11,7 +11,8 @@ pub(crate) struct Binary(PathBuf);
 impl Binary {
     /// Builds it. Other packages start it too, and cargo builds a package's binaries for its own tests only.
     pub(crate) fn build(steps: &mut Steps) -> Option<Binary> {
-        if !steps.run("build", &mut cargo(&["build", "--package", "vexil-cli", "--bin", "vexil", "--locked"])) {
+        if !steps.run("build", &mut cargo(&["build", "--package", "vexil-cli", "--bin", "vexil", "--locked"]))
+        {
             return None;
         }
         match beside_this() {

@@ -30,7 +30,9 @@ impl Browser {
             None => NAMES.into_iter().find_map(on_path),
         };
         path.map(|path| Browser { path }).ok_or_else(|| {
-            format!("because they need chromium; install it (apt-get install chromium), or name one in {BROWSER}")
+            format!(
+                "because they need chromium; install it (apt-get install chromium), or name one in {BROWSER}"
+            )
         })
     }
 

@@ -34,7 +34,11 @@ fn check(steps: &mut Steps, picture: &Path) {
             println!("== {}: {} KiB", picture.display(), found.len().div_ceil(1024));
         }
         Ok(found) => {
-            steps.fail(format!("{} has {} bytes, at most {MOST_BYTES} are good", picture.display(), found.len()));
+            steps.fail(format!(
+                "{} has {} bytes, at most {MOST_BYTES} are good",
+                picture.display(),
+                found.len()
+            ));
         }
         Err(error) => steps.fail(format!("{} was not made: {error}", picture.display())),
     }
