@@ -135,8 +135,9 @@ fn each_environment_has_its_own_key_and_its_own_flags() {
 #[test]
 fn a_silent_stream_has_heartbeats() {
     let server = FlagServer::start(["--heartbeat", "0.05"]);
-    for mut stream in [server.stream(), server.page_stream()] {
+    for open in [FlagServer::stream, FlagServer::page_stream] {
         let begun = Instant::now();
+        let mut stream = open(&server);
         for _ in 0..3 {
             stream.find(|event| event.name == ":" && event.data == "heartbeat");
         }
