@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test without its server cannot go on")]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use crate::wait::DEADLINE;
@@ -58,10 +58,10 @@ impl Request {
         self
     }
 
-    fn open(&self, address: SocketAddr) -> TcpStream {
-        let socket = TcpStream::connect(address).expect("the server accepts connections");
-        socket.set_read_timeout(Some(DEADLINE)).expect("a socket");
-        socket.set_nodelay(true).expect("a socket");
+    fn open(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        let socket = TcpStream::connect(address)?;
+        socket.set_read_timeout(Some(DEADLINE))?;
+        socket.set_nodelay(true)?;
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.path);
         if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             head += &format!("Host: {address}\r\n");
@@ -78,7 +78,7 @@ impl Request {
         bytes.extend_from_slice(self.trailing.as_bytes());
         // A server that refuses a large body by its head closes before all of it is sent.
         let _ = (&socket).write_all(&bytes);
-        socket
+        Ok(socket)
     }
 
     /// Sends it and reads the whole answer.
@@ -87,16 +87,28 @@ impl Request {
     /// There is no answer within the deadline.
     #[track_caller]
     pub fn send(self, address: SocketAddr) -> Response {
+        self.try_send(address).expect("a whole answer within the deadline")
+    }
+
+    /// As [`Request::send`], for a server that may be killed meanwhile.
+    ///
+    /// # Errors
+    /// There is no answer, or it is cut off.
+    pub fn try_send(self, address: SocketAddr) -> io::Result<Response> {
         let is_head = self.method == "HEAD";
-        let mut reader = BufReader::new(self.header("Connection", "close").open(address));
-        let (status, headers) = read_head(&mut reader);
+        let mut reader = BufReader::new(self.header("Connection", "close").open(address)?);
+        let (status, headers) = read_head(&mut reader)?;
         let mut body = Vec::new();
         if !is_head {
             let length = headers.iter().find(|(name, _)| name == "content-length");
             let length = length.and_then(|(_, value)| value.parse().ok()).unwrap_or(u64::MAX);
-            reader.take(length).read_to_end(&mut body).expect("a body");
+            reader.take(length).read_to_end(&mut body)?;
+            if length != u64::MAX && body.len() as u64 != length {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
         }
-        Response { status, headers, body: String::from_utf8(body).expect("a body of text") }
+        let body = String::from_utf8(body).map_err(io::Error::other)?;
+        Ok(Response { status, headers, body })
     }
 }
 
@@ -131,16 +143,27 @@ impl Response {
     }
 }
 
-fn read_head(reader: &mut impl BufRead) -> (u16, Vec<(String, String)>) {
-    let mut lines = reader.lines().map(|line| line.expect("an answer within the deadline"));
-    let first = lines.next().expect("an answer");
-    let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let headers = lines.take_while(|line| !line.is_empty());
-    let headers = headers.filter_map(|line| {
+/// Status and headers.
+fn read_head(reader: &mut impl BufRead) -> io::Result<(u16, Vec<(String, String)>)> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        match line.trim_end() {
+            "" => break,
+            line => lines.push(line.to_owned()),
+        }
+    }
+    let status = lines.first().and_then(|first| first.split(' ').nth(1)?.parse().ok());
+    let headers = lines.iter().filter_map(|line| {
         let (name, value) = line.split_once(':')?;
         Some((name.to_ascii_lowercase(), value.trim().to_owned()))
     });
-    (status.unwrap_or_else(|| panic!("an answer begins with {first:?}")), headers.collect())
+    let status =
+        status.ok_or_else(|| io::Error::other(format!("an answer begins with {:?}", lines.first())))?;
+    Ok((status, headers.collect()))
 }
 
 /// A stream of events.
@@ -178,8 +201,8 @@ impl Events {
     #[track_caller]
     #[must_use]
     pub fn open(request: &Request, address: SocketAddr) -> Events {
-        let mut reader = BufReader::new(request.open(address));
-        let (status, headers) = read_head(&mut reader);
+        let mut reader = BufReader::new(request.open(address).expect("a server"));
+        let (status, headers) = read_head(&mut reader).expect("an answer within the deadline");
         assert_eq!(status, 200, "{headers:?}");
         for expected in [
             ("content-type", "text/event-stream"),
@@ -246,14 +269,14 @@ struct Chunks {
 }
 
 impl Read for Chunks {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.ended {
             return Ok(0);
         }
         if self.left == 0 {
             let mut line = String::new();
             self.reader.read_line(&mut line)?;
-            self.left = usize::from_str_radix(line.trim_end(), 16).map_err(std::io::Error::other)?;
+            self.left = usize::from_str_radix(line.trim_end(), 16).map_err(io::Error::other)?;
             if self.left == 0 {
                 self.ended = true;
                 return Ok(0);
@@ -262,7 +285,7 @@ impl Read for Chunks {
         let most = out.len().min(self.left);
         let bytes = self.reader.read(&mut out[..most])?;
         if bytes == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         self.left -= bytes;
         if self.left == 0 {

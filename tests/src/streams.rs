@@ -27,12 +27,7 @@ impl Streams {
     /// # Errors
     /// The limit cannot be raised, or the server does not accept.
     pub fn open(address: SocketAddr, key: &str, count: usize) -> io::Result<Streams> {
-        let needed = count as u64 + OTHERS;
-        let mut limit = getrlimit(Resource::Nofile);
-        if limit.current.is_some_and(|current| current < needed) {
-            limit.current = Some(needed);
-            setrlimit(Resource::Nofile, limit)?;
-        }
+        allow(count)?;
         let open = |_| {
             let mut socket = TcpStream::connect(address)?;
             let request =
@@ -73,6 +68,20 @@ impl Streams {
         }
         Ok(last)
     }
+}
+
+/// Raises this process's limit of descriptors for `count` connections, if need be.
+///
+/// # Errors
+/// The system does not allow so many.
+pub fn allow(count: usize) -> io::Result<()> {
+    let needed = count as u64 + OTHERS;
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < needed) {
+        limit.current = Some(needed);
+        setrlimit(Resource::Nofile, limit)?;
+    }
+    Ok(())
 }
 
 impl Stream {
