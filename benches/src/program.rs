@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use crate::record::{Record, Run};
 use crate::scale::Scale;
 use crate::{
-    Outcome, document, end_to_end, flip, growth, handles, keyed, machine, memory, opening, phases, plot,
-    processes, publish, read, typed,
+    Outcome, document, end_to_end, fan_out, flip, growth, handles, keyed, machine, memory, opening, phases,
+    plot, processes, publish, read, typed,
 };
 
 const HELP: &str = "\
 Usage: vexil-bench [section ..] [options]
 
-Sections: read, typed, keyed, handles, processes, publish, phases, flip, opening, server, memory; all of them
-without a name.
+Sections: read, typed, keyed, handles, processes, publish, phases, flip, opening, server, serve, memory; all of
+them without a name.
 
   --skip <section>   leaves it out; may be given again
   --quick            small sizes and few rounds: shows that everything works, its figures say little
@@ -30,7 +30,7 @@ without a name.
 
 type Measure = fn(&Path, &Scale) -> Outcome<Vec<Record>>;
 
-const SECTIONS: [(&str, &str, Measure); 11] = [
+const SECTIONS: [(&str, &str, Measure); 12] = [
     ("read", read::SECTION, read::measure),
     ("typed", typed::SECTION, typed::measure),
     ("keyed", keyed::SECTION, keyed::measure),
@@ -41,6 +41,7 @@ const SECTIONS: [(&str, &str, Measure); 11] = [
     ("flip", flip::SECTION, flip::measure),
     ("opening", opening::SECTION, opening::measure),
     ("server", end_to_end::SECTION, end_to_end::measure),
+    ("serve", fan_out::SECTION, fan_out::measure),
     ("memory", memory::SECTION, memory::measure),
 ];
 
@@ -126,6 +127,7 @@ fn play(role: &str, rest: &[String]) -> Option<Outcome<()>> {
         (memory::READER, [path, count]) => memory_reader(path.as_ref(), count),
         (memory::PUBLISHER, [path]) => memory::publisher(path.as_ref()),
         (end_to_end::PUBLISHER, [path, url]) => end_to_end::publisher(path.as_ref(), url),
+        (fan_out::SERVER, []) => fan_out::server(),
         (end_to_end::READER, [path]) => end_to_end::reader(path.as_ref()),
         (processes::reader::ROLE, [kind, folder, count, phase]) => {
             process_reader(kind, folder.as_ref(), count, phase)

@@ -34,7 +34,7 @@ Examples:
 
 /// Serve flags from JSON files, for development, tests and small set-ups
 ///
-/// Keeps flags in JSON files, streams them to `vexil run` and to the service's own SDK, and has an HTTP API and a page to
+/// Keeps flags in JSON files, streams them to `vexil run` and to clients, and has an HTTP API and a page to
 /// change them. Edits of the files by hand are picked up. The last 100 changes can be undone while the server runs.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

@@ -111,5 +111,6 @@ impl Serialize for Change {
 
 /// UTC, with milliseconds.
 pub(crate) fn rfc3339(time: SystemTime) -> String {
-    humantime::format_rfc3339_millis(time).to_string()
+    // A clock before 1970 cannot be shown.
+    humantime::format_rfc3339_millis(time.max(SystemTime::UNIX_EPOCH)).to_string()
 }

@@ -1,5 +1,5 @@
 //! A flag server for development, tests and small set-ups: it keeps flags in JSON files and speaks the wire protocol of the
-//! service, so that a publisher, or the service's own SDK, streams from it.
+//! service, so that publishers stream from it.
 //!
 //! ```
 //! use vexil_server::{Flags, Options, Server};

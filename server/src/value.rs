@@ -13,9 +13,19 @@ use crate::layout::{compact, pretty};
 pub(crate) struct FlagValue {
     /// Without white space.
     json: Arc<RawValue>,
-    /// As somebody has laid it out in the file, if that is another text.
-    written: Option<Arc<str>>,
+    layout: Layout,
     tag: u64,
+}
+
+/// How a value stands in the file.
+#[derive(Debug, Clone)]
+enum Layout {
+    /// On a line for each member, as this program does it.
+    Ours,
+    /// Without white space, by somebody else.
+    Compact,
+    /// As somebody else has laid it out.
+    Theirs(Arc<str>),
 }
 
 impl PartialEq for FlagValue {
@@ -28,11 +38,12 @@ impl FlagValue {
     /// A value of a payload that has been checked. Its layout is kept.
     pub(crate) fn of(raw: &RawValue) -> FlagValue {
         let json = compact(raw.get());
-        let written = (json.len() < raw.get().len()).then(|| Arc::from(raw.get()));
+        let is_compact = json.len() == raw.get().len();
+        let layout = if is_compact { Layout::Compact } else { Layout::Theirs(raw.get().into()) };
         // Valid JSON without its white space is valid.
         let json = RawValue::from_string(json.into_owned()).unwrap_or_else(|_| raw.to_owned());
         let tag = xxh3_64(json.get().as_bytes());
-        FlagValue { json: json.into(), written, tag }
+        FlagValue { json: json.into(), layout, tag }
     }
 
     /// Checks a value that somebody sent for the flag `key`, by the rules of payloads. Its layout is not kept.
@@ -50,7 +61,7 @@ impl FlagValue {
 
     /// The same value, to be laid out by this program.
     pub(crate) fn without_layout(self) -> FlagValue {
-        FlagValue { written: None, ..self }
+        FlagValue { layout: Layout::Ours, ..self }
     }
 
     /// The value without white space.
@@ -65,10 +76,10 @@ impl FlagValue {
 
     /// Appends the value as it stands in a file, where it is a member of the root.
     pub(crate) fn write(&self, out: &mut String) {
-        match &self.written {
-            Some(written) => out.push_str(written),
-            None if self.text().starts_with(['{', '[']) => out.push_str(&pretty(self.text(), 1)),
-            None => out.push_str(self.text()),
+        match &self.layout {
+            Layout::Ours => out.push_str(&pretty(self.text(), 1)),
+            Layout::Compact => out.push_str(self.text()),
+            Layout::Theirs(text) => out.push_str(text),
         }
     }
 

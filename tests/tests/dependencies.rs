@@ -46,7 +46,9 @@ const READER: [&str; 31] = [
 ];
 
 /// Parts of names that say network.
-const NETWORK: [&str; 14] = [
+const NETWORK: [&str; 16] = [
+    "axum",
+    "tower",
     "ureq",
     "rustls",
     "ring",
@@ -156,7 +158,8 @@ fn our_packages_depend_on_each_other_in_one_direction_only() {
         ("vexil-reader", &["vexil-format"]),
         ("vexil-publisher", &["vexil-format"]),
         ("vexil", &["vexil-reader", "vexil-publisher"]),
-        ("vexil-cli", &["vexil-format", "vexil-reader", "vexil-publisher"]),
+        ("vexil-server", &["vexil-publisher"]),
+        ("vexil-cli", &["vexil-format", "vexil-reader", "vexil-publisher", "vexil-server"]),
         ("vexil-python", &["vexil"]),
     ] {
         let found = ours(&metadata, name);
@@ -165,6 +168,20 @@ fn our_packages_depend_on_each_other_in_one_direction_only() {
     let reader = built_for(&metadata, "vexil-reader");
     let publisher = built_for(&metadata, "vexil-publisher");
     assert!(!reader.contains("vexil-publisher") && !publisher.contains("vexil-reader"));
+}
+
+/// The flag server brings an event loop and an HTTP server. They are for the command line, not for every program with flags.
+#[test]
+fn only_the_command_line_builds_the_flag_server() {
+    let metadata = metadata();
+    let of_server = ["vexil-server", "axum", "hyper", "tokio"];
+    for name in ["vexil-format", "vexil-reader", "vexil-publisher", "vexil", "vexil-python"] {
+        let built = built_for(&metadata, name);
+        let found: Vec<_> = of_server.iter().filter(|part| built.contains(**part)).collect();
+        assert!(found.is_empty(), "{name} builds {found:?}");
+    }
+    let built = built_for(&metadata, "vexil-cli");
+    assert!(of_server.iter().all(|part| built.contains(*part)), "{built:?}");
 }
 
 #[test]
