@@ -70,6 +70,19 @@ def test_the_key_u_takes_back_what_this_page_did_and_nothing_else(page, service)
     assert service.text("banner") == '"theirs"'
 
 
+def test_an_undo_that_the_file_does_not_allow_says_why(page, service):
+    service.put("cart-limit", "75")
+    expect(entry(page)).to_contain_text("50 → 75")
+    good = service.path.read_text("utf-8")
+    service.path.write_text(good[:-3], "utf-8")
+    expect(page.locator("#problem")).to_be_visible()
+    entry(page).get_by_role("button").click()
+    expect(toast(page)).to_contain_text("was not undone")
+    expect(toast(page)).to_contain_text("correct the file")
+    service.path.write_text(good, "utf-8")
+    expect(page.locator("#problem")).to_be_hidden()
+
+
 def test_the_history_holds_a_hundred_changes(look, service):
     for number in range(103):
         service.put("cart-limit", str(1000 + number))
