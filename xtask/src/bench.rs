@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::python;
 use crate::step::{Failures, Steps, cargo, root};
+use crate::venv;
 
 /// What cargo calls the profile, and what the benchmark program calls it.
 const BUILDS: [(&str, &str); 2] = [("release", "plain"), ("dist", "fat")];
@@ -27,8 +28,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failures> {
     let mut reports = Vec::new();
     if request.has_python() {
         let record = folder.join("bench-python.jsonl");
-        if !python::is_here() {
-            println!("\n== Python benchmarks: LEFT OUT, {}", python::NEEDED);
+        if !venv::is_here() {
+            println!("\n== Python benchmarks: LEFT OUT, {}", venv::NEEDED);
         } else if python::bench(&mut steps, &record) {
             reports.push(record);
         } else {

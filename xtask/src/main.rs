@@ -2,12 +2,16 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to whoever runs it")]
 
 mod bench;
+mod binary;
+mod browser;
 mod cross;
 mod instructions;
 mod lint;
 mod python;
+mod screenshots;
 mod step;
 mod test;
+mod venv;
 
 use std::env;
 use std::process::ExitCode;
@@ -21,11 +25,15 @@ Tasks
   lint                    formatting, clippy and documentation; every warning is an error
   test [-- <filter> ..]   builds the `vexil` binary and runs all tests of the workspace, then all documentation
                           tests; with a filter, only the tests that it selects. Uses cargo-nextest if it is there.
-                          Without a filter also the Python tests.
+                          Without a filter also the Python tests and the browser tests.
   test-python [-- <args> ..]
                           builds the wheel of python/ into a virtual environment under target/ and runs pytest there;
                           the arguments go to pytest. PYTHON is the interpreter, `python3` by default. Needs the
                           package index.
+  test-browser [-- <args> ..]
+                          tests the page of the flag server in chromium; the arguments go to pytest, `-s` shows what was
+                          measured. PYTHON is the interpreter, CHROMIUM the browser. Needs the package index.
+  screenshots             takes the pictures in docs/images/ anew. Needs the same.
   bench [-- <args> ..]    runs the benchmarks, about 25 minutes, and writes docs/benchmarks.md with its plots; the
                           arguments are sections, `--quick` or `--write <path>`; `-- --help` names them, and
                           `python` is the section of the Python package, beside soasap under Gunicorn
@@ -61,12 +69,14 @@ fn main() -> ExitCode {
         "lint" if rest.is_empty() => lint::run(),
         "test" if own.is_empty() => test::run(passed_on),
         "test-python" if own.is_empty() => python::run(passed_on),
+        "test-browser" if own.is_empty() => browser::run(passed_on),
+        "screenshots" if rest.is_empty() => screenshots::run(),
         "bench" if own.is_empty() => bench::run(passed_on),
         "bench" if passed_on.is_empty() && own == ["--check"] => instructions::check(),
         "bench" if passed_on.is_empty() && own == ["--bless"] => instructions::bless(),
         "cross" if rest.is_empty() => cross::run(),
-        "lint" | "cross" => return wrong_use(&format!("`{task}` takes no arguments")),
-        "test" | "test-python" | "bench" => {
+        "lint" | "cross" | "screenshots" => return wrong_use(&format!("`{task}` takes no arguments")),
+        "test" | "test-python" | "test-browser" | "bench" => {
             return wrong_use(&format!("arguments of `{task}` come after `--`, found `{}`", own.join(" ")));
         }
         _ => return wrong_use(&format!("there is no task `{task}`")),

@@ -1,27 +1,16 @@
 //! `cargo xtask test-python`: the Python package, as its users get it.
 
-use std::env;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use crate::browser;
 use crate::step::{Failures, Steps, root};
-
-/// What is missing if [`is_here`] says no.
-pub(crate) const NEEDED: &str =
-    "because they need Python 3.10 or newer with venv and pip; install it, or name one in PYTHON";
-
-/// Whether there is an interpreter that can make a virtual environment.
-pub(crate) fn is_here() -> bool {
-    const QUESTION: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
-    let mut command = Command::new(interpreter());
-    command.args(["-c", QUESTION]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
+use crate::venv::{self, NEEDED, target_directory};
 
 /// Builds the wheel into a virtual environment under the target directory and runs pytest there.
 pub(crate) fn run(filter: &[String]) -> Result<(), Failures> {
     let mut steps = Steps::default();
-    if !is_here() {
+    if !venv::is_here() {
         steps.fail(format!("Python tests cannot run, {NEEDED}"));
         return steps.finish();
     }
@@ -58,13 +47,7 @@ fn package() -> PathBuf {
 fn install(steps: &mut Steps, name: &str, needed: &str, profile: &str) -> Option<PathBuf> {
     let folder = target_directory().join("python");
     let environment = folder.join(name);
-    let python = environment.join("bin").join("python");
-    let make = |steps: &mut Steps| {
-        steps.run("virtual environment", Command::new(interpreter()).args(["-m", "venv"]).arg(&environment))
-    };
-    if !(python.exists() || make(steps)) || !install_needed(steps, &python, needed, &environment) {
-        return None;
-    }
+    let python = venv::make(steps, &environment, &package().join(needed))?;
     let wheels = folder.join("wheels");
     // What an earlier version left would be installed as well.
     let _ = std::fs::remove_dir_all(&wheels);
@@ -85,26 +68,6 @@ fn install(steps: &mut Steps, name: &str, needed: &str, profile: &str) -> Option
     (steps.run("wheel", &mut build) && steps.run("install", &mut install)).then_some(environment)
 }
 
-/// Installs what a list of the package names, unless the same has been installed before: then no package index is needed.
-fn install_needed(steps: &mut Steps, python: &Path, needed: &str, environment: &Path) -> bool {
-    let needed = package().join(needed);
-    let installed = environment.join("installed-requirements.txt");
-    let list = std::fs::read(&needed);
-    if list.as_ref().is_ok_and(|list| std::fs::read(&installed).is_ok_and(|before| before == *list)) {
-        return true;
-    }
-    let mut install = Command::new(python);
-    install
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
-        .arg(&needed);
-    if !steps.run("what is needed from the package index", &mut install) {
-        return false;
-    }
-    // If this fails, it is installed again.
-    let _ = list.and_then(|list| std::fs::write(&installed, list));
-    true
-}
-
 /// The text of the Python code, as far as a machine can judge it.
 pub(crate) fn lint(steps: &mut Steps) {
     let ruff = target_directory().join("python").join("venv").join("bin").join("ruff");
@@ -112,21 +75,9 @@ pub(crate) fn lint(steps: &mut Steps) {
         println!("\n== Python code: left out, because `cargo xtask test-python` has not installed ruff yet");
         return;
     }
-    let package = package();
-    steps.run(
-        "Python format",
-        Command::new(&ruff).args(["format", "--check", "--quiet"]).current_dir(&package),
-    );
-    steps.run("Python lint", Command::new(&ruff).args(["check", "--quiet"]).current_dir(&package));
-}
-
-fn interpreter() -> PathBuf {
-    env::var_os("PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from)
-}
-
-fn target_directory() -> PathBuf {
-    match env::var_os("CARGO_TARGET_DIR") {
-        Some(directory) => std::path::absolute(Path::new(&directory)).unwrap_or_else(|_| directory.into()),
-        None => root().join("target"),
+    for folder in [package(), browser::tests()] {
+        let mut format = Command::new(&ruff);
+        steps.run("Python format", format.args(["format", "--check", "--quiet"]).current_dir(&folder));
+        steps.run("Python lint", Command::new(&ruff).args(["check", "--quiet"]).current_dir(&folder));
     }
 }
