@@ -12,6 +12,7 @@ use crate::get::Get;
 use crate::publish::Publish;
 use crate::run::Run;
 use crate::status::Status;
+use crate::top::Top;
 use crate::verify::Verify;
 use crate::watch::Watch;
 
@@ -32,7 +33,7 @@ Examples:
   VEXIL_API_KEY=... vexil run
   vexil run --source flags.json --file /run/flags.vexil
   vexil get new-checkout --file /run/flags.vexil
-  vexil status --check --max-age 60 --file /run/flags.vexil";
+  vexil status --check --max-age 60s --file /run/flags.vexil";
 
 /// Feature flags in shared memory: one publisher per host, every other process reads them from one mapped file.
 #[derive(Debug, Parser)]
@@ -50,6 +51,7 @@ pub(crate) enum Command {
     Dump(Dump),
     Watch(Watch),
     Status(Status),
+    Top(Top),
     Verify(Verify),
     Publish(Publish),
     Demo(Demo),

@@ -55,6 +55,10 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Run(#[from] RunError),
 
+    #[error(
+        "stdout is no terminal that can show a live screen; use `vexil top --json --count 1`, or `vexil status`"
+    )]
+    NoTerminal,
     #[error("demo: {0}")]
     Demo(String),
 
@@ -77,6 +81,7 @@ impl Failure {
             | Failure::ApiKey(_)
             | Failure::BaseUrl(_)
             | Failure::LogFilter { .. }
+            | Failure::NoTerminal
             | Failure::BadOption { .. } => 2,
             // Whoever reads our output has read enough.
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
