@@ -53,3 +53,17 @@ fn note(state: PublisherState, is_seen: bool) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_publisher_that_cannot_be_seen_is_told_from_one_that_is_not_there() {
+        assert!(note(PublisherState::Alive, false).is_some_and(|note| note.contains("PID namespace")));
+        assert!(note(PublisherState::Gone, true).is_some_and(|note| note.contains("no sign of life")));
+        assert_eq!(note(PublisherState::Alive, true), None);
+        assert_eq!(note(PublisherState::Gone, false), None);
+        assert_eq!(note(PublisherState::Stopped, false), None);
+    }
+}

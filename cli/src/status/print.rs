@@ -16,7 +16,8 @@ const HASH_CHARS: usize = 16;
 pub(super) fn print(facts: &Facts, paint: Paint) -> Result<(), Failure> {
     let mut output = Output::lock();
     for (name, value) in lines(facts, paint) {
-        let name = paint.text(Look::Strong, &format!("{name:<13}"));
+        let look = if name.is_empty() { Look::Plain } else { Look::Strong };
+        let name = paint.text(look, &format!("{name:<13}"));
         output.line(&format!("{name} {value}"))?;
     }
     output.flush()
