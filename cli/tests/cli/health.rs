@@ -13,7 +13,7 @@ fn publisher(flags: &str) -> (Folder, Running) {
     let folder = Folder::new();
     let source = folder.file("flags.json", flags);
     let mut publisher = Running::start(folder.vexil(["run", "--source"]).arg(source));
-    publisher.logs("changed");
+    publisher.logs("published generation=1");
     (folder, publisher)
 }
 

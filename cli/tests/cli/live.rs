@@ -29,7 +29,7 @@ fn flags_changes_publisher_and_readers_are_on_the_screen_and_q_gives_the_termina
     let folder = Folder::new();
     let source = folder.file("flags.json", r#"{"checkout":true,"limit":50}"#);
     let mut publisher = Running::start(folder.vexil(["run", "--source"]).arg(&source));
-    publisher.logs("changed");
+    publisher.logs("published generation=1");
     let mut reader = Running::start(&mut folder.vexil(["watch"]));
     reader.says("generation 1");
 

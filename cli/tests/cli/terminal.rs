@@ -1,4 +1,4 @@
-//! A program in a terminal of its own: what it writes is drawn on a screen that is not there, and read from it.
+//! A program in a terminal of its own, for tests and for the pictures of the documentation: what it writes is drawn on a screen that is not there, and read from it.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -40,6 +40,9 @@ impl Terminal {
         let mut in_terminal = pty_process::blocking::Command::new(command.get_program());
         in_terminal =
             in_terminal.args(command.get_args()).env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
+        if let Some(folder) = command.get_current_dir() {
+            in_terminal = in_terminal.current_dir(folder);
+        }
         for (name, value) in command.get_envs() {
             in_terminal = match value {
                 Some(value) => in_terminal.env(name, value),
@@ -74,24 +77,23 @@ impl Terminal {
         self.screen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The screen as it is now.
+    pub(crate) fn screen(&self) -> vt100::Screen {
+        self.parser().screen().clone()
+    }
+
     /// What is on the screen.
     pub(crate) fn text(&self) -> String {
-        self.parser().screen().contents()
+        self.screen().contents()
     }
 
     /// Whether some cell of a line that contains `text` has this colour.
     pub(crate) fn has_color(&self, text: &str, color: vt100::Color) -> bool {
-        let parser = self.parser();
-        let (rows, columns) = parser.screen().size();
-        let lines = parser.screen().rows(0, columns.get()).enumerate();
-        let rows_of_text: Vec<u16> = lines
-            .filter(|(_, line)| line.contains(text))
-            .filter_map(|(row, _)| u16::try_from(row).ok())
-            .collect();
-        rows_of_text.into_iter().filter(|row| *row < rows.get()).any(|row| {
-            (0..columns.get())
-                .any(|column| parser.screen().cell(row, column).is_some_and(|cell| cell.fgcolor() == color))
-        })
+        let screen = self.screen();
+        let columns = screen.size().1.get();
+        let lines = screen.rows(0, columns).zip(0..).filter(|(line, _)| line.contains(text));
+        let mut cells = lines.flat_map(|(_, row)| (0..columns).map(move |column| (row, column)));
+        cells.any(|(row, column)| screen.cell(row, column).is_some_and(|cell| cell.fgcolor() == color))
     }
 
     /// Waits until the screen is as `condition` wants it.

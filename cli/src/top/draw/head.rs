@@ -13,9 +13,8 @@ pub(super) fn lines(app: &App) -> Vec<Line<'static>> {
     vec![
         Line::from(vec![
             Span::styled("vexil top  ", app.paint.cell(Look::Strong)),
-            Span::raw(facts.file.clone()),
-            Span::raw("  "),
             state(app),
+            Span::raw(format!("  {}", facts.file)),
         ]),
         plain(format!(
             "generation {}, {}; {} flags{}; archive {}{}",

@@ -114,8 +114,7 @@ pub(super) fn processes(frame: &mut Frame<'_>, app: &App, area: Rect) {
     };
     let hidden = match table.not_inspected {
         0 => String::new(),
-        1 => "; 1 process could not be inspected (no permission)".to_owned(),
-        more => format!("; {} processes could not be inspected (no permission)", show::count(more)),
+        more => format!("; {} could not be inspected (no permission)", show::count(more)),
     };
     let note = format!(" {} have the file mapped{hidden}", table.rows.len());
     frame.render_widget(heading(app, "PROCESSES".to_owned(), note), top);

@@ -92,6 +92,7 @@ fn all_parts_are_on_a_screen_of_80_by_24() {
     });
     let screen = scene.screen(80, 24);
     for text in [
+        "may be stale: the link to the source is idle",
         "generation 2, ",
         "2 flags (1 bool, 1 number)",
         "publisher alive",
@@ -101,7 +102,7 @@ fn all_parts_are_on_a_screen_of_80_by_24() {
         "checkout",
         "limit",
         "checkout: true -> false",
-        "PROCESSES 3 have the file mapped; 7 processes could not be inspected (no permission)",
+        "PROCESSES 3 have the file mapped; 7 could not be inspected (no permission)",
         "42       reader    www-data   2h    50.0 MiB  12.3   gunicorn: worker",
         "43       old file",
         "q quit",
