@@ -135,7 +135,7 @@ fn file(stage: &Stage) -> String {
 }
 
 fn status(stage: &Stage) -> String {
-    let mut terminal = stage.terminal(&["status", "--file", &file(stage)], 92, 15);
+    let mut terminal = stage.terminal(&["status", "--file", &file(stage)], 92, 14);
     terminal.end();
     terminal.shows("last error");
     svg::of(&terminal.screen(), "vexil status")
@@ -148,13 +148,16 @@ fn top(stage: &Stage) -> String {
     terminal.shows("new-checkout: true -> false");
     stage.flags(false, 20, "Sale");
     terminal.shows("cart-limit: 50 -> 20");
-    // A second look at the processes, for what they take.
-    std::thread::sleep(Duration::from_secs(5));
+    // A second look at the processes, for what they take: the word behind the memory and its unit.
+    terminal.until("a second look", |screen| {
+        let line = screen.lines().find(|line| line.contains("publisher") && line.contains(" run "));
+        line.and_then(|line| line.split_whitespace().nth(6)?.parse::<f64>().ok()).is_some()
+    });
     svg::of(&terminal.screen(), "vexil top")
 }
 
 fn watch(stage: &Stage) -> String {
-    let terminal = stage.terminal(&["watch", "--file", &file(stage)], 92, 12);
+    let terminal = stage.terminal(&["watch", "--file", &file(stage)], 92, 7);
     terminal.shows("10 flags");
     stage.flags(true, 20, "Sale");
     terminal.shows("new-checkout: false -> true");

@@ -95,14 +95,19 @@ impl Target {
 
     fn find_in(&self, pid: u32) -> io::Result<Option<Attached>> {
         let maps = File::open(format!("/proc/{pid}/maps"))?;
-        self.find(BufReader::with_capacity(16 * 1024, maps))
+        self.find(BufReader::with_capacity(16 * 1024, maps), || has_other_names(pid))
     }
 
-    fn find(&self, mut maps: impl BufRead) -> io::Result<Option<Attached>> {
+    /// `has_other_names`: whether the process may know directories by other names.
+    fn find(
+        &self,
+        mut maps: impl BufRead,
+        has_other_names: impl Fn() -> bool,
+    ) -> io::Result<Option<Attached>> {
         let mut best = None;
         let mut line = Vec::with_capacity(256);
         while maps.read_until(b'\n', &mut line)? > 0 {
-            if let Some(found) = Line::parse(&line).and_then(|line| self.judge(&line)) {
+            if let Some(found) = Line::parse(&line).and_then(|line| self.judge(&line, &has_other_names)) {
                 best = Some(best.map_or(found, |best: Attached| best.min(found)));
             }
             line.clear();
@@ -110,18 +115,26 @@ impl Target {
         Ok(best)
     }
 
-    fn judge(&self, line: &Line<'_>) -> Option<Attached> {
+    fn judge(&self, line: &Line<'_>, has_other_names: impl Fn() -> bool) -> Option<Attached> {
         if !line.is_shared {
             return None;
         }
         if line.inode == self.inode {
             return Some(if line.is_writable { Attached::Publisher } else { Attached::Reader });
         }
-        // The directory may have another name in the namespace of that process.
         let old = Path::new(std::ffi::OsStr::from_bytes(line.path.strip_suffix(DELETED)?));
-        let is_old = line.inode.device == self.inode.device && old.file_name() == self.path.file_name();
-        (is_old && !line.is_writable).then_some(Attached::Old)
+        if line.inode.device != self.inode.device || line.is_writable {
+            return None;
+        }
+        let is_old = old == self.path || (old.file_name() == self.path.file_name() && has_other_names());
+        is_old.then_some(Attached::Old)
     }
+}
+
+/// Whether a process has a mount namespace of its own, as in a container.
+fn has_other_names(pid: u32) -> bool {
+    let name = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
+    name(&pid.to_string()) != name("self")
 }
 
 /// What the kernel calls a file that this process has mapped. By number if the number is there; else by name.
@@ -191,7 +204,10 @@ mod tests {
 7f1000001000-7f1010001000 r--s 00001000 00:1a 42                         /run/vexil/flags.vexil
 ";
     const OLD: &str = "\
-7f1000000000-7f1010001000 r--s 00000000 00:1a 41                         /host/vexil/flags.vexil (deleted)
+7f1000000000-7f1010001000 r--s 00000000 00:1a 41                         /run/vexil/flags.vexil (deleted)
+";
+    const OLD_UNDER_ANOTHER_NAME: &str = "\
+7f1000000000-7f1010001000 r--s 00000000 00:1a 41                         /flags/flags.vexil (deleted)
 ";
     const OTHERS: &str = "\
 7f1000000000-7f1010001000 r--s 00000000 00:1b 42                         /run/vexil/flags.vexil
@@ -206,7 +222,7 @@ mod tests {
 
     fn find(text: &str) -> Option<Attached> {
         let target = Target { inode: inode(0x1a, 42), path: "/run/vexil/flags.vexil".into() };
-        target.find(text.as_bytes()).unwrap()
+        target.find(text.as_bytes(), || false).unwrap()
     }
 
     #[test]
@@ -218,6 +234,15 @@ mod tests {
         assert_eq!(find(""), None);
         // For a moment after a move both are there.
         assert_eq!(find(&format!("{OLD}{READER}")), Some(Attached::Reader));
+    }
+
+    /// Symptom: a process was said to be on an old file that had never been here. Cause: it had a removed file of the same
+    /// name mapped, from another directory. Fix: the whole path counts, unless the process is in another mount namespace.
+    #[test]
+    fn a_removed_file_of_the_same_name_in_another_directory_is_none_of_ours_except_in_another_namespace() {
+        let target = Target { inode: inode(0x1a, 42), path: "/run/vexil/flags.vexil".into() };
+        let find = |is_elsewhere| target.find(OLD_UNDER_ANOTHER_NAME.as_bytes(), || is_elsewhere).unwrap();
+        assert_eq!((find(false), find(true)), (None, Some(Attached::Old)));
     }
 
     #[test]

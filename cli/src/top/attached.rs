@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::host::{Attached, Process, attached_to};
 
-/// Looks at the host are rarer than this, and so rare that they take at most one part in [`SHARE`] of a processor: a host can
-/// have thousands of processes.
+/// Looks at the host are rarer than this, and so rare that they take at most one part in [`SHARE`] of a processor, by the time
+/// that they really used: a host can have thousands of processes.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 const SHARE: u32 = 50;
 
@@ -41,7 +41,7 @@ pub(crate) struct Looker {
 impl Looker {
     /// Looks at all processes of the host. Also says how long to wait before the next look.
     pub(crate) fn look(&mut self, path: &Path) -> (Table, Duration) {
-        let start = Instant::now();
+        let (start, used) = (Instant::now(), processor_time());
         let found = attached_to(path);
         let processes =
             found.attached.into_iter().filter_map(|(pid, attached)| Some((attached, Process::of(pid)?)));
@@ -51,8 +51,14 @@ impl Looker {
         });
         let table = Table { rows: rows.collect(), not_inspected: found.hidden };
         self.usage.forget_before(start);
-        (table, LOOK_EVERY.max(start.elapsed() * SHARE))
+        (table, LOOK_EVERY.max(processor_time().saturating_sub(used) * SHARE))
     }
+}
+
+/// What this thread has taken so far.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 /// How much processor time processes had taken when they were looked at last.
