@@ -1,7 +1,11 @@
-//! How many flags of an archive are of which type.
+//! How many flags are of which type.
 
 use crate::archive::Archive;
-use crate::record::kind;
+use crate::area::current_generation;
+use crate::frame::Damage;
+use crate::layout::{FRAME_WORDS, overflow_word};
+use crate::map::Mapping;
+use crate::record::{RECORD_WORDS, kind};
 
 /// Numbers of flags by the type that an application asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,13 +23,12 @@ pub struct Kinds {
     pub nulls: u64,
 }
 
-impl Archive {
-    /// Counts the flags by type. Looks at one word of each record: 50,000 flags take well below a millisecond.
-    #[must_use]
-    pub fn kinds(&self) -> Kinds {
+impl Kinds {
+    /// Counts by the first word of each record.
+    fn of(words: impl Iterator<Item = u64>) -> Kinds {
         let mut kinds = Kinds::default();
-        for record in self.records() {
-            match record[0] & 0xf {
+        for word in words {
+            match word & 0xf {
                 kind::NULL => kinds.nulls += 1,
                 kind::FALSE | kind::TRUE => kinds.bools += 1,
                 kind::I64 | kind::U64 | kind::F64 | kind::HUGE => kinds.numbers += 1,
@@ -37,4 +40,33 @@ impl Archive {
         }
         kinds
     }
+}
+
+impl Archive {
+    /// Counts the flags by type.
+    #[must_use]
+    pub fn kinds(&self) -> Kinds {
+        Kinds::of(self.records().map(|record| record[0]))
+    }
+}
+
+/// Counts the flags of the current generation by type, in place: one word of each record is looked at and nothing is copied.
+/// `None`, if nothing has been published.
+///
+/// # Errors
+/// [`Damage`] of its slot.
+pub fn kinds_of_current(map: &Mapping) -> Result<Option<Kinds>, Damage> {
+    current_generation(map, |area, frame| {
+        let overflow = overflow_word(frame.places);
+        let (words, have) = (overflow + frame.overflow * RECORD_WORDS, frame.archive_bytes as usize / 8);
+        // Behind the archive there may be a hole, which nobody may touch.
+        if words > have {
+            let expected = format!("at most {have}");
+            return Err(Damage::Implausible { what: "words of records", found: words as u64, expected });
+        }
+        let archive = area.word() + FRAME_WORDS;
+        let first = (0..frame.places).map(|place| place * RECORD_WORDS);
+        let more = (0..frame.overflow).map(|number| overflow + number * RECORD_WORDS);
+        Ok(Kinds::of(first.chain(more).map(|at| map.load(archive + at))))
+    })
 }

@@ -83,7 +83,7 @@ pub use error::{BuildError, OpenError, WriteError};
 pub use frame::{Damage, Frame};
 pub use header::{Header, unix_micros};
 pub use key::{FlagKey, Hashed, Key};
-pub use kinds::Kinds;
+pub use kinds::{Kinds, kinds_of_current};
 pub use map::Mapping;
 pub use open::view as open_view;
 pub use protocol::Generation;

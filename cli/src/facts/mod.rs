@@ -86,7 +86,7 @@ impl Facts {
             generation: status.generation.0,
             durable_generation: status.durable.0,
             flags: status.flags,
-            flag_types: FlagTypes::of(&reader.snapshot().kinds()),
+            flag_types: FlagTypes::of(&reader.kinds()),
             archive_bytes: status.archive_bytes,
             file_facts: FileFacts::of(reader.path(), identity),
             published_at: status.published_at.map(show::time),
