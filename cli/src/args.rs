@@ -13,6 +13,7 @@ use crate::publish::Publish;
 use crate::run::Run;
 use crate::serve::Serve;
 use crate::status::Status;
+use crate::top::Top;
 use crate::verify::Verify;
 use crate::watch::Watch;
 
@@ -33,7 +34,7 @@ Examples:
   VEXIL_API_KEY=... vexil run
   vexil run --source flags.json --file /run/flags.vexil
   vexil get new-checkout --file /run/flags.vexil
-  vexil status --check --max-age 60 --file /run/flags.vexil";
+  vexil status --check --max-age 60s --file /run/flags.vexil";
 
 /// Feature flags in shared memory: one publisher per host, every other process reads them from one mapped file.
 #[derive(Debug, Parser)]
@@ -51,6 +52,7 @@ pub(crate) enum Command {
     Dump(Dump),
     Watch(Watch),
     Status(Status),
+    Top(Top),
     Verify(Verify),
     Publish(Publish),
     Serve(Serve),

@@ -60,6 +60,10 @@ pub(crate) enum Failure {
     #[error("{origin} does not hold a usable token")]
     Token { origin: String, source: vexil_server::TokenError },
 
+    #[error(
+        "stdout is no terminal that can show a live screen; use `vexil top --json --count 1`, or `vexil status`"
+    )]
+    NoTerminal,
     #[error("demo: {0}")]
     Demo(String),
 
@@ -83,6 +87,7 @@ impl Failure {
             | Failure::BaseUrl(_)
             | Failure::LogFilter { .. }
             | Failure::Token { .. }
+            | Failure::NoTerminal
             | Failure::BadOption { .. } => 2,
             Failure::Serve(error) if error.is_wrong_use() => 2,
             // Whoever reads our output has read enough.

@@ -5,8 +5,9 @@
 //! # Map
 //! `args` is the command line, one file for each command has the rest of it. `place` finds the snapshot file, `account` the
 //! API key and base URL, `permissions` who may use a new file. `output` is stdout, `log` stderr, `failure` what goes wrong and its exit code, `signals` how a
-//! publisher is stopped, `service_manager` who else wants to know. `json` and `show` are values for machines and for people, `differences` what two snapshots have
-//! not in common. `demo` is a folder of its own.
+//! publisher is stopped, `service_manager` who else wants to know. `json` and `show` are values for machines and for people, `style` their colours, `differences` what two snapshots have
+//! not in common. `facts` is what is known about a file and its publisher, `host` what the kernel says about processes. `top` and `demo`
+//! are folders of their own.
 
 mod account;
 mod args;
@@ -14,8 +15,10 @@ mod completions;
 mod demo;
 mod differences;
 mod dump;
+mod facts;
 mod failure;
 mod get;
+mod host;
 mod json;
 mod log;
 mod output;
@@ -28,6 +31,8 @@ mod service_manager;
 mod show;
 mod signals;
 mod status;
+mod style;
+mod top;
 mod verify;
 mod watch;
 
@@ -62,6 +67,7 @@ fn answer(cli: Cli) -> Result<(), Failure> {
         Command::Dump(dump) => dump.answer(),
         Command::Watch(watch) => watch.answer(),
         Command::Status(status) => status.answer(),
+        Command::Top(top) => top.answer(),
         Command::Verify(verify) => verify.answer(),
         Command::Publish(publish) => publish.answer(),
         Command::Serve(serve) => serve.answer(),

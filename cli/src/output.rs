@@ -19,6 +19,12 @@ impl Output {
         io::stdout().is_terminal()
     }
 
+    /// Width of the terminal; `None` if it is none.
+    pub(crate) fn columns() -> Option<usize> {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        Some(size.ws_col.into()).filter(|columns| *columns > 0)
+    }
+
     pub(crate) fn text(&mut self, text: &str) -> Result<(), Failure> {
         self.0.write_all(text.as_bytes()).map_err(Failure::Output)
     }

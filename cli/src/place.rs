@@ -39,6 +39,25 @@ impl Place {
         Ok(Reader::open(self.path()?)?)
     }
 
+    /// As [`Place::open`], and waits for a file where there is none yet.
+    pub(crate) fn attach(&self) -> Result<Reader, Failure> {
+        let path = self.path()?;
+        match Reader::open(&path) {
+            Ok(reader) => Ok(reader),
+            Err(error @ vexil_reader::OpenError::Missing { .. }) => {
+                tracing::warn!(%error, "waiting for it");
+                Ok(Reader::attach(&path))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Identity of the environment that options and variables name, if they name one that is well formed. For a note beside
+    /// what is read, so nothing is said about a key that cannot be used.
+    pub(crate) fn expected_identity(&self) -> Option<[u8; 32]> {
+        self.account.identity().ok().flatten().map(|(_, identity)| identity.bytes())
+    }
+
     /// The snapshot file to publish into.
     pub(crate) fn target(&self) -> Result<Target, Failure> {
         let account = self.account.identity()?;

@@ -40,11 +40,11 @@ pub(crate) struct Run {
     no_wait: bool,
 
     /// Limit for making a connection
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = show::parse_seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = show::parse_duration)]
     connect_timeout: Duration,
 
     /// Limit for silence on the stream; the service sends a heartbeat every 15 s
-    #[arg(long, value_name = "SECONDS", default_value = "45", value_parser = show::parse_seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "45", value_parser = show::parse_duration)]
     read_timeout: Duration,
 
     /// PEM file with the only root certificates to trust [default: those of the system]

@@ -70,7 +70,7 @@ pub(crate) struct Serve {
     token_file: Option<PathBuf>,
 
     /// Time between two signs of life on a silent stream
-    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = show::parse_seconds)]
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = show::parse_duration)]
     heartbeat: Duration,
 }
 

@@ -2,10 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 use vexil_reader::Value;
-
-/// Characters of a value that a person gets to see in a list.
-const VALUE_CHARS: usize = 80;
 
 /// A point in time as RFC 3339 in UTC, with milliseconds.
 pub(crate) fn time(time: SystemTime) -> String {
@@ -46,6 +44,30 @@ pub(crate) fn span(span: Duration) -> String {
     }
 }
 
+/// A span of time in words, in its two largest units.
+pub(crate) fn words(span: Duration) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")];
+    let seconds = span.as_secs();
+    let Some(first) = UNITS.iter().position(|(unit, _)| seconds >= *unit) else {
+        return "less than a second".to_owned();
+    };
+    let mut left = seconds;
+    let mut words = Vec::new();
+    for (unit, name) in UNITS.iter().skip(first).take(2) {
+        let count = left / unit;
+        left %= unit;
+        if count > 0 {
+            words.push(format!("{count} {name}{}", if count == 1 { "" } else { "s" }));
+        }
+    }
+    words.join(" ")
+}
+
+/// An age in seconds as a span; `None` if it is none.
+pub(crate) fn seconds(age: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(age).ok()
+}
+
 /// A size in bytes.
 pub(crate) fn bytes(bytes: u64) -> String {
     let kib = bytes as f64 / 1024.0;
@@ -69,14 +91,25 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
-/// A value on one line, shortened if it is long.
+/// A value on one line, whole.
 pub(crate) fn value(value: &Value<'_>) -> Result<String, serde_json::Error> {
-    let text = crate::json::text(value)?;
-    let text = harmless(&text);
-    match text.char_indices().nth(VALUE_CHARS) {
-        Some((at, _)) => Ok(format!("{}.. ({} bytes)", &text[..at], text.len())),
-        None => Ok(text),
+    Ok(harmless(&crate::json::text(value)?))
+}
+
+/// A text in at most so many columns of a terminal: what is cut off is said by its size.
+pub(crate) fn shortened(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
     }
+    let rest = format!(".. ({})", bytes(text.len() as u64));
+    let room = columns.saturating_sub(rest.len());
+    let mut used = 0;
+    let kept = text.chars().take_while(|c| {
+        used += c.width().unwrap_or(0);
+        used <= room
+    });
+    let kept: String = kept.collect();
+    if kept.is_empty() { text.chars().take(columns.min(1)).collect() } else { kept + &rest }
 }
 
 /// A key on one line.
@@ -85,16 +118,16 @@ pub(crate) fn key(key: &str) -> String {
 }
 
 /// Without what a terminal takes for a command.
-fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// Reads a number of seconds from the command line.
-pub(crate) fn parse_seconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| "expected a number of seconds".to_owned())
+/// Reads a span of time from the command line: a number of seconds, or numbers with units.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let in_seconds = text.parse().ok().and_then(seconds);
+    in_seconds.or_else(|| humantime::parse_duration(text).ok()).ok_or_else(|| {
+        "expected seconds, or numbers with units such as 500ms, 90s, 5m, 1h30m or 2d".to_owned()
+    })
 }
 
 #[cfg(test)]
@@ -126,9 +159,45 @@ mod tests {
     }
 
     #[test]
-    fn long_values_are_cut_between_characters() {
-        let long = "\u{e4}".repeat(100);
-        let shown = value(&Value::String(long.into())).unwrap();
-        assert!(shown.ends_with(".. (202 bytes)") && shown.chars().count() < 100, "{shown}");
+    fn ages_are_words_in_two_units() {
+        for (seconds, expected) in [
+            (0.2, "less than a second"),
+            (1.0, "1 second"),
+            (59.9, "59 seconds"),
+            (60.0, "1 minute"),
+            (200.0, "3 minutes 20 seconds"),
+            (3600.0 * 25.0, "1 day 1 hour"),
+            (3600.0 * 24.0 + 59.0, "1 day"),
+        ] {
+            assert_eq!(words(Duration::from_secs_f64(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters_and_by_what_they_take_on_a_terminal() {
+        let (narrow, wide) = ("\u{e4}".repeat(100), "\u{4e2d}".repeat(100));
+        assert_eq!(shortened(&narrow, 100), narrow);
+        assert_eq!(shortened(&narrow, 30), format!("{}.. (200 B)", "\u{e4}".repeat(20)));
+        assert_eq!(shortened(&wide, 31), format!("{}.. (300 B)", "\u{4e2d}".repeat(10)));
+        assert_eq!((shortened("abcdef", 3), shortened("abcdef", 0)), ("a".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn durations_are_seconds_or_have_units() {
+        for (text, expected) in [
+            ("60", 60_000),
+            ("0.05", 50),
+            ("60s", 60_000),
+            ("5m", 300_000),
+            ("1h30m", 5_400_000),
+            ("1h 30m", 5_400_000),
+            ("500ms", 500),
+            ("0", 0),
+        ] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(expected)), "{text}");
+        }
+        for text in ["", "-1", "-1s", "m", "5 x", "NaN", "inf", "1e400"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
     }
 }

@@ -44,6 +44,15 @@ proptest! {
     }
 
     #[test]
+    fn every_flag_is_counted_once_with_its_type(flags in proptest::collection::btree_map("[a-z]{0,9}", value(), 0..100)) {
+        let list: Vec<_> = flags.iter().map(|(k, v)| flag(k, v.clone())).collect();
+        let kinds = build(&list).kinds();
+        let count = |name| list.iter().filter(|flag| flag.value.kind_name() == name).count() as u64;
+        prop_assert_eq!((kinds.bools, kinds.numbers, kinds.strings), (count("bool"), count("number"), count("string")));
+        prop_assert_eq!((kinds.jsons, kinds.nulls), (count("json"), count("null")));
+    }
+
+    #[test]
     fn any_bytes_behind_a_good_frame_are_refused_or_readable(at: prop::sample::Index, with: u8) {
         let good = build(&[flag("a", Value::Bool(true)), flag(&"k".repeat(60), Value::String("text".into()))]);
         let mut bytes = good.bytes.clone();

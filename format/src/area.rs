@@ -128,6 +128,18 @@ pub fn copy_current(map: &Mapping) -> Result<Option<Archive>, Damage> {
     current(map, |area| copy(map, area), |archive| archive.generation().0)
 }
 
+/// Looks at the current generation in place, with its frame.
+pub(crate) fn current_generation<T>(
+    map: &Mapping,
+    read: impl Fn(Area, &Frame) -> Result<T, Damage>,
+) -> Result<Option<T>, Damage> {
+    let read = |area| {
+        let frame = frame(map, area)?;
+        Ok((read(area, &frame)?, frame.generation.0))
+    };
+    Ok(current(map, read, |(_, generation)| *generation)?.map(|(found, _)| found))
+}
+
 /// The newest good archive of all four areas, whatever the generation word says: the rule after a reboot or damage.
 #[must_use]
 pub fn newest(map: &Mapping) -> Option<(Area, Archive)> {

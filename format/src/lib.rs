@@ -22,7 +22,7 @@
 //! | `protocol`, `sync` | the generation word, both sides, and the atomics it is written against |
 //! | `key`, `perfect`, `table` | hash, perfect hash, builder |
 //! | `archive`, `shape`, `placed` | checked private copy of a snapshot, and its rkyv archive |
-//! | `difference` | what differs between two |
+//! | `difference`, `kinds` | what differs between two; how many flags are of which type |
 //! | `map`, `front` | mapped memory, and the line of the process's own in front of it |
 //! | `lead`, `short_text` | the fast path: look-ups on it from one pointer |
 //! | `view`, `attempt`, `current` | bounds of the fast path; the checked path; moving to another file |
@@ -52,6 +52,7 @@ mod front;
 mod header;
 #[allow(unsafe_code, reason = "reads 8 bytes of a key at an offset that was checked once for all windows")]
 mod key;
+mod kinds;
 pub mod layout;
 #[allow(unsafe_code, reason = "look-ups on shared memory with one bounds check")]
 mod lead;
@@ -82,6 +83,7 @@ pub use error::{BuildError, OpenError, WriteError};
 pub use frame::{Damage, Frame};
 pub use header::{Header, unix_micros};
 pub use key::{FlagKey, Hashed, Key};
+pub use kinds::{Kinds, kinds_of_current};
 pub use map::Mapping;
 pub use open::view as open_view;
 pub use protocol::Generation;

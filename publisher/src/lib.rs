@@ -49,5 +49,5 @@ pub use error::{CloseError, OpenError, PublishError, RunError};
 pub use identity::{Identity, default_cache_dir};
 pub use options::Options;
 pub use place::Place;
-pub use publisher::{Outcome, Publisher};
+pub use publisher::{Outcome, Publisher, lock_path};
 pub use run::{Notice, Source, run};

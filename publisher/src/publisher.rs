@@ -287,8 +287,9 @@ impl Drop for Publisher {
     }
 }
 
-/// The lock file of a snapshot file: beside it, never unlinked.
-fn lock_path(path: &Path) -> PathBuf {
+/// The lock file of a snapshot file: beside it, never unlinked. Whoever holds an exclusive `flock` on it publishes.
+#[must_use]
+pub fn lock_path(path: &Path) -> PathBuf {
     let mut name: OsString = path.as_os_str().to_owned();
     name.push(".lock");
     name.into()

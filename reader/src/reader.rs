@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use vexil_format::{FlagKey, Found, Generation, Hashed, OpenError, ShortText, Value, kind};
+use vexil_format::{
+    FlagKey, Found, Generation, Hashed, Kinds, OpenError, ShortText, Value, kind, kinds_of_current,
+};
 
 use crate::attached::Attached;
 use crate::options::Options;
@@ -153,6 +155,18 @@ impl Reader {
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.shared.copy()
+    }
+
+    /// Number of flags of each type, in the current generation. Nothing is copied.
+    #[must_use]
+    pub fn kinds(&self) -> Kinds {
+        let attached = self.shared.attached();
+        if attached.fallback().is_none()
+            && let Ok(Some(kinds)) = kinds_of_current(attached.view.map())
+        {
+            return kinds;
+        }
+        self.snapshot().kinds()
     }
 
     /// The current generation; 0 if nothing has been published.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use vexil_format::{Archive, FlagKey, Frame, Generation, Value, kind};
+use vexil_format::{Archive, FlagKey, Frame, Generation, Kinds, Value, kind};
 
 use crate::source::Source;
 
@@ -48,6 +48,12 @@ impl Snapshot {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Number of flags of each type, without a look at their values.
+    #[must_use]
+    pub fn kinds(&self) -> Kinds {
+        self.archive.as_ref().map(Archive::kinds).unwrap_or_default()
     }
 
     /// All flags with their values, in no particular order that stays from one generation to the next.

@@ -118,3 +118,29 @@ fn the_current_snapshot_is_described() {
     assert!(age < Duration::from_secs(60));
     assert_eq!(reader.snapshot().published_at(), status.published_at);
 }
+
+#[test]
+fn flags_are_counted_by_type_in_the_live_file_and_in_a_cold_one() {
+    let (stage, mut writer) = Stage::with_writer();
+    let reader = Reader::open(&stage.path).unwrap();
+    assert_eq!(reader.kinds(), vexil_reader::Kinds::default());
+    let mut flags: Vec<_> = (0..300).map(|i| flag(&format!("number-{i}"), Value::I64(i))).collect();
+    flags.extend([
+        flag("huge", Value::HugeNumber("1e999".into())),
+        flag("on", Value::Bool(true)),
+        flag("off", Value::Bool(false)),
+        flag("text", Value::String("a".into())),
+        flag("list", Value::Json("[]".into())),
+        flag("none", Value::Null),
+    ]);
+    stage::publish(&mut writer, &flags);
+    let kinds = reader.kinds();
+    let counts = (kinds.bools, kinds.numbers, kinds.strings, kinds.jsons, kinds.nulls);
+    assert_eq!(counts, (2, 301, 1, 1, 1));
+    assert_eq!(kinds, reader.snapshot().kinds());
+    drop(writer);
+    stage.age_by_a_boot();
+    let cold = Reader::open(&stage.path).unwrap();
+    assert!(cold.status().is_cold);
+    assert_eq!(cold.kinds(), kinds);
+}

@@ -8,10 +8,13 @@
 )]
 
 mod demo;
+mod health;
+mod live;
 mod program;
 mod publishing;
 mod reading;
 mod running;
 mod secrets;
+mod terminal;
 mod verifying;
 mod watching;

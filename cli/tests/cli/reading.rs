@@ -91,6 +91,8 @@ fn wrong_use_is_exit_code_2() {
         &["get", "a", "--type", "color"],
         &["status", "--max-age", "-1"],
         &["watch", "--count", "0"],
+        &["status", "--max-age", "soon"],
+        &["top", "--json", "--count", "0"],
         &["publish"],
         &["publish", "f.json", "--mode", "0666"],
         &["run", "--file", "x"],
@@ -179,7 +181,9 @@ fn every_shell_gets_its_completions() {
 fn version_names_the_snapshot_format_and_help_has_examples() {
     let version = answer(&mut vexil(["--version"]));
     assert_eq!(version.out, format!("vexil {} (snapshot format 1)\n", env!("CARGO_PKG_VERSION")));
-    for command in ["run", "get", "dump", "watch", "status", "verify", "publish", "demo", "completions"] {
+    for command in
+        ["run", "get", "dump", "watch", "status", "verify", "publish", "top", "demo", "completions"]
+    {
         let help = answer(&mut vexil([command, "--help"]));
         assert_eq!(help.code, Some(0));
         assert!(help.out.contains("Examples:"), "{command}");

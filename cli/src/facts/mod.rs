@@ -1,0 +1,133 @@
+//! What is known about a snapshot file, its publisher and its link: the one source of `status` and `top`.
+
+mod file;
+mod problem;
+mod publisher;
+
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use vexil_format::layout;
+use vexil_reader::{Kinds, PathState, PublisherState, Reader, Status};
+
+pub(crate) use file::FileFacts;
+pub(crate) use problem::{Problem, why_stale};
+pub(crate) use publisher::PublisherFacts;
+
+use crate::show;
+
+/// For machines as it stands here, see docs/operations.md. Ages in seconds; null is unknown.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Facts {
+    pub(crate) file: String,
+    pub(crate) format: u32,
+    pub(crate) generation: u64,
+    pub(crate) durable_generation: u64,
+    pub(crate) flags: u64,
+    pub(crate) flag_types: FlagTypes,
+    pub(crate) archive_bytes: u64,
+    #[serde(flatten)]
+    pub(crate) file_facts: FileFacts,
+    pub(crate) published_at: Option<String>,
+    pub(crate) published_age: Option<f64>,
+    pub(crate) link: &'static str,
+    pub(crate) link_age: Option<f64>,
+    pub(crate) contact_age: Option<f64>,
+    pub(crate) publisher: &'static str,
+    pub(crate) publisher_uptime: Option<f64>,
+    #[serde(flatten)]
+    pub(crate) publisher_facts: PublisherFacts,
+    pub(crate) cold: bool,
+    pub(crate) stale: bool,
+    pub(crate) path: &'static str,
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// Number of flags of each type.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct FlagTypes {
+    pub(crate) bool: u64,
+    pub(crate) number: u64,
+    pub(crate) string: u64,
+    pub(crate) json: u64,
+    pub(crate) null: u64,
+}
+
+impl FlagTypes {
+    fn of(kinds: &Kinds) -> FlagTypes {
+        FlagTypes {
+            bool: kinds.bools,
+            number: kinds.numbers,
+            string: kinds.strings,
+            json: kinds.jsons,
+            null: kinds.nulls,
+        }
+    }
+
+    /// Each type with its number.
+    pub(crate) fn each(&self) -> [(u64, &'static str); 5] {
+        [
+            (self.bool, "bool"),
+            (self.number, "number"),
+            (self.string, "string"),
+            (self.json, "JSON"),
+            (self.null, "null"),
+        ]
+    }
+}
+
+impl Facts {
+    /// All of it, as of now. `identity` is that of the environment which the caller expects, if a key is known.
+    pub(crate) fn of(reader: &Reader, status: &Status, identity: Option<[u8; 32]>) -> Facts {
+        let seconds = |age: Option<Duration>| age.map(|age| age.as_secs_f64());
+        Facts {
+            file: reader.path().display().to_string(),
+            format: layout::VERSION,
+            generation: status.generation.0,
+            durable_generation: status.durable.0,
+            flags: status.flags,
+            flag_types: FlagTypes::of(&reader.kinds()),
+            archive_bytes: status.archive_bytes,
+            file_facts: FileFacts::of(reader.path(), identity),
+            published_at: status.published_at.map(show::time),
+            published_age: seconds(published_age(status)),
+            link: status.link.name(),
+            link_age: seconds(status.link_age),
+            contact_age: seconds(contact_age(status)),
+            publisher: publisher_name(status.publisher),
+            publisher_uptime: seconds(status.publisher_uptime),
+            publisher_facts: PublisherFacts::of(reader.path(), status),
+            cold: status.is_cold,
+            stale: status.is_stale(),
+            path: path_name(status.path),
+            problems: problem::all(status),
+        }
+    }
+}
+
+/// A cold cache was not filled by the contact that the file remembers.
+pub(crate) fn contact_age(status: &Status) -> Option<Duration> {
+    status.contact_age.filter(|_| !status.is_cold)
+}
+
+fn published_age(status: &Status) -> Option<Duration> {
+    SystemTime::now().duration_since(status.published_at?).ok()
+}
+
+pub(crate) fn publisher_name(state: PublisherState) -> &'static str {
+    match state {
+        PublisherState::Alive => "alive",
+        PublisherState::Stopped => "stopped",
+        PublisherState::Gone => "gone",
+        _ => "unknown",
+    }
+}
+
+pub(crate) fn path_name(state: PathState) -> &'static str {
+    match state {
+        PathState::Same => "same",
+        PathState::Missing => "missing",
+        PathState::Stuck => "stuck",
+        _ => "unknown",
+    }
+}

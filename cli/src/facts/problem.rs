@@ -1,0 +1,112 @@
+//! What is not as it should be, what that means, and what to do about it.
+
+use serde::Serialize;
+use vexil_reader::{LinkState, PathState, PublisherState, Status};
+
+/// One thing. The code stays, the texts may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Problem {
+    pub(crate) code: &'static str,
+    /// In a few words, fit for a list.
+    pub(crate) text: &'static str,
+    pub(crate) meaning: &'static str,
+    pub(crate) advice: &'static str,
+}
+
+/// What makes flags stale comes first.
+pub(super) fn all(status: &Status) -> Vec<Problem> {
+    let mut all = stale(status);
+    match status.path {
+        PathState::Missing => all.push(PATH_MISSING),
+        PathState::Stuck => all.push(PATH_STUCK),
+        _ => {}
+    }
+    if status.generation.0 == 0 {
+        all.push(NOTHING_PUBLISHED);
+    }
+    all
+}
+
+/// Why flags may be out of date: empty if and only if [`Status::is_stale`] says that they are not.
+fn stale(status: &Status) -> Vec<Problem> {
+    let mut all = Vec::new();
+    if status.is_cold {
+        all.push(COLD);
+    }
+    match (status.publisher, status.link) {
+        (PublisherState::Alive, LinkState::Open) => {}
+        (PublisherState::Alive, LinkState::Refused) => all.push(LINK_REFUSED),
+        (PublisherState::Alive, LinkState::Retrying) => all.push(LINK_RETRYING),
+        (PublisherState::Alive, LinkState::Connecting) => all.push(LINK_CONNECTING),
+        (PublisherState::Alive, _) => all.push(LINK_IDLE),
+        (PublisherState::Stopped, _) => all.push(PUBLISHER_STOPPED),
+        _ => all.push(PUBLISHER_GONE),
+    }
+    all
+}
+
+/// In one line, for an error.
+pub(crate) fn why_stale(status: &Status) -> String {
+    stale(status).iter().map(|problem| problem.text).collect::<Vec<_>>().join(", ")
+}
+
+const COLD: Problem = Problem {
+    code: "cold",
+    text: "answers come from a cold cache",
+    meaning: "no publisher has confirmed these flags in this boot, or the current snapshot was damaged",
+    advice: "start a publisher, or wait for its first contact",
+};
+const PUBLISHER_STOPPED: Problem = Problem {
+    code: "publisher_stopped",
+    text: "the publisher is stopped",
+    meaning: "it ended in order, or none has started yet; readers go on with the last flags",
+    advice: "start one with `vexil run`",
+};
+const PUBLISHER_GONE: Problem = Problem {
+    code: "publisher_gone",
+    text: "the publisher is gone",
+    meaning: "it was killed, or does not get to run; readers go on with the last flags",
+    advice: "look at the log of `vexil run` and start it again",
+};
+const LINK_REFUSED: Problem = Problem {
+    code: "link_refused",
+    text: "the link to the source is refused",
+    meaning: "the service says no (401, 403, 404 or 204); it is asked again about once a minute",
+    advice: "check API key and base URL; a key file is read again at every try. The publisher's log has the answer",
+};
+const LINK_RETRYING: Problem = Problem {
+    code: "link_retrying",
+    text: "the link to the source is retrying",
+    meaning: "the source cannot be reached, or what it sent was refused; it is tried again within half a minute",
+    advice: "check the network, the service and, for a file, its JSON. The publisher's log has the error",
+};
+const LINK_CONNECTING: Problem = Problem {
+    code: "link_connecting",
+    text: "the link to the source is connecting",
+    meaning: "a connection is being made",
+    advice: "wait; if it stays so, check the network and the base URL",
+};
+const LINK_IDLE: Problem = Problem {
+    code: "link_idle",
+    text: "the link to the source is idle",
+    meaning: "the publisher has no source, or has not tried it yet",
+    advice: "nothing to do if flags are published by hand",
+};
+const PATH_MISSING: Problem = Problem {
+    code: "path_missing",
+    text: "the path leads nowhere any more",
+    meaning: "the file was removed; whoever has it open goes on with it",
+    advice: "a running publisher makes it anew within a second; else start one",
+};
+const PATH_STUCK: Problem = Problem {
+    code: "path_stuck",
+    text: "the path leads to another file that is not followed",
+    meaning: "that file is older, not readable, or no snapshot",
+    advice: "look at it with `vexil verify`",
+};
+const NOTHING_PUBLISHED: Problem = Problem {
+    code: "nothing_published",
+    text: "nothing has been published yet",
+    meaning: "every flag answers its default",
+    advice: "wait for the first contact with the source, or use `vexil publish`",
+};

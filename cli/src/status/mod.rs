@@ -1,0 +1,78 @@
+//! `vexil status`: file, publisher and link.
+
+mod print;
+
+pub(crate) use print::{ago, link_look};
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::facts::{Facts, contact_age, why_stale};
+use crate::failure::Failure;
+use crate::output;
+use crate::place::Place;
+use crate::show;
+use crate::style::Paint;
+
+const EXAMPLES: &str = "\
+Examples:
+  vexil status --file /run/flags.vexil
+  vexil status --check                  for a health check: exit code 1 if flags may be stale
+  vexil status --check --max-age 60s    and if the service was last heard of more than a minute ago
+  vexil status --json | jq .publisher_process.pid";
+
+/// Print the state of the snapshot file, of its publisher and of the link to the service
+///
+/// Ages come from a clock that neither jumps nor stops in suspend. The publisher's process is what the kernel says of the
+/// holder of the publisher lock: a process in another container cannot be seen.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Status {
+    /// Exit code 1 if flags may be stale: no publisher, no open link, or a cold cache
+    #[arg(long)]
+    check: bool,
+
+    /// Exit code 1 if the publisher last heard from its source longer ago than this, or if that is not known: seconds, or
+    /// with units, as 90s, 5m or 1h30m
+    #[arg(long, value_name = "DURATION", value_parser = show::parse_duration)]
+    max_age: Option<Duration>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    color: colorchoice_clap::Color,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Status {
+    pub(crate) fn answer(self) -> Result<(), Failure> {
+        let reader = self.place.open()?;
+        let status = reader.status();
+        let facts = Facts::of(&reader, &status, self.place.expected_identity());
+        if self.json {
+            output::json(&facts)?;
+        } else {
+            print::print(&facts, Paint::of_stdout(self.color))?;
+        }
+        if status.generation.0 == 0 {
+            return Err(Failure::NothingPublished { path: reader.path().to_owned() });
+        }
+        if self.check && status.is_stale() {
+            return Err(Failure::Stale(why_stale(&status)));
+        }
+        match (self.max_age, contact_age(&status)) {
+            (Some(_), None) => Err(Failure::Stale("last contact with the source is not known".to_owned())),
+            (Some(most), Some(age)) if age > most => Err(Failure::Stale(format!(
+                "last contact with the source was {} ago, expected at most {}",
+                show::span(age),
+                show::span(most)
+            ))),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The head: file, publisher and link in a few lines.
+
+use ratatui::text::{Line, Span};
+
+use crate::facts::Facts;
+use crate::show;
+use crate::style::Look;
+use crate::top::app::App;
+
+pub(super) fn lines(app: &App) -> Vec<Line<'static>> {
+    let facts = &app.facts;
+    let plain = |text: String| Line::from(text);
+    vec![
+        Line::from(vec![
+            Span::styled("vexil top  ", app.paint.cell(Look::Strong)),
+            state(app),
+            Span::raw(format!("  {}", facts.file)),
+        ]),
+        plain(format!(
+            "generation {}, {}; {} flags{}; archive {}{}",
+            facts.generation,
+            ago(facts.published_age),
+            show::count(facts.flags),
+            types(facts),
+            show::bytes(facts.archive_bytes),
+            on_disk(facts)
+        )),
+        Line::from(vec![
+            Span::raw("publisher "),
+            Span::styled(facts.publisher, app.paint.cell(publisher_look(facts))),
+            Span::raw(for_how_long(facts.publisher_uptime)),
+            Span::raw(publisher(app)),
+        ]),
+        Line::from(vec![
+            Span::raw("link "),
+            Span::styled(facts.link, app.paint.cell(crate::status::link_look(facts.link))),
+            Span::raw(for_how_long(facts.link_age)),
+            Span::raw(format!("; last contact {}", ago(facts.contact_age))),
+        ]),
+        Line::default(),
+    ]
+}
+
+/// For a small screen.
+pub(super) fn few_lines(app: &App) -> Vec<Line<'static>> {
+    let facts = &app.facts;
+    let name = facts.file.rsplit('/').next().unwrap_or_default().to_owned();
+    vec![
+        Line::from(vec![Span::styled(name, app.paint.cell(Look::Strong)), Span::raw(" "), state(app)]),
+        Line::from(format!(
+            "gen {}, {} flags, {}",
+            facts.generation,
+            show::count(facts.flags),
+            ago(facts.published_age)
+        )),
+        Line::from(vec![
+            Span::raw("pub "),
+            Span::styled(facts.publisher, app.paint.cell(publisher_look(facts))),
+            Span::raw(", link "),
+            Span::styled(facts.link, app.paint.cell(crate::status::link_look(facts.link))),
+            Span::raw(format!(", {}", ago(facts.contact_age))),
+        ]),
+    ]
+}
+
+fn state(app: &App) -> Span<'static> {
+    match app.facts.problems.first() {
+        None => Span::styled("fresh", app.paint.cell(Look::Good)),
+        Some(problem) if app.facts.stale => {
+            Span::styled(format!("may be stale: {}", problem.text), app.paint.cell(Look::Bad))
+        }
+        Some(problem) => Span::styled(problem.text, app.paint.cell(Look::Bad)),
+    }
+}
+
+fn publisher_look(facts: &Facts) -> Look {
+    if facts.publisher == "alive" { Look::Good } else { Look::Bad }
+}
+
+/// The process, or why it is not known.
+fn publisher(app: &App) -> String {
+    let facts = &app.facts.publisher_facts;
+    let mut text = match (&facts.publisher_process, &facts.publisher_note) {
+        (Some(process), _) => {
+            let user = process.user.as_deref().unwrap_or("?");
+            let cpu = app.publisher_cpu.map(|percent| format!(", cpu {percent:.1} %")).unwrap_or_default();
+            format!("; pid {}, user {user}{cpu}, {} resident", process.pid, show::bytes(process.rss_bytes))
+        }
+        (None, Some(note)) => format!("; {note}"),
+        (None, None) => String::new(),
+    };
+    if !facts.publishers_waiting.is_empty() {
+        text.push_str(&format!("; {} standing by", facts.publishers_waiting.len()));
+    }
+    text
+}
+
+fn types(facts: &Facts) -> String {
+    let some = facts.flag_types.each().into_iter().filter(|(count, _)| *count > 0);
+    let some: Vec<_> = some.map(|(count, name)| format!("{} {name}", show::count(count))).collect();
+    if some.is_empty() { String::new() } else { format!(" ({})", some.join(", ")) }
+}
+
+fn on_disk(facts: &Facts) -> String {
+    let allocated = facts.file_facts.file_allocated_bytes;
+    allocated.map(|allocated| format!(", file {}", show::bytes(allocated))).unwrap_or_default()
+}
+
+fn ago(age: Option<f64>) -> String {
+    crate::status::ago(age)
+}
+
+fn for_how_long(age: Option<f64>) -> String {
+    age.and_then(show::seconds).map(|age| format!(" for {}", show::words(age))).unwrap_or_default()
+}

@@ -1,0 +1,122 @@
+//! `vexil watch`: changes as they happen.
+
+mod lines;
+mod world;
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use vexil_reader::Snapshot;
+
+use crate::differences::between;
+use crate::failure::Failure;
+use crate::place::Place;
+use crate::show;
+use crate::style::Paint;
+
+use lines::{Lines, Style};
+pub(crate) use world::World;
+
+/// How often publisher, link and path are looked at: nobody is woken when they change.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+const EXAMPLES: &str = "\
+Examples:
+  vexil watch --file /run/flags.vexil
+  vexil watch new-checkout cart-limit
+  vexil watch --json | jq -r 'select(.event == \"change\") | .key'
+  vexil watch --count 1 --timeout 1m && echo \"there was a change\"";
+
+/// Print changes as they happen: one line for each flag, old -> new
+///
+/// Also says when the publisher, its link or the file is no longer as it was. The first line names the generation at the
+/// start. Without a snapshot file it waits for one. Changes that follow each other within microseconds may be seen as one.
+/// Long values are shortened on a terminal only.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Watch {
+    /// Only these flags [default: all]
+    keys: Vec<String>,
+
+    /// End after this many changed flags
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+
+    /// End after this time, in seconds or with units as 90s or 5m; with --count, exit code 1 if there were fewer changes
+    #[arg(long, value_name = "DURATION", value_parser = show::parse_duration)]
+    timeout: Option<Duration>,
+
+    /// One JSON object per line, with whole values; its member `event` says what it is about
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    color: colorchoice_clap::Color,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Watch {
+    pub(crate) fn answer(self) -> Result<(), Failure> {
+        let start = Instant::now();
+        let style = if self.json { Style::Json } else { Style::Text(Paint::of_stdout(self.color)) };
+        let reader = self.place.attach()?;
+        let mut seen = reader.generation();
+        let mut before = reader.snapshot();
+        let mut world = World::of(&reader, &reader.status());
+        let mut first = Lines::now(style);
+        first.start(&before, &world)?;
+        first.flush()?;
+        let mut written = 0;
+        while self.count.is_none_or(|count| written < count) {
+            let left = self.timeout.map_or(Duration::MAX, |limit| limit.saturating_sub(start.elapsed()));
+            let now = reader.wait_for_change(seen, left.min(LOOK_EVERY));
+            let is_over = now == seen && self.timeout.is_some_and(|limit| start.elapsed() >= limit);
+            let mut lines = Lines::now(style);
+            for turn in world.turn_to(World::of(&reader, &reader.status())) {
+                lines.turn(now.0, &turn)?;
+            }
+            if now != seen {
+                seen = now;
+                let after = reader.snapshot();
+                written += self.write_changes(&mut lines, &before, &after, written)?;
+                before = after;
+            }
+            lines.flush()?;
+            if is_over {
+                return self.too_late(written);
+            }
+        }
+        Ok(())
+    }
+
+    fn too_late(&self, found: u64) -> Result<(), Failure> {
+        match (self.count, self.timeout) {
+            (Some(expected), Some(limit)) => {
+                Err(Failure::TooFewChanges { found, expected, seconds: limit.as_secs_f64() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the changes of flags that were asked for, as long as there are not enough yet, and says how many.
+    fn write_changes(
+        &self,
+        lines: &mut Lines,
+        before: &Snapshot,
+        after: &Snapshot,
+        written: u64,
+    ) -> Result<u64, Failure> {
+        let most =
+            self.count.map_or(usize::MAX, |count| usize::try_from(count - written).unwrap_or(usize::MAX));
+        let differences = between(before, after);
+        let wanted = differences.iter().filter(|one| self.keys.is_empty() || self.keys.contains(&one.key));
+        let mut count = 0;
+        for difference in wanted.take(most) {
+            lines.change(after.generation().0, difference)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,124 @@
+//! What changes beside the flags: publisher, link, and the file at the path.
+
+use vexil_format::FileId;
+use vexil_reader::{Reader, Status};
+
+use crate::facts::{path_name, publisher_name};
+use crate::style::Look;
+
+/// What was seen of it at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct World {
+    pub(crate) publisher: &'static str,
+    pub(crate) link: &'static str,
+    path: &'static str,
+    file: Option<FileId>,
+}
+
+/// One thing that is no longer as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Turn {
+    /// `publisher`, `link` or `file`.
+    pub(crate) event: &'static str,
+    pub(crate) old: &'static str,
+    pub(crate) state: &'static str,
+}
+
+impl World {
+    pub(crate) fn of(reader: &Reader, status: &Status) -> World {
+        World {
+            publisher: publisher_name(status.publisher),
+            link: status.link.name(),
+            path: path_name(status.path),
+            file: FileId::at(reader.path()),
+        }
+    }
+
+    /// Takes note of how it is now, and says what is new about it.
+    pub(crate) fn turn_to(&mut self, mut now: World) -> Vec<Turn> {
+        // Each new try is a connection that is being made, and no news before it is known how it ends.
+        if now.link == "connecting" && ["retrying", "refused"].contains(&self.link) {
+            now.link = self.link;
+        }
+        let mut turns = Vec::new();
+        let mut note = |event, old: &'static str, state: &'static str| {
+            if old != state {
+                turns.push(Turn { event, old, state });
+            }
+        };
+        note("file", self.path, now.path);
+        if self.path == now.path && self.file.is_some() && now.file.is_some() && self.file != now.file {
+            note("file", self.path, "superseded");
+        }
+        note("publisher", self.publisher, now.publisher);
+        note("link", self.link, now.link);
+        *self = now;
+        turns
+    }
+}
+
+impl Turn {
+    /// For a person.
+    pub(crate) fn text(&self) -> String {
+        match (self.event, self.state) {
+            ("file", "superseded") => "file superseded by another".to_owned(),
+            ("file", "same") => "file is there again".to_owned(),
+            ("file", "missing") => "file is gone; the last flags are still answered".to_owned(),
+            ("file", "stuck") => "file replaced by one that is not followed".to_owned(),
+            (event, state) => format!("{event} {state}"),
+        }
+    }
+
+    pub(crate) fn look(&self) -> Look {
+        match self.state {
+            "alive" | "open" | "same" => Look::Good,
+            "gone" | "refused" | "retrying" | "missing" | "stuck" => Look::Bad,
+            _ => Look::Warning,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: World = World { publisher: "alive", link: "open", path: "same", file: None };
+
+    fn turns(world: &mut World, now: World) -> Vec<String> {
+        world.turn_to(now).iter().map(Turn::text).collect()
+    }
+
+    #[test]
+    fn tries_that_come_to_nothing_are_no_news() {
+        let mut world = GOOD;
+        assert_eq!(turns(&mut world, World { link: "retrying", ..GOOD }), ["link retrying"]);
+        assert!(turns(&mut world, World { link: "connecting", ..GOOD }).is_empty());
+        assert!(turns(&mut world, World { link: "retrying", ..GOOD }).is_empty());
+        assert_eq!(turns(&mut world, World { link: "refused", ..GOOD }), ["link refused"]);
+        assert!(turns(&mut world, World { link: "connecting", ..GOOD }).is_empty());
+        assert_eq!(turns(&mut world, GOOD), ["link open"]);
+        assert_eq!(turns(&mut world, World { link: "connecting", ..GOOD }), ["link connecting"]);
+    }
+
+    #[test]
+    fn everything_that_turned_is_said_once() {
+        let mut world = GOOD;
+        let gone = World { publisher: "gone", path: "missing", ..GOOD };
+        let said = turns(&mut world, gone);
+        assert_eq!(said, ["file is gone; the last flags are still answered", "publisher gone"]);
+        assert!(turns(&mut world, gone).is_empty());
+    }
+
+    #[test]
+    fn another_file_at_the_path_is_told_from_the_same_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let [a, b] = ["a", "b"].map(|name| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, name).unwrap();
+            FileId::at(&path)
+        });
+        let mut world = World { file: a, ..GOOD };
+        assert!(turns(&mut world, World { file: a, ..GOOD }).is_empty());
+        assert_eq!(turns(&mut world, World { file: b, ..GOOD }), ["file superseded by another"]);
+    }
+}
