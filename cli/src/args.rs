@@ -12,6 +12,7 @@ use crate::get::Get;
 use crate::publish::Publish;
 use crate::run::Run;
 use crate::status::Status;
+use crate::torture::Torture;
 use crate::verify::Verify;
 use crate::watch::Watch;
 
@@ -53,5 +54,6 @@ pub(crate) enum Command {
     Verify(Verify),
     Publish(Publish),
     Demo(Demo),
+    Torture(Torture),
     Completions(Completions),
 }

@@ -27,6 +27,7 @@ mod service_manager;
 mod show;
 mod signals;
 mod status;
+mod torture;
 mod verify;
 mod watch;
 
@@ -41,6 +42,9 @@ use crate::log::Level;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args_os().collect();
+    if let Some(code) = torture::child(&arguments) {
+        return code;
+    }
     let answer = match demo::Child::of(&arguments) {
         Some(child) => child.answer(),
         None => answer(Cli::parse_from(arguments)),
@@ -63,6 +67,7 @@ fn answer(cli: Cli) -> Result<(), Failure> {
         Command::Verify(verify) => verify.answer(),
         Command::Publish(publish) => publish.answer(),
         Command::Demo(demo) => demo.answer(),
+        Command::Torture(torture) => torture.answer(),
         Command::Completions(completions) => completions.answer(),
     }
 }
