@@ -156,7 +156,7 @@ impl ManyReport {
 pub fn leaks(pace: &Pace) -> Option<String> {
     let (before, after) = (pace.descriptors_before, pace.descriptors_after);
     let open = pace.open.join(" ");
-    (before != after && pace.publishes > 1)
+    (before != after && before > 0)
         .then(|| format!("the publisher has {after} descriptors, {before} at first: {open}"))
 }
 
@@ -177,7 +177,7 @@ mod tests {
             |report| report.beside.writes = Some(2.5),
             |report| report.beside.waited.p50 = 5_000,
             |report| report.beside.processor.p50 = 5_000,
-            |report| report.beside.descriptors_after = 1,
+            |report| (report.beside.descriptors_before, report.beside.descriptors_after) = (7, 8),
             |report| report.crowd.findings.push("reader 7 ended with signal 11".to_owned()),
         ];
         for defect in defects {
