@@ -75,8 +75,8 @@ impl Torture {
                 expected: "a directory that exists: another one might be on another file system".to_owned(),
             });
         }
-        let program = env::current_exe()
-            .map_err(|source| Failure::System { action: "find this program", source })?;
+        let program =
+            env::current_exe().map_err(|source| Failure::System { action: "find this program", source })?;
         let plan = Plan::new(&self.folder)
             .seconds(self.seconds)
             .seed(self.seed.unwrap_or_else(any_seed))

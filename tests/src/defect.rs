@@ -40,11 +40,15 @@ pub fn main(words: &[OsString]) -> ExitCode {
         ("no-wake", "poke") => poke_without_waking(path),
         ("no-sync", "durable") => {
             let options = Options::default().watch(Watch::by(Arc::new(NoSync)));
-            return if durable_with(path, 1, &options).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+            return if durable_with(path, 1, &options).is_ok() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            };
         }
         ("no-checkpoint", "durable") => lie_about_the_disk(path),
         ("killed", "limited") => make_too_long_a_file(path),
-        ("killed", "full") => kill_process(getpid(), Signal::BUS).unwrap(),
+        ("killed-when-full", "full") => kill_process(getpid(), Signal::BUS).unwrap(),
         ("starts-over", "publish" | "write") => {
             let _ = fs::remove_file(path);
             return role::main(rest);

@@ -156,7 +156,8 @@ fn our_packages_depend_on_each_other_in_one_direction_only() {
         ("vexil-reader", &["vexil-format"]),
         ("vexil-publisher", &["vexil-format"]),
         ("vexil", &["vexil-reader", "vexil-publisher"]),
-        ("vexil-cli", &["vexil-format", "vexil-reader", "vexil-publisher"]),
+        ("vexil-torture", &["vexil-format", "vexil-reader", "vexil-publisher"]),
+        ("vexil-cli", &["vexil-format", "vexil-reader", "vexil-publisher", "vexil-torture"]),
         ("vexil-python", &["vexil"]),
     ] {
         let found = ours(&metadata, name);

@@ -140,7 +140,8 @@ impl Crowd {
 
     fn add(&mut self) -> Result<(), Problem> {
         let number = self.report.started as u32;
-        let kind = self.kinds.get(number as usize % self.kinds.len().max(1)).map_or("polls", |kind| kind.name());
+        let kind =
+            self.kinds.get(number as usize % self.kinds.len().max(1)).map_or("polls", |kind| kind.name());
         let seed = self.seed.wrapping_add(u64::from(number)).to_string();
         let mut command = self.launcher.command("crowd", &self.path, &[&number.to_string(), &seed, kind]);
         let failed = |source| Problem::Start { program: "a reader".to_owned(), source };
@@ -158,13 +159,25 @@ impl Crowd {
     /// Waits until all have looked once.
     ///
     /// # Errors
-    /// If they have not within the time.
-    pub fn wait_ready(&self, within: Duration) -> Result<(), Problem> {
+    /// If they have not within the time, or one of them ended.
+    pub fn wait_ready(&mut self, within: Duration) -> Result<(), Problem> {
         let begun = Instant::now();
         while self.books().ready < self.report.started {
+            for member in &mut self.members {
+                if let Ok(Some(status)) = member.child.try_wait() {
+                    let said = self.books.lock().unwrap_or_else(PoisonError::into_inner).wrong.join("\n");
+                    let number = member.number;
+                    return Err(Problem::Found(format!("reader {number} ended with {status}; {said}")));
+                }
+            }
             if begun.elapsed() > within || !self.books().wrong.is_empty() {
                 let books = self.books();
-                let said = format!("{} of {} are ready\n{}", books.ready, self.report.started, books.wrong.join("\n"));
+                let said = format!(
+                    "{} of {} are ready\n{}",
+                    books.ready,
+                    self.report.started,
+                    books.wrong.join("\n")
+                );
                 return Err(Problem::Silent { expected: "ready".to_owned(), within, said });
             }
             thread::sleep(Duration::from_millis(5));
@@ -211,7 +224,8 @@ impl Crowd {
     /// Ends all of them and answers what they found.
     #[must_use]
     pub fn end(mut self, within: Duration) -> CrowdReport {
-        let own = self.members.iter().take(20).filter_map(|member| figures::memory(member.child.id(), "RssAnon"));
+        let own =
+            self.members.iter().take(20).filter_map(|member| figures::memory(member.child.id(), "RssAnon"));
         let own: Vec<u64> = own.collect();
         self.report.own_memory = own.iter().sum::<u64>() / own.len().max(1) as u64;
         // Stdin of all of them.
@@ -275,7 +289,9 @@ fn listen(heard: PipeReader, books: &Mutex<Books>) {
         match words.as_slice() {
             [_, "ready"] => books.ready += 1,
             [number, "done", looks, snapshots] => {
-                if let (Ok(number), Ok(looks), Ok(snapshots)) = (number.parse(), looks.parse(), snapshots.parse()) {
+                if let (Ok(number), Ok(looks), Ok(snapshots)) =
+                    (number.parse(), looks.parse(), snapshots.parse())
+                {
                     books.done.insert(number, (looks, snapshots));
                 }
             }

@@ -145,8 +145,12 @@ impl Family {
                 "without owners and modes: files may count as writable for everybody, which readers refuse, and have no holes, so \
                  that a snapshot file takes 257 MiB",
             ),
-            Family::ReadOnly => Some("never written to: readers work on a snapshot file that is there; nothing can be published"),
-            Family::Unknown => Some("a kind of file system that nothing is known of: trust it no further than this report"),
+            Family::ReadOnly => Some(
+                "never written to: readers work on a snapshot file that is there; nothing can be published",
+            ),
+            Family::Unknown => {
+                Some("a kind of file system that nothing is known of: trust it no further than this report")
+            }
         }
     }
 }
@@ -163,7 +167,8 @@ fn mount_of(path: &Path, mounts: &str) -> Option<(String, PathBuf)> {
         let Some((left, right)) = line.split_once(" - ") else { continue };
         let (Some(place), Some(name)) = (left.split(' ').nth(4), right.split(' ').next()) else { continue };
         let place = unescape(place);
-        let is_longer = best.as_ref().is_none_or(|(_, best)| best.as_os_str().len() <= place.as_os_str().len());
+        let is_longer =
+            best.as_ref().is_none_or(|(_, best)| best.as_os_str().len() <= place.as_os_str().len());
         if path.starts_with(&place) && is_longer {
             best = Some((name.to_owned(), place));
         }

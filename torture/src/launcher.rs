@@ -23,10 +23,7 @@ impl Launcher {
         program: impl Into<PathBuf>,
         arguments: impl IntoIterator<Item = A>,
     ) -> Launcher {
-        Launcher {
-            program: program.into(),
-            arguments: arguments.into_iter().map(Into::into).collect(),
-        }
+        Launcher { program: program.into(), arguments: arguments.into_iter().map(Into::into).collect() }
     }
 
     /// The command of a role. Its process group is its own, so that Ctrl-C goes to the parent alone, which then ends its children.

@@ -82,6 +82,10 @@ impl Stage<'_> {
         if status.success() && !said.lines().any(|line| line.starts_with("wrong")) {
             return Ok(said);
         }
-        Err(Problem::Found(format!("{who} ended with {status} and said: {}{}", said.trim_end(), process.stderr())))
+        Err(Problem::Found(format!(
+            "{who} ended with {status} and said: {}{}",
+            said.trim_end(),
+            process.stderr()
+        )))
     }
 }

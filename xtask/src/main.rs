@@ -8,6 +8,7 @@ mod lint;
 mod python;
 mod step;
 mod test;
+mod torture;
 
 use std::env;
 use std::process::ExitCode;
@@ -26,6 +27,9 @@ Tasks
                           builds the wheel of python/ into a virtual environment under target/ and runs pytest there;
                           the arguments go to pytest. PYTHON is the interpreter, `python3` by default. Needs the
                           package index.
+  torture                 the long form of everything that can be lost, torn or crashed, about half an hour: VEXIL_LONG=1
+                          for the tests that have one, fuzz targets, and `vexil torture` in a temporary folder and in
+                          /dev/shm
   bench [-- <args> ..]    runs the benchmarks, about 25 minutes, and writes docs/benchmarks.md with its plots; the
                           arguments are sections, `--quick` or `--write <path>`; `-- --help` names them, and
                           `python` is the section of the Python package, beside soasap under Gunicorn
@@ -61,6 +65,8 @@ fn main() -> ExitCode {
         "lint" if rest.is_empty() => lint::run(),
         "test" if own.is_empty() => test::run(passed_on),
         "test-python" if own.is_empty() => python::run(passed_on),
+        "torture" if rest.is_empty() => torture::run(),
+        "torture" => return wrong_use("`torture` takes no arguments"),
         "bench" if own.is_empty() => bench::run(passed_on),
         "bench" if passed_on.is_empty() && own == ["--check"] => instructions::check(),
         "bench" if passed_on.is_empty() && own == ["--bless"] => instructions::bless(),

@@ -8,7 +8,7 @@ use crate::python;
 use crate::step::{Failures, Steps, cargo};
 
 /// Tests that start the command line find it here.
-const BINARY: &str = "VEXIL_BIN";
+pub(crate) const BINARY: &str = "VEXIL_BIN";
 
 pub(crate) fn run(filter: &[String]) -> Result<(), Failures> {
     let mut steps = Steps::default();
@@ -61,7 +61,7 @@ fn has_nextest() -> bool {
 }
 
 /// Both are built by the same cargo into the same folder, wherever the target directory is.
-fn binary_beside_this() -> Result<PathBuf, String> {
+pub(crate) fn binary_beside_this() -> Result<PathBuf, String> {
     let path = env::current_exe()
         .map(|this| this.with_file_name("vexil"))
         .map_err(|error| format!("this program does not know where it lies: {error}"))?;

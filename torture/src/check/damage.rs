@@ -26,7 +26,8 @@ pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
         }
     }
     publisher.close()?;
-    fs::set_permissions(&path, Permissions::from_mode(0o640)).map_err(Problem::file("change the mode of", &path))?;
+    fs::set_permissions(&path, Permissions::from_mode(0o640))
+        .map_err(Problem::file("change the mode of", &path))?;
     let (seed, most) = (stage.random.u64(..).to_string(), PUBLISHES.to_string());
     let time = stage.left().max(Duration::from_millis(500));
     let mut child = stage.start("damage", &[&seed, &most, &time.as_millis().to_string()])?;

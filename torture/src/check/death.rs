@@ -115,7 +115,9 @@ fn stopped(stage: &mut Stage<'_>, publisher: &Process, kill: u64) -> Result<(), 
     match PublisherLock::try_acquire(path, LockMode::Owner) {
         Err(LockError::Held { .. }) => {}
         other => {
-            return Err(Problem::Found(format!("publisher {kill} is stopped, and its lock is not held: {other:?}")));
+            return Err(Problem::Found(format!(
+                "publisher {kill} is stopped, and its lock is not held: {other:?}"
+            )));
         }
     }
     let reader = Reader::open(stage.path())?;

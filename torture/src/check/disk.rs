@@ -33,14 +33,18 @@ pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
     let (half, most) = (percentile(&mut times, 50), percentile(&mut times, 100));
     stage.did(format!("{SYNCS} plain calls of fdatasync: {half} us (median), {most} us (slowest)"));
     if Family::of(&stage.named).is_ok_and(|family| family == Family::Memory) {
-        stage.note("this file system is in memory: a sync does nothing, and no flags are left after a reboot");
+        stage
+            .note("this file system is in memory: a sync does nothing, and no flags are left after a reboot");
     }
 
     let mut publisher = stage.start("durable", &[PUBLISHES])?;
     let status = publisher.wait(PATIENCE * 2)?;
     let said = publisher.stdout() + &publisher.stderr();
-    let Some(line) = said.lines().find_map(|line| line.strip_prefix("durable ")).filter(|_| status.success()) else {
-        return Err(Problem::Found(format!("a publisher that waits for the disk ended with {status}: {said}")));
+    let Some(line) = said.lines().find_map(|line| line.strip_prefix("durable ")).filter(|_| status.success())
+    else {
+        return Err(Problem::Found(format!(
+            "a publisher that waits for the disk ended with {status}: {said}"
+        )));
     };
     let (generation, times) = line.split_once(' ').unwrap_or((line, "[]"));
     stage.did(format!("{PUBLISHES} publishes, each called durable after (us) {times}"));

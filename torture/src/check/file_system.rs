@@ -9,7 +9,8 @@ use crate::problem::Problem;
 use crate::stage::Stage;
 
 pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
-    let found = FileSystem::of(&stage.named).map_err(Problem::file("examine the file system of", &stage.named))?;
+    let found =
+        FileSystem::of(&stage.named).map_err(Problem::file("examine the file system of", &stage.named))?;
     let place = found.mounted_at.as_ref().map_or(String::new(), |place| format!(" at {}", place.display()));
     stage.did(format!("{}{place}, {} MiB free", found.name, found.free >> 20));
     if let Some(limits) = found.family.limits() {

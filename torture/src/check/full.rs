@@ -26,7 +26,10 @@ pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
     let status = publisher.wait(PATIENCE * 2)?;
     let said = publisher.stdout() + &publisher.stderr();
     if !status.success() || !said.contains("healed") {
-        return Err(Problem::Found(format!("on a full disk a publisher ended with {status} and said: {}", said.trim_end())));
+        return Err(Problem::Found(format!(
+            "on a full disk a publisher ended with {status} and said: {}",
+            said.trim_end()
+        )));
     }
     stage.did(
         "a disk of 4 MiB in memory, in a mount namespace of its own, filled: publishing was an error, readers kept what they \

@@ -100,7 +100,10 @@ fn take_over(stage: &mut Stage<'_>) -> Result<(), Problem> {
         micros(percentile(&mut ready, 50)),
     ));
     if half > TAKE_OVER {
-        stage.found(format!("taking over takes {} (median of {ROUNDS}), expected at most 50 ms", micros(half)));
+        stage.found(format!(
+            "taking over takes {} (median of {ROUNDS}), expected at most 50 ms",
+            micros(half)
+        ));
     }
     stage.end("the last publisher", publisher).map(drop)
 }

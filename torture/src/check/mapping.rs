@@ -115,7 +115,9 @@ fn moves(stage: &mut Stage<'_>, other: &mut Process, path: &Path, map: &Mapping)
     let before = FileId::at(path);
     order(other, "replace 4711")?;
     if FileId::at(path) == before || FileId::at(path).is_none() {
-        return Err(Problem::Found("a file that another process renamed over the path is not seen".to_owned()));
+        return Err(Problem::Found(
+            "a file that another process renamed over the path is not seen".to_owned(),
+        ));
     }
     let new = File::open(path).map_err(Problem::file("open", path))?;
     let new_map = Mapping::read_only(&new, poke::BYTES).map_err(Problem::file("map", path))?;

@@ -34,7 +34,9 @@ pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
         stage.note(format!("{} steps were not tried; --seconds has more", count - times.len()));
     }
     if Duration::from_millis(half) > TAKE_OVER {
-        stage.found(format!("the next publisher had published after {half} ms, expected at most {TAKE_OVER:?}"));
+        stage.found(format!(
+            "the next publisher had published after {half} ms, expected at most {TAKE_OVER:?}"
+        ));
     }
     Ok(())
 }
@@ -70,7 +72,9 @@ fn kill_at(stage: &Stage<'_>, step: &str, number: usize) -> Result<Duration, Pro
     let status = publisher.wait(PATIENCE)?;
     if status.signal() != Some(9) {
         let said = publisher.stdout() + &publisher.stderr();
-        return Err(Problem::Found(format!("a publisher that was to die at {step:?} ended with {status}: {said}")));
+        return Err(Problem::Found(format!(
+            "a publisher that was to die at {step:?} ended with {status}: {said}"
+        )));
     }
     let died = Instant::now();
     let next = stage.launcher.start("succeed", &path, &[])?;

@@ -12,8 +12,13 @@ use super::{Outcome, argument, is_ending, say};
 use crate::calls::every_call;
 
 /// The keys of the file; one is longer than the fast path takes.
-pub(crate) const KEYS: [&str; 5] =
-    ["on", "number", "text", "json", "a-key-that-is-longer-than-sixty-four-bytes-and-so-is-compared-by-another-loop"];
+pub(crate) const KEYS: [&str; 5] = [
+    "on",
+    "number",
+    "text",
+    "json",
+    "a-key-that-is-longer-than-sixty-four-bytes-and-so-is-compared-by-another-loop",
+];
 
 /// Bytes of each area that are looked at: all that these flags take.
 const AREA_PART: u64 = 2 * PAGE;
@@ -33,7 +38,13 @@ fn judge(snapshot: &Snapshot, get: impl Fn(&str) -> Option<String>, most: i64) -
         return Ok(false);
     }
     let is_right = |n: i64| {
-        let right = ["true".to_owned(), n.to_string(), format!("text {n}"), format!("{{\"n\":[{n}]}}"), n.to_string()];
+        let right = [
+            "true".to_owned(),
+            n.to_string(),
+            format!("text {n}"),
+            format!("{{\"n\":[{n}]}}"),
+            n.to_string(),
+        ];
         answers.iter().zip(&right).all(|(answer, right)| answer.as_ref() == Some(right))
     };
     if (1..=most).any(is_right) && snapshot.len() == KEYS.len() {
