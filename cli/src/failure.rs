@@ -57,8 +57,6 @@ pub(crate) enum Failure {
 
     #[error("demo: {0}")]
     Demo(String),
-    #[error(transparent)]
-    Torture(vexil_torture::Problem),
     #[error("findings: {findings}; the report says how to see each again")]
     Tortured { findings: usize },
     #[error("interrupted: what was not tried is not known to hold")]

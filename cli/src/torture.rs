@@ -83,7 +83,7 @@ impl Torture {
             .only(self.only.clone());
         let stop = listen(&plan.workplace())?;
         let launcher = Launcher::new(program, [CHILD]);
-        let report = plan.run(&launcher, &stop, &progress).map_err(Failure::Torture)?;
+        let report = plan.run(&launcher, &stop, &progress);
         if self.json {
             output::json(&report)?;
         } else {

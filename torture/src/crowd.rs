@@ -20,7 +20,8 @@ use crate::problem::Problem;
 pub enum Kind {
     /// Asleep until something changes, then it looks.
     Waits,
-    /// It looks every 2 ms.
+    /// It looks every 2 ms, or less often if there are many: all of them together look 5,000 times a second, since real workers
+    /// have other work too.
     Polls,
     /// Each look takes 25 ms, in which others publish.
     Slow,
@@ -56,6 +57,12 @@ impl Member {
         let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 }
+
+/// From one look of a reader that polls to the next, at least.
+const POLL: Duration = Duration::from_millis(2);
+
+/// The same for each reader that there is.
+const POLL_EACH: Duration = Duration::from_micros(200);
 
 /// What the readers said.
 #[derive(Debug, Default)]
@@ -94,6 +101,7 @@ pub struct Crowd {
     path: PathBuf,
     kinds: Vec<Kind>,
     seed: u64,
+    poll: Duration,
     members: Vec<Member>,
     books: Arc<Mutex<Books>>,
     control: Option<(PipeReader, PipeWriter)>,
@@ -125,6 +133,7 @@ impl Crowd {
             path: path.to_owned(),
             kinds: kinds.to_vec(),
             seed,
+            poll: POLL.max(POLL_EACH * count as u32),
             members: Vec::new(),
             books,
             control: Some(control),
@@ -143,7 +152,9 @@ impl Crowd {
         let kind =
             self.kinds.get(number as usize % self.kinds.len().max(1)).map_or("polls", |kind| kind.name());
         let seed = self.seed.wrapping_add(u64::from(number)).to_string();
-        let mut command = self.launcher.command("crowd", &self.path, &[&number.to_string(), &seed, kind]);
+        let poll = self.poll.as_micros().to_string();
+        let mut command =
+            self.launcher.command("crowd", &self.path, &[&number.to_string(), &seed, kind, &poll]);
         let failed = |source| Problem::Start { program: "a reader".to_owned(), source };
         if let (Some((end, _)), Some(answers)) = (&self.control, &self.answers) {
             command.stdin(end.try_clone().map_err(failed)?);

@@ -68,24 +68,15 @@ impl Plan {
     }
 
     /// Runs the checks one after the other, on this thread, until `stop` is set. `progress` hears what comes next and how it
-    /// ended.
-    ///
-    /// # Errors
-    /// If no folder can be made: then there is nothing to report on.
-    pub fn run(
-        &self,
-        launcher: &Launcher,
-        stop: &AtomicBool,
-        progress: &dyn Fn(&str),
-    ) -> Result<Report, Problem> {
+    /// ended. A folder that cannot be made is a finding of the first check, and leaves the others out.
+    pub fn run(&self, launcher: &Launcher, stop: &AtomicBool, progress: &dyn Fn(&str)) -> Report {
         let begun = Instant::now();
         let until = begun + Duration::from_secs(self.seconds);
         let workplace = self.workplace();
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&workplace)
-            .map_err(Problem::file("make a folder for the checks:", &workplace))?;
-        let workplace = Folder(workplace);
+        let made = DirBuilder::new().mode(0o700).create(&workplace);
+        // What was there before is not removed.
+        let _removes = made.is_ok().then(|| Folder(workplace.clone()));
+        let mut made = made.map_err(Problem::file("make a folder for the checks:", &workplace));
         let chosen: Vec<&Check> = CHECKS
             .iter()
             .enumerate()
@@ -102,7 +93,8 @@ impl Plan {
             let is_usable = reports.first().is_none_or(|first| first.verdict == Verdict::Good);
             let report = if is_usable && !stop.load(Ordering::Relaxed) {
                 progress(&format!("{}: {}", check.name, check.about));
-                let report = self.check(check, launcher, (&workplace.0, share), stop);
+                let made = std::mem::replace(&mut made, Ok(()));
+                let report = self.check(check, launcher, (&workplace, share), stop, made);
                 let outcome = match (report.verdict, report.findings.first()) {
                     (_, Some(finding)) => format!("FOUND: {finding}"),
                     (Verdict::NotRun, None) => "not run".to_owned(),
@@ -115,13 +107,13 @@ impl Plan {
             };
             reports.push(report);
         }
-        Ok(Report {
+        Report {
             folder: self.folder.display().to_string(),
             seed: self.seed,
             seconds: begun.elapsed().as_secs_f64(),
             interrupted: stop.load(Ordering::Relaxed),
             checks: reports,
-        })
+        }
     }
 
     fn check(
@@ -130,6 +122,7 @@ impl Plan {
         launcher: &Launcher,
         (workplace, share): (&Path, Duration),
         stop: &AtomicBool,
+        made: Result<(), Problem>,
     ) -> CheckReport {
         let begun = Instant::now();
         // Each check has its own choices: they stay the same when it runs alone.
@@ -145,7 +138,14 @@ impl Plan {
             notes: Vec::new(),
             findings: Vec::new(),
         };
-        let made = fs::create_dir(&stage.folder).map_err(Problem::file("make the folder", &stage.folder));
+        let made = made.and_then(|()| {
+            fs::create_dir(&stage.folder).map_err(Problem::file("make the folder", &stage.folder))
+        });
+        let made = match made {
+            // What the file system is may say why.
+            Err(problem) => crate::check::describe(&mut stage).and(Err(problem)),
+            made => made,
+        };
         if let Err(problem) = made.and_then(|()| (check.run)(&mut stage)) {
             // What an interrupted check did not get is no finding.
             if !stage.is_stopped() {

@@ -8,7 +8,8 @@ use crate::numbered::{number, payload};
 use crate::problem::Problem;
 use crate::stage::Stage;
 
-pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
+/// Says what is known of it without touching it.
+pub(crate) fn describe(stage: &mut Stage<'_>) -> Result<(), Problem> {
     let found =
         FileSystem::of(&stage.named).map_err(Problem::file("examine the file system of", &stage.named))?;
     let place = found.mounted_at.as_ref().map_or(String::new(), |place| format!(" at {}", place.display()));
@@ -16,6 +17,16 @@ pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
     if let Some(limits) = found.family.limits() {
         stage.note(limits);
     }
+    if found.is_read_only {
+        stage.note(
+            "mounted read-only: readers work on a snapshot file that is there; nothing can be published",
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
+    describe(stage)?;
     let path = stage.path();
     let mut publisher = Publisher::open(&path, &Options::default())?;
     let _ = publisher.publish(&payload(1, 0))?;

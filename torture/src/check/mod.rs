@@ -13,6 +13,8 @@ mod steps;
 use crate::problem::Problem;
 use crate::stage::Stage;
 
+pub(crate) use file_system::describe;
+
 /// One check.
 #[derive(Debug)]
 pub struct Check {

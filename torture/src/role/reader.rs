@@ -14,9 +14,6 @@ use crate::numbered::Checker;
 /// For the first flags.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// From one look of a reader that polls to the next.
-const POLL: Duration = Duration::from_millis(2);
-
 /// How long a slow reader stays inside of one look, in which others publish.
 const SLOW: Duration = Duration::from_millis(25);
 
@@ -52,10 +49,11 @@ pub(super) fn check(path: &Path, arguments: &[String]) -> Outcome {
     if wrong == 0 { Ok(()) } else { Err(format!("{wrong} wrong looks").into()) }
 }
 
-/// One of very many, which share their pipes: it gives its number with each line. `<number> <seed> <kind>`
+/// One of very many, which share their pipes: it gives its number with each line. `<number> <seed> <kind> <microseconds between two looks>`
 pub(super) fn crowd(path: &Path, arguments: &[String]) -> Outcome {
     let (number, seed): (u32, u64) = (argument(arguments, 0)?, argument(arguments, 1)?);
     let kind = Kind::of(arguments.get(2).map_or("", String::as_str))?;
+    let poll = Duration::from_micros(argument(arguments, 3)?);
     let mut checker = attached(path, seed)?;
     checker.look()?;
     let descriptors = figures::descriptors();
@@ -68,7 +66,7 @@ pub(super) fn crowd(path: &Path, arguments: &[String]) -> Outcome {
                 checker.look()
             }
             Kind::Polls => {
-                std::thread::sleep(POLL);
+                std::thread::sleep(poll);
                 checker.look()
             }
             Kind::Slow => checker.look_slowly(SLOW),
