@@ -10,7 +10,7 @@ use fastrand::Rng;
 
 use crate::check::{CHECKS, Check};
 use crate::launcher::Launcher;
-use crate::problem::Problem;
+use crate::problem::{Problem, with_causes};
 use crate::report::{CheckReport, Report, Verdict};
 use crate::stage::Stage;
 
@@ -149,7 +149,7 @@ impl Plan {
         if let Err(problem) = made.and_then(|()| (check.run)(&mut stage)) {
             // What an interrupted check did not get is no finding.
             if !stage.is_stopped() {
-                stage.found(problem.to_string());
+                stage.found(with_causes(&problem));
             }
         }
         let verdict = match () {

@@ -1,5 +1,6 @@
 //! Why a check could not go on, or what it found.
 
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -61,10 +62,37 @@ pub enum Problem {
     Found(String),
 }
 
+/// An error with those of its causes that it does not name already.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
 impl Problem {
     /// For `map_err` on a call on a file.
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Problem {
         let path = path.to_owned();
         move |source| Problem::File { action, path, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_causes_of_a_problem_are_named_once() {
+        let path = Path::new("/no/such/folder/flags.vexil");
+        let error = vexil_publisher::Publisher::open(path, &vexil_publisher::Options::default()).unwrap_err();
+        let text = with_causes(&Problem::from(error));
+        assert_eq!(text.matches("No such file or directory").count(), 1, "{text}");
     }
 }

@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
-use crate::problem::Problem;
+use crate::problem::{Problem, with_causes};
 
 pub(crate) use damage::payload as damaged_payload;
 pub use disk::durable_with;
@@ -116,13 +116,7 @@ pub fn play(role: &str, path: &Path, arguments: &[String]) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let mut text = error.to_string();
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                text = format!("{text}: {error}");
-                cause = error.source();
-            }
-            say(&format!("wrong: {text}"));
+            say(&format!("wrong: {}", with_causes(&*error)));
             ExitCode::FAILURE
         }
     }
