@@ -14,6 +14,7 @@ use crate::run::Run;
 use crate::serve::Serve;
 use crate::status::Status;
 use crate::top::Top;
+use crate::torture::Torture;
 use crate::verify::Verify;
 use crate::watch::Watch;
 
@@ -57,5 +58,6 @@ pub(crate) enum Command {
     Publish(Publish),
     Serve(Serve),
     Demo(Demo),
+    Torture(Torture),
     Completions(Completions),
 }

@@ -66,6 +66,10 @@ pub(crate) enum Failure {
     NoTerminal,
     #[error("demo: {0}")]
     Demo(String),
+    #[error("findings: {findings}; the report says how to see each again")]
+    Tortured { findings: usize },
+    #[error("interrupted: what was not tried is not known to hold")]
+    Interrupted,
 
     #[error("cannot {action} {}", path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },

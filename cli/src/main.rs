@@ -33,6 +33,7 @@ mod signals;
 mod status;
 mod style;
 mod top;
+mod torture;
 mod verify;
 mod watch;
 
@@ -47,6 +48,9 @@ use crate::log::Level;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args_os().collect();
+    if let Some(code) = torture::child(&arguments) {
+        return code;
+    }
     let answer = match demo::Child::of(&arguments) {
         Some(child) => child.answer(),
         None => answer(Cli::parse_from(arguments)),
@@ -72,6 +76,7 @@ fn answer(cli: Cli) -> Result<(), Failure> {
         Command::Publish(publish) => publish.answer(),
         Command::Serve(serve) => serve.answer(),
         Command::Demo(demo) => demo.answer(),
+        Command::Torture(torture) => torture.answer(),
         Command::Completions(completions) => completions.answer(),
     }
 }

@@ -5,9 +5,8 @@ use std::cell::OnceCell;
 use vexil_format::open_view;
 use vexil_reader::Reader;
 
-use crate::calls::every_call;
 use crate::edits;
-use crate::stage::Stage;
+use crate::stage::{Stage, every_call};
 
 thread_local! {
     static STAGE: OnceCell<Stage> = const { OnceCell::new() };

@@ -4,9 +4,8 @@ use std::cell::OnceCell;
 
 use vexil_reader::Reader;
 
-use crate::calls::every_call;
 use crate::edits;
-use crate::stage::Stage;
+use crate::stage::{Stage, every_call};
 
 thread_local! {
     static STAGE: OnceCell<Stage> = const { OnceCell::new() };

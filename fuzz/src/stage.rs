@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 use vexil_format::layout::{Area, FRAME_BYTES, HEADER_BYTES};
 use vexil_format::{Archive, Facts, Flag, Frame, Generation, Value, Writer, WriterOptions};
+use vexil_reader::Reader;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes of each area that are kept, and so put back.
@@ -21,6 +22,13 @@ pub(crate) const KEYS: [&str; 6] = [
     "json",
     "big",
 ];
+
+/// Every call of a reader, with these keys.
+pub(crate) fn every_call(reader: &Reader) {
+    let flags = vexil_torture::every_call(reader, &KEYS);
+    // Whoever puts checksums right can say that there are more or fewer than are there; not more than have room.
+    assert!(flags < 10_000, "{flags} flags");
+}
 
 /// The file, and what it held at first.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Each target over its corpus, then over changed copies of it for a while: `VEXIL_FUZZ_SECONDS` in all, 2 by default.
+//! Each target over its corpus, then over changed copies of it for a while: `VEXIL_FUZZ_SECONDS` in all, 2 by default, 60 with `VEXIL_LONG`.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "test code")]
 
@@ -19,7 +19,9 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
 }
 
 fn seconds() -> f64 {
-    std::env::var("VEXIL_FUZZ_SECONDS").ok().map_or(2.0, |text| text.parse().unwrap())
+    let long = std::env::var_os("VEXIL_LONG").is_some_and(|value| value != "0");
+    let otherwise = if long { 60.0 } else { 2.0 };
+    std::env::var("VEXIL_FUZZ_SECONDS").ok().map_or(otherwise, |text| text.parse().unwrap())
 }
 
 fn feed(run: Run, input: &[u8], seed: u64) {

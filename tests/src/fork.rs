@@ -1,7 +1,7 @@
 //! Forking, as prefork servers do it.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test without its child cannot go on")]
-#![allow(unsafe_code, reason = "no crate has fork, alarm and _exit safe")]
+#![allow(clippy::expect_used, reason = "a test without its child cannot go on")]
+#![allow(unsafe_code, reason = "no crate has malloc_trim safe")]
 
 use rustix::process::{Pid, WaitOptions, waitpid};
 
@@ -13,18 +13,7 @@ const LIFE: u32 = 60;
 /// # Panics
 /// If there is no child.
 pub fn fork(child: impl FnOnce()) -> i32 {
-    // SAFETY: other threads run, so that the child may use only what survives a fork: the client promises that it does, and the
-    // C library keeps its allocator usable. The child leaves by `_exit` and so runs nothing of the parent's.
-    let pid = unsafe { libc::fork() };
-    assert!(pid >= 0, "fork: {}", std::io::Error::last_os_error());
-    if pid == 0 {
-        // SAFETY: takes a number; a child that hangs is killed.
-        unsafe { libc::alarm(LIFE) };
-        let good = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child)).is_ok();
-        // SAFETY: ends the process.
-        unsafe { libc::_exit(i32::from(!good)) };
-    }
-    pid
+    vexil_torture::fork(LIFE, child).expect("a child").as_raw_pid()
 }
 
 /// Waits for a child and answers its exit code; `None` if a signal ended it.

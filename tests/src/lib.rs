@@ -1,27 +1,26 @@
 //! What the system tests share: a scripted server over real sockets, real processes, and conditions with a deadline.
 //!
-//! `server` is the service, `flag_server` the command `vexil serve`, `http` a client of it, `streams` a thousand of them, `place` a folder with a snapshot and the commands on it, `process` a child that does not
-//! outlive its test, `numbered` flags that show whether a reader saw a mix of two generations, `wait` waiting. The program
-//! `vexil-test-role` plays readers and publishers that are to be killed, and with `client_role` clients that fork as well;
-//! `fork` is how, `namespace` what needs one. `steps` names what a publisher does, for `step_role`, which dies or stops at one
-//! of them while others look at `steady` flags.
+//! `server` is the scripted service, `flag_server` the command `vexil serve`, `http` a client of it, `streams` a thousand of
+//! them, `place` a folder with a snapshot and the commands on it, `process` a child that does not outlive its test, `wait`
+//! waiting. The program `vexil-test-role` plays the roles of `vexil-torture` (readers and publishers that are to be killed, and
+//! flags that show what is wrong with them), with `defect` wrong ones, and with `client_role` clients that fork; `fork` is how,
+//! `namespace` what needs one. `long` says whether the long form of a test was asked for.
 
 pub mod client_role;
+pub mod defect;
 pub mod flag_server;
 pub mod fork;
 pub mod http;
+pub mod long;
 pub mod namespace;
-pub mod numbered;
 pub mod place;
 pub mod process;
 pub mod server;
-pub mod steady;
-pub mod step_role;
-pub mod steps;
 pub mod streams;
 pub mod wait;
 
 pub use place::binary;
+pub use vexil_torture::{numbered, steady};
 
 /// The Rust examples of the README are compiled and run as tests of this crate.
 #[cfg(doctest)]

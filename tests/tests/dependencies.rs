@@ -159,7 +159,8 @@ fn our_packages_depend_on_each_other_in_one_direction_only() {
         ("vexil-publisher", &["vexil-format"]),
         ("vexil", &["vexil-reader", "vexil-publisher"]),
         ("vexil-server", &["vexil-publisher"]),
-        ("vexil-cli", &["vexil-format", "vexil-reader", "vexil-publisher", "vexil-server"]),
+        ("vexil-torture", &["vexil-format", "vexil-reader", "vexil-publisher"]),
+        ("vexil-cli", &["vexil-format", "vexil-reader", "vexil-publisher", "vexil-server", "vexil-torture"]),
         ("vexil-python", &["vexil"]),
     ] {
         let found = ours(&metadata, name);

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use vexil_publisher::{Options, Publisher};
+use vexil_tests::long;
 use vexil_tests::numbered::{number, payload};
 use vexil_tests::place::Place;
 use vexil_tests::process::Process;
@@ -28,10 +29,6 @@ fn seed() -> u64 {
     seed
 }
 
-fn kills(otherwise: u64) -> u64 {
-    std::env::var("VEXIL_KILLS").ok().map_or(otherwise, |text| text.parse().unwrap())
-}
-
 /// Half of the publishers write prepared archives, so that most of their time is the middle of a publish; half are whole
 /// publishers with payload, changing sizes, checkpoints and a keeper. Every eighth is killed while it still starts.
 #[test]
@@ -44,7 +41,7 @@ fn readers_of_a_publisher_killed_at_random_moments_see_no_mix_no_default_and_no_
     let mut readers: Vec<Process> = (0..READERS).map(|_| role("check", &place, random.u64(..))).collect();
     readers.iter().for_each(|reader| drop(reader.expect_line("ready")));
 
-    let kills = kills(200);
+    let kills = long::tries("VEXIL_KILLS", 200);
     let (mut odd, mut odd_of_whole, mut started) = (0, 0, 0);
     let mut before = place.generation_word() / 2;
     let begun = Instant::now();

@@ -2,23 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "test code")]
 
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
-use vexil_format::layout::word;
-use vexil_format::{BootId, Header};
 use vexil_publisher::lock::{Cancel, LockError};
 use vexil_publisher::{OpenError, Options, Publisher};
 use vexil_reader::Reader;
 use vexil_tests::process::Process;
 use vexil_tests::steady;
 use vexil_tests::wait::{DEADLINE, wait_until};
+use vexil_torture::boots::make_old;
 
 /// What a publisher does, from a cache of the SDK without a snapshot file to a clean end. A step that is not here, or here
 /// and never reached, fails the test: then all of them are tried.
@@ -152,7 +150,7 @@ impl Stage {
             let mut publisher = Publisher::open(stage.path(), &Options::default()).unwrap();
             let _ = publisher.publish(&steady::payload(1, 10)).unwrap();
             publisher.close().unwrap();
-            reboot(&stage.path());
+            make_old(&stage.path()).unwrap();
         }
         stage
     }
@@ -161,9 +159,9 @@ impl Stage {
         self.folder.path().join("flags.vexil")
     }
 
-    fn role(&self, role: &str, environment: &[(&str, &str)]) -> Process {
+    fn role(&self, role: &str, arguments: &[&str]) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vexil-test-role"));
-        command.arg(role).arg(self.path()).envs(environment.iter().copied());
+        command.arg(role).arg(self.path()).args(arguments);
         Process::start(command)
     }
 
@@ -173,18 +171,6 @@ impl Stage {
         reader.expect_line("ready");
         reader
     }
-}
-
-/// Puts the boot id of another boot into a file.
-fn reboot(path: &Path) {
-    fs::set_permissions(path, Permissions::from_mode(0o640)).unwrap();
-    let file = File::options().read(true).write(true).open(path).unwrap();
-    let mut created_at = [0; 8];
-    file.read_exact_at(&mut created_at, word::CREATED_AT as u64 * 8).unwrap();
-    let mut header = Header::now([0; 32]);
-    (header.created_at, header.boot) = (u64::from_le_bytes(created_at), BootId([0xb007, 1]));
-    let bytes: Vec<u8> = header.words().iter().flat_map(|word| word.to_le_bytes()).collect();
-    file.write_all_at(&bytes, 0).unwrap();
 }
 
 /// The steps of a publisher that nobody disturbs, in order.
@@ -224,7 +210,7 @@ fn a_publisher_killed_at_any_step_disturbs_no_reader_and_is_succeeded_within_a_s
     for (start, step) in all() {
         let stage = Stage::new(start);
         let mut reader = stage.reader();
-        let mut publisher = stage.role("steps", &[("VEXIL_STEP", step)]);
+        let mut publisher = stage.role("steps", &[step]);
         let status = publisher.wait(DEADLINE);
         assert_eq!(status.signal(), Some(9), "{step}: was not reached; {}", publisher.stderr());
         let died = Instant::now();
@@ -261,8 +247,8 @@ fn a_publisher_stopped_at_any_step_disturbs_no_reader_has_no_rival_and_goes_on()
 fn stop_at(start: Start, step: &str) {
     let stage = Stage::new(start);
     let mut reader = stage.reader();
-    let mut publisher = stage.role("steps", &[("VEXIL_STEP", step), ("VEXIL_STEP_SIGNAL", "stop")]);
-    wait_until(step, DEADLINE, || is_stopped(publisher.id()) || !publisher.is_running());
+    let mut publisher = stage.role("steps", &[step, "stop"]);
+    wait_until(step, DEADLINE, || publisher.is_stopped() || !publisher.is_running());
     assert!(publisher.is_running(), "{step}: was not reached; {}", publisher.stderr());
 
     // Readers go on with what there is.
@@ -290,9 +276,4 @@ fn end(reader: &mut Process, step: &str) {
     reader.close_stdin();
     let status = reader.wait(DEADLINE);
     assert!(status.success(), "{step}: {}{}", reader.stdout(), reader.stderr());
-}
-
-fn is_stopped(id: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
 }

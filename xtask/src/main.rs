@@ -11,6 +11,7 @@ mod python;
 mod screenshots;
 mod step;
 mod test;
+mod torture;
 mod venv;
 
 use std::env;
@@ -34,6 +35,9 @@ Tasks
                           tests the page of the flag server in chromium; the arguments go to pytest, `-s` shows what was
                           measured. PYTHON is the interpreter, CHROMIUM the browser. Needs the package index.
   screenshots             takes the pictures in docs/images/ anew. Needs the same.
+  torture                 the long form of everything that can be lost, torn or crashed, about half an hour: VEXIL_LONG=1
+                          for the tests that have one, fuzz targets, and `vexil torture` in a temporary folder and in
+                          /dev/shm
   bench [-- <args> ..]    runs the benchmarks, about 25 minutes, and writes docs/benchmarks.md with its plots; the
                           arguments are sections, `--quick` or `--write <path>`; `-- --help` names them, and
                           `python` is the section of the Python package, beside soasap under Gunicorn
@@ -71,11 +75,12 @@ fn main() -> ExitCode {
         "test-python" if own.is_empty() => python::run(passed_on),
         "test-browser" if own.is_empty() => browser::run(passed_on),
         "screenshots" if rest.is_empty() => screenshots::run(),
+        "torture" if rest.is_empty() => torture::run(),
         "bench" if own.is_empty() => bench::run(passed_on),
         "bench" if passed_on.is_empty() && own == ["--check"] => instructions::check(),
         "bench" if passed_on.is_empty() && own == ["--bless"] => instructions::bless(),
         "cross" if rest.is_empty() => cross::run(),
-        "lint" | "cross" | "screenshots" => return wrong_use(&format!("`{task}` takes no arguments")),
+        "lint" | "cross" | "screenshots" | "torture" => return wrong_use(&format!("`{task}` takes no arguments")),
         "test" | "test-python" | "test-browser" | "bench" => {
             return wrong_use(&format!("arguments of `{task}` come after `--`, found `{}`", own.join(" ")));
         }

@@ -3,10 +3,10 @@
 //! Not a part of the command line that people see, in help and completions.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 
 use clap::Parser as _;
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal};
+use vexil_torture::role::end_with_parent;
 
 use super::reader::DemoReader;
 use crate::args::Cli;
@@ -43,13 +43,7 @@ impl Child {
 
     /// From now on the kernel ends this process when the demo ends, however that happens.
     fn end_with_parent(&self) -> Result<(), Failure> {
-        let failed = |source: io::Error| Failure::System { action: "tie this process to the demo", source };
-        set_parent_process_death_signal(Some(Signal::TERM)).map_err(|error| failed(error.into()))?;
-        // The demo may have ended before the call above.
-        if getppid() == Some(self.parent) {
-            Ok(())
-        } else {
-            Err(failed(io::Error::other("the demo has ended")))
-        }
+        end_with_parent(self.parent, Signal::TERM)
+            .map_err(|source| Failure::System { action: "tie this process to the demo", source })
     }
 }

@@ -16,5 +16,6 @@ mod reading;
 mod running;
 mod secrets;
 mod terminal;
+mod torturing;
 mod verifying;
 mod watching;

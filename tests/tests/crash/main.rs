@@ -1,5 +1,5 @@
 //! Power losses: everything that a publisher does to its file system is recorded, and the disk that a power loss at each
-//! moment could leave is built, opened and looked at. `VEXIL_IMAGES` says how many, `VEXIL_SEED` repeats them.
+//! moment could leave is built, opened and looked at. `VEXIL_IMAGES` says how many, `VEXIL_LONG` has ten times as many, `VEXIL_SEED` repeats them.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "test code")]
 
@@ -41,7 +41,7 @@ fn seed() -> u64 {
 }
 
 fn images(otherwise: usize) -> usize {
-    std::env::var("VEXIL_IMAGES").ok().map_or(otherwise, |text| text.parse().unwrap())
+    vexil_tests::long::tries("VEXIL_IMAGES", otherwise as u64) as usize
 }
 
 /// What came of looking at many images.

@@ -3,13 +3,10 @@
 //! A name is the place in the code that was passed last, and what is done: `publish: store generation word`. What is done
 //! for the second time since that place has a number.
 
-#![allow(clippy::unwrap_used, reason = "a role that cannot play fails its test")]
-
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::process::{Signal, getpid, kill_process};
 use vexil_format::layout::{Area, FRAME_BYTES, HEADER_BYTES, word};
@@ -29,25 +26,28 @@ pub struct Stepper {
 
 impl Stepper {
     /// At the step of that name the process sends itself the signal.
+    #[must_use]
     pub fn new(at: Option<(String, Signal)>) -> Arc<Stepper> {
         Arc::new(Stepper { at, seen: Mutex::default() })
     }
 
     /// The witness.
+    #[must_use]
     pub fn watch(self: &Arc<Stepper>) -> Watch {
         Watch::by(self.clone())
     }
 
     /// The names of the steps so far, each once.
+    #[must_use]
     pub fn seen(&self) -> Vec<String> {
-        self.seen.lock().unwrap().clone()
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl Witness for Stepper {
     fn meets(&self, step: &Step<'_>) -> io::Result<()> {
         let name = name(step);
-        let mut seen = self.seen.lock().unwrap();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.contains(&name) {
             return Ok(());
         }

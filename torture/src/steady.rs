@@ -8,6 +8,7 @@ use vexil_reader::Reader;
 const FLAGS: usize = 40;
 
 /// A payload in which everything says `n`.
+#[must_use]
 pub fn payload(n: u64, filler: usize) -> String {
     let mut payload = format!("{{\"text\":\"{n}\",\"filler\":\"{n} {}\"", "x".repeat(filler));
     for flag in 0..FLAGS {
@@ -18,6 +19,7 @@ pub fn payload(n: u64, filler: usize) -> String {
 }
 
 /// The number that `reader` sees; `None` if there are no flags yet.
+#[must_use]
 pub fn number(reader: &Reader) -> Option<u64> {
     u64::try_from(reader.get_i64_or("steady-0", -1)).ok()
 }
@@ -44,4 +46,26 @@ pub fn look(reader: &Reader, newest: u64) -> Result<u64, String> {
     }
     let n = single as u64;
     if n < newest { Err(format!("went back from {newest} to {n}")) } else { Ok(n) }
+}
+
+#[cfg(test)]
+mod tests {
+    use vexil_publisher::{Options, Publisher};
+
+    use super::*;
+
+    #[test]
+    fn a_mix_a_default_and_a_step_back_are_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flags.vexil");
+        let mut publisher = Publisher::open(&path, &Options::default()).unwrap();
+        let reader = Reader::attach(&path);
+        look(&reader, 0).unwrap_err();
+        let _ = publisher.publish(&payload(5, 10)).unwrap();
+        assert_eq!(look(&reader, 4), Ok(5));
+        assert!(look(&reader, 6).unwrap_err().contains("went back"));
+        let mixed = payload(6, 10).replace("\"steady-3\":6", "\"steady-3\":5");
+        let _ = publisher.publish(&mixed).unwrap();
+        assert!(look(&reader, 5).unwrap_err().contains("read() gave"));
+    }
 }

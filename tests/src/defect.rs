@@ -1,0 +1,210 @@
+//! Roles of `vexil-torture` that do one thing wrong: each check must notice. A defect stands for a broken file system, a broken
+//! kernel, or a broken Vexil.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a role that cannot play fails its test")]
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
+use vexil_format::layout::Area;
+use vexil_format::{Generation, Mapping, Step, Watch, Witness, boot};
+use vexil_publisher::lock::{Cancel, LockMode, PublisherLock};
+use vexil_publisher::{Options, Publisher};
+use vexil_torture::numbered::{self, number};
+use vexil_torture::pace::Pace;
+use vexil_torture::role::{self, durable_with, ending_with_stdin, say};
+use vexil_torture::steady;
+
+/// `<defect> <pid of the parent> <role> <path> [<argument> ..]`. Roles that have nothing to do with the defect are played well.
+pub fn main(words: &[OsString]) -> ExitCode {
+    let [defect, rest @ ..] = words else { panic!("{words:?}") };
+    let [_, role, path, ..] = rest else { panic!("{words:?}") };
+    let path = Path::new(path);
+    match (defect.to_str().unwrap(), role.to_str().unwrap()) {
+        ("no-lock", "hold") => hold_nothing(),
+        ("inherited-lock", "hold") => hold_and_inherit(path),
+        ("slow-lock", "stand-by") => stand_by_slowly(path),
+        ("two-publishers", "stand-by") => start_without_a_lock(),
+        ("own-copy", "poke") => {
+            let copy = path.with_extension("copy");
+            fs::copy(path, &copy).unwrap();
+            return role::play("poke", &copy, &[]);
+        }
+        ("no-wake", "poke") => poke_without_waking(path),
+        ("no-sync", "durable") => {
+            let options = Options::default().watch(Watch::by(Arc::new(NoSync)));
+            return if durable_with(path, 1, &options).is_ok() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            };
+        }
+        ("no-checkpoint", "durable") => lie_about_the_disk(path),
+        ("killed", "limited") => make_too_long_a_file(path),
+        ("killed-when-full", "full") => kill_process(getpid(), Signal::BUS).unwrap(),
+        ("starts-over", "publish" | "write") => {
+            let _ = fs::remove_file(path);
+            return role::main(rest);
+        }
+        ("torn", "publish" | "write" | "pace") => publish_mixes(path),
+        ("torn", "succeed") => succeed_with_a_mix(path),
+        ("no-death", "steps") => return role::main(&rest[..3]),
+        ("crash", "crowd") => std::process::abort(),
+        ("leak", "crowd" | "pace") => {
+            leak();
+            return role::main(rest);
+        }
+        ("crash", "damage") => {
+            fs::write(path.with_extension("note"), "bit 3 of byte 77 flipped\n").unwrap();
+            std::process::abort();
+        }
+        ("wrong-answer", "damage") => {
+            let mut less = rest.to_vec();
+            // The newest snapshot of the file counts as one that nobody published.
+            less[4] = "1".into();
+            return role::main(&less);
+        }
+        _ => return role::main(rest),
+    }
+    ExitCode::SUCCESS
+}
+
+fn wait_for_the_end() {
+    let ending = ending_with_stdin();
+    while !ending.load(Relaxed) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn hold_nothing() {
+    say("held 1 PrivateTable");
+    wait_for_the_end();
+}
+
+/// As `flock` without a thread of its own does it.
+fn hold_and_inherit(path: &Path) {
+    let file = File::create(path).unwrap();
+    file.lock().unwrap();
+    let child = vexil_torture::fork(8, || std::thread::sleep(Duration::from_secs(7))).unwrap();
+    say(&format!("held {} PrivateTable", child.as_raw_pid()));
+    wait_for_the_end();
+}
+
+fn stand_by_slowly(path: &Path) {
+    say("waits");
+    let lock = path.with_extension("slow");
+    let _lock = loop {
+        match PublisherLock::try_acquire(&lock, LockMode::Owner) {
+            Ok(lock) => break lock,
+            Err(_) => std::thread::sleep(Duration::from_millis(300)),
+        }
+    };
+    say(&format!("start {0} {0}", boot::now().as_nanos()));
+    wait_for_the_end();
+}
+
+fn start_without_a_lock() {
+    say("waits");
+    say(&format!("start {0} {0}", boot::now().as_nanos()));
+    wait_for_the_end();
+}
+
+fn poke_without_waking(path: &Path) {
+    let file = File::options().read(true).write(true).open(path).unwrap();
+    let map = Mapping::read_write(&file, 8192).unwrap();
+    say("ready");
+    for line in io::stdin().lines() {
+        let line = line.unwrap();
+        let (order, n) = line.split_once(' ').unwrap_or((&line, "0"));
+        let n: u64 = n.parse().unwrap();
+        match order {
+            "write" => file.write_all_at(&n.to_le_bytes(), 600 * 8).unwrap(),
+            "store" => map.store(100, n, std::sync::atomic::Ordering::Release),
+            _ => drop(map.event().fetch_add(1, Relaxed)),
+        }
+        say(&line);
+    }
+}
+
+/// A disk that takes everything and syncs nothing.
+#[derive(Debug)]
+struct NoSync;
+
+impl Witness for NoSync {
+    fn meets(&self, step: &Step<'_>) -> io::Result<()> {
+        match step {
+            Step::Sync { .. } => Err(io::Error::from_raw_os_error(libc::EIO)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A disk that says that it has the checkpoints, and loses them.
+fn lie_about_the_disk(path: &Path) {
+    let options = Options::default().file_mode(0o640);
+    let mut publisher = Publisher::open(path, &options).unwrap();
+    for _ in 0..5 {
+        let next = publisher.generation().next();
+        let _ = publisher.publish(&numbered::payload(number(next), 0)).unwrap();
+    }
+    publisher.close().unwrap();
+    let file = File::options().write(true).open(path).unwrap();
+    for area in [Area::Checkpoint(0), Area::Checkpoint(1)] {
+        // A region that was never written has no room either, and a hole reads as zeros.
+        file.write_all_at(&[0; 4096], area.offset()).unwrap();
+    }
+    say("durable 5 [1,1,1,1,1]");
+}
+
+/// The kernel ends it with SIGXFSZ.
+fn make_too_long_a_file(path: &Path) {
+    let file = File::create(path).unwrap();
+    setrlimit(Resource::Fsize, Rlimit { current: Some(4096), maximum: Some(4096) }).unwrap();
+    let _ = file.set_len(1 << 20);
+}
+
+/// One flag is always of the generation before.
+fn mix(generation: Generation) -> String {
+    let n = number(generation);
+    let key = numbered::key(7);
+    let before = number(Generation(generation.0 - 1));
+    numbered::payload(n, 0).replace(&format!("\"{key}\":{n}"), &format!("\"{key}\":{before}"))
+}
+
+fn publish_mixes(path: &Path) {
+    let mut publisher = Publisher::wait_and_open(path, &Options::default(), &Cancel::new()).unwrap();
+    let ending = ending_with_stdin();
+    say(&format!("start {}", publisher.generation()));
+    while !ending.load(Relaxed) {
+        let _ = publisher.publish(&mix(publisher.generation().next())).unwrap();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let pace = Pace { publishes: 1, ..Pace::default() };
+    say(&format!("pace {}", serde_json::to_string(&pace).unwrap()));
+}
+
+fn succeed_with_a_mix(path: &Path) {
+    let mut publisher = Publisher::wait_and_open(path, &Options::default(), &Cancel::new()).unwrap();
+    let mix = steady::payload(1000, 10).replace("\"steady-3\":1000", "\"steady-3\":999");
+    let _ = publisher.publish(&mix).unwrap();
+    say("published");
+    publisher.close().unwrap();
+}
+
+/// Opens a file now and then that nobody closes.
+fn leak() {
+    std::thread::spawn(|| {
+        loop {
+            std::thread::sleep(Duration::from_millis(50));
+            std::mem::forget(File::open("/dev/null").unwrap());
+        }
+    });
+}

@@ -1,0 +1,106 @@
+//! Many readers beside a publisher, some of them slow, stopped and killed, and very many publishes. `VEXIL_LONG=1` has the long
+//! form: 200 readers for a minute, 1,000 for ten seconds, 100,000 publishes.
+//!
+//! What can be said on a machine with a hundred processes for each processor: a publish makes the same calls, takes the processor
+//! for as long, and waits for nothing but a processor. The rest is the scheduler's, and is printed.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "test code")]
+
+use std::time::{Duration, Instant};
+
+use vexil_tests::long;
+use vexil_tests::place::Place;
+use vexil_tests::process::Process;
+use vexil_torture::Launcher;
+use vexil_torture::crowd::Kind;
+use vexil_torture::many::{Many, ManyReport, leaks};
+use vexil_torture::pace::Pace;
+
+fn launcher() -> Launcher {
+    Launcher::new(env!("CARGO_BIN_EXE_vexil-test-role"), ["torture-child"])
+}
+
+fn run(many: &Many) -> ManyReport {
+    let place = Place::new();
+    let begun = Instant::now();
+    let report =
+        many.run(&launcher(), place.folder(), &|| true).unwrap_or_else(|problem| panic!("{problem}"));
+    let crowd = &report.crowd;
+    eprintln!(
+        "{} readers for {:?} ({:.1?} in all), {} killed and replaced, {} stops: {} looks, {} whole snapshots, {} KiB of memory \
+         of its own each",
+        many.readers,
+        many.time,
+        begun.elapsed(),
+        crowd.killed,
+        crowd.stopped,
+        crowd.looks,
+        crowd.snapshots,
+        crowd.own_memory
+    );
+    eprintln!("alone:     {}\nwith them: {}", report.alone, report.beside);
+    assert_eq!(report.findings(), [""; 0]);
+    assert_eq!(crowd.done, many.readers, "each of them ended in order, but for those that were killed");
+    assert!(crowd.looks > many.readers as u64, "{crowd:?}");
+    report
+}
+
+#[test]
+fn many_readers_see_no_wrong_value_and_do_not_hold_up_the_publisher() {
+    let (readers, time) = if long::is_wanted() { (200, 60) } else { (60, 5) };
+    let report = run(&Many {
+        readers,
+        kinds: vec![Kind::Waits, Kind::Polls, Kind::Polls, Kind::Slow],
+        time: Duration::from_secs(time),
+        alone: Duration::from_secs(time.min(10) / 5 + 1),
+        rate: 100,
+        disturb: true,
+        seed: 1,
+    });
+    assert!(report.crowd.killed > 0 && report.crowd.stopped > 0, "{:?}", report.crowd);
+}
+
+#[test]
+fn a_thousand_readers_see_no_wrong_value_and_do_not_hold_up_the_publisher() {
+    if !long::is_wanted() {
+        eprintln!("SKIPPED: VEXIL_LONG=1 has a thousand readers");
+        return;
+    }
+    let mut kinds = vec![Kind::Polls; 14];
+    kinds.extend([Kind::Waits, Kind::Slow]);
+    run(&Many {
+        readers: 1000,
+        kinds,
+        time: Duration::from_secs(10),
+        alone: Duration::from_secs(3),
+        rate: 100,
+        disturb: true,
+        seed: 2,
+    });
+}
+
+/// As fast as it can. What grows with publishes is found by comparing the first fifth with all of them.
+#[test]
+fn a_publisher_neither_grows_nor_leaks_over_many_publishes() {
+    let (count, limit) = if long::is_wanted() { (100_000, 600) } else { (5_000, 60) };
+    let place = Place::new();
+    let mut publisher = Process::start(launcher().command("pace", &place.file(), &["0", &count.to_string()]));
+    let pace = loop {
+        if let Some(line) = publisher.stdout().lines().find_map(|line| line.strip_prefix("pace ")) {
+            break serde_json::from_str::<Pace>(line).unwrap();
+        }
+        assert!(publisher.is_running(), "{}{}", publisher.stdout(), publisher.stderr());
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    publisher.close_stdin();
+    assert!(publisher.wait(Duration::from_secs(limit)).success());
+    eprintln!(
+        "{pace}\nresident: {} KiB, then {} KiB; descriptors: {}, then {}",
+        pace.memory_before, pace.memory_after, pace.descriptors_before, pace.descriptors_after
+    );
+    assert_eq!((pace.publishes, leaks(&pace)), (count, None));
+    assert!(pace.memory_before > 0 && pace.descriptors_before > 3, "{pace:?}");
+    let grown = pace.memory_after.saturating_sub(pace.memory_before);
+    assert!(grown < 1024, "{grown} KiB more after {count} publishes than after a fifth of them");
+    assert_eq!(place.reader().generation().0 as usize, count);
+}

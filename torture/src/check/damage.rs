@@ -1,0 +1,63 @@
+//! Damaged copies of a file.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use vexil_publisher::{Options, Publisher};
+use vexil_reader::Reader;
+
+use crate::problem::Problem;
+use crate::role::damaged_payload;
+use crate::stage::{PATIENCE, Stage};
+
+/// Snapshots in the file: both slots and both checkpoints have one.
+const PUBLISHES: i64 = 4;
+
+pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
+    let path = stage.path();
+    let mut publisher = Publisher::open(&path, &Options::default().checkpoint_every(Duration::ZERO))?;
+    for n in 1..=PUBLISHES {
+        let _ = publisher.publish(&damaged_payload(n))?;
+        let reader = Reader::open(&path)?;
+        let begun = std::time::Instant::now();
+        while reader.status().durable < publisher.generation() && begun.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    publisher.close()?;
+    fs::set_permissions(&path, Permissions::from_mode(0o640))
+        .map_err(Problem::file("change the mode of", &path))?;
+    let (seed, most) = (stage.random.u64(..).to_string(), PUBLISHES.to_string());
+    let time = stage.left().max(Duration::from_millis(500));
+    let mut child = stage.start("damage", &[&seed, &most, &time.as_millis().to_string()])?;
+    let status = loop {
+        match child.wait(Duration::from_millis(100)) {
+            Ok(status) => break status,
+            Err(_) if stage.is_stopped() => return Ok(()),
+            Err(problem) if stage.left().is_zero() => match child.wait(PATIENCE) {
+                Ok(status) => break status,
+                Err(_) => return Err(problem),
+            },
+            Err(_) => {}
+        }
+    };
+    let said = child.stdout() + &child.stderr();
+    let done = said.lines().find_map(|line| line.strip_prefix("done "));
+    let Some(done) = done.filter(|_| status.success()) else {
+        let note = fs::read_to_string(path.with_extension("note")).unwrap_or_default();
+        return Err(Problem::Found(format!(
+            "a reader of a damaged file ended with {status}: {}; what was done last: {}",
+            said.trim_end(),
+            note.lines().next().unwrap_or_default().trim_end()
+        )));
+    };
+    let numbers: Vec<&str> = done.split(' ').collect();
+    if let [living, right, refused, lengths] = numbers.as_slice() {
+        stage.did(format!(
+            "{living} bits flipped under a reader, {right} before it opened the file that made no difference, {refused} that it \
+             refused, {lengths} files of another length refused; every call made each time"
+        ));
+    }
+    Ok(())
+}

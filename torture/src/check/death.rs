@@ -1,0 +1,167 @@
+//! Publishers killed and stopped at random moments, under the eyes of readers.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use vexil_format::layout::word;
+use vexil_format::{check_current, open_view};
+use vexil_publisher::lock::{LockError, LockMode, PublisherLock};
+use vexil_publisher::{Options, Publisher};
+use vexil_reader::Reader;
+
+use crate::numbered::{number, payload};
+use crate::problem::Problem;
+use crate::process::Process;
+use crate::stage::{PATIENCE, Stage};
+
+/// Readers that check every look.
+const READERS: usize = 3;
+
+/// The longest life of a publisher after its start, in microseconds.
+const LIFE: u64 = 60_000;
+
+/// How often a publisher is stopped before it is killed, in tries.
+const STOPS: u32 = 5;
+
+#[derive(Debug, Default)]
+struct Counts {
+    kills: u64,
+    started: u64,
+    stops: u64,
+    odd: u64,
+}
+
+pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
+    let path = stage.path();
+    let mut first = Publisher::open(&path, &Options::default())?;
+    let _ = first.publish(&payload(1, 0))?;
+    first.close()?;
+    let mut readers = Vec::new();
+    for _ in 0..READERS {
+        let seed = stage.random.u64(..).to_string();
+        readers.push(stage.start("check", &[&seed])?);
+    }
+    for reader in &readers {
+        reader.line("ready", PATIENCE)?;
+    }
+    let view = open_view(&path)?;
+    let mut before = view.map().load(word::GENERATION) / 2;
+    let mut counts = Counts::default();
+    while stage.goes_on() || counts.kills == 0 {
+        before = kill_one(stage, before, &mut counts)?;
+        for reader in &mut readers {
+            if !reader.is_running() || reader.stdout().contains("wrong") {
+                return Err(Problem::Found(format!(
+                    "a reader, after kill {}: {}{}",
+                    counts.kills,
+                    reader.stdout().trim_end(),
+                    reader.stderr()
+                )));
+            }
+        }
+    }
+    let Counts { kills, started, stops, odd } = counts;
+    stage.did(format!(
+        "{kills} publishers killed ({started} of them after their start, {stops} stopped first), {odd} in the middle of a publish; \
+         {before} generations"
+    ));
+    ends_well(stage, readers, before)
+}
+
+/// Starts a publisher, lets it live for a while, kills it, and looks at what is left. Answers the generation.
+fn kill_one(stage: &mut Stage<'_>, before: u64, counts: &mut Counts) -> Result<u64, Problem> {
+    let kill = counts.kills;
+    // Half of them spend nearly all of their time in the middle of a publish.
+    let publisher = stage.start(if kill.is_multiple_of(2) { "publish" } else { "write" }, &[])?;
+    let has_started = stage.random.u8(..4) > 0;
+    if has_started {
+        let (_, line) = publisher.line("start ", PATIENCE)?;
+        let said = line.strip_prefix("start ").unwrap_or_default();
+        if said != before.to_string() {
+            return Err(Problem::Found(format!(
+                "publisher {kill} goes on from generation {said}, the one before it left {before}"
+            )));
+        }
+        counts.started += 1;
+    }
+    std::thread::sleep(Duration::from_micros(stage.random.u64(..LIFE)));
+    if has_started && stage.random.u32(..STOPS) == 0 {
+        stopped(stage, &publisher, kill)?;
+        counts.stops += 1;
+    }
+    drop(publisher);
+    counts.kills += 1;
+    // Afresh: whoever starts over puts another file there.
+    let view = open_view(&stage.path())?;
+    let word = view.map().load(word::GENERATION);
+    counts.odd += word & 1;
+    if word / 2 < before {
+        return Err(Problem::Found(format!(
+            "kill {kill}: the generation went back from {before} to {}",
+            word / 2
+        )));
+    }
+    check_current(view.map()).map_err(|damage| {
+        Problem::Found(format!("kill {kill}: generation {} is damaged: {damage}", word / 2))
+    })?;
+    Ok(word / 2)
+}
+
+/// A stopped publisher keeps its lock, and readers go on.
+fn stopped(stage: &mut Stage<'_>, publisher: &Process, kill: u64) -> Result<(), Problem> {
+    publisher.signal(Signal::STOP);
+    let mut path = stage.path().into_os_string();
+    path.push(".lock");
+    match PublisherLock::try_acquire(path, LockMode::Owner) {
+        Err(LockError::Held { .. }) => {}
+        other => {
+            return Err(Problem::Found(format!(
+                "publisher {kill} is stopped, and its lock is not held: {other:?}"
+            )));
+        }
+    }
+    let reader = Reader::open(stage.path())?;
+    let (before, first) = (reader.generation(), reader.get_i64_or("numbered-flag-000", -1));
+    if first < 0 || reader.generation() < before {
+        return Err(Problem::Found(format!("publisher {kill} is stopped, and a reader answers {first}")));
+    }
+    if stage.random.bool() {
+        publisher.signal(Signal::CONT);
+    }
+    Ok(())
+}
+
+fn ends_well(stage: &mut Stage<'_>, readers: Vec<Process>, before: u64) -> Result<(), Problem> {
+    let last = stage.start("publish", &[])?;
+    last.line("start ", PATIENCE)?;
+    let reader = Reader::open(stage.path())?;
+    let begun = std::time::Instant::now();
+    while reader.generation().0 <= before {
+        if begun.elapsed() > PATIENCE {
+            return Err(Problem::Found("the last publisher does not publish".to_owned()));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    stage.end("the last publisher", last)?;
+    let (mut looks, mut snapshots) = (0, 0);
+    for reader in readers {
+        let said = stage.end("a reader", reader)?;
+        let done = said.lines().find_map(|line| line.strip_prefix("done: ")).unwrap_or_default();
+        let mut numbers = done.split(' ').filter_map(|word| word.parse::<u64>().ok());
+        looks += numbers.next().unwrap_or(0);
+        snapshots += numbers.next().unwrap_or(0);
+    }
+    let status = reader.status();
+    let found = reader.get_i64_or("numbered-flag-007", -1);
+    if found != number(reader.generation()) || status.durable != reader.generation() {
+        return Err(Problem::Found(format!(
+            "after a clean end a reader has {found} in generation {}, and generation {} is on the disk",
+            reader.generation(),
+            status.durable
+        )));
+    }
+    stage.did(format!(
+        "{READERS} readers: {looks} looks and {snapshots} whole snapshots, no mix, no default, no step back"
+    ));
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! Checkpoints.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::time::Instant;
+
+use vexil_format::layout::{AREA_BYTES, Area};
+use vexil_reader::Reader;
+
+use crate::boots::make_old;
+use crate::figures::percentile;
+use crate::kinds::Family;
+use crate::numbered::number;
+use crate::problem::Problem;
+use crate::stage::{PATIENCE, Stage};
+
+/// Plain syncs that are timed.
+const SYNCS: usize = 5;
+
+/// Publishes of which each is to be on the disk.
+const PUBLISHES: &str = "5";
+
+pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
+    let path = stage.folder.join("synced");
+    let file = File::create(&path).map_err(Problem::file("make", &path))?;
+    let mut times = Vec::new();
+    for n in 0..SYNCS {
+        file.write_all_at(&[n as u8; 4096], 0).map_err(Problem::file("write", &path))?;
+        let begun = Instant::now();
+        file.sync_data().map_err(Problem::file("sync (fdatasync)", &path))?;
+        times.push(begun.elapsed().as_micros() as u64);
+    }
+    let (half, most) = (percentile(&mut times, 50), percentile(&mut times, 100));
+    stage.did(format!("{SYNCS} plain calls of fdatasync: {half} us (median), {most} us (slowest)"));
+    if Family::of(&stage.named).is_ok_and(|family| family == Family::Memory) {
+        stage
+            .note("this file system is in memory: a sync does nothing, and no flags are left after a reboot");
+    }
+
+    let mut publisher = stage.start("durable", &[PUBLISHES])?;
+    let status = publisher.wait(PATIENCE * 2)?;
+    let said = publisher.stdout() + &publisher.stderr();
+    let Some(line) = said.lines().find_map(|line| line.strip_prefix("durable ")).filter(|_| status.success())
+    else {
+        return Err(Problem::Found(format!(
+            "a publisher that waits for the disk ended with {status}: {said}"
+        )));
+    };
+    let (generation, times) = line.split_once(' ').unwrap_or((line, "[]"));
+    stage.did(format!("{PUBLISHES} publishes, each called durable after (us) {times}"));
+
+    // What a reboot leaves of it when nothing but the checkpoints reached the disk.
+    let path = stage.path();
+    make_old(&path).map_err(Problem::file("change", &path))?;
+    let file = File::options().write(true).open(&path).map_err(Problem::file("open", &path))?;
+    for slot in [Area::Slot(0), Area::Slot(1)] {
+        let zeros = vec![0; 1 << 16];
+        debug_assert!(zeros.len() as u64 <= AREA_BYTES);
+        file.write_all_at(&zeros, slot.offset()).map_err(Problem::file("write", &path))?;
+    }
+    let reader = Reader::open(&path)?;
+    let found = (reader.generation().0.to_string(), reader.get_i64_or("numbered-flag-007", -1));
+    if found != (generation.to_owned(), number(reader.generation())) {
+        return Err(Problem::Found(format!(
+            "after a reboot that left nothing but checkpoints, a reader has generation {} with {}, expected {generation}",
+            found.0, found.1
+        )));
+    }
+    stage.did("the last of them read from its checkpoint, as after a reboot that lost everything else");
+    fs::remove_file(&path).map_err(Problem::file("remove", &path))
+}

@@ -1,0 +1,109 @@
+//! The publisher lock.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use vexil_format::boot;
+use vexil_publisher::lock::{LockError, LockMode, PublisherLock};
+
+use crate::figures::percentile;
+use crate::problem::Problem;
+use crate::stage::{PATIENCE, Stage};
+
+/// Take-overs that are timed.
+const ROUNDS: usize = 11;
+
+/// What half of them must stay below: 50 ms, in nanoseconds.
+const TAKE_OVER: u64 = 50_000_000;
+
+/// How long a publisher has for going to sleep on the lock. One that comes later only looks slower.
+const FALLING_ASLEEP: Duration = Duration::from_millis(60);
+
+/// How long a lock may stay taken after its process was killed.
+const FREE: Duration = Duration::from_secs(2);
+
+pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
+    excludes_and_ends(stage)?;
+    take_over(stage)
+}
+
+fn excludes_and_ends(stage: &mut Stage<'_>) -> Result<(), Problem> {
+    let path = stage.folder.join("held.lock");
+    let mut holder = stage.start_on("hold", &path)?;
+    let (_, line) = holder.line("held ", PATIENCE)?;
+    for _ in 0..3 {
+        match PublisherLock::try_acquire(&path, LockMode::Owner) {
+            Err(LockError::Held { .. }) => {}
+            Err(error) => return Err(Problem::Found(format!("the lock cannot be tried: {error}"))),
+            Ok(_) => {
+                return Err(Problem::Found(
+                    "the lock does not exclude: two processes have it, so two publishers would write one file".to_owned(),
+                ));
+            }
+        }
+    }
+    // Not until all that it said is read: its child has the same stdout.
+    holder.kill();
+    let died = Instant::now();
+    let lock = loop {
+        match PublisherLock::try_acquire(&path, LockMode::Owner) {
+            Ok(lock) => break lock,
+            Err(error) if died.elapsed() > FREE => {
+                return Err(Problem::Found(format!(
+                    "{} s after its process was killed, with a forked child alive: {error}",
+                    FREE.as_secs()
+                )));
+            }
+            Err(_) => std::thread::sleep(Duration::from_micros(200)),
+        }
+    };
+    stage.did(format!(
+        "excluded a second process; free {:.1?} after its process was killed, although a forked child lives",
+        died.elapsed()
+    ));
+    if !line.contains("PrivateTable") {
+        stage.note(format!("no private descriptor table here: forked children keep the lock ({line})"));
+    }
+    drop(lock);
+    Ok(())
+}
+
+fn take_over(stage: &mut Stage<'_>) -> Result<(), Problem> {
+    let mut publisher = stage.start("stand-by", &[])?;
+    publisher.line("start ", PATIENCE)?;
+    let (mut locked, mut ready) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let next = stage.start("stand-by", &[])?;
+        next.line("waits", PATIENCE)?;
+        std::thread::sleep(FALLING_ASLEEP);
+        if next.stdout().contains("start ") {
+            return Err(Problem::Found("a second publisher started beside the first one".to_owned()));
+        }
+        let killed = boot::now().as_nanos() as u64;
+        publisher.signal(Signal::KILL);
+        let (_, line) = next.line("start ", PATIENCE)?;
+        let times: Vec<u64> = line.split(' ').skip(1).filter_map(|time| time.parse().ok()).collect();
+        let [lock, start] = times.as_slice() else { return Err(Problem::Found(format!("it said {line:?}"))) };
+        locked.push(lock.saturating_sub(killed));
+        ready.push(start.saturating_sub(killed));
+        publisher = next;
+        if stage.is_stopped() {
+            return Ok(());
+        }
+    }
+    let micros = |nanos: u64| format!("{:.1} ms", nanos as f64 / 1e6);
+    let (half, most) = (percentile(&mut locked, 50), percentile(&mut locked, 100));
+    stage.did(format!(
+        "{ROUNDS} publishers killed, the next one had the lock after {} (median) and {} (slowest), and could publish after {}",
+        micros(half),
+        micros(most),
+        micros(percentile(&mut ready, 50)),
+    ));
+    if half > TAKE_OVER {
+        stage.found(format!(
+            "taking over takes {} (median of {ROUNDS}), expected at most 50 ms",
+            micros(half)
+        ));
+    }
+    stage.end("the last publisher", publisher).map(drop)
+}

@@ -1,0 +1,134 @@
+//! Shared memory: what one process does to a file, another one sees.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use rustix::thread::futex;
+use vexil_format::{FileId, Mapping};
+
+use crate::problem::Problem;
+use crate::process::Process;
+use crate::role::poke;
+use crate::stage::{PATIENCE, Stage};
+
+/// Values that are written each way.
+const ROUNDS: u64 = 200;
+
+/// Sleeps.
+const SLEEPS: usize = 10;
+
+/// How long it is looked for a value that is not there at once, to say whether it comes late or never.
+const LATE: Duration = Duration::from_secs(1);
+
+pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
+    let path = stage.folder.join("poked");
+    let file = File::options().read(true).write(true).create_new(true).open(&path);
+    let file = file.map_err(Problem::file("make", &path))?;
+    file.set_len(poke::BYTES).map_err(Problem::file("set the length of", &path))?;
+    let map = Mapping::read_only(&file, poke::BYTES).map_err(Problem::file("map", &path))?;
+    let mut other = stage.start_on("poke", &path)?;
+    other.line("ready", PATIENCE)?;
+
+    for n in 1..=ROUNDS {
+        order(&mut other, &format!("write {n}"))?;
+        sees("what another process writes is not seen through a mapping", n, || map.load(poke::WRITTEN))?;
+        order(&mut other, &format!("store {n}"))?;
+        sees("what another process stores through a mapping is not seen through one", n, || {
+            map.load(poke::STORED)
+        })?;
+        let mut bytes = [0; 8];
+        file.read_exact_at(&mut bytes, poke::STORED as u64 * 8).map_err(Problem::file("read", &path))?;
+        sees("what another process stores through a mapping is not read", n, || u64::from_le_bytes(bytes))?;
+    }
+    stage.did(format!("{ROUNDS} values written and {ROUNDS} stored by another process, each seen at once"));
+    wakes(stage, &mut other, &map)?;
+    moves(stage, &mut other, &path, &map)?;
+    other.close_stdin();
+    other.wait(PATIENCE).map(drop)
+}
+
+fn order(other: &mut Process, line: &str) -> Result<(), Problem> {
+    other.say(line);
+    other.line(line, PATIENCE).map(drop)
+}
+
+fn sees(what: &str, expected: u64, look: impl Fn() -> u64) -> Result<(), Problem> {
+    let found = look();
+    if found == expected {
+        return Ok(());
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < LATE {
+        if look() == expected {
+            let after = begun.elapsed();
+            return Err(Problem::Found(format!("{what} at once, but only after {after:.1?}")));
+        }
+    }
+    Err(Problem::Found(format!("{what}: {found} was found, expected {expected}")))
+}
+
+fn wakes(stage: &mut Stage<'_>, other: &mut Process, map: &Mapping) -> Result<(), Problem> {
+    let limit = futex::Timespec { tv_sec: 3, tv_nsec: 0 };
+    let (mut woken, mut slept) = (0, Vec::new());
+    for _ in 0..SLEEPS {
+        let event = map.event().load(Relaxed);
+        other.say("wake");
+        let begun = Instant::now();
+        match futex::wait(map.event(), futex::Flags::empty(), event, Some(&limit)) {
+            Ok(()) => {
+                woken += 1;
+                slept.push(begun.elapsed());
+            }
+            // It was faster than this process could fall asleep.
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+            Err(error) => {
+                return Err(Problem::Found(format!(
+                    "a sleep on a word of the mapped file was not ended by a wake from another process: {error}; \
+                     readers notice changes late"
+                )));
+            }
+        }
+        let begun = Instant::now();
+        while map.event().load(Relaxed) == event {
+            if begun.elapsed() > LATE {
+                return Err(Problem::Found("a wake was not seen in the event word".to_owned()));
+            }
+            std::thread::yield_now();
+        }
+    }
+    slept.sort_unstable();
+    let median = slept.get(slept.len() / 2).copied().unwrap_or_default();
+    if woken == 0 {
+        stage.found("no sleep on a word of the mapped file was ended by a wake from another process");
+    }
+    stage.did(format!(
+        "{woken} of {SLEEPS} sleeps on a word of the mapped file ended by a wake (half within {median:.1?}, 30 ms of it before \
+         the wake)"
+    ));
+    Ok(())
+}
+
+fn moves(stage: &mut Stage<'_>, other: &mut Process, path: &Path, map: &Mapping) -> Result<(), Problem> {
+    let before = FileId::at(path);
+    order(other, "replace 4711")?;
+    if FileId::at(path) == before || FileId::at(path).is_none() {
+        return Err(Problem::Found(
+            "a file that another process renamed over the path is not seen".to_owned(),
+        ));
+    }
+    let new = File::open(path).map_err(Problem::file("open", path))?;
+    let new_map = Mapping::read_only(&new, poke::BYTES).map_err(Problem::file("map", path))?;
+    sees("the new file is not read", 4711, || new_map.load(poke::WRITTEN))?;
+    sees("the old file is not in its mapping any more", ROUNDS, || map.load(poke::WRITTEN))?;
+    order(other, "unlink")?;
+    if fs::exists(path).map_err(Problem::file("look at", path))? {
+        return Err(Problem::Found("a file that another process removed is still seen".to_owned()));
+    }
+    order(other, "write 4712")?;
+    sees("a removed file does not live on in its mapping", 4712, || new_map.load(poke::WRITTEN))?;
+    stage.did("a file renamed over the path and a removed one, seen at once, with the old mappings alive");
+    Ok(())
+}

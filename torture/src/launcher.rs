@@ -1,0 +1,59 @@
+//! How a role becomes a process.
+
+use std::env;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::problem::Problem;
+use crate::process::Process;
+
+/// A program that plays roles, see [`crate::role::main`]. Start processes on a thread that lives as long as they do: the kernel ties
+/// a child to the thread that made it.
+#[derive(Debug, Clone)]
+pub struct Launcher {
+    program: PathBuf,
+    arguments: Vec<OsString>,
+}
+
+impl Launcher {
+    /// `program`, which is given `arguments` before everything else.
+    pub fn new<A: Into<OsString>>(
+        program: impl Into<PathBuf>,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Launcher {
+        Launcher { program: program.into(), arguments: arguments.into_iter().map(Into::into).collect() }
+    }
+
+    /// The command of a role. Its process group is its own, so that Ctrl-C goes to the parent alone, which then ends its children.
+    #[must_use]
+    pub fn command(&self, role: &str, path: &Path, arguments: &[&str]) -> Command {
+        self.dressed(Command::new(&self.program), role, path, arguments)
+    }
+
+    /// As [`Launcher::command`], behind another command, which must become the program without a fork.
+    pub(crate) fn behind(&self, mut command: Command, role: &str, path: &Path) -> Command {
+        command.arg(&self.program);
+        self.dressed(command, role, path, &[])
+    }
+
+    fn dressed(&self, mut command: Command, role: &str, path: &Path, arguments: &[&str]) -> Command {
+        for (name, _) in env::vars_os() {
+            if name.to_string_lossy().starts_with("VEXIL_") || name == "SOASAP_API_KEY" {
+                command.env_remove(name);
+            }
+        }
+        command.args(&self.arguments).arg(std::process::id().to_string()).arg(role).arg(path);
+        command.args(arguments).process_group(0);
+        command
+    }
+
+    /// Starts a role.
+    ///
+    /// # Errors
+    /// [`Problem::Start`].
+    pub fn start(&self, role: &str, path: &Path, arguments: &[&str]) -> Result<Process, Problem> {
+        Process::start(self.command(role, path, arguments))
+    }
+}

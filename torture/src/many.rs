@@ -1,0 +1,189 @@
+//! A publisher at a given rate with very many readers, some of them slow, stopped and killed, compared with the same publisher
+//! alone.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::crowd::{Crowd, CrowdReport, Kind};
+use crate::launcher::Launcher;
+use crate::pace::Pace;
+use crate::problem::Problem;
+
+/// For a process to start or to end, on a machine that has hundreds to run.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// From one disturbance to the next.
+const DISTURB_EVERY: Duration = Duration::from_millis(20);
+
+/// What a publish may wait for anything but a processor, at the median. Far more than it does.
+const WAITED: u64 = 200;
+
+/// Microseconds of processor time that it may take to wake one sleeper. The kernel does that inside of the call that wakes, so it is
+/// the one thing that grows with readers: with those that sleep on a change, not with those that read.
+const WAKE: u64 = 5;
+
+/// What is run.
+#[derive(Debug, Clone)]
+pub struct Many {
+    /// Reader processes.
+    pub readers: usize,
+    /// Their kinds, in turn.
+    pub kinds: Vec<Kind>,
+    /// Time with all readers.
+    pub time: Duration,
+    /// Time of the publisher alone, before.
+    pub alone: Duration,
+    /// Publishes a second.
+    pub rate: u32,
+    /// Whether readers are stopped and killed meanwhile.
+    pub disturb: bool,
+    /// For the choices.
+    pub seed: u64,
+}
+
+/// What came out.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ManyReport {
+    /// The publisher alone.
+    pub alone: Pace,
+    /// The publisher with the readers.
+    pub beside: Pace,
+    /// The readers.
+    pub crowd: CrowdReport,
+    /// Readers that sleep on a change.
+    pub sleepers: u64,
+}
+
+impl Many {
+    /// Runs it in a folder, as long as `goes_on` says so.
+    ///
+    /// # Errors
+    /// If a process does not start, or does not do what it must.
+    pub fn run(
+        &self,
+        launcher: &Launcher,
+        folder: &Path,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<ManyReport, Problem> {
+        let path = folder.join("flags.vexil");
+        let alone = self.publish(launcher, &path, &mut || {
+            wait(self.alone, goes_on);
+            Ok(())
+        })?;
+        let mut crowd = None;
+        let beside = self.publish(launcher, &path, &mut || {
+            let crowd = crowd.insert(Crowd::start(launcher, &path, self.readers, &self.kinds, self.seed)?);
+            crowd.wait_ready(PATIENCE)?;
+            let mut random = fastrand::Rng::with_seed(self.seed);
+            let begun = Instant::now();
+            while begun.elapsed() < self.time && goes_on() && crowd.wrong() == 0 {
+                std::thread::sleep(DISTURB_EVERY);
+                if self.disturb {
+                    crowd.disturb(&mut random)?;
+                }
+            }
+            Ok(())
+        })?;
+        let crowd = crowd.map(|crowd| crowd.end(PATIENCE)).unwrap_or_default();
+        let waits = self.kinds.iter().filter(|kind| **kind == Kind::Waits).count();
+        let sleepers = (self.readers * waits / self.kinds.len().max(1)) as u64;
+        Ok(ManyReport { alone, beside, crowd, sleepers })
+    }
+
+    /// A publisher for as long as `meanwhile` takes.
+    fn publish(
+        &self,
+        launcher: &Launcher,
+        path: &Path,
+        meanwhile: &mut dyn FnMut() -> Result<(), Problem>,
+    ) -> Result<Pace, Problem> {
+        let arguments = [self.rate.to_string(), u32::MAX.to_string()];
+        let mut publisher = launcher.start("pace", path, &arguments.each_ref().map(String::as_str))?;
+        publisher.line("start ", PATIENCE)?;
+        meanwhile()?;
+        publisher.close_stdin();
+        let (_, line) = publisher.line("pace ", PATIENCE)?;
+        publisher.wait(PATIENCE)?;
+        let text = line.strip_prefix("pace ").unwrap_or_default();
+        serde_json::from_str(text).map_err(|error| Problem::Found(format!("{error} in {text:?}")))
+    }
+}
+
+fn wait(time: Duration, goes_on: &dyn Fn() -> bool) {
+    let begun = Instant::now();
+    while begun.elapsed() < time && goes_on() {
+        std::thread::sleep(DISTURB_EVERY.min(time));
+    }
+}
+
+impl ManyReport {
+    /// What is wrong: with a reader, or with a publisher that readers hold up or that leaks.
+    #[must_use]
+    pub fn findings(&self) -> Vec<String> {
+        let (alone, beside) = (&self.alone, &self.beside);
+        let mut findings = self.crowd.findings.clone();
+        if beside.publishes == 0 {
+            findings.push("nothing was published".to_owned());
+        }
+        if alone.writes != beside.writes {
+            findings.push(format!(
+                "a publish makes {:?} writes alone and {:?} with readers",
+                alone.writes, beside.writes
+            ));
+        }
+        if beside.waited.p50 > alone.waited.p50 + WAITED {
+            findings.push(format!(
+                "half of the publishes waited {} us and more for something that is no processor, {} us without readers",
+                beside.waited.p50, alone.waited.p50
+            ));
+        }
+        // Twice: what many processes leave in the caches is theirs.
+        let processor = 2 * alone.processor.p50 + WAKE * self.sleepers + WAITED;
+        if beside.processor.p50 > processor {
+            findings.push(format!(
+                "half of the publishes took {} us of processor time and more, expected at most {processor}",
+                beside.processor.p50
+            ));
+        }
+        findings.extend(leaks(beside));
+        findings
+    }
+}
+
+/// Descriptors that stay open.
+#[must_use]
+pub fn leaks(pace: &Pace) -> Option<String> {
+    let (before, after) = (pace.descriptors_before, pace.descriptors_after);
+    let open = pace.open.join(" ");
+    (before != after && before > 0)
+        .then(|| format!("the publisher has {after} descriptors, {before} at first: {open}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> ManyReport {
+        let pace = Pace { publishes: 10, writes: Some(2.0), ..Pace::default() };
+        ManyReport { alone: pace.clone(), beside: pace, crowd: CrowdReport::default(), sleepers: 10 }
+    }
+
+    #[test]
+    fn a_publisher_that_is_held_up_or_leaks_is_a_finding() {
+        assert_eq!(good().findings(), [""; 0]);
+        let defects: [fn(&mut ManyReport); 6] = [
+            |report| report.beside.publishes = 0,
+            |report| report.beside.writes = Some(2.5),
+            |report| report.beside.waited.p50 = 5_000,
+            |report| report.beside.processor.p50 = 5_000,
+            |report| (report.beside.descriptors_before, report.beside.descriptors_after) = (7, 8),
+            |report| report.crowd.findings.push("reader 7 ended with signal 11".to_owned()),
+        ];
+        for defect in defects {
+            let mut report = good();
+            defect(&mut report);
+            assert_eq!(report.findings().len(), 1, "{report:?}");
+        }
+    }
+}

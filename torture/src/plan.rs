@@ -1,0 +1,185 @@
+//! What is to be run, and the run.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+
+use crate::check::{CHECKS, Check};
+use crate::launcher::Launcher;
+use crate::problem::{Problem, with_causes};
+use crate::report::{CheckReport, Report, Verdict};
+use crate::stage::Stage;
+
+/// What is to be run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    folder: PathBuf,
+    seconds: u64,
+    seed: u64,
+    only: Vec<String>,
+}
+
+/// A folder of its own, gone afterwards.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed stays where the user can see it.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Plan {
+    /// All checks in `folder`, which must exist, for 30 s, with seed 0.
+    pub fn new(folder: impl Into<PathBuf>) -> Plan {
+        Plan { folder: folder.into(), seconds: 30, seed: 0, only: Vec::new() }
+    }
+
+    /// How long all of it takes, about. Checks that repeat themselves share what others leave.
+    #[must_use]
+    pub fn seconds(mut self, seconds: u64) -> Plan {
+        self.seconds = seconds;
+        self
+    }
+
+    /// What the choices follow from.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Plan {
+        self.seed = seed;
+        self
+    }
+
+    /// Only the checks of these names, if there are any. The first one is run always.
+    #[must_use]
+    pub fn only(mut self, names: Vec<String>) -> Plan {
+        self.only = names;
+        self
+    }
+
+    /// The folder that is made in the one that was named. Whoever ends this process early removes it.
+    #[must_use]
+    pub fn workplace(&self) -> PathBuf {
+        self.folder.join(format!("vexil-torture-{}", std::process::id()))
+    }
+
+    /// Runs the checks one after the other, on this thread, until `stop` is set. `progress` hears what comes next and how it
+    /// ended. A folder that cannot be made is a finding of the first check, and leaves the others out.
+    pub fn run(&self, launcher: &Launcher, stop: &AtomicBool, progress: &dyn Fn(&str)) -> Report {
+        let begun = Instant::now();
+        let until = begun + Duration::from_secs(self.seconds);
+        let workplace = self.workplace();
+        let made = DirBuilder::new().mode(0o700).create(&workplace);
+        // What was there before is not removed.
+        let _removes = made.is_ok().then(|| Folder(workplace.clone()));
+        let mut made = made.map_err(Problem::file("make a folder for the checks:", &workplace));
+        let chosen: Vec<&Check> = CHECKS
+            .iter()
+            .enumerate()
+            .filter(|(number, check)| {
+                *number == 0 || self.only.is_empty() || self.only.iter().any(|name| name == check.name)
+            })
+            .map(|(_, check)| check)
+            .collect();
+        let mut reports: Vec<CheckReport> = Vec::new();
+        for (number, check) in chosen.iter().enumerate() {
+            let weights: u32 = chosen.iter().skip(number).map(|check| check.weight).sum();
+            let left = until.saturating_duration_since(Instant::now());
+            let share = left * check.weight / weights.max(1);
+            let is_usable = reports.first().is_none_or(|first| first.verdict == Verdict::Good);
+            let report = if is_usable && !stop.load(Ordering::Relaxed) {
+                progress(&format!("{}: {}", check.name, check.about));
+                let made = std::mem::replace(&mut made, Ok(()));
+                let report = self.check(check, launcher, (&workplace, share), stop, made);
+                let outcome = match (report.verdict, report.findings.first()) {
+                    (_, Some(finding)) => format!("FOUND: {finding}"),
+                    (Verdict::NotRun, None) => "not run".to_owned(),
+                    _ => "good".to_owned(),
+                };
+                progress(&format!("{}: {outcome} ({:.1} s)", check.name, report.seconds));
+                report
+            } else {
+                self.report(check, Verdict::NotRun)
+            };
+            reports.push(report);
+        }
+        Report {
+            folder: self.folder.display().to_string(),
+            seed: self.seed,
+            seconds: begun.elapsed().as_secs_f64(),
+            interrupted: stop.load(Ordering::Relaxed),
+            checks: reports,
+        }
+    }
+
+    fn check(
+        &self,
+        check: &Check,
+        launcher: &Launcher,
+        (workplace, share): (&Path, Duration),
+        stop: &AtomicBool,
+        made: Result<(), Problem>,
+    ) -> CheckReport {
+        let begun = Instant::now();
+        // Each check has its own choices: they stay the same when it runs alone.
+        let own = check.name.bytes().fold(self.seed, |seed, byte| seed.rotate_left(8) ^ u64::from(byte));
+        let mut stage = Stage {
+            launcher,
+            folder: workplace.join(check.name),
+            named: self.folder.clone(),
+            random: Rng::with_seed(own),
+            until: begun + share,
+            stop,
+            did: Vec::new(),
+            notes: Vec::new(),
+            findings: Vec::new(),
+        };
+        let made = made.and_then(|()| {
+            fs::create_dir(&stage.folder).map_err(Problem::file("make the folder", &stage.folder))
+        });
+        let made = match made {
+            // What the file system is may say why.
+            Err(problem) => crate::check::describe(&mut stage).and(Err(problem)),
+            made => made,
+        };
+        if let Err(problem) = made.and_then(|()| (check.run)(&mut stage)) {
+            // What an interrupted check did not get is no finding.
+            if !stage.is_stopped() {
+                stage.found(with_causes(&problem));
+            }
+        }
+        let verdict = match () {
+            () if !stage.findings.is_empty() => Verdict::Bad,
+            () if stage.did.is_empty() => Verdict::NotRun,
+            () => Verdict::Good,
+        };
+        let mut report = self.report(check, verdict);
+        (report.did, report.notes, report.findings) = (stage.did, stage.notes, stage.findings);
+        report.seconds = begun.elapsed().as_secs_f64();
+        report
+    }
+
+    fn report(&self, check: &Check, verdict: Verdict) -> CheckReport {
+        let again = format!(
+            "vexil torture {} --only {} --seed {} --seconds {}",
+            self.folder.display(),
+            check.name,
+            self.seed,
+            self.seconds
+        );
+        CheckReport {
+            name: check.name,
+            about: check.about,
+            verdict,
+            seconds: 0.0,
+            did: Vec::new(),
+            notes: Vec::new(),
+            findings: Vec::new(),
+            again,
+        }
+    }
+}

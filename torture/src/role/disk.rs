@@ -1,0 +1,132 @@
+//! Publishers and the disk: synced, full, and limited by the system.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+use vexil_format::{Generation, WriteError};
+use vexil_publisher::{OpenError, Options, PublishError, Publisher};
+use vexil_reader::Reader;
+
+use super::{Outcome, argument, say};
+use crate::numbered::{self, number};
+
+/// For one checkpoint.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// More than the whole disk that [`full`] fills.
+const NO_SMALL_DISK: u64 = 64 << 20;
+
+fn publish(publisher: &mut Publisher, filler: usize) -> Result<Generation, PublishError> {
+    let next = publisher.generation().next();
+    let _ = publisher.publish(&numbered::payload(number(next), filler))?;
+    Ok(publisher.generation())
+}
+
+fn wait_durable(reader: &Reader, generation: Generation) -> Result<Duration, String> {
+    let begun = Instant::now();
+    while reader.status().durable < generation {
+        if begun.elapsed() > PATIENCE {
+            let durable = reader.status().durable;
+            return Err(format!(
+                "generation {generation} is not called durable within {PATIENCE:?}, {durable} is; the disk does not sync"
+            ));
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    Ok(begun.elapsed())
+}
+
+/// As [`durable_with`]. `<count>`
+pub(super) fn durable(path: &Path, arguments: &[String]) -> Outcome {
+    durable_with(path, argument(arguments, 0)?, &Options::default())
+}
+
+/// Publishes and waits until the disk has it, `count` times; says the times in microseconds.
+///
+/// # Errors
+/// If the disk does not take something.
+pub fn durable_with(path: &Path, count: usize, options: &Options) -> Outcome {
+    let mut publisher = Publisher::open(path, &options.clone().checkpoint_every(Duration::ZERO))?;
+    let mut times = Vec::new();
+    let mut reader = None;
+    for _ in 0..count {
+        let generation = publish(&mut publisher, 0)?;
+        let reader = match &reader {
+            Some(reader) => reader,
+            None => reader.insert(Reader::open(path)?),
+        };
+        times.push(wait_durable(reader, generation)?.as_micros());
+    }
+    let generation = publisher.generation();
+    publisher.close()?;
+    say(&format!("durable {generation} {}", serde_json::to_string(&times)?));
+    Ok(())
+}
+
+/// On a disk that has nothing else to do and is small, as root or in a namespace: publishes, fills the disk, publishes, makes
+/// room, publishes.
+pub(super) fn full(path: &Path) -> Outcome {
+    let disk = rustix::fs::statvfs(path.parent().unwrap_or(Path::new("/")))?;
+    if disk.f_blocks * disk.f_frsize > NO_SMALL_DISK {
+        return Err("this is no small disk, so it is not filled".into());
+    }
+    let mut publisher = Publisher::open(path, &Options::default().checkpoint_every(Duration::ZERO))?;
+    let first = publish(&mut publisher, 0)?;
+    let reader = Reader::open(path)?;
+    wait_durable(&reader, first)?;
+    let hog = fill_up(path)?;
+    for _ in 0..3 {
+        match publish(&mut publisher, 500_000) {
+            Err(PublishError::File(WriteError::Io { .. })) => {}
+            Err(error) => return Err(error.into()),
+            Ok(_) => return Err("published what the full disk has no room for".into()),
+        }
+        for reader in [&reader, &Reader::open(path)?] {
+            if (reader.generation(), reader.get_i64_or("numbered-flag-000", -1)) != (first, number(first)) {
+                return Err(format!("a reader answers generation {}", reader.generation()).into());
+            }
+        }
+    }
+    say("the disk is full: publishing is an error and readers keep what they have");
+    // What fits into the space reserved before is still published.
+    let second = publish(&mut publisher, 0)?;
+    if reader.generation() != second {
+        return Err("what had room was not published".into());
+    }
+    fs::remove_file(&hog)?;
+    let healed = publish(&mut publisher, 500_000)?;
+    if (reader.generation(), reader.get_i64_or("numbered-flag-000", -1)) != (healed, number(healed)) {
+        return Err("it does not heal when there is room".into());
+    }
+    wait_durable(&reader, healed)?;
+    publisher.close()?;
+    say("healed");
+    Ok(())
+}
+
+/// Takes all that is left of the disk, with the file that it names.
+fn fill_up(path: &Path) -> std::io::Result<PathBuf> {
+    let hog = path.with_file_name("hog");
+    let mut file = fs::OpenOptions::new().create(true).append(true).open(&hog)?;
+    for block in [64 * 1024, 4096] {
+        while file.write_all(&vec![1; block]).is_ok() {}
+    }
+    Ok(hog)
+}
+
+/// Its files may have 1 MiB: the publisher must say so and not be killed by a signal.
+pub(super) fn limited(path: &Path) -> Outcome {
+    let limit = Rlimit { current: Some(1 << 20), maximum: Some(1 << 20) };
+    setrlimit(Resource::Fsize, limit)?;
+    match Publisher::open(path, &Options::default()) {
+        Err(OpenError::File(error @ WriteError::FileSizeLimit { .. })) => {
+            say(&format!("limited: {error}"));
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+        Ok(_) => Err("a file of 257 MiB was made where 1 MiB is allowed".into()),
+    }
+}

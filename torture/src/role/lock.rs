@@ -1,0 +1,58 @@
+//! Publishers that stand by, and one that forks.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use vexil_format::{Step, Watch, Witness, boot};
+use vexil_publisher::lock::{Cancel, LockMode, PublisherLock};
+use vexil_publisher::{Options, Publisher};
+
+use super::{Outcome, is_ending, say};
+use crate::fork::fork;
+
+/// Longest life of a forked child, in seconds.
+const LIFE: u32 = 60;
+
+/// Remembers when the lock came, in nanoseconds of the boot clock.
+#[derive(Debug, Default)]
+struct LockTime(AtomicU64);
+
+impl Witness for LockTime {
+    fn meets(&self, step: &Step<'_>) -> io::Result<()> {
+        if matches!(step, Step::Moment("lock: taken")) {
+            self.0.store(boot::now().as_nanos() as u64, Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// Waits to become the publisher. Says when it got the lock and when it could publish, in nanoseconds of the boot clock.
+pub(super) fn stand_by(path: &Path) -> Outcome {
+    let time = Arc::new(LockTime::default());
+    say("waits");
+    let options = Options::default().watch(Watch::by(time.clone()));
+    let publisher = Publisher::wait_and_open(path, &options, &Cancel::new())?;
+    say(&format!("start {} {}", time.0.load(Relaxed), boot::now().as_nanos()));
+    while !is_ending() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(publisher.close()?)
+}
+
+/// Holds a lock and has a forked child, which lives until stdin ends, or a minute.
+pub(super) fn hold(path: &Path) -> Outcome {
+    let lock = PublisherLock::try_acquire(path, LockMode::Owner)?;
+    let child = fork(LIFE, || {
+        // The thread that reads stdin did not come along.
+        let mut byte = [0];
+        while rustix::io::read(std::io::stdin(), &mut byte).is_ok_and(|bytes| bytes > 0) {}
+    })?;
+    say(&format!("held {} {:?}", child.as_raw_pid(), lock.isolation()));
+    while !is_ending() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}

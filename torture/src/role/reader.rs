@@ -1,0 +1,85 @@
+//! Readers with checked values.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use vexil_format::Generation;
+use vexil_reader::Reader;
+
+use super::{Outcome, argument, is_ending, say};
+use crate::crowd::Kind;
+use crate::figures;
+use crate::numbered::Checker;
+
+/// For the first flags.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a slow reader stays inside of one look, in which others publish.
+const SLOW: Duration = Duration::from_millis(25);
+
+/// The longest sleep on a change, so that the end of stdin is seen.
+const SLEEP: Duration = Duration::from_millis(100);
+
+fn attached(path: &Path, seed: u64) -> Result<Checker, String> {
+    let reader = Reader::attach(path);
+    let begun = Instant::now();
+    while reader.generation() == Generation(0) {
+        if is_ending() || begun.elapsed() > PATIENCE {
+            return Err("nothing was published".to_owned());
+        }
+        reader.wait_for_change(Generation(0), Duration::from_millis(10));
+    }
+    Ok(Checker::new(reader, seed))
+}
+
+/// Checks every read for a mix of generations, a default, or a step back, until its end. `[<seed>]`
+pub(super) fn check(path: &Path, arguments: &[String]) -> Outcome {
+    let mut checker = attached(path, argument(arguments, 0)?)?;
+    say("ready");
+    let mut wrong = 0;
+    while !is_ending() {
+        if let Err(what) = checker.look() {
+            wrong += 1;
+            if wrong <= 10 {
+                say(&format!("wrong: {what}"));
+            }
+        }
+    }
+    say(&format!("done: {} looks, {} snapshots, {wrong} wrong", checker.looks, checker.snapshots));
+    if wrong == 0 { Ok(()) } else { Err(format!("{wrong} wrong looks").into()) }
+}
+
+/// One of very many, which share their pipes: it gives its number with each line. `<number> <seed> <kind> <microseconds between two looks>`
+pub(super) fn crowd(path: &Path, arguments: &[String]) -> Outcome {
+    let (number, seed): (u32, u64) = (argument(arguments, 0)?, argument(arguments, 1)?);
+    let kind = Kind::of(arguments.get(2).map_or("", String::as_str))?;
+    let poll = Duration::from_micros(argument(arguments, 3)?);
+    let mut checker = attached(path, seed)?;
+    checker.look()?;
+    let descriptors = figures::descriptors();
+    say(&format!("{number} ready"));
+    let mut seen = checker.reader().generation();
+    while !is_ending() {
+        let looked = match kind {
+            Kind::Waits => {
+                seen = checker.reader().wait_for_change(seen, SLEEP);
+                checker.look()
+            }
+            Kind::Polls => {
+                std::thread::sleep(poll);
+                checker.look()
+            }
+            Kind::Slow => checker.look_slowly(SLOW),
+        };
+        if let Err(what) = looked {
+            say(&format!("{number} wrong: {what}"));
+            return Err(what.into());
+        }
+    }
+    let now = figures::descriptors();
+    if now != descriptors {
+        say(&format!("{number} wrong: {now} descriptors are open, {descriptors} were at first"));
+    }
+    say(&format!("{number} done {} {}", checker.looks, checker.snapshots));
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! A publisher that goes through everything once, and a reader that watches it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use vexil_format::{FileId, Generation};
+use vexil_publisher::lock::Cancel;
+use vexil_publisher::{Options, Publisher};
+use vexil_reader::Reader;
+
+use super::{Outcome, is_ending, say};
+use crate::steady;
+use crate::steps::Stepper;
+
+/// What [`succeed`] publishes: more than any number before.
+pub(crate) const LAST: u64 = 1000;
+
+/// For the disk, and for the keeper of a publisher.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn wait_until(what: &str, condition: impl Fn() -> bool) -> Result<(), String> {
+    let begun = Instant::now();
+    while !condition() {
+        if begun.elapsed() > PATIENCE {
+            return Err(format!("not within {PATIENCE:?}: {what}"));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
+/// From the lock over a cache of the SDK, publishes, checkpoints and a file that is made anew to a clean end.
+/// `[<step> <signal>]`: at the first step of that name it is killed, or stopped if the signal is `stop`.
+pub(super) fn publish(path: &Path, arguments: &[String]) -> Outcome {
+    let stepper = Stepper::new(match arguments {
+        [step, signal, ..] if signal == "stop" => Some((step.clone(), Signal::STOP)),
+        [step, ..] if !step.is_empty() => Some((step.clone(), Signal::KILL)),
+        _ => None,
+    });
+    publish_watched(path, &stepper)?;
+    // Not at each step: the thread that holds the lock has no stdout.
+    stepper.seen().iter().for_each(|step| say(&format!("step {step}")));
+    say("ended");
+    Ok(())
+}
+
+fn publish_watched(path: &Path, stepper: &Arc<Stepper>) -> Outcome {
+    let cache = path.with_file_name("cache.json");
+    let options =
+        Options::default().checkpoint_every(Duration::ZERO).import(Some(&cache)).watch(stepper.watch());
+    let mut publisher = Publisher::wait_and_open(path, &options, &Cancel::new())?;
+    let durable = |publisher: &Publisher| -> Outcome {
+        let reader = Reader::open(path)?;
+        Ok(wait_until("a checkpoint", || reader.status().durable >= publisher.generation())?)
+    };
+    durable(&publisher)?;
+    for (n, filler) in [(2, 100), (3, 300_000), (4, 10)] {
+        let _ = publisher.publish(&steady::payload(n, filler))?;
+        durable(&publisher)?;
+    }
+    let before = FileId::at(path);
+    std::fs::remove_file(path)?;
+    wait_until("a new file", || FileId::at(path).is_some_and(|now| Some(now) != before))?;
+    let _ = publisher.publish(&steady::payload(5, 10))?;
+    durable(&publisher)?;
+    Ok(publisher.close()?)
+}
+
+/// Takes over from whoever died, publishes the last number and ends.
+pub(super) fn succeed(path: &Path) -> Outcome {
+    let mut publisher = Publisher::wait_and_open(path, &Options::default(), &Cancel::new())?;
+    say(&format!("start {}", publisher.generation()));
+    let _ = publisher.publish(&steady::payload(LAST, 10))?;
+    say("published");
+    Ok(publisher.close()?)
+}
+
+/// Checks every look, from the first flags on, until its end.
+pub(super) fn read(path: &Path) -> Outcome {
+    let reader = Reader::attach(path);
+    say("ready");
+    while steady::number(&reader).is_none() && !is_ending() {
+        reader.wait_for_change(Generation(0), Duration::from_millis(10));
+    }
+    let (mut newest, mut looks) = (0, 0_u64);
+    while !is_ending() {
+        match steady::look(&reader, newest)? {
+            n if n > newest => {
+                newest = n;
+                say(&format!("n={n}"));
+            }
+            _ => {}
+        }
+        looks += 1;
+        if looks.is_multiple_of(64) {
+            // A file that was removed by hand, and whose publisher died before it could mark it, is noticed here.
+            let _ = reader.status();
+            // Leaves the processor to the publisher: it is one of few here.
+            std::thread::yield_now();
+        }
+    }
+    say(&format!("done: {looks} looks"));
+    Ok(())
+}

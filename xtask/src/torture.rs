@@ -1,0 +1,38 @@
+//! `cargo xtask torture`: the long form of everything that can be lost, torn or crashed.
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+
+use crate::binary::Binary;
+use crate::step::{Failures, Steps, cargo};
+
+/// Tests of `vexil-tests` that have a long form, one after the other: they want the machine for themselves.
+const TESTS: [&str; 6] = ["many", "kill", "steps", "crash", "bits", "torture"];
+
+/// For each run of `vexil torture`.
+const SECONDS: &str = "180";
+
+pub(crate) fn run() -> Result<(), Failures> {
+    let mut steps = Steps::default();
+    let Some(binary) = Binary::build(&mut steps) else { return steps.finish() };
+    let (variable, path) = binary.variable();
+    for test in TESTS {
+        let mut command = cargo(&["test", "--package", "vexil-tests", "--test", test, "--locked", "--"]);
+        command.args(["--test-threads=1", "--nocapture"]).env(variable, path).env("VEXIL_LONG", "1");
+        steps.run(test, &mut command);
+    }
+    let mut fuzz = cargo(&["test", "--package", "vexil-fuzz", "--locked", "--", "--nocapture"]);
+    steps.run("fuzz", fuzz.env("VEXIL_LONG", "1"));
+    let temporary = env::temp_dir();
+    for folder in [temporary.as_path(), Path::new("/dev/shm")] {
+        if folder.is_dir() {
+            let mut command = Command::new(path);
+            command.arg("torture").arg(folder).args(["--seconds", SECONDS]);
+            steps.run(&format!("vexil torture {}", folder.display()), &mut command);
+        } else {
+            println!("\n== vexil torture {}: LEFT OUT, there is no such directory", folder.display());
+        }
+    }
+    steps.finish()
+}
