@@ -156,19 +156,25 @@ fn join(threads: Vec<thread::JoinHandle<()>>) {
 }
 
 #[test]
-fn a_waiter_sleeps_through_none_of_two_publishes_exhaustive() {
-    holds("two publishes, one waiter", None, publishes::<Sound>(1, 2, None));
+fn a_waiter_does_not_sleep_through_a_publish_exhaustive() {
+    holds("one publish, one waiter", None, publishes::<Sound>(1, 1, None));
 }
 
 #[test]
 fn a_waiter_sleeps_through_none_of_three_publishes() {
-    let most = preemptions(Some(3), None);
+    let most = preemptions(Some(1), Some(3));
     holds("three publishes, one waiter", most, publishes::<Sound>(1, 3, most));
 }
 
 #[test]
+fn two_waiters_are_both_woken_by_a_publish() {
+    let most = preemptions(Some(1), Some(2));
+    holds("one publish, two waiters", most, publishes::<Sound>(2, 1, most));
+}
+
+#[test]
 fn two_waiters_are_both_woken_by_each_of_two_publishes() {
-    let most = preemptions(Some(2), Some(3));
+    let most = preemptions(Some(0), Some(1));
     holds("two publishes, two waiters", most, publishes::<Sound>(2, 2, most));
 }
 

@@ -3,8 +3,8 @@
 //! `server` is the service, `place` a folder with a snapshot and the commands on it, `process` a child that does not
 //! outlive its test, `numbered` flags that show whether a reader saw a mix of two generations, `wait` waiting. The program
 //! `vexil-test-role` plays readers and publishers that are to be killed, and with `client_role` clients that fork as well;
-//! `fork` is how, `namespace` what needs one. `steps` names what a publisher does, for `step_role`, which dies or stops at one
-//! of them while others look at `steady` flags.
+//! `fork` is how, `namespace` what needs one. `steps` names what a publisher does, `step_list` is
+//! all of that, and `step_role` dies or stops at one of them while others look at `steady` flags.
 
 pub mod client_role;
 pub mod fork;
@@ -14,6 +14,7 @@ pub mod place;
 pub mod process;
 pub mod server;
 pub mod steady;
+pub mod step_list;
 pub mod step_role;
 pub mod steps;
 pub mod wait;

@@ -190,6 +190,12 @@ impl Process {
     }
 }
 
+/// Whether a process was stopped by a signal and not continued yet.
+pub fn is_stopped(id: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();

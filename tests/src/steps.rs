@@ -7,7 +7,9 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 
@@ -24,13 +26,19 @@ thread_local! {
 #[derive(Debug)]
 pub struct Stepper {
     at: Option<(String, Signal)>,
+    once: Option<PathBuf>,
     seen: Mutex<Vec<String>>,
 }
 
 impl Stepper {
     /// At the step of that name the process sends itself the signal.
     pub fn new(at: Option<(String, Signal)>) -> Arc<Stepper> {
-        Arc::new(Stepper { at, seen: Mutex::default() })
+        Arc::new(Stepper { at, once: None, seen: Mutex::default() })
+    }
+
+    /// As [`Stepper::new`]; of several processes with the same path, only the one that comes first.
+    pub fn once(at: Option<(String, Signal)>, path: PathBuf) -> Arc<Stepper> {
+        Arc::new(Stepper { at, once: Some(path), seen: Mutex::default() })
     }
 
     /// The witness.
@@ -44,6 +52,19 @@ impl Stepper {
     }
 }
 
+impl Stepper {
+    fn is_first(&self) -> bool {
+        self.once.as_ref().is_none_or(|path| File::create_new(path).is_ok())
+    }
+}
+
+/// What the variables `VEXIL_STEP` and `VEXIL_STEP_SIGNAL` ask for: a kill at a step, or a stop if the second says `stop`.
+pub fn asked() -> Option<(String, Signal)> {
+    let stops = std::env::var("VEXIL_STEP_SIGNAL").is_ok_and(|signal| signal == "stop");
+    let signal = if stops { Signal::STOP } else { Signal::KILL };
+    std::env::var("VEXIL_STEP").ok().map(|step| (step, signal))
+}
+
 impl Witness for Stepper {
     fn meets(&self, step: &Step<'_>) -> io::Result<()> {
         let name = name(step);
@@ -55,7 +76,7 @@ impl Witness for Stepper {
         // Others go on while this one is stopped, until the kernel has stopped them too.
         drop(seen);
         match &self.at {
-            Some((at, signal)) if *at == name => Ok(kill_process(getpid(), *signal)?),
+            Some((at, signal)) if *at == name && self.is_first() => Ok(kill_process(getpid(), *signal)?),
             _ => Ok(()),
         }
     }

@@ -16,118 +16,10 @@ use vexil_format::{BootId, Header};
 use vexil_publisher::lock::{Cancel, LockError};
 use vexil_publisher::{OpenError, Options, Publisher};
 use vexil_reader::Reader;
-use vexil_tests::process::Process;
+use vexil_tests::process::{Process, is_stopped};
 use vexil_tests::steady;
+use vexil_tests::step_list::{FROM_BEFORE_A_REBOOT, FROM_NOTHING};
 use vexil_tests::wait::{DEADLINE, wait_until};
-
-/// What a publisher does, from a cache of the SDK without a snapshot file to a clean end. A step that is not here, or here
-/// and never reached, fails the test: then all of them are tried.
-const FROM_NOTHING: &[&str] = &[
-    "checkpoint",
-    "checkpoint: reserve checkpoint",
-    "checkpoint: store durable",
-    "checkpoint: store reserved",
-    "checkpoint: store reserved 2",
-    "checkpoint: sync",
-    "checkpoint: write archive of checkpoint",
-    "checkpoint: write frame of checkpoint",
-    "end",
-    "end: the last checkpoint is written",
-    "end: the lock is given back",
-    "import",
-    "import: the cache is read",
-    "lock",
-    "lock: held",
-    "lock: taken",
-    "lock: the file is open",
-    "open",
-    "open: create",
-    "open: mode",
-    "open: open",
-    "open: remove",
-    "open: rename",
-    "open: reserve header",
-    "open: reserve slot",
-    "open: reserve slot 2",
-    "open: size",
-    "open: store generation word",
-    "open: store reserved",
-    "open: store reserved 2",
-    "open: sync",
-    "open: sync directory",
-    "open: write header",
-    "publish",
-    "publish: reserve slot",
-    "publish: reserve slot 2",
-    "publish: store event word",
-    "publish: store generation word",
-    "publish: store generation word 2",
-    "publish: store places",
-    "publish: store reserved",
-    "publish: store reserved 2",
-    "publish: write archive of slot",
-    "publish: write frame of slot",
-    "start",
-    "supersede",
-    "supersede: create",
-    "supersede: mode",
-    "supersede: open",
-    "supersede: owner",
-    "supersede: remove",
-    "supersede: rename",
-    "supersede: reserve checkpoint",
-    "supersede: reserve header",
-    "supersede: reserve slot",
-    "supersede: reserve slot 2",
-    "supersede: size",
-    "supersede: store durable",
-    "supersede: store event word",
-    "supersede: store generation word",
-    "supersede: store generation word 2",
-    "supersede: store places",
-    "supersede: store reserved",
-    "supersede: store reserved 2",
-    "supersede: store reserved 3",
-    "supersede: sync",
-    "supersede: sync directory",
-    "supersede: write archive of checkpoint",
-    "supersede: write archive of slot",
-    "supersede: write frame of checkpoint",
-    "supersede: write frame of slot",
-    "supersede: write header",
-];
-
-/// What it does besides, if it finds a file from before a reboot.
-const FROM_BEFORE_A_REBOOT: &[&str] = &[
-    "take over",
-    "take over: create",
-    "take over: mode",
-    "take over: open",
-    "take over: open 2",
-    "take over: owner",
-    "take over: remove",
-    "take over: rename",
-    "take over: reserve checkpoint",
-    "take over: reserve header",
-    "take over: reserve slot",
-    "take over: reserve slot 2",
-    "take over: size",
-    "take over: store durable",
-    "take over: store event word",
-    "take over: store generation word",
-    "take over: store generation word 2",
-    "take over: store places",
-    "take over: store reserved",
-    "take over: store reserved 2",
-    "take over: store reserved 3",
-    "take over: sync",
-    "take over: sync directory",
-    "take over: write archive of checkpoint",
-    "take over: write archive of slot",
-    "take over: write frame of checkpoint",
-    "take over: write frame of slot",
-    "take over: write header",
-];
 
 /// How long it takes at most until the next publisher has published.
 const TAKE_OVER: Duration = Duration::from_secs(1);
@@ -290,9 +182,4 @@ fn end(reader: &mut Process, step: &str) {
     reader.close_stdin();
     let status = reader.wait(DEADLINE);
     assert!(status.success(), "{step}: {}{}", reader.stdout(), reader.stderr());
-}
-
-fn is_stopped(id: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
 }

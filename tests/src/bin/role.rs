@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         "write" => write(&path),
         "starve" => starve(&path),
         "steps" => step_role::publish(&path),
+        "lead" => return step_role::lead(&path, &ENDING),
         "steady" => return step_role::read(&path, &ENDING),
         client if client.starts_with("client-") => client_role::play(client, &path, argument, &ENDING),
         other => panic!("there is no role {other}"),
