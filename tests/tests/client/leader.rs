@@ -56,6 +56,8 @@ struct Stage {
     path: PathBuf,
     server: FaultServer,
     processes: Vec<Process>,
+    /// The one that was asked to end.
+    closing: Option<usize>,
     reader: Reader,
 }
 
@@ -83,7 +85,7 @@ impl Stage {
         };
         let processes = (0..candidates()).map(start).collect();
         let reader = Reader::attach(&path);
-        Stage { folder, path, server, processes, reader }
+        Stage { folder, path, server, processes, closing: None, reader }
     }
 
     /// The process that was killed or stopped.
@@ -146,6 +148,7 @@ impl Stage {
         }
         let leader = self.leader().unwrap();
         self.processes[leader].close_stdin();
+        self.closing = Some(leader);
         wait_until("the leader's end", DEADLINE, || self.hit() == Some(leader));
         Err(leader)
     }
@@ -158,13 +161,9 @@ impl Stage {
             let _ = self.reader.status();
             number(self)
         });
-        for (number, one) in self.processes.iter_mut().enumerate() {
-            if Some(number) == killed {
-                continue;
-            }
-            if one.is_running() {
-                one.expect_line("n=1000");
-            }
+        let rest = |number: &usize| ![killed, self.closing].contains(&Some(*number));
+        for number in (0..self.processes.len()).filter(rest) {
+            self.processes[number].expect_line("n=1000");
         }
         self.server.wait_for_streams(1, DEADLINE);
         for (number, one) in self.processes.iter_mut().enumerate() {
@@ -277,6 +276,8 @@ fn stop_at(step: &str) {
 
 /// While the holder of the lock is stopped: nobody takes over, and readers go on with what there is, which grows older.
 fn look_on(stage: &Stage, step: &str, stopped: usize) {
+    // So that it sees a file that has come just now.
+    let _ = stage.reader.status();
     let (mut newest, first) = (0, steady::number(&stage.reader));
     let mut age = Duration::ZERO;
     stage.server.heartbeat();
