@@ -97,10 +97,7 @@ impl Turns for Sound {}
 ///
 /// # Errors
 /// What `change` answered. Then there is nothing to tell.
-pub fn announce<O: Turns, W: Waker, T, F>(
-    event: &W,
-    change: impl FnOnce() -> Result<T, F>,
-) -> Result<T, F> {
+pub fn announce<O: Turns, W: Waker, T, F>(event: &W, change: impl FnOnce() -> Result<T, F>) -> Result<T, F> {
     let tell = |bumps: bool| {
         if bumps {
             event.bump(O::BUMP); // W1

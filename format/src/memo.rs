@@ -117,8 +117,7 @@ impl<C: Exchange<Value = u64>> WordMemo<C> {
         if let Some(order) = O::RECHECK_FENCE {
             C::fence(order); // M1
         }
-        let is_whole =
-            before == stamp && (O::RECHECK_FENCE.is_none() || self.stamp.load(Relaxed) == stamp);
+        let is_whole = before == stamp && (O::RECHECK_FENCE.is_none() || self.stamp.load(Relaxed) == stamp);
         if is_whole { Some(value) } else { None }
     }
 

@@ -110,11 +110,5 @@ pub const FROM_BEFORE_A_REBOOT: &[&str] = &[
 ];
 
 /// What the leader of elected clients does besides.
-pub const STREAM: &[&str] = &[
-    "stream: bytes",
-    "stream: connect",
-    "stream: event",
-    "stream: lost",
-    "stream: open",
-    "stream: stopped",
-];
+pub const STREAM: &[&str] =
+    &["stream: bytes", "stream: connect", "stream: event", "stream: lost", "stream: open", "stream: stopped"];

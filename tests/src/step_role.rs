@@ -24,6 +24,9 @@ use crate::steady;
 use crate::steps::{self, Stepper};
 use crate::wait::{DEADLINE, wait_until};
 
+/// Name of the file that the first of several processes makes at its step.
+pub const FIRST: &str = "first";
+
 fn say(line: &str) {
     let mut stdout = std::io::stdout().lock();
     // A test that has ended listens no more.
@@ -63,7 +66,7 @@ pub fn publish(path: &Path) {
 pub fn lead(path: &Path, ending: &AtomicBool) -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let folder = PathBuf::from(std::env::var_os("VEXIL_TEST_FOLDER").unwrap());
-    let stepper = Stepper::once(steps::asked(), folder.join("first"));
+    let stepper = Stepper::once(steps::asked(), folder.join(FIRST));
     let client = Client::builder(KEY)
         .file(path)
         .base_url(&std::env::var("VEXIL_TEST_URL").unwrap())

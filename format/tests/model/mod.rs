@@ -60,13 +60,7 @@ impl Exchange for Model {
         self.0.store(value, order);
     }
 
-    fn compare_exchange(
-        &self,
-        old: u64,
-        new: u64,
-        success: Ordering,
-        failure: Ordering,
-    ) -> Result<u64, u64> {
+    fn compare_exchange(&self, old: u64, new: u64, success: Ordering, failure: Ordering) -> Result<u64, u64> {
         self.0.compare_exchange(old, new, success, failure)
     }
 
