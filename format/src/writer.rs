@@ -398,7 +398,10 @@ fn floor_of(map: &Mapping) -> Generation {
 
 /// Mark, event, wake: readers look at the path again. The rename follows.
 fn mark(old: &SnapshotFile) {
-    let _ = announce::<Sound, _, _, ()>(&old.event(), || Ok(mark_superseded(&old.generation())));
+    let _ = announce::<Sound, _, _, ()>(&old.event(), || {
+        mark_superseded(&old.generation());
+        Ok(())
+    });
 }
 
 fn is_empty(path: &Path) -> bool {

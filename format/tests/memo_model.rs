@@ -130,13 +130,11 @@ impl Flag {
     }
 }
 
+/// One read of a handle.
+type Read = fn(&Flag) -> Option<Generation>;
+
 /// Two threads that share a handle, one of which reads it twice, beside a publisher.
-fn shared(
-    read: fn(&Flag) -> Option<Generation>,
-    stamp_of: StampOf,
-    publishes: usize,
-    most: Option<usize>,
-) -> Outcome {
+fn shared(read: Read, stamp_of: StampOf, publishes: usize, most: Option<usize>) -> Outcome {
     run(most, move || {
         let memory = Memory::new();
         memory.publish::<Sound>(0, None).unwrap();
@@ -181,8 +179,7 @@ fn a_boolean_handle_shared_by_two_threads_answers_for_the_generation_it_is_asked
 /// Hazard: the value of generation `k + 1` remembered under `k`.
 #[test]
 fn a_stamp_that_is_not_of_the_generation_the_value_was_read_from_is_noticed() {
-    let kinds: [(&str, fn(&Flag) -> Option<Generation>); 2] =
-        [("number", Flag::number), ("boolean", Flag::boolean)];
+    let kinds: [(&str, Read); 2] = [("number", Flag::number), ("boolean", Flag::boolean)];
     for (name, read) in kinds {
         for (of, stamp_of) in [("the question", StampOf::Question), ("afterwards", StampOf::Afterwards)] {
             let outcome = shared(read, stamp_of, 1, Some(2));

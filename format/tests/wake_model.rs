@@ -124,7 +124,11 @@ impl File {
     }
 
     fn mark<O: Turns>(&self) {
-        announce::<O, _, _, ()>(&self.event, || Ok(mark_superseded(&self.memory.g))).unwrap();
+        let mark = || {
+            mark_superseded(&self.memory.g);
+            Ok(())
+        };
+        announce::<O, _, _, ()>(&self.event, mark).unwrap();
     }
 
     /// What `Reader::wait_for_change` looks at. The successor is as good as another generation.
