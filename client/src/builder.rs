@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use vexil_publisher::Watch;
 use vexil_publisher::sse::{DEFAULT_BASE_URL, Options as StreamOptions};
 
 use crate::callback::ErrorCallback;
@@ -22,6 +23,7 @@ pub struct Builder {
     pub(crate) memory_dir: Option<PathBuf>,
     pub(crate) stream: StreamOptions,
     pub(crate) on_error: Option<ErrorCallback>,
+    pub(crate) watch: Watch,
     preload: bool,
 }
 
@@ -35,6 +37,7 @@ impl Builder {
             memory_dir: None,
             stream: StreamOptions::default(),
             on_error: None,
+            watch: Watch::default(),
             preload: false,
         }
     }
@@ -87,6 +90,12 @@ impl Builder {
     /// the client from being closed by dropping: call [`Client::close`] then.
     pub fn on_error(mut self, callback: impl Fn(&ErrorContext) + Send + Sync + 'static) -> Builder {
         self.on_error = Some(Arc::new(callback));
+        self
+    }
+
+    /// Who is shown every step of this process on its way to the lock and as the publisher. Nobody by default; for tests.
+    pub fn watch(mut self, watch: Watch) -> Builder {
+        self.watch = watch;
         self
     }
 

@@ -4,8 +4,8 @@
 //! child makes a new one. The rest is atomic or never changes.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release, SeqCst};
+use std::sync::atomic::{AtomicBool, fence};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -109,7 +109,9 @@ impl Core {
         let process = match self.processes.get_or_push(make) {
             Entry::New(process) | Entry::Found(process) => process,
         };
-        // After the process can be found: either `close` finds it, or this finds that there was a `close`.
+        // After the process can be found: either `close` finds it, or this finds that there was a `close`. The fence keeps the look
+        // from coming before what was added.
+        fence(SeqCst);
         if self.is_closed() {
             return;
         }
@@ -140,6 +142,8 @@ impl Core {
     /// From now on nothing is started any more. `None`: it did not end within `limit`.
     pub(crate) fn close(&self, limit: Duration) -> Option<Ending> {
         self.is_closed.store(true, SeqCst);
+        // Before the look at the process, as in `start`.
+        fence(SeqCst);
         // In a child that has not read yet there is nothing to end.
         let Some(process) = self.process() else { return Some(Ending::Clean) };
         process.stop();

@@ -206,5 +206,6 @@ impl Trim {
 }
 
 fn options(settings: &Settings, place: &Place) -> Options {
-    Options::default().identity(place.identity()).import(settings.sdk_cache.as_deref()).silent_threads()
+    let options = Options::default().identity(place.identity()).import(settings.sdk_cache.as_deref());
+    options.watch(settings.watch.clone()).silent_threads()
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use vexil_publisher::sse::{ApiKey, Endpoint};
-use vexil_publisher::{Identity, Place};
+use vexil_publisher::{Identity, Place, Watch};
 use vexil_reader::Reader;
 
 use crate::builder::Builder;
@@ -23,6 +23,7 @@ pub(crate) struct Settings {
     /// The SDK's cache beside the file that was asked for.
     pub(crate) sdk_cache: Option<PathBuf>,
     pub(crate) on_error: Option<ErrorCallback>,
+    pub(crate) watch: Watch,
     key: ApiKey,
     identity: Identity,
     memory_dir: Option<PathBuf>,
@@ -57,6 +58,7 @@ impl Settings {
             in_memory_because,
             sdk_cache,
             on_error: builder.on_error,
+            watch: builder.watch,
             key,
             identity,
             memory_dir: builder.memory_dir,

@@ -9,14 +9,19 @@
 //! # Invariants
 //! C1: `now` and every `older` come from `Box::into_raw`, and the nodes are freed only when `self` is dropped.
 //! C2: a node does not change once it is reachable from `now`.
-//! C3: `lead` is the way ([`Lead`], L1) to one of the views in the nodes, usually to the current one.
+//! C3: `lead` is the way ([`Lead`], L1) to one of the views in the nodes, usually to the current one. It never goes back to an older
+//! one.
+//!
+//! `now` is stored with Release and loaded with Acquire, so that whoever sees a node sees it whole. For `lead` see [`crate::follow`].
 
 use std::ptr::null_mut;
-use std::sync::atomic::Ordering::{Acquire, Release, SeqCst};
-use std::sync::atomic::{AtomicPtr, AtomicU64, fence};
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::{AtomicPtr, AtomicU64};
 
+use crate::follow::catch_up;
 use crate::key::Hashed;
 use crate::lead::Lead;
+use crate::protocol::Sound;
 use crate::record::Found;
 use crate::short_text::ShortText;
 use crate::view::View;
@@ -96,7 +101,7 @@ impl<T: AsRef<View>> Current<T> {
 
     #[inline(always)]
     fn lead(&self) -> Lead<'_> {
-        // SAFETY: C3, C1: the view lives as long as `self`. Acquire pairs with the release in `follow_with_lead`.
+        // SAFETY: C3, C1: the view lives as long as `self`. Acquire: A1 of [`crate::follow`].
         unsafe { Lead::from_raw(self.lead.load(Acquire)) }
     }
 
@@ -106,14 +111,14 @@ impl<T: AsRef<View>> Current<T> {
     pub fn get(&self) -> &T {
         let value = &self.node().value;
         if !std::ptr::eq(self.lead.load(Acquire), value.as_ref().lead().as_ptr()) {
-            self.follow_with_lead();
+            self.catch_up();
         }
         value
     }
 
     #[inline(always)]
     fn node(&self) -> &Node<T> {
-        // SAFETY: C1: it lives as long as `self`. Acquire pairs with the release in `replace`.
+        // SAFETY: C1: it lives as long as `self`. Acquire: it sees the node whole.
         unsafe { &*self.now.load(Acquire) }
     }
 
@@ -126,10 +131,9 @@ impl<T: AsRef<View>> Current<T> {
         let number = node.number + 1;
         let older = std::ptr::from_ref(node).cast_mut();
         let new = Box::into_raw(Box::new(Node { value: make(number), older, number }));
-        // Release: whoever loads the pointer sees the node behind it whole. Nodes are never freed before the end, so that
-        // an equal pointer is the same node.
+        // Release: whoever loads the pointer sees the node behind it whole. Nodes are never freed before the end, so that an equal pointer is the same node.
         if self.now.compare_exchange(older, new, Release, Acquire).is_ok() {
-            self.follow_with_lead();
+            self.catch_up();
             return true;
         }
         // SAFETY: `new` comes from `Box::into_raw` above and was not put anywhere.
@@ -137,17 +141,9 @@ impl<T: AsRef<View>> Current<T> {
         false
     }
 
-    /// Brings `lead` to the current view. Of several threads that do this at once, the last one to store looks again.
-    fn follow_with_lead(&self) {
-        loop {
-            let lead = self.node().value.as_ref().lead().as_ptr();
-            self.lead.store(lead.cast_mut(), Release);
-            // The store before the look: else two threads could both look too early, and the older view stay.
-            fence(SeqCst);
-            if std::ptr::eq(self.node().value.as_ref().lead().as_ptr(), lead) {
-                return;
-            }
-        }
+    /// Brings `lead` to the current view.
+    fn catch_up(&self) {
+        catch_up::<Sound, _>(&self.lead, || self.node().value.as_ref().lead().as_ptr().cast_mut());
     }
 
     /// Calls `on` with everything that was used before, the latest first.

@@ -12,6 +12,7 @@ use rustix::process::Resource;
 use crate::archive::Archive;
 use crate::disk;
 use crate::error::WriteError;
+use crate::event::Waker;
 use crate::header::{Header, decode_reserved, encode_reserved};
 use crate::layout::{AREA_BYTES, Area, FILE_BYTES, FRAME_BYTES, FRAME_WORDS, HEADER_BYTES, PAGE, word};
 use crate::map::Mapping;
@@ -47,6 +48,24 @@ impl Word for GenerationWord<'_> {
 
     fn fence(order: Ordering) {
         fence(order);
+    }
+}
+
+/// The event word of a file that is being published into.
+#[derive(Debug)]
+pub(crate) struct EventWord<'a>(&'a SnapshotFile);
+
+impl Waker for EventWord<'_> {
+    fn bump(&self, order: Ordering) {
+        let event = self.0.header.event();
+        let value = u64::from(event.load(Ordering::Relaxed).wrapping_add(1));
+        if self.0.watch.step(Step::Store { file: self.0.id, word: word::EVENT, value }).is_ok() {
+            event.bump(order);
+        }
+    }
+
+    fn wake(&self, most: u32) {
+        self.0.header.event().wake(most);
     }
 }
 
@@ -204,12 +223,9 @@ impl SnapshotFile {
         GenerationWord(self)
     }
 
-    /// Bumps the event word and wakes readers.
-    pub(crate) fn wake(&self) {
-        let value = u64::from(self.header.event().load(Ordering::Relaxed).wrapping_add(1));
-        if self.watch.step(Step::Store { file: self.id, word: word::EVENT, value }).is_ok() {
-            self.header.wake();
-        }
+    /// The event word, with which readers are told.
+    pub(crate) fn event(&self) -> EventWord<'_> {
+        EventWord(self)
     }
 
     /// Brings all of the file's bytes to the disk.

@@ -19,13 +19,15 @@
 //! | file | is |
 //! |---|---|
 //! | `layout`, `header`, `frame`, `record` | the bytes (docs/format.md) |
-//! | `protocol`, `sync` | the generation word, both sides, and the atomics it is written against |
+//! | `protocol`, `event`, `sync` | the generation word and the event word, both sides, and the atomics they are written against |
+//! | `memo` | what a handle remembers, for threads that share it |
 //! | `key`, `perfect`, `table` | hash, perfect hash, builder |
 //! | `archive`, `shape`, `placed` | checked private copy of a snapshot, and its rkyv archive |
 //! | `difference`, `kinds` | what differs between two; how many flags are of which type |
 //! | `map`, `front` | mapped memory, and the line of the process's own in front of it |
 //! | `lead`, `short_text` | the fast path: look-ups on it from one pointer |
-//! | `view`, `attempt`, `current` | bounds of the fast path; the checked path; moving to another file |
+//! | `view`, `attempt` | bounds of the fast path; the checked path |
+//! | `current`, `follow` | moving to another file |
 //! | `open`, `area`, `status`, `boot` | opening and checking files, status words, clocks |
 //! | `writer`, `file`, `checkpoint` | the publisher's side |
 //! | `disk`, `step` | its calls that change files, and who is shown each of them |
@@ -45,7 +47,9 @@ mod current;
 mod difference;
 mod disk;
 mod error;
+pub mod event;
 mod file;
+pub mod follow;
 mod frame;
 #[allow(unsafe_code, reason = "maps a file behind a page of the process's own")]
 mod front;
@@ -58,6 +62,7 @@ pub mod layout;
 mod lead;
 #[allow(unsafe_code, reason = "hands out atomic words of mapped memory")]
 mod map;
+pub mod memo;
 mod open;
 mod perfect;
 mod placed;

@@ -17,8 +17,10 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
+use crate::event::announce;
 use crate::front::{FRONT_WORDS, Fronted};
 use crate::layout::{HEADER_BYTES, PAGE, word};
+use crate::protocol::Sound;
 
 /// Bytes copied or hashed at a time.
 pub(crate) const BLOCK: usize = 4096;
@@ -156,10 +158,7 @@ impl Mapping {
     /// Bumps the event word and wakes everybody who sleeps on it. Nothing happens on a read-only mapping.
     pub fn wake(&self) {
         if self.writable {
-            self.event().fetch_add(1, Ordering::Release);
-            let flags = rustix::thread::futex::Flags::empty();
-            // Fails only where futexes do not exist; sleepers then wake by their own deadline.
-            let _ = rustix::thread::futex::wake(self.event(), flags, u32::MAX >> 1);
+            let _ = announce::<Sound, _, (), ()>(self.event(), || Ok(()));
         }
     }
 

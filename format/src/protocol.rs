@@ -179,7 +179,7 @@ pub fn publish<O: Orders, W: Word, E>(
     Ok(next)
 }
 
-/// Writer: marks the file as superseded. The caller then bumps the event word, wakes, and renames the new file over the
+/// Writer: marks the file as superseded. The caller announces that ([`crate::event`]) and then renames the new file over the
 /// path, in this order: a reader that sees the mark too early finds the old file still there and goes on with it.
 pub fn mark_superseded<W: Word>(g: &W) {
     g.store(g.load(Relaxed) | MARK, Release);

@@ -9,12 +9,13 @@ use crate::area;
 use crate::checkpoint::Checkpoints;
 use crate::disk;
 use crate::error::{OpenError, WriteError};
+use crate::event::announce;
 use crate::file::{Rights, SnapshotFile, failed, rights_of};
 use crate::header::{Header, unix_micros};
 use crate::layout::{Area, FRAME_BYTES, HEADER_BYTES};
 use crate::map::Mapping;
 use crate::open::{self, Candidate};
-use crate::protocol::{self, Generation, MAX_GENERATION, Sound};
+use crate::protocol::{self, Generation, MAX_GENERATION, Sound, mark_superseded};
 use crate::status;
 use crate::step::Watch;
 use crate::view::FileId;
@@ -182,10 +183,11 @@ impl Writer {
         // Readers have one bound for both slots on their fast path. If this one has no space now, they read on the slow
         // one, and the next publish says so.
         let _ = self.snapshot.reserve(Area::Slot(1 - slot), bytes);
-        protocol::publish::<Sound, _, _>(&self.snapshot.generation(), |_| {
-            self.snapshot.write(Area::Slot(slot), archive)
+        announce::<Sound, _, _, _>(&self.snapshot.event(), || {
+            protocol::publish::<Sound, _, _>(&self.snapshot.generation(), |_| {
+                self.snapshot.write(Area::Slot(slot), archive)
+            })
         })?;
-        self.snapshot.wake();
         self.keep_in_memory(slot, bytes);
         Ok(next)
     }
@@ -396,8 +398,10 @@ fn floor_of(map: &Mapping) -> Generation {
 
 /// Mark, event, wake: readers look at the path again. The rename follows.
 fn mark(old: &SnapshotFile) {
-    protocol::mark_superseded(&old.generation());
-    old.wake();
+    let _ = announce::<Sound, _, _, ()>(&old.event(), || {
+        mark_superseded(&old.generation());
+        Ok(())
+    });
 }
 
 fn is_empty(path: &Path) -> bool {

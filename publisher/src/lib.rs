@@ -51,3 +51,4 @@ pub use options::Options;
 pub use place::Place;
 pub use publisher::{Outcome, Publisher, lock_path};
 pub use run::{Notice, Source, run};
+pub use vexil_format::Watch;

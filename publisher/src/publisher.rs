@@ -242,6 +242,11 @@ impl Publisher {
         }
     }
 
+    /// Shows a place in the code to whoever watches.
+    pub(crate) fn moment(&self, name: &'static str) {
+        self.options.watch.moment(name);
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         self.options.limits
     }

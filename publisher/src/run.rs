@@ -65,7 +65,9 @@ fn stream(
     let mut stream = EventStream::new(endpoint, stopper.clone());
     let mut file_fails = false;
     loop {
-        match stream.next() {
+        let signal = stream.next();
+        publisher.moment(moment_of(&signal));
+        match signal {
             Signal::Connecting => publisher.set_link(LinkState::Connecting),
             Signal::Open => {
                 tracing::info!(url, "stream is open");
@@ -91,6 +93,18 @@ fn stream(
             Signal::Stopped => return,
             _ => publisher.touch(),
         }
+    }
+}
+
+/// What a signal is called for those who watch.
+fn moment_of(signal: &Signal) -> &'static str {
+    match signal {
+        Signal::Connecting => "stream: connect",
+        Signal::Open => "stream: open",
+        Signal::Event(_) => "stream: event",
+        Signal::Failed { .. } => "stream: lost",
+        Signal::Stopped => "stream: stopped",
+        Signal::Alive => "stream: bytes",
     }
 }
 

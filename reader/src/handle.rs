@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use vexil_format::memo::{BoolMemo, WordMemo};
+use vexil_format::protocol::Sound;
 use vexil_format::{Hashed, kind};
 
-use crate::memo::{BoolMemo, SharedMemo, WordMemo};
+use crate::memo::SharedMemo;
 use crate::reader::Reader;
 use crate::source::{Overtaken, Source};
 
@@ -101,7 +103,7 @@ impl NumberFlag {
     #[inline]
     #[must_use]
     pub fn get(&self) -> f64 {
-        match self.memo.get(self.handle.stamp()) {
+        match self.memo.get::<Sound>(self.handle.stamp()) {
             Some(bits) => f64::from_bits(bits),
             None => self.refresh(),
         }
@@ -113,7 +115,7 @@ impl NumberFlag {
         let found = self.handle.look(|source, key, hashed| source.find(key, hashed));
         let value = found.and_then(|(found, _)| found.number()).unwrap_or(self.default);
         if let Some((_, Some(stamp))) = found {
-            self.memo.set(stamp, value.to_bits());
+            self.memo.set::<Sound>(stamp, value.to_bits());
         }
         value
     }

@@ -5,7 +5,9 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::process::{Signal, getpid, kill_process};
@@ -21,6 +23,8 @@ thread_local! {
 #[derive(Debug)]
 pub struct Stepper {
     at: Option<(String, Signal)>,
+    /// Made by the one of several processes that is to be hit.
+    once: Option<PathBuf>,
     seen: Mutex<Vec<String>>,
 }
 
@@ -28,7 +32,13 @@ impl Stepper {
     /// At the step of that name the process sends itself the signal.
     #[must_use]
     pub fn new(at: Option<(String, Signal)>) -> Arc<Stepper> {
-        Arc::new(Stepper { at, seen: Mutex::default() })
+        Arc::new(Stepper { at, once: None, seen: Mutex::default() })
+    }
+
+    /// As [`Stepper::new`]; of several processes with the same path, only the one that comes first.
+    #[must_use]
+    pub fn once(at: Option<(String, Signal)>, path: PathBuf) -> Arc<Stepper> {
+        Arc::new(Stepper { at, once: Some(path), seen: Mutex::default() })
     }
 
     /// The witness.
@@ -44,6 +54,22 @@ impl Stepper {
     }
 }
 
+impl Stepper {
+    /// What the arguments `[<step> [<signal>]]` of a role ask for: a kill at a step, or a stop if the signal is `stop`.
+    #[must_use]
+    pub fn asked(arguments: &[String]) -> Option<(String, Signal)> {
+        match arguments {
+            [step, signal, ..] if signal == "stop" => Some((step.clone(), Signal::STOP)),
+            [step, ..] if !step.is_empty() => Some((step.clone(), Signal::KILL)),
+            _ => None,
+        }
+    }
+
+    fn is_first(&self) -> bool {
+        self.once.as_ref().is_none_or(|path| File::create_new(path).is_ok())
+    }
+}
+
 impl Witness for Stepper {
     fn meets(&self, step: &Step<'_>) -> io::Result<()> {
         let name = name(step);
@@ -55,7 +81,7 @@ impl Witness for Stepper {
         // Others go on while this one is stopped, until the kernel has stopped them too.
         drop(seen);
         match &self.at {
-            Some((at, signal)) if *at == name => Ok(kill_process(getpid(), *signal)?),
+            Some((at, signal)) if *at == name && self.is_first() => Ok(kill_process(getpid(), *signal)?),
             _ => Ok(()),
         }
     }

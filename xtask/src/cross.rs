@@ -30,7 +30,9 @@ pub(crate) fn run() -> Result<(), Failures> {
     };
     steps.run("check of what only reads", library.cargo("check", &PURE).args(["--lib", "--tests"]));
     if !is_there(LINKER) {
-        println!("\n== {TARGET}: everything else LEFT OUT, there is no {LINKER} (Debian: gcc-aarch64-linux-gnu)");
+        println!(
+            "\n== {TARGET}: everything else LEFT OUT, there is no {LINKER} (Debian: gcc-aarch64-linux-gnu)"
+        );
         return steps.finish();
     }
     steps.run("build of everything that ships", &mut library.cargo("build", &REST));

@@ -19,7 +19,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use vexil_format::Generation;
 use vexil_reader::Reader;
-use vexil_tests::{client_role, defect};
+use vexil_tests::{client_role, defect, leader_role};
 use vexil_torture::role::{self, ending_with_stdin, say};
 
 fn main() -> ExitCode {
@@ -37,6 +37,7 @@ fn main() -> ExitCode {
     match role {
         "watch" => watch(&path, ending),
         "starve" => starve(&path),
+        "lead" => return leader_role::lead(&path, &arguments),
         client if client.starts_with("client-") => {
             let argument = arguments.first().map_or(0, |text| text.parse().unwrap());
             client_role::play(client, &path, argument, ending);

@@ -6,5 +6,6 @@ mod callbacks;
 mod disk;
 mod election;
 mod fork;
+mod leader;
 mod life;
 mod support;

@@ -34,6 +34,7 @@ use crate::problem::{Problem, with_causes};
 
 pub(crate) use damage::payload as damaged_payload;
 pub use disk::durable_with;
+pub use steps::check_steadily;
 
 /// How a role ends: well, or with what it found wrong.
 pub type Outcome = Result<(), Box<dyn Error>>;

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
 use vexil_format::{FileId, Generation};
 use vexil_publisher::lock::Cancel;
 use vexil_publisher::{Options, Publisher};
@@ -34,11 +33,7 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) -> Result<(), String> {
 /// From the lock over a cache of the SDK, publishes, checkpoints and a file that is made anew to a clean end.
 /// `[<step> <signal>]`: at the first step of that name it is killed, or stopped if the signal is `stop`.
 pub(super) fn publish(path: &Path, arguments: &[String]) -> Outcome {
-    let stepper = Stepper::new(match arguments {
-        [step, signal, ..] if signal == "stop" => Some((step.clone(), Signal::STOP)),
-        [step, ..] if !step.is_empty() => Some((step.clone(), Signal::KILL)),
-        _ => None,
-    });
+    let stepper = Stepper::new(Stepper::asked(arguments));
     publish_watched(path, &stepper)?;
     // Not at each step: the thread that holds the lock has no stdout.
     stepper.seen().iter().for_each(|step| say(&format!("step {step}")));
@@ -81,12 +76,21 @@ pub(super) fn succeed(path: &Path) -> Outcome {
 pub(super) fn read(path: &Path) -> Outcome {
     let reader = Reader::attach(path);
     say("ready");
-    while steady::number(&reader).is_none() && !is_ending() {
+    // Leaves the processor to the publisher: it is one of few here.
+    check_steadily(&reader, std::thread::yield_now)
+}
+
+/// Checks every look at [`steady`] flags, from the first flags on, until stdin ends. Does `rest` now and then.
+///
+/// # Errors
+/// What was wrong.
+pub fn check_steadily(reader: &Reader, rest: impl Fn()) -> Outcome {
+    while steady::number(reader).is_none() && !is_ending() {
         reader.wait_for_change(Generation(0), Duration::from_millis(10));
     }
     let (mut newest, mut looks) = (0, 0_u64);
     while !is_ending() {
-        match steady::look(&reader, newest)? {
+        match steady::look(reader, newest)? {
             n if n > newest => {
                 newest = n;
                 say(&format!("n={n}"));
@@ -97,8 +101,7 @@ pub(super) fn read(path: &Path) -> Outcome {
         if looks.is_multiple_of(64) {
             // A file that was removed by hand, and whose publisher died before it could mark it, is noticed here.
             let _ = reader.status();
-            // Leaves the processor to the publisher: it is one of few here.
-            std::thread::yield_now();
+            rest();
         }
     }
     say(&format!("done: {looks} looks"));

@@ -1,0 +1,129 @@
+//! A model checker runs the very code of `vexil_format::follow`: the fast path of a reader that moves from file to file never goes
+//! back to one before.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "test code; the number of executions is the result"
+)]
+
+mod model;
+
+use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
+
+use loom::sync::Arc;
+use loom::thread;
+use model::{Model, Outcome, holds, noticed, preemptions, run};
+use vexil_format::follow::{Follow, Forward, catch_up};
+use vexil_format::protocol::Sound;
+use vexil_format::sync::Exchange;
+
+/// Files by their number, as `Current` has them.
+struct Pointers {
+    now: Model,
+    lead: Model,
+}
+
+fn load(pointer: &Model) -> u64 {
+    Exchange::load(pointer, Acquire)
+}
+
+impl Pointers {
+    /// As `Current::get`.
+    fn get<O: Follow>(&self) -> u64 {
+        let now = load(&self.now);
+        if load(&self.lead) != now {
+            catch_up::<O, _>(&self.lead, || load(&self.now));
+        }
+        now
+    }
+
+    /// As `Shared::follow` with `Current::replace`: on to the next file, unless another thread was faster.
+    fn step<O: Follow>(&self) {
+        let now = self.get::<O>();
+        if self.now.compare_exchange(now, now + 1, Release, Acquire).is_ok() {
+            catch_up::<O, _>(&self.lead, || load(&self.now));
+        }
+    }
+
+    /// As a read: what is known for sure, then by the fast path.
+    fn look<O: Follow>(&self) {
+        let known = self.get::<O>();
+        let fast = load(&self.lead);
+        assert!(fast >= known, "backwards: read from file {fast} after file {known}");
+        let again = load(&self.lead);
+        assert!(again >= fast, "backwards: read from file {again} after file {fast}");
+    }
+}
+
+/// Threads that move on, each once, and one that reads.
+fn moves<O: Follow>(movers: usize, most: Option<usize>) -> Outcome {
+    run(most, move || {
+        let pointers = Arc::new(Pointers { now: Model::new(0), lead: Model::new(0) });
+        let spawn = |_| {
+            let pointers = pointers.clone();
+            thread::spawn(move || pointers.step::<O>())
+        };
+        let threads: Vec<_> = (0..movers).map(spawn).collect();
+        pointers.look::<O>();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(load(&pointers.lead), load(&pointers.now), "behind: nobody moves any more");
+    })
+}
+
+#[test]
+fn a_reader_beside_two_threads_that_move_never_goes_back_to_a_file_before() {
+    let most = preemptions(Some(3), None);
+    holds("two moves, one reader", most, moves::<Sound>(2, most));
+}
+
+#[test]
+fn three_threads_that_move_at_once_leave_the_fast_path_at_the_newest_file() {
+    let most = preemptions(Some(1), Some(2));
+    holds("three moves, one reader", most, moves::<Sound>(3, most));
+}
+
+/// Symptom: a thread that had read from a new file read from the old one for a moment. Cause: a thread that had moved to a file stored
+/// the pointer of the fast path after another one had moved further, and looked again only then; unless the file was marked, as one that
+/// was replaced by hand is not, reads took it. Fix: the pointer is exchanged, and only if it still is what it was before the look.
+#[test]
+fn a_pointer_that_is_stored_and_looked_at_again_is_noticed() {
+    struct Stores;
+
+    impl Follow for Stores {
+        const FORWARD: Forward = Forward::StoreAndLookAgain;
+    }
+
+    noticed("Stores", moves::<Stores>(2, Some(3)), &["backwards", "behind"]);
+}
+
+/// One type per weakened ordering or step.
+macro_rules! mutants {
+    ($($test:ident, $mutant:ident { $($constant:tt)* })*) => {$(
+        struct $mutant;
+
+        impl Follow for $mutant {
+            $($constant)*
+        }
+
+        #[test]
+        fn $test() {
+            noticed(stringify!($mutant), moves::<$mutant>(2, Some(4)), &["backwards", "behind"]);
+        }
+    )*};
+}
+
+mutants! {
+    a_late_look_at_the_pointer_that_follows_is_noticed, LateLook {
+        const FORWARD: Forward = Forward::LookLate;
+    }
+    a_relaxed_load_of_the_pointer_that_follows_is_noticed, RelaxedLead {
+        const LOAD: Ordering = Relaxed;
+    }
+    a_relaxed_exchange_of_the_pointer_that_follows_is_noticed, RelaxedFollow {
+        const EXCHANGE: Ordering = Relaxed;
+    }
+}
