@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::step::{Failures, Steps, root};
+use crate::step::{Failures, Steps, root, target_directory};
 
 /// What is missing if [`is_here`] says no.
 pub(crate) const NEEDED: &str =
@@ -122,11 +122,4 @@ pub(crate) fn lint(steps: &mut Steps) {
 
 fn interpreter() -> PathBuf {
     env::var_os("PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from)
-}
-
-fn target_directory() -> PathBuf {
-    match env::var_os("CARGO_TARGET_DIR") {
-        Some(directory) => std::path::absolute(Path::new(&directory)).unwrap_or_else(|_| directory.into()),
-        None => root().join("target"),
-    }
 }
