@@ -1,6 +1,6 @@
 //! What the system tests share: a scripted server over real sockets, real processes, and conditions with a deadline.
 //!
-//! `server` is the service, `place` a folder with a snapshot and the commands on it, `process` a child that does not
+//! `server` is the service, `tls` and `proxy` what may stand in front of it, `relay` what those two share, `place` a folder with a snapshot and the commands on it, `process` a child that does not
 //! outlive its test, `numbered` flags that show whether a reader saw a mix of two generations, `wait` waiting. The program
 //! `vexil-test-role` plays readers and publishers that are to be killed, and with `client_role` clients that fork as well;
 //! `fork` is how, `namespace` what needs one. `steps` names what a publisher does, for `step_role`, which dies or stops at one
@@ -12,10 +12,13 @@ pub mod namespace;
 pub mod numbered;
 pub mod place;
 pub mod process;
+pub mod proxy;
+mod relay;
 pub mod server;
 pub mod steady;
 pub mod step_role;
 pub mod steps;
+pub mod tls;
 pub mod wait;
 
 pub use place::binary;
