@@ -6,14 +6,16 @@
 //! }
 //! ```
 //!
-//! With cargo-fuzz: `cargo +nightly fuzz run sse --features libfuzzer`, from the root of the project. Without it:
-//! `VEXIL_FUZZ_SECONDS=60 cargo test -p vexil-fuzz` runs each target over its corpus and over changed copies of it, on any
-//! toolchain, without looking at coverage.
+//! `cargo xtask fuzz` runs each target for a minute, guided by coverage, on any toolchain; with AddressSanitizer where there is
+//! a nightly one. It needs a C++ compiler. Without that, `VEXIL_FUZZ_SECONDS=60 cargo test -p vexil-fuzz` runs each target over
+//! its corpus and over changed copies of it, without looking at coverage. `cargo +nightly fuzz run sse --features libfuzzer`
+//! works too, from the root of the project. `pieces.dict` is the dictionary of all of them.
 //!
 //! | target | feeds |
 //! |---|---|
 //! | `file` | edits of a snapshot file, checksums put right where asked, to every call of a reader that opens it |
 //! | `living` | the same edits, one by one, to a file that is being read |
+//! | `racing` | the same edits by another thread, over and over, while calls of a reader are under way |
 //! | `sse` | a stream in any split to the parser, compared with the rules written down plainly |
 //! | `payload` | a payload to the decoder; what it takes is built, verified and looked up |
 //! | `cache` | a cache of the SDK to the import, which must agree with the decoder |
@@ -26,6 +28,7 @@ pub mod file;
 pub mod living;
 pub mod mutate;
 pub mod payload;
+pub mod racing;
 pub mod sse;
 mod stage;
 
@@ -33,9 +36,10 @@ mod stage;
 pub type Run = fn(&[u8]);
 
 /// All targets by name, which is also that of their corpus.
-pub const TARGETS: [(&str, Run); 5] = [
+pub const TARGETS: [(&str, Run); 6] = [
     ("file", file::run),
     ("living", living::run),
+    ("racing", racing::run),
     ("sse", sse::run),
     ("payload", payload::run),
     ("cache", cache::run),

@@ -1,49 +1,17 @@
 //! Changed copies of inputs, for a driver that does not look at coverage.
 
+use std::sync::LazyLock;
+
 use fastrand::Rng;
 
 /// Inputs do not grow beyond this.
 const LONGEST: usize = 4000;
 
-/// Pieces that make the interesting cases likely.
-const PIECES: [&[u8]; 36] = [
-    b"data: ",
-    b"data",
-    b"event: x",
-    b"id: 1",
-    b"id: \0",
-    b"retry: 7",
-    b":",
-    b"\n",
-    b"\n\n",
-    b"\r",
-    b"\r\n",
-    b"\xef\xbb\xbf",
-    b"\xff",
-    b"\xf0\x9f\x9a\xa9",
-    b"\xf0\x9f",
-    b"\xed\xa0\x80",
-    b"{",
-    b"}",
-    b"[",
-    b"]",
-    b"\"",
-    b",",
-    b"{\"a\":true}",
-    b"\"\":",
-    b"\"a\":",
-    b"1e999",
-    b"-0",
-    b"18446744073709551616",
-    b"\\ud800",
-    b"\\u0000",
-    b"null",
-    b" ",
-    b"\x00",
-    b"\xff\xff\xff\xff\xff\xff\xff\xff",
-    b"\x00\x00\x00\x80",
-    b"\xff\x00\x00\x0f",
-];
+/// Pieces that make the interesting cases likely: the dictionary of libFuzzer, one in quotes on each line.
+static PIECES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let lines = include_str!("../pieces.dict").lines();
+    lines.filter(|line| line.starts_with('"')).map(|line| piece(line).unwrap()).collect()
+});
 
 /// A copy of `input` with one to eight changes. `other` is another input to take from.
 pub fn changed(input: &[u8], other: &[u8], random: &mut Rng) -> Vec<u8> {
@@ -64,7 +32,7 @@ pub fn changed(input: &[u8], other: &[u8], random: &mut Rng) -> Vec<u8> {
                 let count = random.usize(1..=64).min(other.len() - from);
                 insert(&mut bytes, at, &other[from..from + count]);
             }
-            _ => insert(&mut bytes, at, PIECES[random.usize(..PIECES.len())]),
+            _ => insert(&mut bytes, at, &PIECES[random.usize(..PIECES.len())]),
         }
     }
     bytes.truncate(LONGEST);
@@ -73,4 +41,41 @@ pub fn changed(input: &[u8], other: &[u8], random: &mut Rng) -> Vec<u8> {
 
 fn insert(bytes: &mut Vec<u8>, at: usize, piece: &[u8]) {
     bytes.splice(at..at, piece.iter().copied());
+}
+
+/// What stands between the quotes, where `\\`, `\"` and `\xAB` stand for one byte. `None` for anything else.
+fn piece(line: &str) -> Option<Vec<u8>> {
+    let mut rest = line.strip_prefix('"')?.strip_suffix('"')?.bytes();
+    let mut bytes = Vec::new();
+    while let Some(byte) = rest.next() {
+        let byte = match byte {
+            b'\\' => match rest.next()? {
+                b'x' => {
+                    let digits = [rest.next()?, rest.next()?];
+                    u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+                }
+                escaped @ (b'\\' | b'"') => escaped,
+                _ => return None,
+            },
+            byte => byte,
+        };
+        bytes.push(byte);
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dictionary_holds_bytes_that_no_text_can() {
+        assert_eq!(piece(r#""a\"\\\xff""#), Some(b"a\"\\\xff".to_vec()));
+        for bad in [r#""a"#, r#""\q""#, r#""\x1""#, "a"] {
+            assert_eq!(piece(bad), None, "{bad}");
+        }
+        for expected in [&b"id: \0"[..], b"\r\n", b"\\ud800", b"\"", b"\xff\0\0\x0f"] {
+            assert!(PIECES.iter().any(|piece| piece == expected), "{}", expected.escape_ascii());
+        }
+    }
 }

@@ -64,6 +64,11 @@ fn no_edit_of_a_file_crashes_a_reader_that_reads_it() {
 }
 
 #[test]
+fn no_edit_of_another_thread_crashes_a_reader_in_the_middle_of_a_call() {
+    fuzz("racing");
+}
+
+#[test]
 fn every_stream_gives_what_the_rules_say_in_every_split() {
     fuzz("sse");
 }

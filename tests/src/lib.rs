@@ -1,10 +1,11 @@
 //! What the system tests share: a scripted server over real sockets, real processes, and conditions with a deadline.
 //!
-//! `server` is the scripted service, `flag_server` the command `vexil serve`, `http` a client of it, `streams` a thousand of
-//! them, `place` a folder with a snapshot and the commands on it, `process` a child that does not outlive its test, `wait`
-//! waiting. The program `vexil-test-role` plays the roles of `vexil-torture` (readers and publishers that are to be killed, and
-//! flags that show what is wrong with them), with `defect` wrong ones, with `client_role` clients that fork, and with
-//! `leader_role` some that elect one of them to die at a step of the `step_list`; `fork` is how, `namespace` what needs one. `long` says whether the long form of a test was asked for.
+//! `server` is the scripted service, `tls` and `proxy` what may stand in front of it, `relay` what those two share; `flag_server`
+//! the command `vexil serve`, `http` a client of it, `streams` a thousand of them; `place` a folder with a snapshot and the
+//! commands on it, `process` a child that does not outlive its test, `wait` waiting. The program `vexil-test-role` plays the roles
+//! of `vexil-torture` (readers and publishers that are to be killed, and flags that show what is wrong with them), with `defect`
+//! wrong ones, with `client_role` clients that fork, and with `leader_role` some that elect one of them to die at a step of the
+//! `step_list`; `fork` is how, `namespace` what needs one. `long` says whether the long form of a test was asked for.
 
 pub mod client_role;
 pub mod defect;
@@ -16,9 +17,12 @@ pub mod long;
 pub mod namespace;
 pub mod place;
 pub mod process;
+pub mod proxy;
+mod relay;
 pub mod server;
 pub mod step_list;
 pub mod streams;
+pub mod tls;
 pub mod wait;
 
 pub use place::binary;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::binary::Binary;
-use crate::step::{Failures, Steps, root};
+use crate::step::{Failures, Steps, root, target_directory};
 use crate::venv;
 
 /// Tests find the browser here.
@@ -38,7 +38,7 @@ impl Browser {
 
     /// An interpreter that has the driver of the browser, told where browser and command are.
     pub(crate) fn python(&self, steps: &mut Steps, command: &Binary) -> Option<Command> {
-        let environment = venv::target_directory().join("browser").join("venv");
+        let environment = target_directory().join("browser").join("venv");
         let python = venv::make(steps, &environment, &tests().join("requirements.txt"))?;
         let mut python = Command::new(python);
         python.current_dir(tests()).env(BROWSER, &self.path).envs([command.variable()]);

@@ -5,12 +5,14 @@ mod bench;
 mod binary;
 mod browser;
 mod cross;
+mod fuzz;
 mod instructions;
 mod lint;
 mod python;
 mod screenshots;
 mod step;
 mod test;
+mod toolchain;
 mod torture;
 mod venv;
 
@@ -45,6 +47,10 @@ Tasks
   bench --bless           writes that file
   cross                   compiles everything for aarch64, and runs tests of format and reader under emulation, as far as
                           toolchain, linker and emulator are there; says what was left out
+  fuzz [--seconds N] [TARGET ..]
+                          runs each fuzz target, or those named, for N seconds (60 by default), two at a time, guided by
+                          coverage; with AddressSanitizer where there is a nightly toolchain. Needs a C++ compiler;
+                          without one it runs them without coverage, and says so. New inputs, crashes and logs: target/fuzz/
   help                    this text
 
 Each step prints its command and its time. The exit code is 0 only if every step was good, and 2 for wrong use.
@@ -80,6 +86,10 @@ fn main() -> ExitCode {
         "bench" if passed_on.is_empty() && own == ["--check"] => instructions::check(),
         "bench" if passed_on.is_empty() && own == ["--bless"] => instructions::bless(),
         "cross" if rest.is_empty() => cross::run(),
+        "fuzz" => match fuzz::Wanted::parse(rest) {
+            Ok(wanted) => fuzz::run(&wanted),
+            Err(message) => return wrong_use(&message),
+        },
         "lint" | "cross" | "screenshots" | "torture" => return wrong_use(&format!("`{task}` takes no arguments")),
         "test" | "test-python" | "test-browser" | "bench" => {
             return wrong_use(&format!("arguments of `{task}` come after `--`, found `{}`", own.join(" ")));

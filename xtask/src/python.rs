@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::browser;
-use crate::step::{Failures, Steps, root};
-use crate::venv::{self, NEEDED, target_directory};
+use crate::step::{Failures, Steps, root, target_directory};
+use crate::venv::{self, NEEDED};
 
 /// Builds the wheel into a virtual environment under the target directory and runs pytest there.
 pub(crate) fn run(filter: &[String]) -> Result<(), Failures> {

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -62,6 +62,14 @@ pub(crate) fn root() -> PathBuf {
     let mut root = PathBuf::from(here);
     root.pop();
     root
+}
+
+/// Where cargo builds.
+pub(crate) fn target_directory() -> PathBuf {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(directory) => std::path::absolute(Path::new(&directory)).unwrap_or_else(|_| directory.into()),
+        None => root().join("target"),
+    }
 }
 
 /// As it would be typed, with the environment that this task sets.

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::step::{Steps, root};
+use crate::step::Steps;
 
 /// What is missing if [`is_here`] says no.
 pub(crate) const NEEDED: &str =
@@ -48,12 +48,4 @@ fn install(steps: &mut Steps, python: &Path, needed: &Path, environment: &Path) 
 
 fn interpreter() -> PathBuf {
     env::var_os("PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from)
-}
-
-/// Where cargo builds, and where virtual environments are.
-pub(crate) fn target_directory() -> PathBuf {
-    match env::var_os("CARGO_TARGET_DIR") {
-        Some(directory) => std::path::absolute(Path::new(&directory)).unwrap_or_else(|_| directory.into()),
-        None => root().join("target"),
-    }
 }

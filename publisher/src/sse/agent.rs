@@ -7,11 +7,15 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 
 use super::api_key::ApiKey;
-use super::connector::{MarkedResolver, TcpConnector, TlsConnector};
+use super::connector::{TcpConnector, TlsConnector};
 use super::failure::Failure;
 use super::key_header::KeyConnector;
 use super::options::Options;
 use super::origin::Origin;
+use super::proxy;
+use super::resolver::StoppableResolver;
+use super::silence::Silence;
+use super::stopper::Stopper;
 
 /// Largest response headers, in bytes.
 pub(super) const MAX_HEADER_BYTES: usize = 64 * 1024;
@@ -19,7 +23,16 @@ pub(super) const MAX_HEADER_BYTES: usize = 64 * 1024;
 const INPUT_BUFFER_BYTES: usize = 2 * MAX_HEADER_BYTES;
 
 /// A client for one request to one origin. It follows no redirect by itself, keeps no connection and no cookie.
-pub(super) fn for_request(origin: &Origin, key: Option<ApiKey>, options: &Options) -> Result<Agent, Failure> {
+pub(super) fn for_request(
+    origin: &Origin,
+    key: Option<ApiKey>,
+    options: &Options,
+    stopper: &Stopper,
+    silence: &Silence,
+) -> Result<Agent, Failure> {
+    // Ureq's own choice takes the first variable for every scheme, and goes around a proxy that it cannot use.
+    let proxy = proxy::for_origin(origin, |name| std::env::var(name).ok())?;
+    let proxy_uri = proxy.as_ref().map(|proxy| proxy.uri().clone());
     let roots = match &options.root_certificates {
         None => RootCerts::PlatformVerifier,
         Some(file) if origin.is_https() => read_roots(file)?,
@@ -37,11 +50,12 @@ pub(super) fn for_request(origin: &Origin, key: Option<ApiKey>, options: &Option
         .max_redirects(0)
         .http_status_as_error(false)
         .accept_encoding("identity")
-        .user_agent(options.user_agent.as_str());
-    // Otherwise the proxy of the environment, which is the default.
-    let config = if origin.is_loopback() { config.proxy(None) } else { config };
-    let chain = ().chain(ConnectProxyConnector::default()).chain(TcpConnector).chain(TlsConnector::default());
-    Ok(Agent::with_parts(config.build(), chain.chain(KeyConnector(key)), MarkedResolver::default()))
+        .user_agent(options.user_agent.as_str())
+        .proxy(proxy);
+    let tcp = TcpConnector { proxy: proxy_uri.clone(), silence: silence.clone() };
+    let chain = ().chain(ConnectProxyConnector::default()).chain(tcp).chain(TlsConnector::default());
+    let resolver = StoppableResolver { stopper: stopper.clone(), proxy: proxy_uri };
+    Ok(Agent::with_parts(config.build(), chain.chain(KeyConnector(key)), resolver))
 }
 
 fn read_roots(path: &Path) -> Result<RootCerts, Failure> {

@@ -19,6 +19,7 @@ use super::origin::Origin;
 use super::parser::Parser;
 use super::redirect::{Hop, KeyUse, MAX_REDIRECTS};
 use super::retry_after::parse_retry_after;
+use super::silence::Silence;
 use super::stage;
 use super::stopper::{Registration, Stopper};
 
@@ -40,6 +41,7 @@ pub struct Connection {
 
 struct Source {
     body: BodyReader<'static>,
+    silence: Silence,
     _registration: Registration,
 }
 
@@ -68,7 +70,8 @@ impl Connection {
             let shown = key.redact(origin.to_string().as_bytes());
             let sent_key = (hop.key == KeyUse::Send).then(|| key.clone());
             let headers = request_headers(sent_key.as_ref(), last_event_id);
-            let agent = agent::for_request(&origin, sent_key, options)?;
+            let silence = Silence::default();
+            let agent = agent::for_request(&origin, sent_key, options, stopper, &silence)?;
             let registration = stopper.register(&agent).ok_or(Failure::Stopped)?;
             let mut request = agent.get(hop.target.clone());
             for (name, value) in headers {
@@ -81,6 +84,7 @@ impl Connection {
                     return Ok(Connection {
                         source: Some(Source {
                             body: response.into_body().into_reader(),
+                            silence,
                             _registration: registration,
                         }),
                         buffer: vec![0; CHUNK_BYTES],
@@ -140,6 +144,7 @@ impl Connection {
         let Some(source) = &mut self.source else {
             return Err(Failure::Ended);
         };
+        source.silence.begins();
         let read = source.body.read(&mut self.buffer);
         let count = read.map_err(|error| stage::read_failure(error, &self.origin, &self.options))?;
         if count == 0 {

@@ -100,3 +100,29 @@ fn a_chunk_size_without_end_is_cut_off() {
     assert!(events.is_empty());
     assert!(matches!(failure, Failure::Read { .. } | Failure::Protocol { .. }), "{failure:?}");
 }
+
+/// Symptom: trailers without end kept a client for ever, which heard nothing. Cause: any byte of the socket started the read
+/// timeout anew. Fix: only a byte of the stream does.
+#[test]
+fn bytes_that_are_none_of_the_stream_do_not_restart_the_timeout() {
+    // A stored block of deflate with nothing in it.
+    let empty_block = [0, 0, 0, 0xff, 0xff];
+    let gzip = UNTIL_CLOSE.replace("\r\n\r\n", "\r\nContent-Encoding: gzip\r\n\r\n");
+    for (start, more) in [
+        (format!("{CHUNKED}0\r\n").into_bytes(), b"X: y\r\n".to_vec()),
+        ([gzip.as_bytes(), &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]].concat(), empty_block.to_vec()),
+    ] {
+        let server = Server::start(move |_, client| {
+            send(client, &start);
+            while client.write_all(&more).is_ok() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let mut connection =
+            open_with(&server, Options::default().read_timeout(Duration::from_millis(500))).unwrap();
+        let begun = std::time::Instant::now();
+        let failure = connection.next_items(&mut Vec::new()).unwrap_err();
+        assert!(matches!(failure, Failure::Timeout { waited_for: Awaited::Data, .. }), "{failure:?}");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    }
+}

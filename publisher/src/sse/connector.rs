@@ -1,6 +1,6 @@
-//! TCP connections that notice a dead peer, and name lookup and TLS that say what went wrong.
+//! TCP connections that notice a dead peer, and TLS that says what went wrong.
 //!
-//! This is the only file, with `key_header`, that uses the part of ureq that may change in any minor version.
+//! This is the only file, with `key_header` and `resolver`, that uses the part of ureq that may change in any minor version.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -8,10 +8,11 @@ use std::net::{Shutdown, SocketAddr};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use socket2::{Domain, TcpKeepalive};
-use ureq::config::Config;
 use ureq::http::Uri;
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::time::Duration as Limit;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, RustlsConnector, ShutdownHandle,
     Transport,
@@ -19,6 +20,7 @@ use ureq::unversioned::transport::{
 use ureq::{Error, Timeout};
 
 use super::own_socket::OwnSocket;
+use super::silence::Silence;
 use super::stage::Stage;
 
 /// Idle time before the first probe and between probes. With the usual nine probes a dead peer is noticed within 2 minutes
@@ -29,7 +31,12 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// Connects sockets with keepalive and without delay for small packets. They can be shut down from the start, and no forked
 /// child keeps them open.
 #[derive(Debug)]
-pub(super) struct TcpConnector;
+pub(super) struct TcpConnector {
+    /// For messages that name the proxy and not the service.
+    pub(super) proxy: Option<Uri>,
+    /// How long the stream has been silent, once there is one.
+    pub(super) silence: Silence,
+}
 
 impl<In: Transport> Connector<In> for TcpConnector {
     type Out = Either<In, TcpTransport>;
@@ -43,13 +50,15 @@ impl<In: Transport> Connector<In> for TcpConnector {
             return Ok(Some(Either::A(proxied)));
         }
         let limit = details.timeout.not_zero().map(|limit| *limit);
+        let connect_by = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let stage = Stage::of_connect(self.proxy.as_ref() == Some(details.uri));
         let register = |socket: &Arc<OwnSocket>| {
             let handle: Weak<OwnSocket> = Arc::downgrade(socket);
             (details.register_shutdown)(handle as Weak<dyn ShutdownHandle>).map_err(io::Error::other)
         };
         let socket = connect_any(&details.addrs, limit, &register).map_err(|error| match error.kind() {
             ErrorKind::TimedOut | ErrorKind::WouldBlock => Error::Timeout(details.timeout.reason),
-            _ => Stage::Connect.mark(error.into()),
+            _ => stage.mark(error.into()),
         })?;
         // Some sandboxes refuse such settings. The read timeout still holds without them.
         if let Err(error) = tune(&socket) {
@@ -63,6 +72,8 @@ impl<In: Transport> Connector<In> for TcpConnector {
             ),
             read_timeout: None,
             write_timeout: None,
+            connect_by,
+            silence: self.silence.clone(),
         })))
     }
 }
@@ -75,8 +86,10 @@ fn tune(own: &OwnSocket) -> io::Result<()> {
 
 impl ShutdownHandle for OwnSocket {
     fn shutdown(&self) {
-        // An error is a socket that is not connected any more. One that is not connected yet is reset, which wakes the
-        // thread that waits for the connection.
+        // First the mark: a socket that has not begun to connect sees it when it has. One that waits for the connection is
+        // reset, which wakes its thread.
+        self.mark_ended();
+        // An error is a socket that is not connected, any more or yet.
         let _ = self.socket().shutdown(Shutdown::Both);
     }
 }
@@ -93,23 +106,52 @@ fn connect_any(
     for (index, address) in addresses.iter().enumerate() {
         let own = Arc::new(OwnSocket::new(Domain::for_address(*address))?);
         register(&own)?;
-        let attempt = match limit {
-            None => own.socket().connect(&(*address).into()),
-            Some(limit) => {
-                let left = limit.saturating_sub(start.elapsed());
-                if left.is_zero() {
-                    return Err(ErrorKind::TimedOut.into());
-                }
-                let is_last = index + 1 == addresses.len();
-                own.socket().connect_timeout(&(*address).into(), if is_last { left } else { left / 2 })
-            }
+        let limit = match limit.map(|limit| limit.saturating_sub(start.elapsed())) {
+            Some(left) if left.is_zero() => return Err(ErrorKind::TimedOut.into()),
+            Some(left) if index + 1 < addresses.len() => Some(left / 2),
+            left => left,
         };
-        match attempt {
+        match connect(&own, *address, limit) {
             Ok(()) => return Ok(own),
             Err(error) => last = error,
         }
     }
     Err(last)
+}
+
+/// Connects within the limit, or until the socket is shut down, whenever that happens.
+fn connect(own: &OwnSocket, address: SocketAddr, limit: Option<Duration>) -> io::Result<()> {
+    own.socket().set_nonblocking(true)?;
+    match own.socket().connect(&address.into()) {
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => wait_for_connection(own, limit)?,
+        result => result?,
+    }
+    own.socket().set_nonblocking(false)
+}
+
+fn wait_for_connection(own: &OwnSocket, limit: Option<Duration>) -> io::Result<()> {
+    let start = Instant::now();
+    loop {
+        // Looked at only now that a shutdown has something to reset: none gets lost.
+        if own.is_ended() {
+            return Err(ErrorKind::ConnectionAborted.into());
+        }
+        let left = limit.map(|limit| limit.saturating_sub(start.elapsed()));
+        let timeout =
+            left.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() });
+        let mut waiting = [PollFd::new(own.socket(), PollFlags::OUT)];
+        match poll(&mut waiting, timeout.as_ref()) {
+            Ok(0) => return Err(ErrorKind::TimedOut.into()),
+            Ok(_) => break,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match own.socket().take_error()? {
+        Some(error) => Err(error),
+        // Shut down meanwhile: there is no error then, and no connection.
+        None => own.socket().peer_addr().map(drop),
+    }
 }
 
 /// A TCP connection with time limits per read and write.
@@ -119,6 +161,9 @@ pub(super) struct TcpTransport {
     buffers: LazyBuffers,
     read_timeout: Option<Duration>,
     write_timeout: Option<Duration>,
+    /// The end of the time for connection, proxy and TLS together. Ureq gives each read of a proxy's answer the whole time.
+    connect_by: Option<Instant>,
+    silence: Silence,
 }
 
 impl fmt::Debug for TcpTransport {
@@ -137,6 +182,24 @@ impl TcpTransport {
         }
         Ok(())
     }
+
+    /// The limit of one read or write, also by the time for the whole connection.
+    fn within_connect(&self, whole: Timeout, mut one: NextTimeout) -> NextTimeout {
+        if let Some(end) = self.connect_by.filter(|_| whole == Timeout::Connect) {
+            let left = Limit::Exact(end.saturating_duration_since(Instant::now()));
+            if left < one.after {
+                (one.after, one.reason) = (left, whole);
+            }
+        }
+        one
+    }
+
+    /// With no more time than the stream may be silent. Before there is a stream, connection and headers have their own limits.
+    fn within_silence(&self, mut whole: NextTimeout) -> NextTimeout {
+        let left = whole.per_read.and_then(|limit| self.silence.left_of(*limit));
+        whole.per_read = left.map(Limit::Exact);
+        whole
+    }
 }
 
 impl Transport for TcpTransport {
@@ -145,7 +208,7 @@ impl Transport for TcpTransport {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        let timeout = timeout.for_write();
+        let timeout = self.within_connect(timeout.reason, timeout.for_write());
         let limit = remaining(&timeout)?;
         if self.write_timeout != limit {
             self.socket.socket().set_write_timeout(limit)?;
@@ -156,7 +219,7 @@ impl Transport for TcpTransport {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let timeout = timeout.for_read();
+        let timeout = self.within_connect(timeout.reason, self.within_silence(timeout).for_read());
         let limit = remaining(&timeout)?;
         self.limit_reads(limit)?;
         let start = Instant::now();
@@ -200,21 +263,6 @@ fn timeout_or(error: io::Error, reason: Timeout) -> Error {
     match error.kind() {
         ErrorKind::TimedOut | ErrorKind::WouldBlock => Error::Timeout(reason),
         _ => error.into(),
-    }
-}
-
-/// The lookup of the system, with its errors marked.
-#[derive(Debug, Default)]
-pub(super) struct MarkedResolver(DefaultResolver);
-
-impl Resolver for MarkedResolver {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, Error> {
-        self.0.resolve(uri, config, timeout).map_err(|error| Stage::Resolve.mark(error))
     }
 }
 
@@ -266,8 +314,7 @@ mod tests {
     }
 
     /// A listener whose queue is full answers no connection request, like a host behind a firewall.
-    #[test]
-    fn a_connection_that_is_being_made_ends_when_it_is_shut_down() {
+    fn silent_listener() -> (socket2::Socket, SocketAddr, Vec<Arc<OwnSocket>>) {
         let listener = socket2::Socket::new(Domain::IPV4, socket2::Type::STREAM, None).unwrap();
         listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
         listener.listen(0).unwrap();
@@ -277,19 +324,45 @@ mod tests {
         while let Ok(own) = connect(&[address], short) {
             queued.push(own);
         }
-        let (send, connecting) = std::sync::mpsc::channel();
-        let begun = Instant::now();
-        let connects = std::thread::spawn(move || {
-            let register = |own: &Arc<OwnSocket>| send.send(Arc::clone(own)).map_err(io::Error::other);
-            connect_any(&[address], Some(Duration::from_secs(30)), &register)
-        });
-        let own = connecting.recv().unwrap();
-        // Until it is: a shutdown before the connection request has no effect.
-        while !connects.is_finished() {
+        (listener, address, queued)
+    }
+
+    /// Symptom: a stop that came just before the connection request had no effect, and the connect went on to its limit.
+    /// Cause: a socket that does not connect yet cannot be shut down. Fix: the shutdown leaves a mark, which is looked at
+    /// once the request is out.
+    #[test]
+    fn a_connection_that_is_being_made_ends_whenever_it_is_shut_down() {
+        let (_listener, address, _queued) = silent_listener();
+        for delay in [0, 0, 0, 1, 5, 50].map(Duration::from_millis) {
+            let (send, connecting) = std::sync::mpsc::channel();
+            let connects = std::thread::spawn(move || {
+                let register = |own: &Arc<OwnSocket>| {
+                    let sent = send.send(Arc::clone(own)).map_err(io::Error::other);
+                    // With no delay, the shutdown is sure to come before the connection request.
+                    std::thread::sleep(if delay.is_zero() {
+                        Duration::from_millis(50)
+                    } else {
+                        Duration::ZERO
+                    });
+                    sent
+                };
+                connect_any(&[address], Some(Duration::from_secs(30)), &register)
+            });
+            let own = connecting.recv().unwrap();
+            std::thread::sleep(delay);
+            let begun = Instant::now();
             own.shutdown();
-            std::thread::sleep(Duration::from_millis(1));
-            assert!(begun.elapsed() < Duration::from_secs(10), "it goes on connecting");
+            assert!(connects.join().unwrap().is_err());
+            assert!(begun.elapsed() < Duration::from_secs(10), "{delay:?}: {:?}", begun.elapsed());
         }
-        assert!(connects.join().unwrap().is_err());
+    }
+
+    #[test]
+    fn a_connection_that_nobody_answers_ends_with_its_limit() {
+        let (_listener, address, _queued) = silent_listener();
+        let begun = Instant::now();
+        let error = connect(&[address], Some(Duration::from_millis(300))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert!(begun.elapsed() >= Duration::from_millis(300), "{:?}", begun.elapsed());
     }
 }

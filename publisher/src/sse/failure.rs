@@ -50,6 +50,16 @@ pub enum Failure {
         /// What is wrong with it.
         source: Cause,
     },
+    /// The environment names a proxy that cannot be used. It is not gone around.
+    #[error(
+        "cannot use the proxy in the variable {variable}: expected http://host:port or https://host:port, found {found}; correct or remove it"
+    )]
+    Proxy {
+        /// The environment variable.
+        variable: &'static str,
+        /// What kind of proxy it is, without its address, which may have a password.
+        found: String,
+    },
     /// The key file cannot be used. It is read again with the next try.
     #[error("no usable api key")]
     ApiKey {
@@ -202,7 +212,10 @@ impl Failure {
     pub fn is_transient(&self) -> bool {
         match self {
             Failure::Status { code, .. } => !(400..500).contains(code) || matches!(code, 408 | 425 | 429),
-            Failure::Redirect { .. } | Failure::ApiKey { .. } | Failure::RootCertificates { .. } => false,
+            Failure::Redirect { .. }
+            | Failure::ApiKey { .. }
+            | Failure::RootCertificates { .. }
+            | Failure::Proxy { .. } => false,
             _ => true,
         }
     }

@@ -3,6 +3,8 @@
 //! ureq logs the bytes of each request at its finest level, and a program may show that log. So the request is made with a
 //! placeholder of the same length, and this layer, outside of everything that logs, replaces it in the bytes that are sent.
 
+use std::io::ErrorKind;
+
 use ureq::Error;
 use ureq::http::{HeaderValue, header::HeaderName};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
@@ -19,7 +21,7 @@ pub(super) fn placeholder(key: &ApiKey) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&vec![PLACEHOLDER; key.expose().len()]).ok()
 }
 
-/// The last connector of the chain: it sees requests before TLS does.
+/// The last connector of the chain: it sees requests before TLS does, and errors after it.
 #[derive(Debug)]
 pub(super) struct KeyConnector(pub(super) Option<ApiKey>);
 
@@ -57,7 +59,7 @@ impl<In: Transport> Transport for KeyTransport<In> {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        self.inner.await_input(timeout)
+        self.inner.await_input(timeout).map_err(no_end)
     }
 
     fn is_open(&mut self) -> bool {
@@ -66,6 +68,22 @@ impl<In: Transport> Transport for KeyTransport<In> {
 
     fn is_tls(&self) -> bool {
         self.inner.is_tls()
+    }
+}
+
+/// Of a body without length, ureq takes a reset, and TLS that was cut off, for the end that the server meant. Whoever reads the log
+/// should see the difference, so such an error goes up as one of no known kind.
+fn no_end(error: Error) -> Error {
+    match error {
+        Error::Io(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof
+            ) =>
+        {
+            Error::Io(std::io::Error::other(error))
+        }
+        error => error,
     }
 }
 

@@ -23,17 +23,18 @@
 //!
 //! # Guarantees
 //! - Every rule of the event stream format, for bytes split anywhere. A truncated event is never delivered.
-//! - Every wait has a limit: name lookup, connection, headers, silence. Any byte of the stream restarts the last one.
+//! - Every wait has a limit: name lookup, connection, headers, silence. Any byte of the stream restarts the last one, and
+//!   only such a one.
 //! - Memory is bounded, whatever the server sends: headers, lines, events, ids. Too much closes the connection and is reported.
 //! - A server is never asked in a tight loop, also not one that accepts and closes, or that says "try again at once".
 //! - The API key goes to the origin of the base url and nowhere else. It is in no message, no `Debug` and no log.
-//! - [`Stopper::stop`] ends connects, reads and waits within milliseconds.
+//! - [`Stopper::stop`] ends lookups, connects, reads and waits within milliseconds.
 //! - A forked child does not keep a connection of its parent open.
 //!
 //! # Limits
-//! - HTTP/1.1, requests with GET, no body. Proxies come from the environment (`HTTPS_PROXY`, `NO_PROXY` ..), except for
-//!   loopback hosts, which are always asked directly.
-//! - A name lookup under way cannot be stopped; it ends with [`Options::connect_timeout`].
+//! - HTTP/1.1, requests with GET, no body. Proxies come from the environment (`HTTPS_PROXY`, `HTTP_PROXY`,
+//!   `ALL_PROXY`, `NO_PROXY`), as curl reads them, and are asked for a tunnel; SOCKS is refused. Loopback hosts are always asked
+//!   directly.
 //! - A burst is visible through [`EventStream::pending_events`] only as far as one read of 64 KiB brought it.
 //! - The key lies in plain text in the memory of the process.
 //!
@@ -41,7 +42,7 @@
 //! `parser` bytes to items, without input or output; `retry` one of its fields; `event` the items; `backoff` delays;
 //! `retry_after` its header;
 //! `api_key`, `endpoint`, `options` what to ask for; `failure` what went wrong, `stage` where; `redirect` and `origin` who may
-//! see the key; `agent`, `connector`, `own_socket`, `key_header` the HTTP client; `connection` one stream; `stream` the loop; `stopper` and
+//! see the key; `proxy` the way there; `agent`, `resolver`, `connector`, `own_socket`, `silence`, `key_header` the HTTP client; `connection` one stream; `stream` the loop; `stopper` and
 //! `clock` its end and its time.
 
 mod agent;
@@ -59,9 +60,12 @@ mod origin;
 #[allow(unsafe_code, reason = "what a child does at the fork is said in C")]
 mod own_socket;
 mod parser;
+mod proxy;
 mod redirect;
+mod resolver;
 mod retry;
 mod retry_after;
+mod silence;
 mod stage;
 mod stopper;
 mod stream;

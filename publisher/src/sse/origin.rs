@@ -35,9 +35,18 @@ impl Origin {
         self.scheme == "https"
     }
 
+    /// The host in lower case, an IPv6 address without brackets.
+    pub(super) fn bare_host(&self) -> &str {
+        self.host.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Whether the host is this machine. Such requests never go through a proxy, which would mean another machine.
     pub(super) fn is_loopback(&self) -> bool {
-        let host = self.host.trim_start_matches('[').trim_end_matches(']');
+        let host = self.bare_host();
         host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
     }
 }

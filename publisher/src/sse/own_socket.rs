@@ -16,7 +16,7 @@
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8};
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -36,13 +36,14 @@ static HANDLERS: AtomicU8 = AtomicU8::new(0);
 pub(super) struct OwnSocket {
     socket: ManuallyDrop<Socket>,
     place: Option<usize>,
+    ended: AtomicBool,
 }
 
 impl OwnSocket {
     pub(super) fn new(domain: Domain) -> io::Result<OwnSocket> {
         let open = || Socket::new(domain, Type::STREAM, Some(Protocol::TCP));
         if !handlers_are_installed() {
-            return Ok(OwnSocket { socket: ManuallyDrop::new(open()?), place: None });
+            return Ok(OwnSocket::with(open()?, None));
         }
         let turn = Turn::take();
         let socket = open()?;
@@ -51,11 +52,24 @@ impl OwnSocket {
             SOCKETS[place].store(socket.as_raw_fd(), Relaxed);
         }
         drop(turn);
-        Ok(OwnSocket { socket: ManuallyDrop::new(socket), place })
+        Ok(OwnSocket::with(socket, place))
+    }
+
+    fn with(socket: Socket, place: Option<usize>) -> OwnSocket {
+        OwnSocket { socket: ManuallyDrop::new(socket), place, ended: AtomicBool::new(false) }
     }
 
     pub(super) fn socket(&self) -> &Socket {
         &self.socket
+    }
+
+    /// Says that nobody wants it any more. Of one that does not connect yet, a shutdown leaves no other trace.
+    pub(super) fn mark_ended(&self) {
+        self.ended.store(true, SeqCst);
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended.load(SeqCst)
     }
 }
 

@@ -16,7 +16,9 @@ use super::options::Options;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     Resolve,
+    ResolveProxy,
     Connect,
+    ConnectProxy,
     Tls,
 }
 
@@ -36,6 +38,14 @@ impl fmt::Display for StageError {
 impl Error for StageError {}
 
 impl Stage {
+    pub(super) fn of_resolve(is_proxy: bool) -> Stage {
+        if is_proxy { Stage::ResolveProxy } else { Stage::Resolve }
+    }
+
+    pub(super) fn of_connect(is_proxy: bool) -> Stage {
+        if is_proxy { Stage::ConnectProxy } else { Stage::Connect }
+    }
+
     /// Marks an error. A timeout says by itself what it waited for, and an error marked before keeps its mark.
     pub(super) fn mark(self, cause: ureq::Error) -> ureq::Error {
         match cause {
@@ -56,7 +66,9 @@ pub(super) fn failure(error: ureq::Error, host: &str, options: &Options) -> Fail
                 let source = cause_of(cause);
                 match stage {
                     Stage::Resolve => Failure::Dns { host, source },
+                    Stage::ResolveProxy => Failure::Dns { host: format!("the proxy for {host}"), source },
                     Stage::Connect => Failure::Connect { host, source },
+                    Stage::ConnectProxy => Failure::Connect { host: format!("the proxy for {host}"), source },
                     Stage::Tls => Failure::Tls { host, source },
                 }
             }

@@ -1,5 +1,6 @@
 //! The handle that ends a stream from another thread.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,9 +9,8 @@ use ureq::Agent;
 
 /// Ends connections and waits from another thread. Clones are the same handle.
 ///
-/// A stop is remembered: what starts later with this handle fails at once. A TCP connect, a TLS handshake, a wait for response
-/// headers, a blocked read and a wait between tries end within milliseconds. A name lookup under way does not; it is bounded by
-/// the connect timeout.
+/// A stop is remembered: what starts later with this handle fails at once. A name lookup, a TCP connect, a TLS handshake, a wait
+/// for response headers, a blocked read and a wait between tries end within milliseconds.
 #[derive(Clone, Default)]
 pub struct Stopper(Arc<Shared>);
 
@@ -66,18 +66,41 @@ impl Stopper {
 
     /// Waits for the given time or until the handle is stopped.
     pub fn wait(&self, time: Duration) -> Waited {
+        match self.wait_for(time, || None::<Infallible>) {
+            Ok(never) => match never {},
+            Err(waited) => waited,
+        }
+    }
+
+    /// Waits until `ready` has an answer, at most the given time or until the handle is stopped. It is asked anew after
+    /// each [`wake`](Stopper::wake).
+    pub(super) fn wait_for<T>(
+        &self,
+        time: Duration,
+        mut ready: impl FnMut() -> Option<T>,
+    ) -> Result<T, Waited> {
         let start = Instant::now();
         let mut state = self.state();
         loop {
             if state.stopped {
-                return Waited::Stopped;
+                return Err(Waited::Stopped);
+            }
+            if let Some(answer) = ready() {
+                return Ok(answer);
             }
             let left = time.saturating_sub(start.elapsed());
             if left.is_zero() {
-                return Waited::Elapsed;
+                return Err(Waited::Elapsed);
             }
             state = self.0.stopped.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Lets those who wait look again.
+    pub(super) fn wake(&self) {
+        // With the lock, so that nobody is between looking and waiting.
+        drop(self.state());
+        self.0.stopped.notify_all();
     }
 
     /// Lets a stop reach the requests of an agent for as long as the answer lives; `None` when already stopped.

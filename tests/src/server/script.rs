@@ -77,6 +77,11 @@ impl Script {
         Self::new(vec![Step::ReadRequest, Step::Send(bytes.to_vec())], Ending::Close, Framing::Plain)
     }
 
+    /// Sends these bytes without waiting for a request, and stays silent then. With none of them: just silent.
+    pub fn unasked(bytes: &[u8]) -> Self {
+        Self::new(vec![Step::Send(bytes.to_vec())], Ending::Silence, Framing::Plain)
+    }
+
     /// Accepts and closes without reading.
     pub fn close_at_once() -> Self {
         Self::new(vec![], Ending::Close, Framing::Plain)
@@ -108,7 +113,7 @@ impl Script {
 
     /// A stream whose first line never ends.
     pub fn endless_line() -> Self {
-        Self::plain_stream().bytes(b"data: ").then(Step::Endless(vec![b'x'; 16 * 1024])).then_close()
+        Self::plain_stream().bytes(b"data: ").endlessly(&[b'x'; 16 * 1024]).then_close()
     }
 
     /// A stream that announces a chunk for `data`, sends half of it and closes.
@@ -116,6 +121,14 @@ impl Script {
         let mut bytes = chunk(&event_bytes(data));
         bytes.truncate(bytes.len() / 2);
         Self::stream().bytes(&bytes).then_close()
+    }
+
+    /// A stream with a `Content-Encoding`, though none was asked for, and these bytes in it.
+    pub fn encoded(encoding: &str, body: &[u8]) -> Self {
+        let head = String::from_utf8_lossy(&stream_head(Framing::Plain)).into_owned();
+        let head = head.replace("\r\n\r\n", &format!("\r\nContent-Encoding: {encoding}\r\n\r\n"));
+        let steps = vec![Step::ReadRequest, Step::Send(head.into_bytes()), Step::Send(body.to_vec())];
+        Self::new(steps, Ending::Stream, Framing::Plain)
     }
 
     /// Also sends this event.
@@ -134,6 +147,16 @@ impl Script {
     /// Also sends these bytes as they are.
     pub fn bytes(self, bytes: &[u8]) -> Self {
         self.then(Step::Send(bytes.to_vec()))
+    }
+
+    /// Also sends these bytes again and again until the client has had enough.
+    pub fn endlessly(self, bytes: &[u8]) -> Self {
+        self.then(Step::Endless(bytes.to_vec()))
+    }
+
+    /// Also sends these bytes, with a pause after each.
+    pub fn slowly(self, bytes: Vec<u8>, pause: Duration) -> Self {
+        self.then(Step::Dribble(bytes, pause))
     }
 
     /// Sends everything in segments of one byte.

@@ -15,6 +15,7 @@ use vexil_publisher::sse::ApiKey;
 use vexil_publisher::{Identity, OpenError, Options, Publisher};
 use vexil_reader::Reader;
 use vexil_tests::leader_role::FIRST;
+use vexil_tests::long;
 use vexil_tests::place::KEY;
 use vexil_tests::process::Process;
 use vexil_tests::server::FaultServer;
@@ -40,7 +41,7 @@ fn steps() -> impl Iterator<Item = &'static str> {
 
 /// With `VEXIL_LONG=1` a third process takes part.
 fn candidates() -> usize {
-    if std::env::var("VEXIL_LONG").is_ok_and(|text| text == "1") { 3 } else { 2 }
+    if long::is_wanted() { 3 } else { 2 }
 }
 
 /// Where the flags are to be.

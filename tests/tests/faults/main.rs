@@ -10,3 +10,5 @@ mod payloads;
 mod publishers;
 mod secrets;
 mod support;
+mod table;
+mod table_rows;
