@@ -83,7 +83,7 @@ pub use frame::{Damage, Frame};
 pub use header::{Header, unix_micros};
 pub use key::{FlagKey, Hashed, Key};
 pub use map::Mapping;
-pub use open::view as open_view;
+pub use open::{is_in_sticky_public_directory, view as open_view};
 pub use protocol::Generation;
 pub use record::{Found, TextAt, kind};
 pub use shape::Facts;
