@@ -13,5 +13,6 @@ mod publishing;
 mod reading;
 mod running;
 mod secrets;
+mod shortening;
 mod verifying;
 mod watching;
