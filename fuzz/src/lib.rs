@@ -21,7 +21,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a target fails by panicking")]
 
 pub mod cache;
-mod calls;
+pub mod calls;
 mod edits;
 pub mod file;
 pub mod living;

@@ -9,18 +9,10 @@ use vexil_format::layout::{Area, FRAME_BYTES, HEADER_BYTES};
 use vexil_format::{Archive, Facts, Flag, Frame, Generation, Value, Writer, WriterOptions};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::calls::KEYS;
+
 /// Bytes of each area that are kept, and so put back.
 const KEPT: usize = 16 * 1024;
-
-/// The keys in the file; the third has a middle.
-pub(crate) const KEYS: [&str; 6] = [
-    "on",
-    "number",
-    "a-key-that-is-longer-than-forty-eight-bytes-and-so-has-a-middle",
-    "text",
-    "json",
-    "big",
-];
 
 /// The file, and what it held at first.
 #[derive(Debug)]

@@ -8,10 +8,13 @@
 
 pub mod client_role;
 pub mod fork;
+pub mod life_role;
 pub mod namespace;
 pub mod numbered;
+pub mod pages;
 pub mod place;
 pub mod process;
+pub mod scarce_role;
 pub mod server;
 pub mod steady;
 pub mod step_role;

@@ -17,7 +17,6 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, setrlimit};
 use vexil_format::{Archive, Facts, Generation, Opened, Writer, WriterOptions};
 use vexil_publisher::lock::{Cancel, LockMode, PublisherLock};
 use vexil_publisher::{Options, Publisher, payload};
@@ -25,6 +24,7 @@ use vexil_reader::Reader;
 use vexil_tests::client_role;
 use vexil_tests::numbered::{self, Checker, number};
 use vexil_tests::step_role;
+use vexil_tests::{life_role, scarce_role};
 
 static ENDING: AtomicBool = AtomicBool::new(false);
 
@@ -42,7 +42,14 @@ fn main() -> ExitCode {
         "check" => return check(&path, argument),
         "publish" => publish(&path),
         "write" => write(&path),
-        "starve" => starve(&path),
+        "starve" => say(&format!("open: {}", scarce_role::without_descriptors(&path))),
+        "starve-memory" => say(&format!("open: {}", scarce_role::without_memory(&path))),
+        "starve-pages" => {
+            let (asked, slowest) = scarce_role::without_pages(&path, argument);
+            say(&format!("done: {asked} bytes, {slowest:?}"));
+        }
+        "life" => life_role::live(&path, argument != 0, say),
+        "glance" => scarce_role::glances(&path, &ENDING, say),
         "steps" => step_role::publish(&path),
         "steady" => return step_role::read(&path, &ENDING),
         client if client.starts_with("client-") => client_role::play(client, &path, argument, &ENDING),
@@ -125,21 +132,6 @@ fn write(path: &Path) {
         let archive = ready.entry(number).or_insert_with(|| archive(number));
         writer.publish(archive).unwrap();
     }
-}
-
-/// Reads with no descriptor left to open anything with.
-fn starve(path: &Path) {
-    let before = Reader::open(path).unwrap();
-    let none = Rlimit { current: Some(0), maximum: Some(0) };
-    setrlimit(Resource::Nofile, none).unwrap();
-    assert!(std::fs::File::open(path).is_err(), "there are descriptors left");
-    say(&format!("open: {}", Reader::open(path).unwrap_err()));
-    let after = Reader::attach(path);
-    assert_eq!((after.get_i64_or("n", 7), after.snapshot().len()), (7, 0));
-    let _ = after.status();
-    assert_eq!(after.wait_for_change(Generation(0), Duration::from_millis(20)), Generation(0));
-    assert_eq!((before.get_i64("n"), before.snapshot().len()), (1, 1));
-    assert_eq!(before.status().generation, before.generation());
 }
 
 fn archive(number: i64) -> Archive {
