@@ -6,6 +6,7 @@ mod cross;
 mod instructions;
 mod lint;
 mod python;
+mod sanitize;
 mod step;
 mod test;
 
@@ -18,7 +19,8 @@ const HELP: &str = "\
 Usage: cargo xtask <task> [arguments]
 
 Tasks
-  lint                    formatting, clippy and documentation; every warning is an error
+  lint                    formatting, clippy and documentation; every warning is an error. Advisories where
+                          cargo-deny and its database are installed
   test [-- <filter> ..]   builds the `vexil` binary and runs all tests of the workspace, then all documentation
                           tests; with a filter, only the tests that it selects. Uses cargo-nextest if it is there.
                           Without a filter also the Python tests.
@@ -33,6 +35,8 @@ Tasks
   bench --bless           writes that file
   cross                   compiles everything for aarch64, and runs tests of format and reader under emulation, as far as
                           toolchain, linker and emulator are there; says what was left out
+  sanitize [--full]       valgrind and AddressSanitizer over what touches mapped memory; with `--full` more tests, and
+                          ThreadSanitizer. What is not here is left out, visibly
   help                    this text
 
 Each step prints its command and its time. The exit code is 0 only if every step was good, and 2 for wrong use.
@@ -66,6 +70,9 @@ fn main() -> ExitCode {
         "bench" if passed_on.is_empty() && own == ["--bless"] => instructions::bless(),
         "cross" if rest.is_empty() => cross::run(),
         "lint" | "cross" => return wrong_use(&format!("`{task}` takes no arguments")),
+        "sanitize" if rest.is_empty() => sanitize::run(sanitize::Extent::Short),
+        "sanitize" if passed_on.is_empty() && own == ["--full"] => sanitize::run(sanitize::Extent::Full),
+        "sanitize" => return wrong_use("`sanitize` takes no arguments but `--full`"),
         "test" | "test-python" | "bench" => {
             return wrong_use(&format!("arguments of `{task}` come after `--`, found `{}`", own.join(" ")));
         }
