@@ -4,13 +4,16 @@
 //!
 //! # Map
 //! `args` is the command line, one file for each command has the rest of it. `place` finds the snapshot file, `account` the
-//! API key and base URL, `permissions` who may use a new file. `output` is stdout, `log` stderr, `failure` what goes wrong and its exit code, `signals` how a
-//! publisher is stopped, `service_manager` who else wants to know. `json` and `show` are values for machines and for people, `style` their colours, `differences` what two snapshots have
-//! not in common. `facts` is what is known about a file and its publisher, `host` what the kernel says about processes. `top` and `demo`
-//! are folders of their own.
+//! API key and base URL, `permissions` who may use a new file. `output` is stdout, `log` stderr, `failure` what goes wrong and
+//! its exit code, `bus_error` what goes wrong without one, `signals` how a publisher is stopped, `service_manager` who else wants
+//! to know. `json` and `show` are values for machines and for people, `style` their colours, `differences` what two snapshots have
+//! not in common. `facts` is what is known about a file and its publisher, `host` what the kernel says about processes. `top` and
+//! `demo` are folders of their own.
 
 mod account;
 mod args;
+#[allow(unsafe_code, reason = "a handler for SIGBUS has to run where the signal came")]
+mod bus_error;
 mod completions;
 mod demo;
 mod differences;
@@ -65,6 +68,7 @@ fn answer(cli: Cli) -> Result<(), Failure> {
     let level =
         if matches!(cli.command, Command::Run(_) | Command::Serve(_)) { Level::Info } else { Level::Warn };
     log::start(level)?;
+    bus_error::explain()?;
     match cli.command {
         Command::Run(run) => run.answer(),
         Command::Get(get) => get.answer(),

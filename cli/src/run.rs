@@ -77,6 +77,7 @@ impl Origin {
 impl Run {
     pub(crate) fn answer(self) -> Result<(), Failure> {
         give_memory_back();
+        keep_memory_private();
         let origin = self.origin()?;
         let target = self.place.target()?;
         make_cache_dir(&target)?;
@@ -134,4 +135,10 @@ impl Run {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// No core file, and nobody but root reads this process's memory or environment: the API key is in it. Best effort: an old kernel or a
+/// filter for system calls may not allow it.
+fn keep_memory_private() {
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }

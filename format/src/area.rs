@@ -7,7 +7,7 @@ use crate::archive::Archive;
 use crate::frame::{Damage, Frame};
 use crate::header::reserved;
 use crate::layout::{Area, FRAME_BYTES, FRAME_WORDS, word};
-use crate::map::Mapping;
+use crate::map::{BLOCK, Mapping};
 use crate::protocol::{Sound, observe, still_valid_or_superseded};
 
 /// From this many words on, mapping all pages at once is quicker than a fault for every 16 of them.
@@ -47,14 +47,29 @@ pub(crate) fn check(map: &Mapping, area: Area) -> Result<Frame, Damage> {
     if words >= POPULATE_FROM {
         map.populate(at, words);
     }
-    let mut hash = Xxh3Default::new();
-    map.copy(at, words, |bytes| hash.update(bytes));
-    let found = hash.digest();
+    let found = digest(map, at, words);
+    wipe_stack();
     if found == frame.checksum {
         Ok(frame)
     } else {
         Err(Damage::Checksum { expected: frame.checksum, found })
     }
+}
+
+#[inline(never)]
+fn digest(map: &Mapping, at: usize, words: usize) -> u64 {
+    let mut hash = Xxh3Default::new();
+    map.copy(at, words, |bytes| hash.update(bytes));
+    hash.digest()
+}
+
+/// Overwrites what the call before left on the stack. The mapping is left out of core files; values that were only hashed are not to
+/// be found beside it.
+#[inline(never)]
+fn wipe_stack() {
+    // A block, the hash, and their frames, more than twice over.
+    let mut stack = [0_u8; 4 * BLOCK];
+    std::hint::black_box(&mut stack);
 }
 
 /// As [`check`], of a slot that readers look things up in.

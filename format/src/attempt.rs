@@ -72,7 +72,10 @@ impl View {
         let out = if at.words() * 8 <= stack.len() {
             &mut stack[..at.words() * 8]
         } else {
-            heap.resize(at.words() * 8, 0);
+            let bytes = at.words() * 8;
+            // Without memory there is no text, and the process goes on.
+            heap.try_reserve_exact(bytes.saturating_sub(heap.len())).ok()?;
+            heap.resize(bytes, 0);
             heap.as_mut_slice()
         };
         for (i, bytes) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {

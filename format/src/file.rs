@@ -78,8 +78,9 @@ pub(crate) struct Rights {
 }
 
 impl SnapshotFile {
-    /// Opens an existing file for writing. Its owner may, even if the mode says read only.
-    pub(crate) fn open(path: &Path, watch: &Watch) -> Result<SnapshotFile, WriteError> {
+    /// Opens a file that was examined for writing. Its owner may, even if the mode says read only. Nothing is written to another
+    /// file that somebody has put at the path since then.
+    pub(crate) fn open(path: &Path, examined: FileId, watch: &Watch) -> Result<SnapshotFile, WriteError> {
         check_file_size_limit()?;
         let open = || OpenOptions::new().read(true).write(true).open(path);
         let file = match open() {
@@ -92,7 +93,13 @@ impl SnapshotFile {
             }
             other => other,
         };
-        SnapshotFile::of(path, file.map_err(failed("open for writing", path))?, watch)
+        let file = file.map_err(failed("open for writing", path))?;
+        let id = disk::identify(watch, path, &file).map_err(failed("examine", path))?;
+        if id != examined {
+            let problem = io::Error::other("it was replaced by another file in this moment");
+            return Err(failed("open for writing", path)(problem));
+        }
+        SnapshotFile::mapped(path, file, id, watch)
     }
 
     /// Makes a complete new file beside `path`, with `archive` as its current generation and its first checkpoint. The
@@ -185,11 +192,6 @@ impl SnapshotFile {
         }
         self.has_durable_name = true;
         Ok(())
-    }
-
-    fn of(path: &Path, file: File, watch: &Watch) -> Result<SnapshotFile, WriteError> {
-        let id = disk::identify(watch, path, &file).map_err(failed("examine", path))?;
-        SnapshotFile::mapped(path, file, id, watch)
     }
 
     fn mapped(path: &Path, file: File, id: FileId, watch: &Watch) -> Result<SnapshotFile, WriteError> {

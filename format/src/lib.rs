@@ -90,7 +90,7 @@ pub use header::{Header, unix_micros};
 pub use key::{FlagKey, Hashed, Key};
 pub use kinds::{Kinds, kinds_of_current};
 pub use map::Mapping;
-pub use open::view as open_view;
+pub use open::{is_in_sticky_public_directory, view as open_view};
 pub use protocol::Generation;
 pub use record::{Found, TextAt, kind};
 pub use shape::Facts;

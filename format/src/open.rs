@@ -21,6 +21,11 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
+    /// Which file it is.
+    pub(crate) fn id(&self) -> FileId {
+        FileId::of(&self.metadata)
+    }
+
     /// The header, if the file is a whole snapshot of this format.
     pub(crate) fn header(&self, path: &Path) -> Result<Header, OpenError> {
         let header = Header::read(&self.map, path)?;
@@ -38,8 +43,8 @@ impl Candidate {
 /// [`OpenError`], naming path, expectation and remedy.
 pub fn view(path: &Path) -> Result<View, OpenError> {
     let candidate = candidate(path)?;
-    let header = candidate.header(path)?;
-    Ok(View::new(candidate.map, header, FileId::of(&candidate.metadata)))
+    let (header, id) = (candidate.header(path)?, candidate.id());
+    Ok(View::new(candidate.map, header, id))
 }
 
 /// Opens and maps a regular file that is safe to trust as far as its owner and mode go.
@@ -78,16 +83,38 @@ fn refuse_unsafe(path: &Path, metadata: &Metadata) -> Result<(), OpenError> {
     if metadata.mode() & 0o002 != 0 {
         return Err(OpenError::WorldWritable { path, mode: metadata.mode() & 0o777 });
     }
-    let (owner, expected) = (metadata.uid(), rustix::process::geteuid().as_raw());
-    if owner != expected && owner != 0 && in_sticky_public_directory(&path) {
-        return Err(OpenError::ForeignOwner { path, owner, expected });
+    refuse_foreign_owner(&path, metadata)
+}
+
+/// Refuses what somebody else may have put into a directory like /tmp, where anybody may put a file under any name: the file, and a
+/// link that leads to it. Other world-writable directories are volumes shared between containers, where foreign owners are normal.
+fn refuse_foreign_owner(path: &Path, metadata: &Metadata) -> Result<(), OpenError> {
+    let expected = rustix::process::geteuid().as_raw();
+    let is_foreign = |owner: u32| owner != expected && owner != 0;
+    let refused = |owner| Err(OpenError::ForeignOwner { path: path.to_owned(), owner, expected });
+    let link = std::fs::symlink_metadata(path).ok().filter(Metadata::is_symlink);
+    if let Some(link) = &link
+        && is_foreign(link.uid())
+        && is_in_sticky_public_directory(path)
+    {
+        return refused(link.uid());
+    }
+    let owner = metadata.uid();
+    if !is_foreign(owner) {
+        return Ok(());
+    }
+    // A link of the administrator's may lead into such a directory.
+    let target = link.and_then(|_| std::fs::canonicalize(path).ok());
+    if is_in_sticky_public_directory(path) || target.is_some_and(|path| is_in_sticky_public_directory(&path))
+    {
+        return refused(owner);
     }
     Ok(())
 }
 
-/// A directory like /tmp, where anybody may put a file under any name. Other world-writable directories are volumes
-/// shared between containers, where foreign owners are normal.
-fn in_sticky_public_directory(path: &Path) -> bool {
+/// Whether a file lies in a directory like /tmp, where anybody may put a file under any name that is free.
+#[must_use]
+pub fn is_in_sticky_public_directory(path: &Path) -> bool {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

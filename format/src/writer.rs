@@ -270,7 +270,7 @@ impl Writer {
         }
         let other = open::candidate(path).ok()?;
         other.header(path).ok()?;
-        Some((SnapshotFile::open(path, &self.snapshot.watch).ok()?, floor_of(&other.map)))
+        Some((SnapshotFile::open(path, other.id(), &self.snapshot.watch).ok()?, floor_of(&other.map)))
     }
 
     fn of(snapshot: SnapshotFile, identity: [u8; 32]) -> Result<Writer, WriteError> {
@@ -335,7 +335,7 @@ impl Writer {
             let why = format!("its generation word says {seen}, which does not fit its slots");
             return Writer::replace(path, identity, candidate, why, watch);
         }
-        let mut writer = Writer::of(SnapshotFile::open(path, watch)?, identity)?;
+        let mut writer = Writer::of(SnapshotFile::open(path, candidate.id(), watch)?, identity)?;
         // What readers check first, and then what is carried on.
         let current = area::check_current(&writer.map).and_then(|_| area::copy_current(&writer.map));
         let newest = || area::newest(&writer.map).map(|(_, archive)| archive);
@@ -376,7 +376,7 @@ impl Writer {
         let header = Header::now(identity);
         let new = SnapshotFile::create_beside(path, header, rights, floor, snapshot.as_ref(), watch)?;
         let mut writer = Writer::of(new, identity)?;
-        mark(&SnapshotFile::open(path, watch)?);
+        mark(&SnapshotFile::open(path, old.id(), watch)?);
         writer.snapshot.rename_over(path)?;
         Ok(Opened { writer, snapshot, found: Found::Superseded(why) })
     }

@@ -15,8 +15,8 @@ use poke::{
 use vexil_format::layout::{Area, FILE_BYTES, word as at};
 use vexil_format::protocol::MARK;
 use vexil_format::{
-    BootId, FoundFile, Generation, Header, OpenError, PathState, WriteError, Writer, WriterOptions,
-    check_current, copy_current, open_view,
+    BootId, FoundFile, Generation, Header, OpenError, PathState, Step, Watch, Witness, WriteError, Writer,
+    WriterOptions, check_current, copy_current, open_view,
 };
 
 #[test]
@@ -312,4 +312,37 @@ fn a_file_that_anybody_may_write_to_is_refused() {
     fs::remove_file(&place.path).unwrap();
     drop(Writer::open(&place.path, &WriterOptions::default().mode(0o4666)).unwrap());
     assert_eq!(mode(&place.path), 0o664, "a new file never is");
+}
+
+/// Puts another file at the path once the first one has been examined.
+#[derive(Debug)]
+struct Swap(std::path::PathBuf);
+
+impl Witness for Swap {
+    fn meets(&self, step: &Step<'_>) -> std::io::Result<()> {
+        if *step == Step::Moment("take over") {
+            symlink(self.0.with_extension("precious"), self.0.with_extension("link"))?;
+            fs::rename(self.0.with_extension("link"), &self.0)?;
+        }
+        Ok(())
+    }
+}
+
+/// Symptom: whoever may write to the directory could have a publisher of root write a mark into any file of the host, by a link that
+/// takes the place of the snapshot in the right moment. Cause: the path was opened a second time for writing, and not compared
+/// with what had been examined.
+#[test]
+fn what_takes_the_place_of_the_examined_file_is_not_written_to() {
+    let place = place();
+    drop(published(&place.path, 1));
+    let precious = place.path.with_extension("precious");
+    fs::write(&precious, "precious ".repeat(1000)).unwrap();
+    let swap = Watch::by(std::sync::Arc::new(Swap(place.path.clone())));
+    let options = WriterOptions::default().identity([7; 32]).watch(swap);
+    let error = Writer::open(&place.path, &options).unwrap_err();
+    assert!(
+        std::error::Error::source(&error).is_some_and(|source| source.to_string().contains("replaced")),
+        "{error:?}"
+    );
+    assert_eq!(fs::read(&precious).unwrap(), "precious ".repeat(1000).as_bytes());
 }

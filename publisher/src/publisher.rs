@@ -1,13 +1,15 @@
 //! A publisher: the lock, the file, and what was published last.
 
 use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use vexil_format::{
-    Archive, Facts, FoundFile, Generation, LinkState, Opened, Writer, WriterOptions, status, unix_micros,
+    Archive, Facts, FoundFile, Generation, LinkState, Opened, Writer, WriterOptions,
+    is_in_sticky_public_directory, status, unix_micros,
 };
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -69,7 +71,7 @@ impl Publisher {
     /// # Errors
     /// [`OpenError`]: another publisher holds the lock, or the file cannot be used.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Publisher, OpenError> {
-        let path = path.as_ref();
+        let path = &behind_links(path.as_ref());
         let lock = PublisherLock::watched(&lock_path(path), options.lock_mode, None, &options.watch)?;
         Publisher::with_lock(path, options, lock)
     }
@@ -83,7 +85,7 @@ impl Publisher {
         options: &Options,
         cancel: &Cancel,
     ) -> Result<Publisher, OpenError> {
-        let path = path.as_ref();
+        let path = &behind_links(path.as_ref());
         let lock = PublisherLock::watched(&lock_path(path), options.lock_mode, Some(cancel), &options.watch)?;
         Publisher::with_lock(path, options, lock)
     }
@@ -289,6 +291,22 @@ impl Drop for Publisher {
             Ok(()) | Err(CloseError::Disk(_)) => {}
             Err(error) => tracing::error!(%error, "the last flags may be lost at a power failure"),
         }
+    }
+}
+
+/// The file that a path leads to. Publishers that know one file by different names need the same lock, and what they make anew is
+/// to take the place of the file and not of a link to it.
+fn behind_links(path: &Path) -> PathBuf {
+    let link = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_symlink);
+    let own = rustix::process::geteuid().as_raw();
+    match link {
+        // Somebody else's link in a directory like /tmp: opening it says what is wrong.
+        Some(link) if ![0, own].contains(&link.uid()) && is_in_sticky_public_directory(path) => {
+            path.to_owned()
+        }
+        // A link that leads nowhere is replaced by a file.
+        Some(_) => std::fs::canonicalize(path).unwrap_or_else(|_nowhere| path.to_owned()),
+        None => path.to_owned(),
     }
 }
 

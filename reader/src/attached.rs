@@ -9,9 +9,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
-use vexil_format::{BootId, Damage, OpenError, View, check_current, newest, open_view};
+use vexil_format::{BootId, Damage, OpenError, View, check_current, open_view};
 
 use crate::options::Verify;
+use crate::room::newest_that_fits;
 use crate::snapshot::Snapshot;
 
 #[derive(Debug)]
@@ -105,7 +106,7 @@ impl Attached {
             Verify::Checksum => match check_current(map) {
                 Ok(Some(_)) => true,
                 // A file with a good snapshot has published it: then the generation word is what is damaged.
-                Ok(None) => newest(map).is_none(),
+                Ok(None) => newest_that_fits(map).is_none(),
                 // What a publisher overwrites faster than it can be checked is no remnant of a disk.
                 Err(Damage::Overtaken) => true,
                 Err(_) => false,
@@ -114,7 +115,6 @@ impl Attached {
     }
 
     fn fall_back(&self) {
-        self.fallback
-            .get_or_init(|| Arc::new(Snapshot::of(newest(self.view.map()).map(|(_, archive)| archive))));
+        self.fallback.get_or_init(|| Arc::new(Snapshot::of(newest_that_fits(self.view.map()))));
     }
 }

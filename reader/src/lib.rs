@@ -24,6 +24,8 @@
 //! - Whoever truncates a mapped file kills its readers. Replace files with `mv`, never with `cp` or `>`.
 //! - A file that was removed or replaced by hand while no publisher runs is noticed in [`Reader::status`],
 //!   [`Reader::wait_for_change`] and wherever a read leaves the fast path, not by every read.
+//! - Without memory for a copy, [`Reader::snapshot`] answers the last one or an empty one. A getter that returns a `String` needs
+//!   memory for it as any `String` does.
 //! - The memory of a file that was left is given back at the first such call 2 seconds later.
 //!
 //! # Features
@@ -32,7 +34,7 @@
 //! # Map
 //! `reader` has the getters, `shared` what they stand on when the fast path does not settle a read, `attached` one file
 //! and its trust, `source` the three places an answer can come from; `handle` and `memo` remember values; `many` is
-//! [`Reader::read`]; `snapshot`, `status`, `wait`, `options` are what they say.
+//! [`Reader::read`]; `room` is memory for copies; `snapshot`, `status`, `wait`, `options` are what they say.
 
 mod attached;
 mod handle;
@@ -42,6 +44,7 @@ mod many;
 mod memo;
 mod options;
 mod reader;
+mod room;
 mod shared;
 mod snapshot;
 mod source;

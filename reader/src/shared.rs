@@ -6,11 +6,12 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use vexil_format::{Current, Damage, FileId, Generation, Hashed, OpenError, boot, copy_current, newest};
+use vexil_format::{Current, Damage, FileId, Generation, Hashed, OpenError, boot};
 
 use crate::attached::Attached;
 use crate::memo::SharedMemo;
 use crate::options::Options;
+use crate::room::{current_that_fits, newest_that_fits};
 use crate::snapshot::Snapshot;
 use crate::source::{Overtaken, Source};
 
@@ -190,7 +191,8 @@ impl Shared {
             if let Some(copy) = self.copied.get(stamp) {
                 return copy;
             }
-            match copy_current(attached.view.map()) {
+            let Some(copied) = current_that_fits(attached.view.map()) else { break };
+            match copied {
                 Ok(Some(archive)) => {
                     let stamp = (archive.generation().0 * 2) ^ attached.view.tag();
                     return self.copied.remember(stamp, Arc::new(Snapshot::of(Some(archive))));
@@ -201,9 +203,9 @@ impl Shared {
                 Err(_) => break,
             }
         }
-        // The current snapshot was damaged under way, or outruns every copy. An older one is better than none.
+        // The current snapshot was damaged under way, outruns every copy, or has no room in memory. An older one is better than none.
         let attached = self.current.get();
-        let in_file = newest(attached.view.map()).map(|(_, archive)| archive);
+        let in_file = newest_that_fits(attached.view.map());
         // Stamps and not generations: a file that was made later may have lower ones, and its flags are newer all the same.
         let stamp = in_file.as_ref().map_or(0, |archive| (archive.generation().0 * 2) ^ attached.view.tag());
         match self.copied.latest() {

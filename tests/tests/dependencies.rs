@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, PackageId};
 
 /// All that a program builds for the sake of the reader: ours, system calls and the map, the archive, errors, JSON, the
 /// hash. Macros and what they are made of run at build time only. A new line here is a decision.
@@ -65,6 +65,25 @@ const NETWORK: [&str; 16] = [
     "url",
 ];
 
+/// Licences that what ships may have, and whoever ships it can keep.
+const LICENSES: [&str; 11] = [
+    "0BSD",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CDLA-Permissive-2.0",
+    "ISC",
+    "MIT",
+    // Of `option-ext`, which `dirs` needs: changed files stay open, and none is changed here.
+    "MPL-2.0",
+    "Unicode-3.0",
+    "Zlib",
+];
+
+/// What users get.
+const SHIPPED: [&str; 4] = ["vexil-reader", "vexil", "vexil-cli", "vexil-python"];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
@@ -77,8 +96,12 @@ fn metadata() -> Metadata {
     command.exec().unwrap_or_else(|error| panic!("cargo metadata: {error}"))
 }
 
-/// Packages that are built for `name`, itself included. Dependencies of its tests are not.
+/// Names of the packages that are built for `name`, itself included. Dependencies of its tests are not.
 fn built_for(metadata: &Metadata, name: &str) -> BTreeSet<String> {
+    packages_for(metadata, name).into_iter().map(|package| package.name.to_string()).collect()
+}
+
+fn packages_for<'a>(metadata: &'a Metadata, name: &str) -> Vec<&'a Package> {
     let resolve = metadata.resolve.as_ref().unwrap();
     let nodes: BTreeMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
     let names: BTreeMap<&PackageId, &str> =
@@ -95,7 +118,7 @@ fn built_for(metadata: &Metadata, name: &str) -> BTreeSet<String> {
             open.extend(nodes[id].deps.iter().filter(is_built).map(|dep| &dep.pkg));
         }
     }
-    all.into_iter().map(|id| names[id].to_owned()).collect()
+    all.into_iter().map(|id| &metadata[id]).collect()
 }
 
 /// Packages of this workspace that `name` names in its manifest, for anything but tests.
@@ -234,4 +257,50 @@ fn rivals_are_dependencies_of_the_benchmarks_alone() {
     }
     let benches = metadata.packages.iter().find(|package| package.name.as_str() == "vexil-benches").unwrap();
     assert_eq!(benches.publish, Some(vec![]), "the benchmarks are not published");
+}
+
+/// `A OR B`, `A AND B`, and parentheses around alternatives: what cargo's packages say.
+fn is_allowed(license: &str) -> bool {
+    let license = license.replace('/', " OR ");
+    license.split(" AND ").all(|part| {
+        let part = part.trim_matches(['(', ')', ' ']);
+        part.split(" OR ").any(|one| LICENSES.contains(&one.trim()))
+    })
+}
+
+#[test]
+fn what_ships_has_known_licences_and_comes_from_the_registry() {
+    let metadata = metadata();
+    let mut wrong = BTreeSet::new();
+    for name in SHIPPED {
+        for package in packages_for(&metadata, name) {
+            let license = package.license.as_deref().unwrap_or("none");
+            let is_ours = package.source.is_none() && package.name.starts_with("vexil");
+            let is_known =
+                is_ours || package.source.as_ref().is_some_and(cargo_metadata::Source::is_crates_io);
+            if !is_allowed(license) || !is_known {
+                wrong.insert(format!(
+                    "{} {}: {license}, from {:?}",
+                    package.name, package.version, package.source
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(!is_allowed("GPL-3.0-only") && !is_allowed("MIT AND GPL-3.0-only") && !is_allowed("none"));
+    assert!(is_allowed("(MIT OR Apache-2.0) AND Unicode-3.0") && is_allowed("Apache-2.0/MIT"));
+}
+
+/// Two versions of a package are twice the code, and types of one that do not fit the other. Macros run at build time only.
+#[test]
+fn what_ships_has_every_package_in_one_version() {
+    let metadata = metadata();
+    for name in SHIPPED {
+        let mut versions: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for package in packages_for(&metadata, name) {
+            versions.entry(&package.name).or_default().insert(package.version.to_string());
+        }
+        versions.retain(|name, versions| versions.len() > 1 && *name != "syn");
+        assert!(versions.is_empty(), "{name}: {versions:?}");
+    }
 }

@@ -14,7 +14,14 @@ pub fn every_call(reader: &Reader, keys: &[&str]) -> usize {
         let _ = (reader.get_number_or(key, 1.0), reader.get_i64(key), reader.get_i64_or(key, 1));
         let _ = (reader.get_u64(key), reader.get_u64_or(key, 1), reader.get_string(key));
         let _ = (reader.get_string_or(key, "x"), reader.with_str(key, |text| text.map(str::len)));
-        let _ = (reader.get(key), reader.get_bool(Key::new(key)));
+        let _ = (reader.get(key), reader.get_bool(Key::new(key)), reader.get_json::<Vec<Option<u64>>>(key));
+        let _ = reader.get_json_or(key, true);
+        let (on, number, text) = (reader.bool_flag(key), reader.number_flag(key), reader.string_flag(key));
+        let json = reader.json_flag::<bool>(key);
+        // Again, from what is remembered.
+        for _ in 0..2 {
+            let _ = (on.get(), number.get(), text.get(), json.get());
+        }
     }
     let in_view = reader.read(|view| {
         let all = keys.iter().map(|key| {
@@ -30,6 +37,7 @@ pub fn every_call(reader: &Reader, keys: &[&str]) -> usize {
         let _ = (snapshot.get_str(key), snapshot.get_json_text(key));
     }
     let _ = (reader.generation(), reader.status(), snapshot.published_at());
+    let _ = (reader.path().as_os_str().len(), reader.unsettled_reads(), reader.clone().generation());
     let _ = reader.wait_for_change(Generation(0), Duration::ZERO);
     flags
 }

@@ -1,5 +1,8 @@
 //! `cargo xtask lint`: what a machine can judge about the text of the code.
 
+use std::path::PathBuf;
+use std::process::Stdio;
+
 use crate::python;
 use crate::step::{Failures, Steps, cargo};
 
@@ -15,5 +18,28 @@ pub(crate) fn run() -> Result<(), Failures> {
         cargo(&["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings"),
     );
     python::lint(&mut steps);
+    advisories(&mut steps);
     steps.finish()
+}
+
+/// Known weaknesses of the packages of others, from a database that has to be fetched once. Licences, sources and double versions need
+/// none: they are a test, tests/tests/dependencies.rs.
+fn advisories(steps: &mut Steps) {
+    let mut version = cargo(&["deny", "--version"]);
+    version.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if !version.status().is_ok_and(|status| status.success()) {
+        println!(
+            "\n== LEFT OUT, advisories: cargo-deny is not installed; `cargo install --locked cargo-deny`"
+        );
+    } else if has_database() {
+        steps.run("advisories", &mut cargo(&["deny", "check", "advisories"]));
+    } else {
+        println!("\n== LEFT OUT, advisories: there is no database yet; `cargo deny fetch` gets it");
+    }
+}
+
+fn has_database() -> bool {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    home.is_some_and(|home| home.join("advisory-dbs").exists())
 }

@@ -9,6 +9,7 @@ mod fuzz;
 mod instructions;
 mod lint;
 mod python;
+mod sanitize;
 mod screenshots;
 mod step;
 mod test;
@@ -25,7 +26,8 @@ const HELP: &str = "\
 Usage: cargo xtask <task> [arguments]
 
 Tasks
-  lint                    formatting, clippy and documentation; every warning is an error
+  lint                    formatting, clippy and documentation; every warning is an error. Advisories where
+                          cargo-deny and its database are installed
   test [-- <filter> ..]   builds the `vexil` binary and runs all tests of the workspace, then all documentation
                           tests; with a filter, only the tests that it selects. Uses cargo-nextest if it is there.
                           Without a filter also the Python tests and the browser tests.
@@ -51,6 +53,8 @@ Tasks
                           runs each fuzz target, or those named, for N seconds (60 by default), two at a time, guided by
                           coverage; with AddressSanitizer where there is a nightly toolchain. Needs a C++ compiler;
                           without one it runs them without coverage, and says so. New inputs, crashes and logs: target/fuzz/
+  sanitize [--full]       valgrind and AddressSanitizer over what touches mapped memory; with `--full` more tests, and
+                          ThreadSanitizer. What is not here is left out, visibly
   help                    this text
 
 Each step prints its command and its time. The exit code is 0 only if every step was good, and 2 for wrong use.
@@ -91,6 +95,9 @@ fn main() -> ExitCode {
             Err(message) => return wrong_use(&message),
         },
         "lint" | "cross" | "screenshots" | "torture" => return wrong_use(&format!("`{task}` takes no arguments")),
+        "sanitize" if rest.is_empty() => sanitize::run(sanitize::Extent::Short),
+        "sanitize" if passed_on.is_empty() && own == ["--full"] => sanitize::run(sanitize::Extent::Full),
+        "sanitize" => return wrong_use("`sanitize` takes no arguments but `--full`"),
         "test" | "test-python" | "test-browser" | "bench" => {
             return wrong_use(&format!("arguments of `{task}` come after `--`, found `{}`", own.join(" ")));
         }

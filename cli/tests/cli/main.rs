@@ -15,6 +15,7 @@ mod publishing;
 mod reading;
 mod running;
 mod secrets;
+mod shortening;
 mod terminal;
 mod torturing;
 mod verifying;

@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use vexil_format::Watch;
+use vexil_format::{Watch, is_in_sticky_public_directory};
 
 use super::thread::Wait;
 use super::{LockError, LockMode, UnsafeLockFile};
@@ -20,7 +20,6 @@ const ATTEMPTS: u32 = 64;
 
 const WORLD_WRITABLE: u32 = 0o002;
 const WORLD: u32 = 0o007;
-const STICKY: u32 = 0o1000;
 
 /// Which file a path or descriptor means. Not reused while the file is open, and the holder keeps it open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,13 +139,9 @@ fn check(path: &Path, file: &File) -> Result<FileId, LockError> {
     }
     let own = rustix::process::geteuid().as_raw();
     // Root could take the file over anyway.
-    if metadata.uid() != own && metadata.uid() != 0 {
-        let directory = path.parent().unwrap_or(Path::new("/"));
-        let directory_mode = fs::metadata(directory).map_err(examine)?.mode();
-        if directory_mode & STICKY != 0 && directory_mode & WORLD_WRITABLE != 0 {
-            let found = UnsafeLockFile::ForeignOwner { owner: metadata.uid(), expected: own };
-            return Err(unsafe_file(path, found));
-        }
+    if metadata.uid() != own && metadata.uid() != 0 && is_in_sticky_public_directory(path) {
+        let found = UnsafeLockFile::ForeignOwner { owner: metadata.uid(), expected: own };
+        return Err(unsafe_file(path, found));
     }
     if metadata.uid() == own && mode & WORLD != 0 {
         // flock needs no more than read permission, so every reader could keep publishers out. Best effort: some file

@@ -16,10 +16,9 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
 use vexil_format::Generation;
 use vexil_reader::Reader;
-use vexil_tests::{client_role, defect, leader_role};
+use vexil_tests::{client_role, defect, leader_role, life_role, scarce_role};
 use vexil_torture::role::{self, ending_with_stdin, say};
 
 fn main() -> ExitCode {
@@ -36,7 +35,14 @@ fn main() -> ExitCode {
     let ending = ending_with_stdin();
     match role {
         "watch" => watch(&path, ending),
-        "starve" => starve(&path),
+        "starve" => say(&format!("open: {}", scarce_role::without_descriptors(&path))),
+        "starve-memory" => say(&format!("open: {}", scarce_role::without_memory(&path))),
+        "starve-pages" => {
+            let (asked, slowest) = scarce_role::without_pages(&path, arguments[0].parse().unwrap());
+            say(&format!("done: {asked} bytes, {slowest:?}"));
+        }
+        "life" => life_role::live(&path, arguments.first().is_some_and(|forks| forks != "0"), say),
+        "glance" => scarce_role::glances(&path, ending, say),
         "lead" => return leader_role::lead(&path, &arguments),
         client if client.starts_with("client-") => {
             let argument = arguments.first().map_or(0, |text| text.parse().unwrap());
@@ -63,19 +69,4 @@ fn watch(path: &Path, ending: &AtomicBool) {
             say(&format!("n={n} on={on} name={name} json={json}"));
         }
     }
-}
-
-/// Reads with no descriptor left to open anything with.
-fn starve(path: &Path) {
-    let before = Reader::open(path).unwrap();
-    let none = Rlimit { current: Some(0), maximum: Some(0) };
-    setrlimit(Resource::Nofile, none).unwrap();
-    assert!(std::fs::File::open(path).is_err(), "there are descriptors left");
-    say(&format!("open: {}", Reader::open(path).unwrap_err()));
-    let after = Reader::attach(path);
-    assert_eq!((after.get_i64_or("n", 7), after.snapshot().len()), (7, 0));
-    let _ = after.status();
-    assert_eq!(after.wait_for_change(Generation(0), Duration::from_millis(20)), Generation(0));
-    assert_eq!((before.get_i64("n"), before.snapshot().len()), (1, 1));
-    assert_eq!(before.status().generation, before.generation());
 }

@@ -1,0 +1,116 @@
+//! Row 33: the key is with whoever publishes, and nowhere else.
+
+use std::fs;
+use std::process::Command;
+
+use vexil_tests::place::{Place, vexil};
+use vexil_tests::process::Process;
+use vexil_tests::server::FaultServer;
+use vexil_tests::wait::{DEADLINE, wait_until};
+
+use crate::memory::memory_holds;
+use crate::support::{contains, role};
+
+/// Not the key of the other tests, which is a constant in the helper program.
+const KEY: &str = "k3y-f0r-0n3-pr0c3ss-9b07";
+const VALUE: &str = "a-value-that-readers-have-read-5a11";
+
+fn children(process: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let of = |task: fs::DirEntry| fs::read_to_string(task.path().join("children")).unwrap_or_default();
+    let text: Vec<String> = tasks.map(|task| of(task.unwrap())).collect();
+    text.join(" ").split_whitespace().map(|id| id.parse().unwrap()).collect()
+}
+
+#[track_caller]
+fn is_not_told(process: u32, what: &str) {
+    for file in ["cmdline", "environ"] {
+        let bytes = fs::read(format!("/proc/{process}/{file}")).unwrap();
+        assert!(!contains(&bytes, KEY), "{what}: {}", String::from_utf8_lossy(&bytes));
+    }
+}
+
+#[test]
+fn row_33_the_key_is_not_in_the_memory_of_readers_while_a_publisher_has_it() {
+    for from_file in [true, false] {
+        let place = Place::new();
+        let server = FaultServer::start();
+        server.publish(&format!("{{\"n\": 1, \"on\": true, \"name\": \"{VALUE}\"}}"));
+        let mut run = place.vexil("run");
+        run.args(["--base-url", &server.url()]);
+        if from_file {
+            fs::write(place.key_file(), KEY).unwrap();
+            run.arg("--api-key-file").arg(place.key_file());
+        } else {
+            run.env("VEXIL_API_KEY", KEY);
+        }
+        let publisher = Process::start(run);
+        place.wait_for_n(1);
+        assert!(server.requests().iter().all(|request| request.header("X-API-Key") == Some(KEY)));
+        let role = Process::start(role("watch", &place));
+        role.expect_line("n=1");
+        let watch = Process::start(place.vexil("watch"));
+        watch.expect_line("20");
+        server.publish(&format!("{{\"n\": 2, \"on\": true, \"name\": \"{VALUE}\"}}"));
+        place.wait_for_n(2);
+        role.expect_line("n=2");
+        for reader in [&role, &watch] {
+            assert!(memory_holds(reader.id(), VALUE).unwrap(), "looking finds what is there");
+            assert!(!memory_holds(reader.id(), KEY).unwrap(), "a reader holds the key");
+            is_not_told(reader.id(), "reader");
+        }
+        assert!(children(publisher.id()).is_empty());
+    }
+}
+
+/// What is not promised: a process with a client of its own has the key, as it has the rest of its configuration. Nobody else
+/// is told: it starts no process, and its files do not hold the key.
+#[test]
+fn row_33_a_client_that_publishes_starts_no_process_and_its_files_do_not_hold_the_key() {
+    let place = Place::new();
+    let server = FaultServer::start();
+    server.publish(r#"{"n": 1}"#);
+    let mut command = role("client-watch", &place);
+    command.env("VEXIL_TEST_URL", server.url());
+    let client = Process::start(command);
+    client.expect_line("n=1");
+    let key = vexil_tests::place::KEY;
+    assert!(memory_holds(client.id(), key).unwrap());
+    assert!(children(client.id()).is_empty());
+    fs::remove_file(place.key_file()).unwrap();
+    for entry in fs::read_dir(place.folder()).unwrap() {
+        let path = entry.unwrap().path();
+        assert!(!contains(&fs::read(&path).unwrap(), key), "{}", path.display());
+        assert!(!path.to_string_lossy().contains(key));
+    }
+}
+
+#[test]
+fn row_33_the_demonstration_does_not_hand_the_key_of_its_user_to_its_children() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = vexil();
+    command.args(["demo", "--seconds", "60"]).env("TMPDIR", folder.path());
+    command.env("VEXIL_API_KEY", KEY).env("SOASAP_API_KEY", KEY);
+    let demo = Process::start(command);
+    demo.expect_line("");
+    wait_until("publisher and readers", DEADLINE, || children(demo.id()).len() >= 5);
+    for child in children(demo.id()) {
+        is_not_told(child, "child of the demonstration");
+    }
+    assert!(!demo.stdout().contains(KEY) && !demo.stderr().contains(KEY));
+}
+
+/// The program has one place that starts processes, and libraries have none. Whoever adds one thinks of the key.
+#[test]
+fn row_33_no_library_starts_a_process() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut command = Command::new("grep");
+    command.args(["-rlE", "Command::new|posix_spawn\\(|execvp?e?\\("]).current_dir(root);
+    command.args(["format/src", "reader/src", "publisher/src", "client/src", "cli/src", "python/src"]);
+    let output = command.output().unwrap();
+    let found = String::from_utf8(output.stdout).unwrap();
+    let mut found: Vec<_> = found.lines().collect();
+    found.sort_unstable();
+    // The second one makes a fifo, in a test.
+    assert_eq!(found, ["cli/src/demo/children.rs", "publisher/src/payload/import.rs"]);
+}
