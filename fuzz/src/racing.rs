@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 
 use vexil_reader::Reader;
 
-use crate::calls::every_call;
 use crate::edits;
 use crate::stage::Stage;
+use crate::stage::every_call;
 
 /// How often every call is made while the edits go on.
 const ROUNDS: usize = 4;

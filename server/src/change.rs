@@ -11,7 +11,7 @@ use crate::value::FlagValue;
 
 /// One flag of a change.
 #[derive(Debug, Clone)]
-pub(crate) struct FlagChange {
+pub struct FlagChange {
     pub(crate) key: Arc<str>,
     /// `None`: the flag was added.
     pub(crate) old: Option<FlagValue>,
@@ -22,6 +22,24 @@ pub(crate) struct FlagChange {
 }
 
 impl FlagChange {
+    /// The flag.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Its value before, as JSON; `None` if it was added.
+    #[must_use]
+    pub fn old(&self) -> Option<&str> {
+        self.old.as_ref().map(FlagValue::text)
+    }
+
+    /// Its value since, as JSON; `None` if it was removed.
+    #[must_use]
+    pub fn new(&self) -> Option<&str> {
+        self.new.as_ref().map(FlagValue::text)
+    }
+
     /// Bytes that are kept for it.
     pub(crate) fn bytes(&self) -> usize {
         let value = |value: &Option<FlagValue>| value.as_ref().map_or(0, |value| value.text().len());
@@ -77,12 +95,18 @@ impl Author {
 
 /// A change that was made.
 #[derive(Debug)]
-pub(crate) struct Change {
-    pub(crate) revision: u64,
-    pub(crate) time: SystemTime,
-    pub(crate) author: Author,
-    pub(crate) undoes: Option<u64>,
-    pub(crate) flags: Vec<FlagChange>,
+#[non_exhaustive]
+pub struct Change {
+    /// Its number: the revision that it made.
+    pub revision: u64,
+    /// When.
+    pub time: SystemTime,
+    /// By whom.
+    pub author: Author,
+    /// The change that it took back, if it did.
+    pub undoes: Option<u64>,
+    /// Its flags, each once.
+    pub flags: Vec<FlagChange>,
 }
 
 impl Serialize for Change {

@@ -31,6 +31,8 @@ struct Inner {
     state: Mutex<State>,
     view: watch::Sender<Arc<View>>,
     clients: Clients,
+    /// Each open page has a clone.
+    pages: Arc<()>,
 }
 
 #[derive(Debug)]
@@ -76,7 +78,12 @@ impl Environment {
         let view = View::new(0, document.clone(), History::default(), None);
         let state = State { document, revision: 0, history: History::default(), kept };
         let view = watch::Sender::new(Arc::new(view));
-        Environment(Arc::new(Inner { state: Mutex::new(state), view, clients: Clients::default() }))
+        Environment(Arc::new(Inner {
+            state: Mutex::new(state),
+            view,
+            clients: Clients::default(),
+            pages: Arc::default(),
+        }))
     }
 
     /// Sets a flag to a JSON value. Answers the revision.
@@ -115,6 +122,22 @@ impl Environment {
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.view().revision
+    }
+
+    /// Changes after a revision, newest first; at most the last 100.
+    #[must_use]
+    pub fn changes_since(&self, revision: u64) -> Vec<Arc<Change>> {
+        self.view().history.kept_since(revision)
+    }
+
+    /// Number of pages that are open in browsers.
+    #[must_use]
+    pub fn pages(&self) -> usize {
+        Arc::strong_count(&self.0.pages) - 1
+    }
+
+    pub(crate) fn open_page(&self) -> Arc<()> {
+        self.0.pages.clone()
     }
 
     /// The live streams.

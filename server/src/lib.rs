@@ -65,7 +65,7 @@ mod view;
 mod watcher;
 mod writes;
 
-pub use change::{Author, By};
+pub use change::{Author, By, Change, FlagChange};
 pub use clients::Client;
 pub use environment::Environment;
 pub use error::{ChangeError, StartError};

@@ -35,6 +35,8 @@ struct PageStream {
     clients_due: bool,
     /// Not before.
     clients_at: Instant,
+    /// Says that the page is open.
+    _open: Arc<()>,
 }
 
 pub(crate) async fn page(State(service): State<Arc<Service>>, Access(environment): Access) -> Response {
@@ -48,6 +50,7 @@ pub(crate) async fn page(State(service): State<Arc<Service>>, Access(environment
         problem: None,
         clients_due: true,
         clients_at: Instant::now(),
+        _open: environment.open_page(),
     };
     response(stream::unfold(stream, async |mut stream| Some((stream.next().await?, stream))))
 }

@@ -94,7 +94,9 @@ fn main() -> ExitCode {
             Ok(wanted) => fuzz::run(&wanted),
             Err(message) => return wrong_use(&message),
         },
-        "lint" | "cross" | "screenshots" | "torture" => return wrong_use(&format!("`{task}` takes no arguments")),
+        "lint" | "cross" | "screenshots" | "torture" => {
+            return wrong_use(&format!("`{task}` takes no arguments"));
+        }
         "sanitize" if rest.is_empty() => sanitize::run(sanitize::Extent::Short),
         "sanitize" if passed_on.is_empty() && own == ["--full"] => sanitize::run(sanitize::Extent::Full),
         "sanitize" => return wrong_use("`sanitize` takes no arguments but `--full`"),

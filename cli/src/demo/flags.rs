@@ -44,10 +44,15 @@ pub(super) fn constant_part() -> String {
     text
 }
 
-/// The payload of one turn, without the line ends that would make it more than one line of an event.
+/// All flags of one turn.
 pub(super) fn payload(turn: u64, sent_at: u64, constant_part: &str) -> String {
     let on = is_on(turn);
     format!("{{\"{FLIPPING}\":{on},\"{TURN}\":{turn},\"{SENT_AT}\":{sent_at}{constant_part}}}")
+}
+
+/// What changes from one turn to the next.
+pub(super) fn flip(turn: u64, sent_at: u64) -> String {
+    format!("{{\"{FLIPPING}\":{},\"{TURN}\":{turn},\"{SENT_AT}\":{sent_at}}}", is_on(turn))
 }
 
 /// Whether the flipping flag is on in a turn.

@@ -74,6 +74,8 @@ impl Ledger {
                     }
                 }
             }
+            // Of a person, not of a turn: see `hand`.
+            Some(Message::Changed { .. }) => {}
             Some(Message::Burst { reads, nanos, per_read, per_map_read }) => {
                 reader.rates.push(reads as f64 * 1e9 / nanos.max(1) as f64);
                 reader.per_read.push(per_read);

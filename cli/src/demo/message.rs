@@ -1,6 +1,7 @@
 //! What a reader process tells the demo, one line each.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hasher as _};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Message {
@@ -8,6 +9,8 @@ pub(super) enum Message {
     Ready,
     /// A turn was seen.
     Seen { turn: u64, generation: u64, sent_at: u64, seen_at: u64, on: bool },
+    /// A flag that is none of the demo's own changed; its [`fingerprint`].
+    Changed { key: u64, seen_at: u64 },
     /// A burst of reads is over. Nanoseconds per read, of this library and of a private map.
     Burst { reads: u64, nanos: u64, per_read: f64, per_map_read: f64 },
 }
@@ -19,6 +22,7 @@ impl fmt::Display for Message {
             Message::Seen { turn, generation, sent_at, seen_at, on } => {
                 write!(f, "seen {turn} {generation} {sent_at} {seen_at} {on}")
             }
+            Message::Changed { key, seen_at } => write!(f, "changed {key} {seen_at}"),
             Message::Burst { reads, nanos, per_read, per_map_read } => {
                 write!(f, "burst {reads} {nanos} {per_read:.2} {per_map_read:.2}")
             }
@@ -39,6 +43,9 @@ impl Message {
                 seen_at: seen_at.parse().ok()?,
                 on: on.parse().ok()?,
             },
+            ["changed", key, seen_at] => {
+                Message::Changed { key: key.parse().ok()?, seen_at: seen_at.parse().ok()? }
+            }
             ["burst", reads, nanos, per_read, per_map_read] => Message::Burst {
                 reads: reads.parse().ok()?,
                 nanos: nanos.parse().ok()?,
@@ -50,6 +57,14 @@ impl Message {
     }
 }
 
+/// A flag key as a number, the same in all processes of the demo, which are one program: a key may hold anything, and a
+/// message is a line of words.
+pub(super) fn fingerprint(key: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(key.as_bytes());
+    hasher.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +74,7 @@ mod tests {
         for message in [
             Message::Ready,
             Message::Seen { turn: 1, generation: 2, sent_at: 3, seen_at: 4, on: true },
+            Message::Changed { key: u64::MAX, seen_at: 6 },
             Message::Burst { reads: 1, nanos: 2, per_read: 3.25, per_map_read: 4.5 },
         ] {
             assert_eq!(Message::parse(&message.to_string()), Some(message));

@@ -2,7 +2,7 @@
 
 use super::flags;
 use super::ledger::{ReaderFigures, median};
-use super::scene::{Scene, memory, nanos, per_read, rate, switch};
+use super::scene::{Scene, hand, memory, nanos, per_read, rate, switch};
 
 /// Times of arrival in a reader's bar.
 const BARS: usize = 14;
@@ -82,18 +82,24 @@ pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
 fn head(canvas: &mut Canvas, scene: &Scene) {
     canvas.put(Style::Bold, " Vexil demo");
     canvas.put(Style::Plain, "   feature flags in shared memory, live");
-    let clock = format!("{:>3} of {} s ", scene.elapsed.as_secs(), scene.seconds);
+    let elapsed = scene.elapsed.as_secs();
+    let clock = match scene.seconds {
+        Some(seconds) => format!("{elapsed:>3} of {seconds} s "),
+        None => format!("{elapsed:>3} s "),
+    };
     let gap = canvas.left.saturating_sub(clock.chars().count());
     canvas.put(Style::Plain, &" ".repeat(gap));
     canvas.line(Style::Dim, &clock);
+    canvas.put(Style::Plain, " Page: ");
+    canvas.line(Style::Bold, &scene.page);
     canvas.end();
 }
 
 fn publisher(canvas: &mut Canvas, scene: &Scene) {
     canvas
         .line(Style::Plain, "   flag server ---SSE---> publisher ---one mapped file---> 4 reader processes");
-    let host = scene.url.trim_start_matches("http://");
-    canvas.put(Style::Dim, &format!("   {host:<23}"));
+    let page = if scene.page_is_open { "its page is open" } else { "with a page" };
+    canvas.put(Style::Dim, &format!("   {page:<23}"));
     match (scene.publisher.pid, scene.publisher.back_in) {
         (Some(pid), _) => {
             canvas.put(Style::Plain, &format!("pid {pid:<9}"));
@@ -117,13 +123,21 @@ fn publisher(canvas: &mut Canvas, scene: &Scene) {
 
 fn flag(canvas: &mut Canvas, scene: &Scene) {
     canvas.put(Style::Plain, &format!(" {:<20}", flags::FLIPPING));
-    state(canvas, scene.is_on(), 5);
-    canvas.line(Style::Plain, &format!("flip {}, one each second", scene.turn));
+    state(canvas, scene.is_seen_on(), 5);
+    let who = if scene.page_is_open { "now you flip, on the page" } else { "one each second" };
+    canvas.line(Style::Plain, &format!("flip {}, {who}", scene.turn));
     canvas.put(Style::Dim, &format!(" {:<20}", "flips so far"));
     for turn in (1..=scene.turn).rev().take(7) {
         canvas.put(Style::Dim, &format!("{turn} {}   ", switch(flags::is_on(turn))));
     }
     canvas.end();
+    match hand(&scene.hand) {
+        Some((what, seen)) => {
+            canvas.put(Style::Bold, &format!(" {what}"));
+            canvas.line(Style::Good, &format!("   {seen}"));
+        }
+        None => canvas.line(Style::Dim, " Open the page in a browser and flip something."),
+    }
     canvas.end();
 }
 

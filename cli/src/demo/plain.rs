@@ -1,6 +1,6 @@
 //! One line each second, for logs and pipes.
 
-use super::scene::{Scene, memory, nanos, per_read, switch};
+use super::scene::{Scene, hand, memory, nanos, per_read, switch};
 use super::stage::Show;
 use crate::failure::Failure;
 use crate::output;
@@ -8,6 +8,8 @@ use crate::output;
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     started: bool,
+    turn: u64,
+    hand: Option<(String, String)>,
 }
 
 impl Show for Lines {
@@ -19,13 +21,23 @@ impl Show for Lines {
         let pids: Vec<_> = scene.reader_pids.iter().map(u32::to_string).collect();
         let publisher = scene.publisher.pid.map_or("-".to_owned(), |pid| pid.to_string());
         output::line(&format!(
-            "flag server {}, publisher pid {publisher}, reader pids {}",
-            scene.url,
+            "page {} , publisher pid {publisher}, reader pids {}",
+            scene.page,
             pids.join(" ")
         ))
     }
 
     fn second(&mut self, scene: &Scene) -> Result<(), Failure> {
+        let hand = hand(&scene.hand);
+        if let Some((what, seen)) = hand.as_ref().filter(|_| hand != self.hand) {
+            output::line(&format!("somebody changed {what}; {seen}"))?;
+        }
+        self.hand = hand;
+        if scene.turn == self.turn {
+            // A person has the page, and flips.
+            return Ok(());
+        }
+        self.turn = scene.turn;
         let readers = &scene.ledger.readers;
         let after: Vec<_> = readers.iter().map(|reader| nanos(reader.latencies.last().copied())).collect();
         let reads: Vec<_> = readers.iter().map(|reader| per_read(reader.per_read.last().copied())).collect();

@@ -9,11 +9,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use vexil_reader::{Generation, Reader, Value};
+use vexil_reader::{Generation, Reader, Snapshot, Value};
 
 use super::clock;
 use super::flags::{FLIPPING, SENT_AT, TURN};
-use super::message::Message;
+use super::message::{Message, fingerprint};
+use crate::differences::between;
 use crate::failure::Failure;
 use crate::output;
 
@@ -27,6 +28,9 @@ const MAP_BURST: Duration = Duration::from_millis(30);
 /// From a change to the burst of the first reader, and from one reader to the next: one burst at a time.
 const FIRST: Duration = Duration::from_millis(100);
 const NEXT: Duration = Duration::from_millis(200);
+
+/// Changed flags that are told of one generation.
+const MOST_NAMED: usize = 16;
 
 /// From one burst to the next while nothing changes.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -50,14 +54,19 @@ impl DemoReader {
         let burst = Burst::new(&reader);
         say(Message::Ready)?;
         let offset = FIRST + NEXT * self.number;
-        let mut seen = Generation(0);
+        let (mut seen, mut before) = (Generation(0), reader.snapshot());
         let mut next_burst = Instant::now() + offset;
         loop {
             let left = next_burst.saturating_duration_since(Instant::now());
             let now = reader.wait_for_change(seen, left);
             if now != seen {
                 seen = now;
-                say(look(&reader, now))?;
+                let message = look(&reader, now);
+                let seen_at = clock::now();
+                say(message)?;
+                let after = reader.snapshot();
+                say_what_changed(&before, &after, seen_at)?;
+                before = after;
                 next_burst = Instant::now() + offset;
             } else if Instant::now() >= next_burst {
                 say(burst.run(&reader))?;
@@ -71,6 +80,16 @@ fn look(reader: &Reader, generation: Generation) -> Message {
     let (turn, sent_at, on) =
         reader.read(|flags| (flags.get_u64(TURN), flags.get_u64(SENT_AT), flags.get_bool(FLIPPING)));
     Message::Seen { turn, generation: generation.0, sent_at, seen_at: clock::now(), on }
+}
+
+/// Names what somebody else than the demo changed.
+fn say_what_changed(before: &Snapshot, after: &Snapshot, seen_at: u64) -> Result<(), Failure> {
+    let all = between(before, after);
+    let others = all.iter().filter(|change| ![TURN, SENT_AT].contains(&change.key.as_str()));
+    for change in others.take(MOST_NAMED) {
+        say(Message::Changed { key: fingerprint(&change.key), seen_at })?;
+    }
+    Ok(())
 }
 
 fn say(message: Message) -> Result<(), Failure> {

@@ -2,16 +2,28 @@
 
 use std::time::Duration;
 
+use super::READERS;
+use super::flags;
+use super::hand::Hand;
 use super::ledger::{Ledger, median};
+
+/// Characters of a key and of a value on the screen.
+const KEY_WIDTH: usize = 28;
+const VALUE_WIDTH: usize = 10;
 
 #[derive(Debug)]
 pub(super) struct Scene {
-    /// How long it lasts.
-    pub(super) seconds: u64,
+    /// How long it lasts; `None`: until somebody ends it.
+    pub(super) seconds: Option<u64>,
     pub(super) elapsed: Duration,
     /// Number of flips.
     pub(super) turn: u64,
-    pub(super) url: String,
+    /// Where the page is.
+    pub(super) page: String,
+    /// Whether somebody has it open.
+    pub(super) page_is_open: bool,
+    /// What a person did there.
+    pub(super) hand: Hand,
     pub(super) publisher: PublisherScene,
     pub(super) reader_pids: Vec<u32>,
     pub(super) reader_kib: Vec<Option<u64>>,
@@ -28,6 +40,17 @@ pub(super) struct PublisherScene {
 }
 
 impl Scene {
+    /// Whether the flipping flag is on.
+    pub(super) fn is_on(&self) -> bool {
+        flags::is_on(self.turn)
+    }
+
+    /// Whether it is on as readers see it: a person may have flipped it too.
+    pub(super) fn is_seen_on(&self) -> bool {
+        let newest = self.ledger.readers.iter().max_by_key(|reader| reader.generation);
+        newest.and_then(|reader| reader.on).unwrap_or(self.is_on())
+    }
+
     /// The newest generation that a reader has seen.
     pub(super) fn generation(&self) -> u64 {
         self.ledger.readers.iter().map(|reader| reader.generation).max().unwrap_or(0)
@@ -69,6 +92,33 @@ pub(super) fn rate(rate: Option<f64>) -> String {
 /// Memory.
 pub(super) fn memory(kib: Option<u64>) -> String {
     kib.map_or("-".to_owned(), |kib| crate::show::bytes(kib * 1024))
+}
+
+/// The last change of a person: what, and who has seen it.
+pub(super) fn hand(hand: &Hand) -> Option<(String, String)> {
+    let changed = hand.last()?;
+    let value = |json: &Option<String>, nothing: &str| match json.as_deref() {
+        None => nothing.to_owned(),
+        Some("true") => switch(true).to_owned(),
+        Some("false") => switch(false).to_owned(),
+        Some(json) => short(json, VALUE_WIDTH),
+    };
+    let what = format!(
+        "{}: {} -> {}",
+        short(&changed.key, KEY_WIDTH),
+        value(&changed.old, "(new)"),
+        value(&changed.new, "(removed)")
+    );
+    let (count, slowest) = hand.seen_by();
+    let seen = match slowest {
+        Some(slowest) => format!("seen by {count} of {READERS} after {}", nanos(Some(slowest))),
+        None => "on its way".to_owned(),
+    };
+    Some((what, seen))
+}
+
+fn short(text: &str, columns: usize) -> String {
+    crate::show::shortened(&crate::show::harmless(text), columns)
 }
 
 /// On or off.

@@ -24,15 +24,17 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// Takes the terminal; `None` if there is none that can do it.
-    pub(super) fn open() -> Result<Option<Screen>, Failure> {
+    /// Whether there is a terminal that can do it.
+    pub(super) fn is_possible() -> bool {
         let is_dumb = env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-        if is_dumb || !io::stdout().is_terminal() {
-            return Ok(None);
-        }
+        !is_dumb && io::stdout().is_terminal()
+    }
+
+    /// Takes the terminal.
+    pub(super) fn open() -> Result<Screen, Failure> {
         let screen = Screen { drawn_at: None, blocks: is_utf8() };
         write(ENTER)?;
-        Ok(Some(screen))
+        Ok(screen)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The course of events.
 
 use std::fs;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,13 +12,14 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::READERS;
 use super::children::{Process, Starter};
+use super::clock;
 use super::folder::Folder;
+use super::hand::Hand;
 use super::ledger::Ledger;
 use super::memory;
 use super::message::Message;
 use super::scene::{PublisherScene, Scene};
-use super::server::Server;
-use super::{clock, flags};
+use super::service::Service;
 use crate::failure::Failure;
 
 /// From one flip to the next.
@@ -54,7 +56,7 @@ pub(super) struct Stage {
     publisher: Option<Process>,
     restart_at: Option<Instant>,
     starter: Starter,
-    server: Server,
+    service: Service,
     messages: Receiver<(usize, Option<Message>)>,
     stop: Arc<AtomicBool>,
     api_key: String,
@@ -64,15 +66,16 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Starts all processes.
-    pub(super) fn set(seconds: u64) -> Result<Stage, Failure> {
+    pub(super) fn set(seconds: Option<u64>, port: u16) -> Result<Stage, Failure> {
         let failed = |source| Failure::System { action: "set up the demo", source };
         let stop = listen().map_err(failed)?;
         let folder = Folder::new().map_err(failed)?;
-        let api_key = format!("demo-{}-{:x}", std::process::id(), clock::now());
-        let server = Server::start(&api_key).map_err(failed)?;
+        // Not to be guessed by other users of this host, who could change flags. This hasher's seed comes from the kernel.
+        let api_key = format!("demo-{:016x}", RandomState::new().build_hasher().finish());
+        let service = Service::start(&api_key, port)?;
         let starter = Starter::new(folder.path()).map_err(failed)?;
         let (sender, messages) = mpsc::channel();
-        let publisher = starter.publisher(&server.url(), &api_key).map_err(failed)?;
+        let publisher = starter.publisher(&service.url(), &api_key).map_err(failed)?;
         let readers = (0..READERS)
             .map(|number| starter.reader(number, sender.clone()))
             .collect::<io::Result<Vec<_>>>()
@@ -81,7 +84,9 @@ impl Stage {
             seconds,
             elapsed: Duration::ZERO,
             turn: 0,
-            url: server.url(),
+            page: service.page(),
+            page_is_open: false,
+            hand: Hand::default(),
             publisher: PublisherScene { pid: Some(publisher.pid()), anonymous_kib: None, back_in: None },
             reader_pids: readers.iter().map(Process::pid).collect(),
             reader_kib: vec![None; READERS],
@@ -93,7 +98,7 @@ impl Stage {
             publisher,
             restart_at: None,
             starter,
-            server,
+            service,
             messages,
             stop,
             api_key,
@@ -112,24 +117,24 @@ impl Stage {
             return Ok(Ended::BeforeStart);
         }
         let start = Instant::now();
-        let end = start + Duration::from_secs(self.scene.seconds);
+        let end = self.scene.seconds.map(|seconds| start + Duration::from_secs(seconds));
         let (mut next_flip, mut next_look) = (start, start + MEMORY_AFTER);
-        while !self.is_stopped() && Instant::now() < end {
+        while !self.is_stopped() && end.is_none_or(|end| Instant::now() < end) {
             let now = Instant::now();
             self.scene.elapsed = now - start;
             if now >= next_flip {
                 if self.scene.turn > 0 {
                     show.second(&self.scene)?;
                 }
-                self.flip();
+                self.flip()?;
                 next_flip += FLIP_EVERY;
             }
             if now >= next_look {
                 self.look_at_memory();
-                self.server.beat();
                 next_look += FLIP_EVERY;
             }
-            self.turn_once(show, next_flip.min(next_look).min(end))?;
+            let next = next_flip.min(next_look);
+            self.turn_once(show, end.map_or(next, |end| next.min(end)))?;
         }
         let limit = Instant::now() + LAST_LIMIT;
         while !self.scene.ledger.is_settled() && Instant::now() < limit {
@@ -162,23 +167,39 @@ impl Stage {
     /// Draws, waits for a message until it is time for the next thing, and takes what has come.
     fn turn_once(&mut self, show: &mut dyn Show, next: Instant) -> Result<(), Failure> {
         self.mind_publisher()?;
-        for turn in self.server.greeted() {
-            self.scene.ledger.sent(turn);
-        }
+        self.mind_page();
         show.draw(&self.scene)?;
         let wait = next.saturating_duration_since(Instant::now()).min(DRAW_EVERY);
         let mut message = self.messages.recv_timeout(wait).ok();
         while let Some((number, said)) = message {
+            if let Some(Message::Changed { key, seen_at }) = said {
+                self.scene.hand.heard(number, key, seen_at);
+            }
             self.scene.ledger.heard(number, said);
             message = self.messages.try_recv().ok();
         }
         Ok(())
     }
 
-    fn flip(&mut self) {
+    /// The next turn, unless a person has the page open and flips.
+    fn flip(&mut self) -> Result<(), Failure> {
+        if self.scene.page_is_open {
+            return Ok(());
+        }
         self.scene.turn += 1;
-        if self.server.flip(self.scene.turn) {
-            self.scene.ledger.sent(self.scene.turn);
+        self.service.flip(self.scene.turn)
+    }
+
+    /// Looks what the server has handed over, and what a person did on its page.
+    fn mind_page(&mut self) {
+        if self.publisher.is_some()
+            && let Some(turn) = self.service.handed_over()
+        {
+            self.scene.ledger.sent(turn);
+        }
+        self.scene.page_is_open = self.service.has_page();
+        for changed in self.service.changed_by_somebody() {
+            self.scene.hand.changed(changed);
         }
     }
 
@@ -186,6 +207,7 @@ impl Stage {
     fn mind_publisher(&mut self) -> Result<(), Failure> {
         if self.publisher.as_mut().is_some_and(Process::has_ended) {
             self.publisher = None;
+            self.service.forget_clients();
             self.scene.ledger.forgive();
             self.restart_at = Some(Instant::now() + WITHOUT);
             self.scene.publisher = PublisherScene::default();
@@ -196,7 +218,7 @@ impl Stage {
             self.restart_at = None;
             let publisher = self
                 .starter
-                .publisher(&self.server.url(), &self.api_key)
+                .publisher(&self.service.url(), &self.api_key)
                 .map_err(|source| Failure::System { action: "start a publisher", source })?;
             self.scene.publisher =
                 PublisherScene { pid: Some(publisher.pid()), anonymous_kib: None, back_in: None };
@@ -214,12 +236,6 @@ impl Stage {
 
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
-    }
-}
-
-impl Scene {
-    pub(super) fn is_on(&self) -> bool {
-        flags::is_on(self.turn)
     }
 }
 

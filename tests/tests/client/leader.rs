@@ -80,7 +80,11 @@ impl Stage {
         };
         let start = |_| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_vexil-test-role"));
-            command.arg("lead").arg(&asked).args(step.map(|step| [step, signal]).into_iter().flatten()).env("VEXIL_TEST_URL", server.url());
+            command
+                .arg("lead")
+                .arg(&asked)
+                .args(step.map(|step| [step, signal]).into_iter().flatten())
+                .env("VEXIL_TEST_URL", server.url());
             command.env("VEXIL_TEST_FOLDER", folder.path());
             Process::start(command)
         };
