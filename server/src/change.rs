@@ -30,13 +30,13 @@ impl FlagChange {
 
     /// Its value before, as JSON; `None` if it was added.
     #[must_use]
-    pub fn old(&self) -> Option<&str> {
+    pub fn before(&self) -> Option<&str> {
         self.old.as_ref().map(FlagValue::text)
     }
 
     /// Its value since, as JSON; `None` if it was removed.
     #[must_use]
-    pub fn new(&self) -> Option<&str> {
+    pub fn after(&self) -> Option<&str> {
         self.new.as_ref().map(FlagValue::text)
     }
 

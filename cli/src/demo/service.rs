@@ -104,8 +104,8 @@ fn flags_of(change: &Change) -> Vec<Changed> {
     let at = clock::now().saturating_sub(age.as_nanos() as u64);
     let flags = change.flags.iter().map(|flag| Changed {
         key: flag.key().to_owned(),
-        old: flag.old().map(str::to_owned),
-        new: flag.new().map(str::to_owned),
+        old: flag.before().map(str::to_owned),
+        new: flag.after().map(str::to_owned),
         at,
     });
     flags.collect()

@@ -12,7 +12,6 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::READERS;
 use super::children::{Process, Starter};
-use super::clock;
 use super::folder::Folder;
 use super::hand::Hand;
 use super::ledger::Ledger;
