@@ -10,6 +10,8 @@
 
 mod model;
 
+use std::cell::Cell;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 
 use loom::sync::Arc;
@@ -57,7 +59,7 @@ impl Pointers {
     }
 }
 
-/// Threads that move on, each once, and one that reads.
+/// Threads that move on, each once, and one that reads. In the end the fast path is to be at the newest file.
 fn moves<O: Follow>(movers: usize, most: Option<usize>) -> Outcome {
     run(most, move || {
         let pointers = Arc::new(Pointers { now: Model::new(0), lead: Model::new(0) });
@@ -70,13 +72,13 @@ fn moves<O: Follow>(movers: usize, most: Option<usize>) -> Outcome {
         for thread in threads {
             thread.join().unwrap();
         }
-        assert_eq!(load(&pointers.lead), load(&pointers.now), "behind: nobody moves any more");
+        assert!(load(&pointers.lead) == load(&pointers.now), "behind: nobody moves any more");
     })
 }
 
 #[test]
 fn a_reader_beside_two_threads_that_move_never_goes_back_to_a_file_before() {
-    let most = preemptions(Some(3), None);
+    let most = preemptions(Some(5), None);
     holds("two moves, one reader", most, moves::<Sound>(2, most));
 }
 
@@ -86,17 +88,40 @@ fn three_threads_that_move_at_once_leave_the_fast_path_at_the_newest_file() {
     holds("three moves, one reader", most, moves::<Sound>(3, most));
 }
 
-/// Symptom: a thread that had read from a new file read from the old one for a moment. Cause: a thread that had moved to a file stored
-/// the pointer of the fast path after another one had moved further, and looked again only then; unless the file was marked, as one that
-/// was replaced by hand is not, reads took it. Fix: the pointer is exchanged, and only if it still is what it was before the look.
+/// The way that was taken before.
+struct Stores;
+
+impl Follow for Stores {
+    const FORWARD: Forward = Forward::StoreAndLookAgain;
+}
+
+/// Whether the pointer goes back while a thread follows to file 1 and another one moves on to file 2 in the middle of that.
+fn goes_back<O: Follow>() -> bool {
+    let (now, lead) = (AtomicU64::new(1), AtomicU64::new(0));
+    let (looks, is_back) = (Cell::new(0), Cell::new(false));
+    catch_up::<O, _>(&lead, || {
+        let seen = now.load(Acquire);
+        looks.set(looks.get() + 1);
+        if looks.get() == 1 {
+            now.store(2, Release);
+            catch_up::<O, _>(&lead, || now.load(Acquire));
+        } else {
+            is_back.set(is_back.get() || lead.load(Acquire) < 2);
+        }
+        seen
+    });
+    assert_eq!(lead.load(Acquire), 2);
+    is_back.get()
+}
+
+/// Symptom: a thread that had read from a new file could read from the old one for a moment. Cause: a thread that had moved to a file
+/// stored the pointer of the fast path after another one had moved further, and looked again only then; unless the file was marked, as
+/// one that was replaced by hand is not, reads took it. Fix: the pointer is exchanged, and only if it still is what it was before the
+/// look. The checker found besides that the second look could come too early, and the pointer stay behind.
 #[test]
-fn a_pointer_that_is_stored_and_looked_at_again_is_noticed() {
-    struct Stores;
-
-    impl Follow for Stores {
-        const FORWARD: Forward = Forward::StoreAndLookAgain;
-    }
-
+fn a_pointer_that_follows_never_goes_back_behind_a_thread_that_was_faster() {
+    assert!(!goes_back::<Sound>());
+    assert!(goes_back::<Stores>(), "what was before is not noticed");
     noticed("Stores", moves::<Stores>(2, Some(3)), &["backwards", "behind"]);
 }
 

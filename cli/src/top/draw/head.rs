@@ -17,13 +17,12 @@ pub(super) fn lines(app: &App) -> Vec<Line<'static>> {
             Span::raw(format!("  {}", facts.file)),
         ]),
         plain(format!(
-            "generation {}, {}; {} flags{}; archive {}{}",
+            "generation {}, {}; {} flags{}; archive {}",
             facts.generation,
             ago(facts.published_age),
             show::count(facts.flags),
             types(facts),
-            show::bytes(facts.archive_bytes),
-            on_disk(facts)
+            show::bytes(facts.archive_bytes)
         )),
         Line::from(vec![
             Span::raw("publisher "),
@@ -99,11 +98,6 @@ fn types(facts: &Facts) -> String {
     let some = facts.flag_types.each().into_iter().filter(|(count, _)| *count > 0);
     let some: Vec<_> = some.map(|(count, name)| format!("{} {name}", show::count(count))).collect();
     if some.is_empty() { String::new() } else { format!(" ({})", some.join(", ")) }
-}
-
-fn on_disk(facts: &Facts) -> String {
-    let allocated = facts.file_facts.file_allocated_bytes;
-    allocated.map(|allocated| format!(", file {}", show::bytes(allocated))).unwrap_or_default()
 }
 
 fn ago(age: Option<f64>) -> String {
