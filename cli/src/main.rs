@@ -8,7 +8,7 @@
 //! its exit code, `bus_error` what goes wrong without one, `signals` how a publisher is stopped, `service_manager` who else wants
 //! to know. `json` and `show` are values for machines and for people, `style` their colours, `differences` what two snapshots have
 //! not in common. `facts` is what is known about a file and its publisher, `host` what the kernel says about processes. `top` and
-//! `demo` are folders of their own.
+//! `demo` are folders of their own, `torture` and `serve` crates.
 
 mod account;
 mod args;

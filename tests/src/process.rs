@@ -1,4 +1,4 @@
-//! A child process of a test, see [`vexil_torture::process`]: what does not come fails the test.
+//! A child process of a test, see [`vexil_torture::Process`]: what does not come fails the test.
 
 #![allow(clippy::panic, reason = "a test without its process cannot go on")]
 

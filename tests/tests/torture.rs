@@ -100,7 +100,7 @@ fn a_publisher_that_starts_over_is_found() {
 
 #[test]
 fn torn_values_are_found_by_readers_of_publishers_that_die() {
-    finds("death", "torn", "read() gave");
+    finds("death", "torn", "wrong: ");
 }
 
 #[test]

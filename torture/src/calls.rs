@@ -27,9 +27,9 @@ pub fn every_call(reader: &Reader, keys: &[&str]) -> usize {
         let all = keys.iter().map(|key| {
             (view.get_bool(*key), view.get_i64_or(*key, 0), view.get_string(*key), view.get_json_text(*key))
         });
-        all.count()
+        all.collect::<Vec<_>>()
     });
-    let _ = in_view;
+    drop(in_view);
     let snapshot = reader.snapshot();
     let flags = snapshot.iter().map(|(key, value)| (key.len(), format!("{value:?}").len())).count();
     for key in keys.iter().copied() {

@@ -49,7 +49,7 @@ pub mod steady;
 pub mod steps;
 
 pub use calls::every_call;
-pub use check::CHECKS;
+pub use check::{CHECKS, Check};
 pub use fork::fork;
 pub use launcher::Launcher;
 pub use plan::Plan;

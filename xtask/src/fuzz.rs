@@ -95,6 +95,9 @@ fn guided(steps: &mut Steps, wanted: &Wanted, compiler: &Compiler) {
         return;
     }
     let programs = folder.join(toolchain.host()).join("release");
+    if let Err(message) = find_canary(&programs.join("canary"), &folder) {
+        return steps.fail(message);
+    }
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -113,6 +116,22 @@ fn guided(steps: &mut Steps, wanted: &Wanted, compiler: &Compiler) {
         }
     });
     failures.into_inner().unwrap_or_default().into_iter().for_each(|message| steps.fail(message));
+}
+
+/// Lets the fuzzer look for an input that it can only find if coverage guides it.
+fn find_canary(program: &Path, folder: &Path) -> Result<(), String> {
+    let mut command = Command::new(program);
+    command.arg(format!("-artifact_prefix={}/", folder.display()));
+    command.args(["-max_total_time=120", "-max_len=16", "-seed=1"]).stdin(Stdio::null());
+    let output =
+        command.output().map_err(|error| format!("{} cannot be started: {error}", program.display()))?;
+    let log = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() || !log.contains("the canary was found") {
+        return Err(format!("no coverage guides the fuzzer: it does not find the canary in 120 s\n{log}"));
+    }
+    let runs = log.lines().rev().find_map(|line| line.strip_prefix('#')?.split('\t').next());
+    println!("== canary: found after about {} runs, so coverage guides the fuzzer", runs.unwrap_or("?"));
+    Ok(())
 }
 
 /// One target with its folders.

@@ -11,7 +11,7 @@ def row(page, key):
 
 
 def switch(page, key):
-    return row(page, key).get_by_role("switch")
+    return row(page, key).locator(".val").get_by_role("switch")
 
 
 def shown(page, key, text):
@@ -42,3 +42,21 @@ def entry(page, number=0):
 
 def toast(page):
     return page.locator(".toast").last
+
+
+class HeldBack:
+    """Answers to changes of flags that the page does not get yet. The server has made the changes."""
+
+    def __init__(self, page):
+        self.page = page
+        self.held = []
+        page.route("**/api/v1/flags/*", self._hold)
+
+    def _hold(self, route):
+        self.held.append((route, route.fetch()))
+
+    def release(self):
+        self.page.unroute("**/api/v1/flags/*", self._hold)
+        assert self.held
+        for route, answer in self.held:
+            route.fulfill(response=answer)

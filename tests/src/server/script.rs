@@ -106,8 +106,9 @@ impl Script {
     /// A status line, then headers without end.
     pub fn endless_headers() -> Self {
         let start = Step::Send(b"HTTP/1.1 200 OK\r\n".to_vec());
-        let header = format!("X-Filler: {}\r\n", "x".repeat(1000));
-        let headers = Step::Endless(header.repeat(16).into_bytes());
+        // So long that their bytes are too many before their number is.
+        let header = format!("X-Filler: {}\r\n", "x".repeat(4000));
+        let headers = Step::Endless(header.repeat(4).into_bytes());
         Self::new(vec![Step::ReadRequest, start, headers], Ending::Close, Framing::Plain)
     }
 

@@ -187,6 +187,8 @@ fn answers(add: &mut Add<'_>) {
 fn too_slow(add: &mut Add<'_>) {
     let script = Service::Script;
     add(8, "slow headers", script(Script::slow_headers(Duration::from_millis(500))), NO_HEADERS);
+    let tiny = Script::raw(b"HTTP/1.1 200 OK\r\n").endlessly(b"X: y\r\n");
+    add(8, "tiny headers without end", script(tiny), Fails("expected a valid http response", SOON));
     add(8, "headers without end", script(Script::endless_headers()), HEADERS);
     add(
         8,
