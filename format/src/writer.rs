@@ -1,24 +1,27 @@
 //! The publisher's side of a file: open or make it, publish into it, supersede it.
 //!
-//! Only the holder of the publisher lock uses this.
+//! Only the holder of the publisher lock uses this. `opening` is how a file is found and taken over.
 
-use std::path::{Path, PathBuf};
+mod opening;
+
+use std::path::Path;
 
 use crate::archive::Archive;
 use crate::area;
 use crate::checkpoint::Checkpoints;
-use crate::disk;
-use crate::error::{OpenError, WriteError};
+use crate::error::WriteError;
 use crate::event::announce;
-use crate::file::{Rights, SnapshotFile, failed, rights_of};
-use crate::header::{Header, unix_micros};
+use crate::file::{SnapshotFile, failed, rights_of};
+use crate::header::Header;
 use crate::layout::{Area, FRAME_BYTES, HEADER_BYTES};
 use crate::map::Mapping;
-use crate::open::{self, Candidate};
+use crate::open;
 use crate::protocol::{self, Generation, MAX_GENERATION, Sound, mark_superseded};
 use crate::status;
 use crate::step::Watch;
 use crate::view::FileId;
+
+pub use opening::{Found, Opened};
 
 /// The identity of a publisher that does not say whose flags it publishes. It leaves a file's identity as it is.
 const NOBODY: [u8; 32] = [0; 32];
@@ -62,34 +65,6 @@ impl WriterOptions {
     }
 }
 
-/// How a publisher found its file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Found {
-    /// There was none: a new one was made.
-    Nothing,
-    /// It was good: publishing goes on in it.
-    Good,
-    /// Its current generation was damaged: an older or durable one was published again in the same file.
-    Repaired(String),
-    /// It was superseded by a new file.
-    Superseded(String),
-    /// It was no snapshot: it was put aside and a new file was made.
-    PutAside(PathBuf),
-}
-
-/// An open writer, and what was in its file.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Opened {
-    /// The writer.
-    pub writer: Writer,
-    /// The current snapshot, if there is one.
-    pub snapshot: Option<Archive>,
-    /// How the file was found.
-    pub found: Found,
-}
-
 /// Where the path leads, compared with the file that is being published into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -112,53 +87,6 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Opens the file at `path`, or makes it. Whatever is good in it is kept: of the current slot, the other slot and
-    /// the checkpoints, in this order, or the newest of all four after a reboot.
-    ///
-    /// # Errors
-    /// [`WriteError`], if the file must not be touched (unsafe, not ours, of a newer format) or cannot be written.
-    pub fn open(path: &Path, options: &WriterOptions) -> Result<Opened, WriteError> {
-        let (rights, watch) = (Rights { mode: options.mode, owner: None }, &options.watch);
-        watch.moment("open");
-        let candidate = match open::candidate(path) {
-            Ok(candidate) => candidate,
-            Err(OpenError::Missing { .. }) => {
-                return Writer::fresh(path, options.identity, rights, Found::Nothing, watch);
-            }
-            Err(OpenError::NotASnapshot { problem, .. }) if is_empty(path) => {
-                return Writer::fresh(path, options.identity, rights, Found::Superseded(problem), watch);
-            }
-            Err(e @ OpenError::NotASnapshot { .. }) => {
-                return Writer::put_aside(path, options.identity, rights, e, watch);
-            }
-            Err(e) => return Err(e.into()),
-        };
-        let header = match candidate.header(path) {
-            Ok(header) => header,
-            // A snapshot whose first bytes were damaged still has whole frames, and readers that must be told to move.
-            Err(OpenError::NotASnapshot { problem, .. }) if area::newest(&candidate.map).is_some() => {
-                return Writer::replace(path, options.identity, &candidate, problem, watch);
-            }
-            Err(e @ OpenError::NotASnapshot { .. }) => {
-                return Writer::put_aside(path, options.identity, rights, e, watch);
-            }
-            Err(OpenError::Header { problem, .. }) => {
-                return Writer::replace(path, options.identity, &candidate, problem, watch);
-            }
-            Err(e) => return Err(e.into()),
-        };
-        let identity = if options.identity == NOBODY { header.identity } else { options.identity };
-        let why_not = match () {
-            () if protocol::observe::<Sound, _>(candidate.map.generation()).is_superseded() => {
-                "it was marked as superseded"
-            }
-            () if !header.boot.may_be(crate::boot::BootId::current()) => "it is from another boot",
-            () if header.identity != identity => "it is from another source",
-            () => return Writer::go_on(path, identity, &candidate, watch),
-        };
-        Writer::replace(path, identity, &candidate, why_not.to_owned(), watch)
-    }
-
     /// The current generation.
     #[must_use]
     pub fn generation(&self) -> Generation {
@@ -285,102 +213,6 @@ impl Writer {
         Ok(writer)
     }
 
-    fn fresh(
-        path: &Path,
-        identity: [u8; 32],
-        rights: Rights,
-        found: Found,
-        watch: &Watch,
-    ) -> Result<Opened, WriteError> {
-        let header = Header::now(identity);
-        let new = SnapshotFile::create_beside(path, header, rights, Generation(0), None, watch)?;
-        let mut writer = Writer::of(new, identity)?;
-        writer.snapshot.rename_over(path)?;
-        Ok(Opened { writer, snapshot: None, found })
-    }
-
-    /// Somebody's file that is no snapshot: kept under another name where the name says that it should be one.
-    fn put_aside(
-        path: &Path,
-        identity: [u8; 32],
-        rights: Rights,
-        why: OpenError,
-        watch: &Watch,
-    ) -> Result<Opened, WriteError> {
-        if path.extension().is_none_or(|extension| extension != "vexil") {
-            return Err(why.into());
-        }
-        let beside = |ending: &str| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(ending);
-            PathBuf::from(name)
-        };
-        let mut aside = beside(".damaged");
-        if aside.exists() {
-            aside = beside(&format!(".damaged-{}", unix_micros()));
-        }
-        disk::rename(watch, path, &aside).map_err(failed("put aside", path))?;
-        Writer::fresh(path, identity, rights, Found::PutAside(aside), watch)
-    }
-
-    fn go_on(
-        path: &Path,
-        identity: [u8; 32],
-        candidate: &Candidate,
-        watch: &Watch,
-    ) -> Result<Opened, WriteError> {
-        // In one boot the word is the truth, and then no frame is more than the interrupted publish ahead of it.
-        let seen = protocol::observe::<Sound, _>(candidate.map.generation()).generation();
-        if area::highest_generation(&candidate.map) > seen.next().0 || seen.0 >= MAX_GENERATION / 2 {
-            let why = format!("its generation word says {seen}, which does not fit its slots");
-            return Writer::replace(path, identity, candidate, why, watch);
-        }
-        let mut writer = Writer::of(SnapshotFile::open(path, candidate.id(), watch)?, identity)?;
-        // What readers check first, and then what is carried on.
-        let current = area::check_current(&writer.map).and_then(|_| area::copy_current(&writer.map));
-        let newest = || area::newest(&writer.map).map(|(_, archive)| archive);
-        let (mut snapshot, why) = match current {
-            Ok(Some(snapshot)) => {
-                return Ok(Opened { writer, snapshot: Some(snapshot), found: Found::Good });
-            }
-            // Readers take a good snapshot for one that was published, and they never go back.
-            Ok(None) => match newest() {
-                None => return Ok(Opened { writer, snapshot: None, found: Found::Good }),
-                first => (first, "its first publish was cut short".to_owned()),
-            },
-            Err(damage) => (newest(), damage.to_string()),
-        };
-        if let Some(archive) = &mut snapshot {
-            writer.publish(archive)?;
-        }
-        Ok(Opened { writer, snapshot, found: Found::Repaired(why) })
-    }
-
-    /// Supersedes a file that nobody publishes into any more, with the newest snapshot that it holds.
-    fn replace(
-        path: &Path,
-        identity: [u8; 32],
-        old: &Candidate,
-        why: String,
-        watch: &Watch,
-    ) -> Result<Opened, WriteError> {
-        watch.moment("take over");
-        let rights = rights_of(&old.metadata);
-        let floor = floor_of(&old.map);
-        // The header may be of another layout: what looks whole but does not find its own keys is not carried over.
-        let newest = area::newest(&old.map).map(|(_, archive)| archive);
-        let mut snapshot = newest.filter(|archive| archive.verify().is_ok());
-        if let Some(archive) = &mut snapshot {
-            archive.set_generation(floor.next());
-        }
-        let header = Header::now(identity);
-        let new = SnapshotFile::create_beside(path, header, rights, floor, snapshot.as_ref(), watch)?;
-        let mut writer = Writer::of(new, identity)?;
-        mark(&SnapshotFile::open(path, old.id(), watch)?);
-        writer.snapshot.rename_over(path)?;
-        Ok(Opened { writer, snapshot, found: Found::Superseded(why) })
-    }
-
     fn keep_in_memory(&mut self, slot: usize, bytes: u64) {
         if bytes > self.locked[slot] {
             self.map.lock(Area::Slot(slot).word(), bytes as usize / 8);
@@ -402,8 +234,4 @@ fn mark(old: &SnapshotFile) {
         mark_superseded(&old.generation());
         Ok(())
     });
-}
-
-fn is_empty(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0)
 }

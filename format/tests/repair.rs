@@ -346,3 +346,24 @@ fn what_takes_the_place_of_the_examined_file_is_not_written_to() {
     );
     assert_eq!(fs::read(&precious).unwrap(), "precious ".repeat(1000).as_bytes());
 }
+
+/// Symptom: after a publisher that died between its slot and the flip, and a successor that died between the mark and the rename, the
+/// third one published what readers had never seen, though they answered from the generation before. Cause: of a marked file the
+/// newest whole frame was carried on, and not the generation that its word names.
+#[test]
+fn a_publish_that_was_cut_short_stays_unseen_also_in_a_marked_file() {
+    let place = place();
+    drop(published(&place.path, 3));
+    set_word(&place.path, at::GENERATION, MARK | (2 * 2 + 1));
+    let of_readers = copy_current(open_view(&place.path).unwrap().map()).unwrap();
+    assert_eq!(of_readers.as_ref().and_then(told), Some(2));
+    let opened = open(&place.path);
+    assert!(
+        matches!(&opened.found, FoundFile::Superseded(why) if why.contains("marked")),
+        "{:?}",
+        opened.found
+    );
+    assert_eq!(opened.snapshot.as_ref().and_then(told), Some(2));
+    assert_eq!(opened.writer.generation(), Generation(4), "generations go on above everything in the file");
+    assert_eq!(look_up(&view(&place.path), "generation"), Some(2));
+}

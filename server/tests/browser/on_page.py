@@ -48,15 +48,18 @@ class HeldBack:
     """Answers to changes of flags that the page does not get yet. The server has made the changes."""
 
     def __init__(self, page):
-        self.page = page
         self.held = []
+        self.released = False
         page.route("**/api/v1/flags/*", self._hold)
 
     def _hold(self, route):
-        self.held.append((route, route.fetch()))
+        if self.released:
+            route.continue_()
+        else:
+            self.held.append((route, route.fetch()))
 
     def release(self):
-        self.page.unroute("**/api/v1/flags/*", self._hold)
+        self.released = True
         assert self.held
         for route, answer in self.held:
             route.fulfill(response=answer)
