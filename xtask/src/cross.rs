@@ -17,7 +17,7 @@ const ROOT: &str = "/usr/aarch64-linux-gnu";
 
 /// What is pure Rust, and what needs a C compiler for the target as well (cryptography).
 const PURE: [&str; 2] = ["vexil-format", "vexil-reader"];
-const REST: [&str; 3] = ["vexil-publisher", "vexil", "vexil-cli"];
+const REST: [&str; 4] = ["vexil-publisher", "vexil", "vexil-server", "vexil-cli"];
 
 pub(crate) fn run() -> Result<(), Failures> {
     let mut steps = Steps::default();

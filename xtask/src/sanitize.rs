@@ -28,9 +28,12 @@ use crate::step::{Failures, Steps, cargo, root};
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
 /// Test programs that these tools have nothing to say about.
-const UNFIT: [&str; 3] = [
+const UNFIT: [&str; 6] = [
     // loom leaks what it allocates when a model ends, takes minutes, and touches no memory that is not its own.
+    "follow_model",
+    "memo_model",
     "protocol_model",
+    "wake_model",
     // Asserts how many reads and publishes there were in a time, at full speed. `protocol_threads` reads beside a publisher too.
     "consistency",
     // Measures memory, of which these tools take much.

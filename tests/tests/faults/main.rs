@@ -1,5 +1,5 @@
 //! The faults that the project promises to live through, by the program and over real sockets. The number in a test's name
-//! is its row in the table of faults in docs/design.md.
+//! is its row in the table of faults in docs/reliability.md.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "test code")]
 

@@ -63,17 +63,17 @@ pub(crate) const SLOW: (f64, f64) = (48.0, 72.0);
 pub(crate) const RARE: (f64, f64) = (240.0, 360.0);
 
 #[test]
-fn every_row_of_the_design_has_a_case_and_every_case_a_row() {
-    let design = include_str!("../../../docs/design.md");
-    let faults = design.split("\n## Faults\n").nth(1).unwrap();
+fn every_row_of_the_table_has_a_case_and_every_case_a_row() {
+    let text = include_str!("../../../docs/reliability.md");
+    let faults = text.split("\n## Faults\n").nth(1).unwrap();
     let numbers = faults.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
     let listed: Vec<u32> = numbers.filter_map(|number| number.parse().ok()).collect();
     let mut shown: Vec<u32> = cases().iter().map(|case| case.row).collect();
     shown.sort_unstable();
     shown.dedup();
     let of_a_service: Vec<u32> = listed.into_iter().filter(|row| ROWS.contains(row)).collect();
-    assert_eq!(of_a_service, ROWS.collect::<Vec<_>>(), "the table of the design");
-    assert_eq!(shown, of_a_service, "rows with a case, and rows of the design");
+    assert_eq!(of_a_service, ROWS.collect::<Vec<_>>(), "the table");
+    assert_eq!(shown, of_a_service, "rows with a case, and rows of the table");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! What docs/security.md claims, as root where something needs a second user, and visibly left out where that is not permitted.
-//! Row numbers are those of the table of faults in docs/design.md.
+//! Row numbers are those of the table of faults in docs/reliability.md.
 
 #![allow(
     clippy::unwrap_used,

@@ -3,6 +3,7 @@
 //! One module for each kind of picture. Each writes into a folder and says which files it wrote.
 
 mod page;
+mod terminal;
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +22,9 @@ pub(crate) fn run() -> Result<(), Failures> {
         return steps.finish();
     }
     if let Some(command) = Binary::build(&mut steps) {
-        for name in page::take(&mut steps, &folder, &command) {
+        let mut names = page::take(&mut steps, &folder, &command).to_vec();
+        names.extend(terminal::take(&mut steps, &folder, &command));
+        for name in names {
             check(&mut steps, &folder.join(name));
         }
     }
