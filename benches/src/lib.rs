@@ -5,12 +5,13 @@
 //!
 //! # Map
 //! `program` reads the command line. `flags` and `queries` make the input, `timing`, `histogram` and `fit` measure. `rivals`
-//! are all who can be asked for a flag; `read`, `typed`, `keyed`, `handles`, `processes`, `publish`, `phases`, `flip`, `opening`, `end_to_end`,
-//! `fan_out`, `memory`, `growth` each answer the records of one section; `record` and `goal` are what they are made of. `document`
+//! are all who can be asked for a flag; `read`, `typed`, `keyed`, `handles`, `processes`, `publish`, `phases`, `flip`, `opening`, `commands`,
+//! `end_to_end`, `fan_out`, `memory`, `growth` each answer the records of one section; `record` and `goal` are what they are made of. `document`
 //! and `plot` show the records. `machine` says where they come from, `scale` how long a run takes. `calls` are the calls
 //! whose instructions are counted.
 
 pub mod calls;
+pub mod commands;
 pub mod document;
 pub mod end_to_end;
 pub mod fan_out;

@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use crate::record::{Record, Run};
 use crate::scale::Scale;
 use crate::{
-    Outcome, document, end_to_end, fan_out, flip, growth, handles, keyed, machine, memory, opening, phases,
-    plot, processes, publish, read, typed,
+    Outcome, commands, document, end_to_end, fan_out, flip, growth, handles, keyed, machine, memory, opening,
+    phases, plot, processes, publish, read, typed,
 };
 
 const HELP: &str = "\
 Usage: vexil-bench [section ..] [options]
 
-Sections: read, typed, keyed, handles, processes, publish, phases, flip, opening, server, serve, memory; all of
-them without a name.
+Sections: read, typed, keyed, handles, processes, publish, phases, flip, opening, commands, server, serve, memory;
+all of them without a name.
 
   --skip <section>   leaves it out; may be given again
   --quick            small sizes and few rounds: shows that everything works, its figures say little
@@ -30,7 +30,7 @@ them without a name.
 
 type Measure = fn(&Path, &Scale) -> Outcome<Vec<Record>>;
 
-const SECTIONS: [(&str, &str, Measure); 12] = [
+const SECTIONS: [(&str, &str, Measure); 13] = [
     ("read", read::SECTION, read::measure),
     ("typed", typed::SECTION, typed::measure),
     ("keyed", keyed::SECTION, keyed::measure),
@@ -40,6 +40,7 @@ const SECTIONS: [(&str, &str, Measure); 12] = [
     ("phases", phases::SECTION, phases::measure),
     ("flip", flip::SECTION, flip::measure),
     ("opening", opening::SECTION, opening::measure),
+    ("commands", commands::SECTION, commands::measure),
     ("server", end_to_end::SECTION, end_to_end::measure),
     ("serve", fan_out::SECTION, fan_out::measure),
     ("memory", memory::SECTION, memory::measure),

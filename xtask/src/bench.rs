@@ -4,6 +4,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::binary::Binary;
+use crate::browser::{self, Browser};
 use crate::python;
 use crate::step::{Failures, Steps, cargo, root};
 use crate::venv;
@@ -36,9 +38,25 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failures> {
             return steps.finish();
         }
     }
+    if request.has_python() && !request.is_python_alone() {
+        let record = folder.join("bench-page.jsonl");
+        match Browser::find() {
+            Err(missing) => println!("\n== benchmark of the page: LEFT OUT, {missing}"),
+            Ok(browser) => {
+                let Some(command) = Binary::build_in(&mut steps, "dist") else { return steps.finish() };
+                if !browser::bench(&mut steps, &browser, &command, &record) {
+                    return steps.finish();
+                }
+                reports.push(record);
+            }
+        }
+    }
     for (profile, name) in BUILDS.into_iter().filter(|_| !request.is_python_alone()) {
         let record = folder.join(format!("bench-{name}.jsonl"));
+        let Some(binary) = Binary::build_in(&mut steps, profile) else { return steps.finish() };
+        let (variable, path) = binary.variable();
         let mut command = program(profile);
+        command.env(variable, path);
         command.args(["--profile", name, "--record"]).arg(&record).args(&request.sections);
         if request.sections.is_empty() && name == "plain" {
             // Its goals are for what ships, and it takes as long as all others together.

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::step::{Steps, cargo};
+use crate::step::{Steps, cargo, target_directory};
 
 /// The command, built.
 pub(crate) struct Binary(PathBuf);
@@ -22,6 +22,15 @@ impl Binary {
                 None
             }
         }
+    }
+
+    /// Builds it in a profile of its own, for measuring.
+    pub(crate) fn build_in(steps: &mut Steps, profile: &str) -> Option<Binary> {
+        let mut command = cargo(&["build", "--package", "vexil-cli", "--bin", "vexil", "--locked"]);
+        if !steps.run("build", command.args(["--profile", profile])) {
+            return None;
+        }
+        Some(Binary(target_directory().join(profile).join("vexil")))
     }
 
     /// The variable by which tests find it.

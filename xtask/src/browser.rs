@@ -1,7 +1,7 @@
 //! `cargo xtask test-browser`: the page of the flag server, in a real browser.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::binary::Binary;
@@ -66,6 +66,13 @@ pub(crate) fn test(steps: &mut Steps, browser: &Browser, arguments: &[String], c
         python.args(["-m", "pytest"]).args(arguments);
         steps.run("browser tests", &mut python);
     }
+}
+
+/// Measures how long a click takes until another process has read it, with a command that is built as it ships.
+pub(crate) fn bench(steps: &mut Steps, browser: &Browser, command: &Binary, record: &Path) -> bool {
+    let Some(mut python) = browser.python(steps, command) else { return false };
+    python.args(["-m", "pytest", "test_latency.py", "-s"]).env("VEXIL_BENCH_RECORD", record);
+    steps.run("page", &mut python)
 }
 
 /// The folder of the tests.

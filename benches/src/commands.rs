@@ -1,0 +1,66 @@
+//! Whole processes of the command `vexil`, as a shell or a health probe starts them.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use vexil_publisher::{Options, Publisher};
+
+use crate::Outcome;
+use crate::flags::{booleans, keys};
+use crate::goal::Goal;
+use crate::record::{Record, Sheet};
+use crate::scale::Scale;
+use crate::timing::median;
+
+/// Heading in the document.
+pub const SECTION: &str = "Commands";
+
+/// Names the program, as it does for tests.
+const BINARY: &str = "VEXIL_BIN";
+
+/// Runs each command many times, one after the other in turn.
+///
+/// # Errors
+/// A command fails.
+pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+    let mut sheet = Sheet::new(SECTION);
+    let program = std::env::var_os(BINARY).map_or_else(beside_this, |path| Ok(path.into()))?;
+    if !program.exists() {
+        sheet.note(format!("Not measured: there is no {}; {BINARY} names one.", program.display()));
+        return Ok(sheet.records);
+    }
+    for count in [1_000, 50_000] {
+        let path = folder.join(format!("commands-{count}.vexil"));
+        let mut publisher = Publisher::open(&path, &Options::default())?;
+        let _ = publisher.publish(&booleans(count))?;
+        let key = &keys(1)[0];
+        let commands: [(&str, Vec<OsString>, Option<Goal>); 2] = [
+            ("status", vec!["status".into()], Some(Goal::at_most(5.0, 5.0))),
+            ("get KEY", vec!["get".into(), key.into()], None),
+        ];
+        let mut times = [Vec::new(), Vec::new()];
+        for _ in 0..scale.turns {
+            for ((name, arguments, _), times) in commands.iter().zip(&mut times) {
+                let mut command = Command::new(&program);
+                command.args(arguments).arg("--file").arg(&path).stdout(Stdio::null());
+                let begun = Instant::now();
+                let status = command.status()?;
+                times.push(begun.elapsed().as_secs_f64() * 1e3);
+                if !status.success() {
+                    return Err(format!("vexil {name} ended with {status}").into());
+                }
+            }
+        }
+        for ((name, _, goal), times) in commands.into_iter().zip(times) {
+            sheet.sized(format!("`vexil {name}`, whole process"), count, median(times), "ms", goal);
+        }
+    }
+    Ok(sheet.records)
+}
+
+/// Where the same build puts it.
+fn beside_this() -> Outcome<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name("vexil"))
+}
