@@ -1,9 +1,15 @@
 //! The page, in one file.
 
+use std::sync::LazyLock;
+
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
 use axum::response::IntoResponse;
 
-const PAGE: &str = include_str!("../page/index.html");
+/// As it is sent: without the indentation and the comments on lines of their own, which only its authors read.
+static PAGE: LazyLock<String> = LazyLock::new(|| {
+    let lines = include_str!("../page/index.html").lines().map(str::trim_start);
+    lines.filter(|line| !line.starts_with("//")).flat_map(|line| [line, "\n"]).collect()
+});
 
 /// It loads nothing, talks to this server only, and is in no frame.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
@@ -15,5 +21,5 @@ pub(crate) async fn page() -> impl IntoResponse {
         (CONTENT_SECURITY_POLICY, POLICY),
         (REFERRER_POLICY, "no-referrer"),
     ];
-    (headers, PAGE)
+    (headers, PAGE.as_str())
 }

@@ -162,6 +162,7 @@ class Host:
 
     def __init__(self, service: Service, folder: Path, known="new-checkout"):
         self.file = folder / "flags.vexil"
+        self.watchers = []
         key = folder / "key"
         key.write_text(service.key)
         self.publisher = Process("run", "--file", self.file, "--base-url", service.url, "--api-key-file", key)
@@ -181,8 +182,11 @@ class Host:
 
     def watch(self, *keys):
         watcher = Process("watch", *keys, "--file", self.file, "--json")
+        # It ends with the host, also when a test fails before it has stopped it.
+        self.watchers.append(watcher)
         watcher.line("generation")
         return watcher
 
     def stop(self):
-        self.publisher.stop()
+        for process in [*self.watchers, self.publisher]:
+            process.stop()
