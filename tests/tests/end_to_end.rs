@@ -131,7 +131,7 @@ fn the_command_line_sees_what_the_service_says() {
     let mut watch = place.vexil("watch");
     watch.args(["n", "--json", "--count", "1"]);
     let mut watch = Process::start(watch);
-    watch.expect_line("{\"time\"");
+    watch.expect_line("{\"event\":\"start\"");
     server.wait_for_streams(1, DEADLINE);
     server.publish(&payload(7));
     assert!(watch.wait(DEADLINE).success());

@@ -166,8 +166,15 @@ impl Process {
     /// Whether it is stopped by a signal.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap_or_default();
-        stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+        // All of its threads: the kernel stops one after the other, and the last one may have something to say yet.
+        let is_stopped = |thread: &std::path::Path| {
+            let stat = std::fs::read_to_string(thread.join("stat")).unwrap_or_default();
+            stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+        };
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.id()));
+        threads.is_ok_and(|mut threads| {
+            threads.all(|thread| thread.is_ok_and(|thread| is_stopped(&thread.path())))
+        })
     }
 
     /// Waits for the end by itself; then all that it said has been read.
