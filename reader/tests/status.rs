@@ -72,7 +72,7 @@ fn ages_are_those_of_the_boot_clock_and_unknown_ones_are_none() {
     let ahead = reader.status();
     assert_eq!((ahead.link, ahead.contact_age, ahead.link_age), (LinkState::Open, None, None));
     // Damage answers something as well.
-    for at in word::LINK..=word::DURABLE {
+    for at in word::LINK..=word::LAST_FAILURE {
         words.store(at, u64::MAX, Relaxed);
     }
     let _ = reader.status();
