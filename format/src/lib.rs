@@ -28,7 +28,7 @@
 //! | `lead`, `short_text` | the fast path: look-ups on it from one pointer |
 //! | `view`, `attempt` | bounds of the fast path; the checked path |
 //! | `current`, `follow` | moving to another file |
-//! | `open`, `area`, `status`, `boot` | opening and checking files, status words, clocks |
+//! | `open`, `area`, `status`, `last_failure`, `boot` | opening and checking files, status words and one of them, clocks |
 //! | `writer`, `file`, `checkpoint` | the publisher's side |
 //! | `disk`, `step` | its calls that change files, and who is shown each of them |
 //!
