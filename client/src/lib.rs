@@ -62,6 +62,6 @@ pub use vexil_publisher::sse::{ApiKeyError, EndpointError, Options as StreamOpti
 #[cfg(feature = "json")]
 pub use vexil_reader::JsonFlag;
 pub use vexil_reader::{
-    BoolFlag, FlagKey, FlagView, Generation, Key, LinkState, NumberFlag, PathState, PublisherState, Reader,
-    Snapshot, Status, StringFlag, Value,
+    BoolFlag, FailureKind, FlagKey, FlagView, Generation, Key, LastFailure, LinkState, NumberFlag, PathState,
+    PublisherState, Reader, Snapshot, Status, StringFlag, Value,
 };

@@ -38,6 +38,12 @@ impl Checkpoints {
         Checkpoints { snapshot, next: usize::from(first > second), newest: Generation(first.max(second)) }
     }
 
+    /// The header page of the file, for the status words.
+    #[must_use]
+    pub fn status_words(&self) -> &Mapping {
+        &self.snapshot.header
+    }
+
     /// Writes and syncs `archive`, unless what is on the disk is as new. May take as long as the disk takes.
     ///
     /// # Errors

@@ -89,6 +89,8 @@ pub mod word {
     pub const HEARTBEAT: usize = 27;
     /// The newest generation known to be on the disk.
     pub const DURABLE: usize = 28;
+    /// What failed last (top byte), its detail (16 bits) and milliseconds of the boot clock at which it did.
+    pub const LAST_FAILURE: usize = 29;
 }
 
 /// The four areas of a file.

@@ -28,7 +28,7 @@
 //! | `lead`, `short_text` | the fast path: look-ups on it from one pointer |
 //! | `view`, `attempt` | bounds of the fast path; the checked path |
 //! | `current`, `follow` | moving to another file |
-//! | `open`, `area`, `status`, `boot` | opening and checking files, status words, clocks |
+//! | `open`, `area`, `status`, `last_failure`, `boot` | opening and checking files, status words and one of them, clocks |
 //! | `writer`, `file`, `checkpoint` | the publisher's side |
 //! | `disk`, `step` | its calls that change files, and who is shown each of them |
 //!
@@ -57,6 +57,7 @@ mod header;
 #[allow(unsafe_code, reason = "reads 8 bytes of a key at an offset that was checked once for all windows")]
 mod key;
 mod kinds;
+mod last_failure;
 pub mod layout;
 #[allow(unsafe_code, reason = "look-ups on shared memory with one bounds check")]
 mod lead;
@@ -89,6 +90,7 @@ pub use frame::{Damage, Frame};
 pub use header::{Header, unix_micros};
 pub use key::{FlagKey, Hashed, Key};
 pub use kinds::{Kinds, kinds_of_current};
+pub use last_failure::{FailureKind, LastFailure};
 pub use map::Mapping;
 pub use open::{is_in_sticky_public_directory, view as open_view};
 pub use protocol::Generation;

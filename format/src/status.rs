@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use crate::boot;
+use crate::last_failure::{self, FailureKind, LastFailure};
 use crate::layout::word;
 use crate::map::Mapping;
 
@@ -80,14 +81,22 @@ pub struct PublisherStatus {
     pub heartbeat_age: Option<Duration>,
     /// The newest generation known to be on the disk.
     pub durable: u64,
+    /// What failed last, also if all is well by now; `None` if nothing did.
+    pub last_failure: Option<LastFailure>,
 }
 
 /// Reads the status words.
 #[must_use]
 pub fn read(map: &Mapping) -> PublisherStatus {
-    let [link, contact, start, heartbeat, durable] =
-        [word::LINK, word::LAST_CONTACT, word::PUBLISHER_START, word::HEARTBEAT, word::DURABLE]
-            .map(|at| map.load(at));
+    let [link, contact, start, heartbeat, durable, failure] = [
+        word::LINK,
+        word::LAST_CONTACT,
+        word::PUBLISHER_START,
+        word::HEARTBEAT,
+        word::DURABLE,
+        word::LAST_FAILURE,
+    ]
+    .map(|at| map.load(at));
     // After the words: a publisher that writes one in between would otherwise be ahead of this clock.
     let now = boot::now();
     let age = |since: Duration| {
@@ -100,6 +109,7 @@ pub fn read(map: &Mapping) -> PublisherStatus {
         uptime: age(Duration::from_nanos(start)),
         heartbeat_age: age(Duration::from_nanos(heartbeat)),
         durable,
+        last_failure: last_failure::decode(failure).map(|(kind, at)| LastFailure { kind, age: age(at) }),
     }
 }
 
@@ -107,6 +117,11 @@ pub fn read(map: &Mapping) -> PublisherStatus {
 pub fn set_link(map: &Mapping, state: LinkState) {
     let now = boot::now().as_millis() as u64 & 0x00ff_ffff_ffff_ffff;
     map.store(word::LINK, state.code() << 56 | now, Relaxed);
+}
+
+/// Says what failed just now. It stays until something else fails, or the same once more.
+pub fn set_failure(map: &Mapping, kind: FailureKind) {
+    map.store(word::LAST_FAILURE, last_failure::encode(kind, boot::now()), Relaxed);
 }
 
 /// Says that the source gave a sign of life just now.
@@ -137,7 +152,7 @@ fn set_since(map: &Mapping, since: u64) {
 
 /// Takes over what a publisher said about itself in a file that it moves away from. What is on the disk is each file's own.
 pub(crate) fn carry_over(from: &Mapping, to: &Mapping) {
-    for at in [word::LINK, word::LAST_CONTACT, word::PUBLISHER_START, word::HEARTBEAT] {
+    for at in [word::LINK, word::LAST_CONTACT, word::PUBLISHER_START, word::HEARTBEAT, word::LAST_FAILURE] {
         to.store(at, from.load(at), Relaxed);
     }
 }

@@ -125,7 +125,7 @@ fn every_flipped_bit_of_the_fixed_header_is_noticed_at_opening() {
 fn no_flipped_bit_of_the_changing_header_is_a_crash_or_a_wrong_answer_behind_a_check() {
     let place = place();
     let mut text = Vec::new();
-    for bit in at::GENERATION as u64 * 64..(at::DURABLE as u64 + 1) * 64 {
+    for bit in at::GENERATION as u64 * 64..(at::LAST_FAILURE as u64 + 1) * 64 {
         flip(&place.path, bit / 8, (bit % 8) as u8);
         let view = open_view(&place.path).unwrap();
         view.refresh_bounds();

@@ -6,8 +6,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vexil_format::{Archive, Checkpoints, WriteError};
+use vexil_format::{Archive, Checkpoints, WriteError, status};
 
+use crate::failure_kind;
 use crate::options::ThreadLog;
 
 /// Writes the newest archive that it was offered, at most once per interval, and a last one when it stops.
@@ -106,6 +107,9 @@ impl Shared {
             let mut result = Ok(());
             if let Some(archive) = archive {
                 result = checkpoints.write(&archive);
+                if let Err(error) = &result {
+                    status::set_failure(checkpoints.status_words(), failure_kind::of_disk(error));
+                }
                 before = Some(Instant::now());
                 failing = report(&result, failing);
                 if failing {

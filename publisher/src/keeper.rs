@@ -10,6 +10,7 @@ use std::time::Duration;
 use vexil_format::{PathState, Writer, status};
 
 use crate::checkpointer::Checkpointer;
+use crate::failure_kind;
 use crate::lock::PublisherLock;
 use crate::options::ThreadLog;
 use crate::sse::{Stopper, Waited};
@@ -69,11 +70,12 @@ impl Held {
                         "snapshot file was touched by somebody else and has been made anew"
                     );
                 }
-                Err(error) if !*complained => {
-                    *complained = true;
-                    tracing::error!(%error, ?state, "snapshot file was touched by somebody else and cannot be made anew");
+                Err(error) => {
+                    status::set_failure(writer.status_words(), failure_kind::of_disk(&error));
+                    if !std::mem::replace(complained, true) {
+                        tracing::error!(%error, ?state, "snapshot file was touched by somebody else and cannot be made anew");
+                    }
                 }
-                Err(_) => {}
             }
         } else {
             *complained = false;

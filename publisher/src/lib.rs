@@ -23,7 +23,8 @@
 //! # Map
 //! `publisher` ties a file, its lock and its two threads together: `checkpointer` writes to the disk, `keeper` shows twice a
 //! second that the publisher lives, and sees whether the paths still lead to its lock and its file. `run` feeds it from a source. [`sse`] is the
-//! stream, [`payload`] what is accepted, `identity` and `place` names and default paths, `epoch` which side of a fork this is, `changes` what a log says.
+//! stream, [`payload`] what is accepted, `identity` and `place` names and default paths, `epoch` which side of a fork this is, `changes` what a log says,
+//! `failure_kind` what the file says of an error.
 
 #[allow(unsafe_code, reason = "the C library's allocator is set by a C function")]
 mod allocator;
@@ -32,6 +33,7 @@ mod checkpointer;
 #[allow(unsafe_code, reason = "MADV_WIPEONFORK has no safe wrapper")]
 mod epoch;
 mod error;
+mod failure_kind;
 mod identity;
 mod keeper;
 pub mod lock;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use vexil_format::{
-    Archive, Facts, FoundFile, Generation, LinkState, Opened, Writer, WriterOptions,
+    Archive, Facts, FailureKind, FoundFile, Generation, LinkState, Opened, Writer, WriterOptions,
     is_in_sticky_public_directory, status, unix_micros,
 };
 use xxhash_rust::xxh3::xxh3_128;
@@ -16,6 +16,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::changes::Changes;
 use crate::checkpointer::Checkpointer;
 use crate::error::{CloseError, OpenError, PublishError};
+use crate::failure_kind;
 use crate::keeper::{Held, Keeper};
 use crate::lock::{Cancel, PublisherLock};
 use crate::options::Options;
@@ -125,7 +126,11 @@ impl Publisher {
     /// # Errors
     /// [`PublishError`]: the last snapshot stays.
     pub fn publish(&mut self, payload: &str) -> Result<Outcome, PublishError> {
-        self.publish_of(payload, unix_micros())
+        let result = self.publish_of(payload, unix_micros());
+        if let Some(kind) = result.as_ref().err().and_then(failure_kind::of_publish) {
+            self.set_failure(kind);
+        }
+        result
     }
 
     fn publish_of(&mut self, payload: &str, published_at: u64) -> Result<Outcome, PublishError> {
@@ -185,6 +190,15 @@ impl Publisher {
         let writer = self.held.writer();
         if status::read(writer.status_words()).link != state {
             status::set_link(writer.status_words(), state);
+        }
+    }
+
+    /// Says what failed last. [`Publisher::publish`] says by itself what it did not publish. Without the lock nothing is said: the
+    /// file may be that of another publisher.
+    pub fn set_failure(&self, kind: FailureKind) {
+        // In this order: a forked child takes no lock of its parent's.
+        if self.held.lock.is_mine() && !self.has_lost_lock() {
+            status::set_failure(self.held.writer().status_words(), kind);
         }
     }
 

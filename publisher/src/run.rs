@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use vexil_format::LinkState;
 
 use crate::error::{PublishError, RunError};
+use crate::failure_kind;
 use crate::payload::{DEFAULT_POLL_INTERVAL, FileEvent, ImportError, WatchedFile};
 use crate::publisher::{Outcome, Publisher};
 use crate::sse::{Endpoint, EventStream, Failure, Signal, Stopper, Waited};
@@ -86,6 +87,9 @@ fn stream(
                 let is_slow = matches!(failure, Failure::NoContent) || !failure.is_transient();
                 let state = if is_slow { LinkState::Refused } else { LinkState::Retrying };
                 publisher.set_link(state);
+                if let Some(kind) = failure_kind::of_stream(&failure) {
+                    publisher.set_failure(kind);
+                }
                 let cause = std::error::Error::source(&failure).map(ToString::to_string).unwrap_or_default();
                 tracing::warn!(url, %failure, cause, ?retry_in, "no stream; serving the last snapshot");
                 notice(Notice::Lost(&failure));
@@ -121,6 +125,7 @@ fn file(publisher: &mut Publisher, path: PathBuf, stopper: &Stopper, notice: &mu
             }
             FileEvent::Failed(error) => {
                 publisher.set_link(LinkState::Retrying);
+                publisher.set_failure(failure_kind::of_source(&error));
                 let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                 tracing::warn!(%error, cause, "file of flags cannot be used; serving the last snapshot");
                 notice(Notice::Unreadable(&error));

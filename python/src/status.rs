@@ -61,6 +61,19 @@ impl Status {
         seconds(self.status.link_age)
     }
 
+    /// What failed last on the publisher's side, in a few words; it stays when all is well again, and its age tells. None if
+    /// nothing did.
+    #[getter]
+    fn last_error(&self) -> Option<String> {
+        self.status.last_failure.map(|failure| failure.kind.to_string())
+    }
+
+    /// How long ago that was.
+    #[getter]
+    fn last_error_age(&self) -> Option<f64> {
+        seconds(self.status.last_failure?.age)
+    }
+
     /// The publisher: `alive`, `stopped` or `gone`.
     #[getter]
     fn publisher(&self) -> &'static str {

@@ -24,6 +24,7 @@ def test_status_says_how_flags_stream_and_publisher_are(client, reader):
             assert type(age) is float
             assert 0 <= age < 60
         assert status.archive_bytes > 0
+        assert (status.last_error, status.last_error_age) == (None, None)
         assert 'link="open"' in repr(status)
         assert "generation=1" in repr(status)
 
@@ -37,6 +38,20 @@ def test_status_of_nothing_has_no_ages(tmp_path):
         "missing",
         True,
     )
+
+
+def test_the_last_error_is_told_with_its_age_and_stays(server, make_client):
+    server.status = 503
+    client = make_client(server.url, preload=True)
+    eventually(lambda: client.status().last_error == "503 from the service")
+    reader = vexil.Reader(client.path)
+    server.status = 200
+    assert client.wait_until_ready(20)
+    for flags in (client, reader):
+        status = flags.status()
+        assert status.last_error == "503 from the service"
+        assert type(status.last_error_age) is float
+        assert 0 <= status.last_error_age < 60
 
 
 def test_a_reader_without_a_file_is_a_snapshot_error_that_says_what_to_do(tmp_path):

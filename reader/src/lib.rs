@@ -59,4 +59,6 @@ pub use options::{Options, Verify};
 pub use reader::Reader;
 pub use snapshot::Snapshot;
 pub use status::{PathState, PublisherState, Status};
-pub use vexil_format::{FlagKey, Generation, Key, Kinds, LinkState, OpenError, Value};
+pub use vexil_format::{
+    FailureKind, FlagKey, Generation, Key, Kinds, LastFailure, LinkState, OpenError, Value,
+};

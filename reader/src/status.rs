@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use vexil_format::layout::{Area, word};
-use vexil_format::{FileId, Frame, Generation, LinkState, Mapping, frame_of, status};
+use vexil_format::{FileId, Frame, Generation, LastFailure, LinkState, Mapping, frame_of, status};
 
 use crate::attached::Attached;
 use crate::reader::Reader;
@@ -58,6 +58,9 @@ pub struct Status {
     pub publisher: PublisherState,
     /// Since the publisher started.
     pub publisher_uptime: Option<Duration>,
+    /// What failed last on the publisher's side. It stays when all is well again: its age tells. `None` if nothing did in
+    /// this boot.
+    pub last_failure: Option<LastFailure>,
     /// The newest generation known to be on the disk.
     pub durable: Generation,
     /// Whether the answers come from a cold cache: a file of another boot, or one whose current snapshot is damaged.
@@ -101,6 +104,7 @@ impl Reader {
             link_age: words.link_age,
             publisher,
             publisher_uptime: words.uptime,
+            last_failure: words.last_failure,
             durable: Generation(map.load(word::DURABLE)),
             is_cold: attached.view.file().is_some() && !attached.view.is_live(),
             path: match FileId::at(&self.shared.path) {

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use stage::{Stage, flag, publish_number};
 use vexil_format::layout::word;
-use vexil_format::{Archive, Facts, Generation, LinkState, Value, boot, status, unix_micros};
+use vexil_format::{Archive, Facts, FailureKind, Generation, LinkState, Value, boot, status, unix_micros};
 use vexil_reader::{PathState, PublisherState, Reader};
 
 fn nanos(ago: Duration) -> u64 {
@@ -72,10 +72,49 @@ fn ages_are_those_of_the_boot_clock_and_unknown_ones_are_none() {
     let ahead = reader.status();
     assert_eq!((ahead.link, ahead.contact_age, ahead.link_age), (LinkState::Open, None, None));
     // Damage answers something as well.
-    for at in word::LINK..=word::DURABLE {
+    for at in word::LINK..=word::LAST_FAILURE {
         words.store(at, u64::MAX, Relaxed);
     }
     let _ = reader.status();
+}
+
+#[test]
+fn the_last_failure_stays_with_its_age_until_the_next_one() {
+    let (stage, mut writer) = Stage::with_writer();
+    publish_number(&mut writer, 1);
+    let reader = Reader::open(&stage.path).unwrap();
+    let words = writer.status_words();
+    assert_eq!(reader.status().last_failure, None, "zero, as in all files of before");
+    status::set_failure(words, FailureKind::HttpStatus(403));
+    // What comes after does not touch it: not a good link, not a clean stop, not a start.
+    status::set_link(words, LinkState::Open);
+    status::touch_contact(words);
+    status::set_stopped(words);
+    status::set_started(words);
+    let failure = || reader.status().last_failure.unwrap();
+    assert_eq!(failure().kind, FailureKind::HttpStatus(403));
+    assert!(failure().age.is_some_and(|age| age < Duration::from_secs(60)));
+    // 90 s ago, by hand: the code, the status and milliseconds.
+    let ago = nanos(Duration::from_secs(90)) / 1_000_000;
+    words.store(word::LAST_FAILURE, (5 << 56) | (503 << 40) | ago, Relaxed);
+    assert_eq!(failure().kind, FailureKind::HttpStatus(503));
+    assert!(failure().age.is_some_and(|age| (90..150).contains(&age.as_secs())), "{:?}", failure());
+    status::set_failure(words, FailureKind::DiskFull);
+    assert_eq!(failure().kind, FailureKind::DiskFull);
+    // Of a newer publisher, and ahead of this clock.
+    words.store(word::LAST_FAILURE, (200 << 56) | (1 << 40) | 0xff_ffff_ffff, Relaxed);
+    assert_eq!((failure().kind, failure().age), (FailureKind::Other, None));
+}
+
+#[test]
+fn a_failure_of_another_boot_is_not_told() {
+    let (stage, mut writer) = Stage::with_writer();
+    publish_number(&mut writer, 1);
+    status::set_failure(writer.status_words(), FailureKind::Tls);
+    assert!(Reader::open(&stage.path).unwrap().status().last_failure.is_some());
+    drop(writer);
+    stage.age_by_a_boot();
+    assert_eq!(Reader::open(&stage.path).unwrap().status().last_failure, None);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is known about a snapshot file, its publisher and its link: the one source of `status` and `top`.
 
 mod file;
+mod last_error;
 mod problem;
 mod publisher;
 
@@ -11,6 +12,7 @@ use vexil_format::layout;
 use vexil_reader::{Kinds, PathState, PublisherState, Reader, Status};
 
 pub(crate) use file::FileFacts;
+pub(crate) use last_error::LastError;
 pub(crate) use problem::{Problem, why_stale};
 pub(crate) use publisher::PublisherFacts;
 
@@ -33,6 +35,7 @@ pub(crate) struct Facts {
     pub(crate) link: &'static str,
     pub(crate) link_age: Option<f64>,
     pub(crate) contact_age: Option<f64>,
+    pub(crate) last_error: Option<LastError>,
     pub(crate) publisher: &'static str,
     pub(crate) publisher_uptime: Option<f64>,
     #[serde(flatten)]
@@ -94,6 +97,7 @@ impl Facts {
             link: status.link.name(),
             link_age: seconds(status.link_age),
             contact_age: seconds(contact_age(status)),
+            last_error: status.last_failure.map(LastError::of),
             publisher: publisher_name(status.publisher),
             publisher_uptime: seconds(status.publisher_uptime),
             publisher_facts: PublisherFacts::of(reader.path(), status),

@@ -1,6 +1,6 @@
 //! The state for a person: a name and what is to be said, line by line.
 
-use crate::facts::Facts;
+use crate::facts::{Facts, LastError};
 use crate::failure::Failure;
 use crate::host::Process;
 use crate::output::Output;
@@ -52,7 +52,11 @@ fn lines(facts: &Facts, paint: Paint) -> Vec<(&'static str, String)> {
     lines.push(("source", source(facts)));
     lines.push(("link", paint.text(link_look(facts.link), &for_how_long(facts.link, facts.link_age))));
     lines.push(("last contact", ago(facts.contact_age)));
-    lines.push(("last error", last_error(facts)));
+    let error = facts.last_error.as_ref();
+    lines.push(("last error", error.map_or_else(|| "none".to_owned(), LastError::sentence)));
+    if let (Some(_), Some(process)) = (error, &facts.publisher_facts.publisher_process) {
+        lines.push(("", dim(&format!("the log of pid {} has the whole text", process.pid))));
+    }
     for problem in &facts.problems {
         lines.push(("problem", paint.text(Look::Bad, problem.text)));
         lines.push(("", problem.meaning.to_owned()));
@@ -112,17 +116,6 @@ fn source(facts: &Facts) -> String {
         (Some("service"), Some(hash)) => format!("a service; hash of base URL and API key {hash}..{known}"),
         (Some(_), _) => "no service: published from a file or by hand".to_owned(),
         (None, _) => "not known".to_owned(),
-    }
-}
-
-fn last_error(facts: &Facts) -> String {
-    let log = match &facts.publisher_facts.publisher_process {
-        Some(process) => format!("see the log of pid {}", process.pid),
-        None => "see the publisher's log".to_owned(),
-    };
-    match facts.link {
-        "retrying" | "refused" => format!("{}, {}; {log}", facts.link, ago(facts.link_age)),
-        _ => format!("none of the link; refused payloads and disk errors: {log}"),
     }
 }
 

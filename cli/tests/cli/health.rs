@@ -101,6 +101,24 @@ fn a_service_that_cannot_be_reached_is_a_problem_with_advice_and_the_key_is_not_
 }
 
 #[test]
+fn the_last_error_is_shown_with_its_age_and_null_before_there_is_one() {
+    let (folder, publisher) = publisher(r#"{"a":true}"#);
+    assert_eq!(json(&folder.run(["status", "--json"])).get("last_error"), Some(&Value::Null));
+    assert!(folder.run(["status"]).out.contains("last error    none\n"));
+    folder.file("flags.json", "[1]");
+    let error = || json(&folder.run(["status", "--json"]))["last_error"].clone();
+    until("it is refused", || error()["kind"] == "payload");
+    assert_eq!(error()["status"], Value::Null);
+    assert!(error()["age"].as_f64().is_some_and(|age| (0.0..60.0).contains(&age)), "{}", error());
+    let text = folder.run(["status"]).out;
+    let line = "last error    payload refused: not a set of flags, ";
+    assert!(text.contains(line) && text.contains(" ago\n"), "{text}");
+    assert!(text.contains(&format!("the log of pid {} has the whole text", publisher.pid())), "{text}");
+    let top = json(&folder.run(["top", "--json", "--count", "1"]));
+    assert_eq!(top["last_error"]["kind"], "payload");
+}
+
+#[test]
 fn probes_take_ages_in_seconds_or_with_units() {
     let (folder, publisher) = publisher(r#"{"a":true}"#);
     for age in ["3600", "60s", "5m", "1h30m", "1h 30m", "1e6"] {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use vexil_format::{Generation, Step, Watch, Witness};
+use vexil_format::{FailureKind, Generation, Step, Watch, Witness};
 use vexil_publisher::{CloseError, Options, Publisher};
 use vexil_reader::Reader;
 
@@ -50,6 +50,9 @@ fn on_a_disk_that_cannot_sync_flags_are_served_from_memory_never_called_durable_
         wait_until("it is tried", DEADLINE, || disk.refused.load(Ordering::SeqCst) > refused);
     }
     assert_eq!(reader.status().durable, Generation(1), "nothing false is called durable");
+    wait_until("it is told", DEADLINE, || {
+        reader.status().last_failure.is_some_and(|failure| failure.kind == FailureKind::Disk)
+    });
 
     disk.is_broken.store(false, Ordering::SeqCst);
     wait_until("the newest is durable", DEADLINE, || reader.status().durable == Generation(5));

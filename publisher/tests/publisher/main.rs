@@ -8,6 +8,7 @@ mod cache;
 mod checkpoint;
 #[allow(unsafe_code, reason = "the tests fork")]
 mod fork;
+mod last_failure;
 mod lock;
 mod path;
 mod place;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use vexil_format::{Generation, WriteError};
+use vexil_format::{FailureKind, Generation, WriteError};
 use vexil_publisher::{CloseError, Options, PublishError, Publisher};
 use vexil_reader::Reader;
 
@@ -65,6 +65,7 @@ fn fill_the_disk(path: &Path) {
         let PublishError::File(WriteError::Io { source, .. }) = &error else { panic!("{error}") };
         assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
         assert!(error.to_string().contains("free space"), "{error}");
+        assert_eq!(reader.status().last_failure.unwrap().kind, FailureKind::DiskFull);
         assert_eq!((reader.get_u64("n"), reader.generation()), (1, Generation(1)));
         assert_eq!(Reader::open(path).unwrap().get_u64("n"), 1);
     }
@@ -113,6 +114,7 @@ fn a_close_says_that_the_last_checkpoint_failed() {
         let CloseError::Disk(WriteError::Io { source, .. }) = &error else { panic!("{error}") };
         assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
         assert_eq!((reader.get_i64("n"), reader.status().durable), (2, Generation(1)));
+        assert_eq!(reader.status().last_failure.unwrap().kind, FailureKind::DiskFull);
         assert!(reader.status().publisher_uptime.is_none(), "it has stopped cleanly all the same");
         fs::remove_file(hog).unwrap();
         Publisher::open(&path, &Options::default()).unwrap().close().unwrap();

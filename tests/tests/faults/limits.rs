@@ -136,6 +136,26 @@ fn row_23_a_full_disk_is_reported_once_and_not_for_every_event() {
         // Said after the publish itself.
         wait_until("it is told", DEADLINE, || said("file can be written again") == round);
     }
+    let error = status_inside(&place, &publisher)["last_error"].clone();
+    assert_eq!(
+        (&error["kind"], &error["status"]),
+        (&"disk_full".into(), &serde_json::Value::Null),
+        "{error}"
+    );
+    assert!(error["age"].as_f64().is_some_and(|age| age >= 0.0), "{error}");
+}
+
+/// `vexil status --json` of the file that only the child of `unshare` sees at the place.
+#[track_caller]
+fn status_inside(place: &Place, unshare: &Process) -> serde_json::Value {
+    let id = unshare.id();
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+    let child = children.split_whitespace().next().unwrap();
+    let file = format!("/proc/{child}/root{}", place.file().display());
+    let mut status = vexil_tests::place::vexil();
+    status.args(["status", "--json", "--file", &file]);
+    let answer = vexil_tests::place::answer(status);
+    serde_json::from_str(&answer.stdout).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
 }
 
 /// Symptom: `vexil publish` answered 0 although nothing had reached the disk. Cause: only a disk that hangs was told, and

@@ -5,6 +5,7 @@
 
 mod answers;
 mod files;
+mod last_error;
 mod limits;
 mod payloads;
 mod publishers;

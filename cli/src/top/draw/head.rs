@@ -10,7 +10,7 @@ use crate::top::app::App;
 pub(super) fn lines(app: &App) -> Vec<Line<'static>> {
     let facts = &app.facts;
     let plain = |text: String| Line::from(text);
-    vec![
+    let mut lines = vec![
         Line::from(vec![
             Span::styled("vexil top  ", app.paint.cell(Look::Strong)),
             state(app),
@@ -36,15 +36,21 @@ pub(super) fn lines(app: &App) -> Vec<Line<'static>> {
             Span::raw(for_how_long(facts.link_age)),
             Span::raw(format!("; last contact {}", ago(facts.contact_age))),
         ]),
-        Line::default(),
-    ]
+    ];
+    lines.extend(last_error(facts));
+    lines.push(Line::default());
+    lines
+}
+
+fn last_error(facts: &Facts) -> Option<Line<'static>> {
+    facts.last_error.as_ref().map(|error| Line::from(format!("last error {}", error.sentence())))
 }
 
 /// For a small screen.
 pub(super) fn few_lines(app: &App) -> Vec<Line<'static>> {
     let facts = &app.facts;
     let name = facts.file.rsplit('/').next().unwrap_or_default().to_owned();
-    vec![
+    let mut lines = vec![
         Line::from(vec![Span::styled(name, app.paint.cell(Look::Strong)), Span::raw(" "), state(app)]),
         Line::from(format!(
             "gen {}, {} flags, {}",
@@ -59,7 +65,10 @@ pub(super) fn few_lines(app: &App) -> Vec<Line<'static>> {
             Span::styled(facts.link, app.paint.cell(crate::status::link_look(facts.link))),
             Span::raw(format!(", {}", ago(facts.contact_age))),
         ]),
-    ]
+    ];
+    // There is little room, so only while it may be why.
+    lines.extend(last_error(facts).filter(|_| facts.stale));
+    lines
 }
 
 fn state(app: &App) -> Span<'static> {

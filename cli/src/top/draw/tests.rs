@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use vexil_format::FailureKind;
 use vexil_publisher::{Options, Publisher};
 use vexil_reader::Reader;
 
@@ -128,6 +129,19 @@ fn a_small_screen_has_one_part_at_a_time() {
     // Nothing to see, but nothing breaks either.
     for (width, height) in [(1, 1), (5, 3), (200, 2), (72, 20), (300, 100)] {
         scene.screen(width, height);
+    }
+}
+
+#[test]
+fn the_last_error_is_in_the_head_with_its_age_and_takes_no_room_before_there_is_one() {
+    let mut scene = Scene::with(r#"{"checkout":true}"#);
+    assert!(!scene.screen(80, 24).contains("last error"));
+    scene.publisher.set_failure(FailureKind::HttpStatus(403));
+    scene.app.refresh(&scene.reader);
+    for (width, height) in [(80, 24), (60, 12)] {
+        let screen = scene.screen(width, height);
+        let line = screen.lines().find(|line| line.starts_with("last error")).unwrap();
+        assert!(line.starts_with("last error 403 from the service, ") && line.ends_with(" ago"), "{screen}");
     }
 }
 

@@ -1,0 +1,40 @@
+//! What failed last on the publisher's side.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use vexil_reader::LastFailure;
+
+use crate::status::ago;
+
+/// It stays when all is well again.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct LastError {
+    /// One word. It stays, the text may change.
+    pub(crate) kind: &'static str,
+    /// The HTTP status, for `http_status`.
+    pub(crate) status: Option<u16>,
+    /// In seconds; null is unknown.
+    pub(crate) age: Option<f64>,
+    #[serde(skip)]
+    text: String,
+}
+
+impl LastError {
+    pub(super) fn of(failure: LastFailure) -> LastError {
+        LastError {
+            kind: failure.kind.name(),
+            status: failure.kind.http_status(),
+            age: failure.age.as_ref().map(Duration::as_secs_f64),
+            text: failure.kind.to_string(),
+        }
+    }
+
+    /// For a person.
+    pub(crate) fn sentence(&self) -> String {
+        match self.age {
+            Some(_) => format!("{}, {}", self.text, ago(self.age)),
+            None => format!("{}, not known when", self.text),
+        }
+    }
+}
