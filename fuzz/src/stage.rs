@@ -8,20 +8,11 @@ use tempfile::TempDir;
 use vexil_format::layout::{Area, FRAME_BYTES, HEADER_BYTES};
 use vexil_format::{Archive, Facts, Flag, Frame, Generation, Value, Writer, WriterOptions};
 use vexil_reader::Reader;
+use vexil_torture::KEYS;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes of each area that are kept, and so put back.
 const KEPT: usize = 16 * 1024;
-
-/// The keys in the file; the third has a middle.
-pub(crate) const KEYS: [&str; 6] = [
-    "on",
-    "number",
-    "a-key-that-is-longer-than-forty-eight-bytes-and-so-has-a-middle",
-    "text",
-    "json",
-    "big",
-];
 
 /// Every call of a reader, with these keys.
 pub(crate) fn every_call(reader: &Reader) {

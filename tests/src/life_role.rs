@@ -9,7 +9,7 @@ use std::time::Duration;
 use vexil::Client;
 use vexil_publisher::{Options, Publisher};
 use vexil_reader::{PathState, Reader};
-use vexil_torture::every_call;
+use vexil_torture::{KEYS, every_call};
 
 use crate::fork::{exit_code, fork};
 use crate::place::KEY;
@@ -18,16 +18,6 @@ use crate::wait::wait_until;
 
 /// Memory checkers slow a program down 30 times and more.
 const DEADLINE: Duration = Duration::from_secs(120);
-
-/// The keys of the flags here; the third is too long for a record.
-const KEYS: [&str; 6] = [
-    "on",
-    "number",
-    "a-key-that-is-longer-than-forty-eight-bytes-and-so-has-a-middle",
-    "text",
-    "json",
-    "big",
-];
 
 /// Goes through it all once, on files in the directory of `path`. Without forks for whoever looks for leaks: in a child, the memory of
 /// threads that it does not have is nobody's.

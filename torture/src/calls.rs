@@ -5,6 +5,16 @@ use std::time::Duration;
 use vexil_format::{Generation, Key};
 use vexil_reader::Reader;
 
+/// A key for each kind of value, and one that is too long for a record.
+pub const KEYS: [&str; 6] = [
+    "on",
+    "number",
+    "a-key-that-is-longer-than-forty-eight-bytes-and-so-has-a-middle",
+    "text",
+    "json",
+    "big",
+];
+
 /// Calls everything that a reader has, with these keys and some that nobody has. What it answers is not looked at: no call may
 /// crash, hang or take memory without bound, whatever happened to the file. Answers how many flags a whole copy had.
 pub fn every_call(reader: &Reader, keys: &[&str]) -> usize {

@@ -48,7 +48,7 @@ mod stage;
 pub mod steady;
 pub mod steps;
 
-pub use calls::every_call;
+pub use calls::{KEYS, every_call};
 pub use check::{CHECKS, Check};
 pub use fork::fork;
 pub use launcher::Launcher;
