@@ -68,6 +68,14 @@ pub(crate) fn seconds(age: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(age).ok()
 }
 
+/// An age in seconds, in words.
+pub(crate) fn ago(age: Option<f64>) -> String {
+    match age.and_then(seconds) {
+        Some(age) => format!("{} ago", words(age)),
+        None => "not known".to_owned(),
+    }
+}
+
 /// A size in bytes.
 pub(crate) fn bytes(bytes: u64) -> String {
     let kib = bytes as f64 / 1024.0;

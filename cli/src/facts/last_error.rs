@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use vexil_reader::LastFailure;
 
-use crate::status::ago;
+use crate::show;
 
 /// It stays when all is well again.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -33,7 +33,7 @@ impl LastError {
     /// For a person.
     pub(crate) fn sentence(&self) -> String {
         match self.age {
-            Some(_) => format!("{}, {}", self.text, ago(self.age)),
+            Some(_) => format!("{}, {}", self.text, show::ago(self.age)),
             None => format!("{}, not known when", self.text),
         }
     }

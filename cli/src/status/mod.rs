@@ -2,7 +2,7 @@
 
 mod print;
 
-pub(crate) use print::{ago, link_look};
+pub(crate) use print::link_look;
 
 use std::time::Duration;
 

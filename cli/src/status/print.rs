@@ -51,7 +51,7 @@ fn lines(facts: &Facts, paint: Paint) -> Vec<(&'static str, String)> {
     }
     lines.push(("source", source(facts)));
     lines.push(("link", paint.text(link_look(facts.link), &for_how_long(facts.link, facts.link_age))));
-    lines.push(("last contact", ago(facts.contact_age)));
+    lines.push(("last contact", show::ago(facts.contact_age)));
     let error = facts.last_error.as_ref();
     lines.push(("last error", error.map_or_else(|| "none".to_owned(), LastError::sentence)));
     if let (Some(_), Some(process)) = (error, &facts.publisher_facts.publisher_process) {
@@ -89,7 +89,9 @@ fn types(facts: &Facts) -> String {
 
 fn published(facts: &Facts, paint: Paint) -> String {
     match &facts.published_at {
-        Some(at) => format!("{}{}", ago(facts.published_age), paint.text(Look::Dim, &format!(", {at}"))),
+        Some(at) => {
+            format!("{}{}", show::ago(facts.published_age), paint.text(Look::Dim, &format!(", {at}")))
+        }
         None => "never".to_owned(),
     }
 }
@@ -131,13 +133,6 @@ fn for_how_long(state: &str, age: Option<f64>) -> String {
     match age.and_then(show::seconds) {
         Some(age) => format!("{state} for {}", show::words(age)),
         None => state.to_owned(),
-    }
-}
-
-pub(crate) fn ago(age: Option<f64>) -> String {
-    match age.and_then(show::seconds) {
-        Some(age) => format!("{} ago", show::words(age)),
-        None => "not known".to_owned(),
     }
 }
 

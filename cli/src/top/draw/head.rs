@@ -19,7 +19,7 @@ pub(super) fn lines(app: &App) -> Vec<Line<'static>> {
         plain(format!(
             "generation {}, {}; {} flags{}; archive {}",
             facts.generation,
-            ago(facts.published_age),
+            show::ago(facts.published_age),
             show::count(facts.flags),
             types(facts),
             show::bytes(facts.archive_bytes)
@@ -34,7 +34,7 @@ pub(super) fn lines(app: &App) -> Vec<Line<'static>> {
             Span::raw("link "),
             Span::styled(facts.link, app.paint.cell(crate::status::link_look(facts.link))),
             Span::raw(for_how_long(facts.link_age)),
-            Span::raw(format!("; last contact {}", ago(facts.contact_age))),
+            Span::raw(format!("; last contact {}", show::ago(facts.contact_age))),
         ]),
     ];
     lines.extend(last_error(facts));
@@ -56,14 +56,14 @@ pub(super) fn few_lines(app: &App) -> Vec<Line<'static>> {
             "gen {}, {} flags, {}",
             facts.generation,
             show::count(facts.flags),
-            ago(facts.published_age)
+            show::ago(facts.published_age)
         )),
         Line::from(vec![
             Span::raw("pub "),
             Span::styled(facts.publisher, app.paint.cell(publisher_look(facts))),
             Span::raw(", link "),
             Span::styled(facts.link, app.paint.cell(crate::status::link_look(facts.link))),
-            Span::raw(format!(", {}", ago(facts.contact_age))),
+            Span::raw(format!(", {}", show::ago(facts.contact_age))),
         ]),
     ];
     // There is little room, so only while it may be why.
@@ -107,10 +107,6 @@ fn types(facts: &Facts) -> String {
     let some = facts.flag_types.each().into_iter().filter(|(count, _)| *count > 0);
     let some: Vec<_> = some.map(|(count, name)| format!("{} {name}", show::count(count))).collect();
     if some.is_empty() { String::new() } else { format!(" ({})", some.join(", ")) }
-}
-
-fn ago(age: Option<f64>) -> String {
-    crate::status::ago(age)
 }
 
 fn for_how_long(age: Option<f64>) -> String {
