@@ -1,6 +1,7 @@
 //! docs/benchmarks.md, out of the runs of both builds.
 
 mod figures;
+mod missed;
 
 use std::fmt::Write;
 
@@ -235,6 +236,20 @@ mod tests {
             assert!(text.contains(row), "{row} is not in\n{text}");
         }
         assert_eq!(text.matches("A note.").count(), 1);
+    }
+
+    #[test]
+    fn what_is_missed_is_listed_once_with_its_reason_or_without_one() {
+        let mut sheet = Sheet::new("Reading");
+        for flags in [100, 1_000] {
+            let what = "Vexil `get_bool(&str)` / somebody";
+            sheet.sized(what, flags, 2.0, "ratio", Some(Goal::at_most(0.9, 1.0)));
+        }
+        let known = Run { profile: "fat".to_owned(), records: sheet.records };
+        let text = text(&[known, run("plain", 0.95, 1.0), run("fat", 0.95, 1.0)]);
+        assert_eq!(text.matches("- Vexil `get_bool(&str)` / ..: what is left").count(), 1, "{text}");
+        assert!(text.contains("- reads of two / of one: no reason is known.\n"), "{text}");
+        assert!(!text.contains("- a time"), "{text}");
     }
 
     #[test]

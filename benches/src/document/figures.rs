@@ -1,5 +1,6 @@
 //! Single figures, and the table of those with a goal.
 
+use super::missed::missed;
 use super::{SHIPPED, grouped, number};
 use crate::goal::Goal;
 use crate::record::{Record, Run};
@@ -28,6 +29,7 @@ pub(super) fn goals(out: &mut String, runs: &[&Run]) {
     if !single.is_empty() {
         table(out, &single, &["value".to_owned()], |_, _| true);
     }
+    missed(out, &sized.iter().chain(&single).copied().collect::<Vec<_>>());
 }
 
 /// A row per figure and build.
@@ -79,6 +81,11 @@ pub(super) struct Figure<'a> {
 impl Figure<'_> {
     pub(super) fn is_row_of(&self, other: &Figure<'_>) -> bool {
         (self.section, self.what) == (other.section, other.what)
+    }
+
+    /// Whether it has a goal in its build, and misses it.
+    pub(super) fn is_missed(&self) -> bool {
+        self.goal.and_then(|goal| goal.is_reached(self.profile, self.value)) == Some(false)
     }
 
     fn cell(&self) -> String {
