@@ -26,7 +26,10 @@ pub fn text(runs: &[Run]) -> String {
     runs.sort_by_key(|run| run.profile != SHIPPED);
     let mut out = INTRODUCTION.to_owned();
     out.push('\n');
-    for record in runs.first().map_or(&[][..], |run| &run.records) {
+    // Runs of other programs, as those of Python and the page, say nothing of the machine.
+    let is_machine = |record: &&Record| matches!(record, Record::Machine { .. });
+    let told = runs.iter().find(|run| run.records.iter().any(|record| is_machine(&record)));
+    for record in told.map_or(&[][..], |run| &run.records) {
         if let Record::Machine { text } = record {
             out += &format!("- {text}\n");
         }
@@ -258,7 +261,10 @@ mod tests {
         sheet.figure("a call", 40.0, "ns");
         sheet.note("About Python.");
         let python = Run { profile: "fat".to_owned(), records: sheet.records };
-        let text = text(&[run("plain", 0.95, 10.25), run("fat", 0.95, 9.0), python]);
+        let mut fat = run("fat", 0.95, 9.0);
+        fat.records.push(Record::Machine { text: "two cores".to_owned() });
+        let text = text(&[python, run("plain", 0.95, 10.25), fat]);
+        assert!(text.contains("\n- two cores\n"), "{text}");
         assert!(
             text.contains("## Python\n\nAbout Python.\n") && text.contains("| a call | 40.0 | ns |"),
             "{text}"
