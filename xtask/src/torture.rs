@@ -19,7 +19,10 @@ pub(crate) fn run() -> Result<(), Failures> {
     let (variable, path) = binary.variable();
     for test in TESTS {
         let mut command = cargo(&["test", "--package", "vexil-tests", "--test", test, "--locked", "--"]);
-        command.args(["--test-threads=1", "--nocapture"]).env(variable, path).env("VEXIL_LONG", "1");
+        command
+            .args(["--test-threads=1", "--nocapture", "--include-ignored"])
+            .env(variable, path)
+            .env("VEXIL_LONG", "1");
         steps.run(test, &mut command);
     }
     let mut fuzz = cargo(&["test", "--package", "vexil-fuzz", "--locked", "--", "--nocapture"]);
