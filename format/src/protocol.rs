@@ -115,6 +115,12 @@ impl Observed {
         (self.0 >> 1 & 1) as usize
     }
 
+    /// Whether a publish was under way.
+    #[must_use]
+    pub const fn is_odd(self) -> bool {
+        self.0 & 1 != 0
+    }
+
     /// Whether the file has been superseded.
     #[inline(always)]
     #[must_use]
