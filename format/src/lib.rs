@@ -91,7 +91,7 @@ pub use header::{Header, unix_micros};
 pub use key::{FlagKey, Hashed, Key};
 pub use kinds::{Kinds, kinds_of_current};
 pub use last_failure::{FailureKind, LastFailure};
-pub use map::Mapping;
+pub use map::{EventWord, Mapping, SharedWord, WritableMapping};
 pub use open::{is_in_sticky_public_directory, view as open_view};
 pub use protocol::Generation;
 pub use record::{Found, TextAt, kind};

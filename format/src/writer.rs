@@ -15,7 +15,7 @@ use crate::event::announce;
 use crate::file::{SnapshotFile, failed, rights_of};
 use crate::header::Header;
 use crate::layout::{Area, FRAME_BYTES, HEADER_BYTES, word};
-use crate::map::Mapping;
+use crate::map::{Mapping, WritableMapping};
 use crate::open;
 use crate::protocol::{self, Generation, MAX_GENERATION, Sound, mark_superseded};
 use crate::status;
@@ -182,7 +182,7 @@ impl Writer {
 
     /// The header page, for the status words.
     #[must_use]
-    pub fn status_words(&self) -> &Mapping {
+    pub fn status_words(&self) -> &WritableMapping {
         &self.snapshot.header
     }
 

@@ -146,14 +146,14 @@ fn a_file_replaced_or_removed_by_hand_is_noticed_and_readers_are_moved() {
     assert_eq!(writer.path_state(), PathState::Replaced);
     fs::remove_file(&place.path).unwrap();
     assert_eq!(writer.path_state(), PathState::Missing);
-    let event = old.map().event().load(std::sync::atomic::Ordering::Relaxed);
+    let event = old.map().event().load();
 
     writer.supersede().unwrap();
 
     assert_eq!((writer.path_state(), writer.generation()), (PathState::Same, Generation(4)));
     let seen = old.observe();
     assert!(seen.is_superseded());
-    assert_eq!(old.map().event().load(std::sync::atomic::Ordering::Relaxed), event + 1);
+    assert_eq!(old.map().event().load(), event + 1);
     assert!(old.probe(&Hashed::new(b"generation")).is_none());
     assert_eq!(look_up(&old, "generation"), Some(3), "until the reader has moved");
     let new = view(&place.path);
