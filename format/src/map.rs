@@ -155,6 +155,18 @@ impl Mapping {
         unsafe { &*word.cast::<AtomicU32>() }
     }
 
+    /// One half of a word, if it is inside a writable mapping: for the kernel, which can change 32 bits. Nothing in this process
+    /// loads or stores through it, so that each word is of one size for all of its accesses.
+    pub(crate) fn half(&self, at: usize, is_high: bool) -> Option<&AtomicU32> {
+        if at >= self.words || !self.writable {
+            return None;
+        }
+        // SAFETY: M1: `at < words`, and both halves lie in that word.
+        let half = unsafe { self.base.add(at).cast::<AtomicU32>().add(usize::from(is_high)) };
+        // SAFETY: M1, M2: mapped for the life of `self`, aligned to 4, only ever seen as an atomic.
+        Some(unsafe { &*half })
+    }
+
     /// Bumps the event word and wakes everybody who sleeps on it. Nothing happens on a read-only mapping.
     pub fn wake(&self) {
         if self.writable {

@@ -13,6 +13,7 @@ use crate::error::WriteError;
 use crate::event::announce;
 use crate::file::{SnapshotFile, failed, rights_of};
 use crate::header::Header;
+use crate::header_page::HeaderPage;
 use crate::layout::{Area, FRAME_BYTES, HEADER_BYTES};
 use crate::map::Mapping;
 use crate::open;
@@ -90,7 +91,7 @@ impl Writer {
     /// The current generation.
     #[must_use]
     pub fn generation(&self) -> Generation {
-        protocol::observe::<Sound, _>(self.snapshot.header.generation()).generation()
+        protocol::observe::<Sound, _>(self.map.generation()).generation()
     }
 
     /// Publishes `archive` as the next generation: in memory at once, on the disk when the next checkpoint is written.
@@ -112,9 +113,13 @@ impl Writer {
         // one, and the next publish says so.
         let _ = self.snapshot.reserve(Area::Slot(1 - slot), bytes);
         announce::<Sound, _, _, _>(&self.snapshot.event(), || {
-            protocol::publish::<Sound, _, _>(&self.snapshot.generation(), |_| {
+            let word = self.snapshot.generation();
+            protocol::publish::<Sound, _, _>(&word, |_| {
+                // Without the odd word nobody is to touch the slot: readers may still be in it.
+                word.is_stored()?;
                 self.snapshot.write(Area::Slot(slot), archive)
-            })
+            })?;
+            word.is_stored()
         })?;
         self.keep_in_memory(slot, bytes);
         Ok(next)
@@ -136,7 +141,7 @@ impl Writer {
 
     /// The header page, for the status words.
     #[must_use]
-    pub fn status_words(&self) -> &Mapping {
+    pub fn status_words(&self) -> &HeaderPage {
         &self.snapshot.header
     }
 
@@ -182,9 +187,10 @@ impl Writer {
         // The same publisher with the same link goes on in the new file.
         status::carry_over(&self.snapshot.header, &new.header);
         let mut writer = Writer::of(new, self.identity)?;
-        mark(&self.snapshot);
-        if let Some((other, _)) = &other {
-            mark(other);
+        let others = other.iter().map(|(other, _)| other);
+        if let Err(error) = std::iter::once(&self.snapshot).chain(others).try_for_each(mark) {
+            writer.snapshot.discard();
+            return Err(error);
         }
         writer.snapshot.rename_over(&path)?;
         *self = writer;
@@ -229,9 +235,10 @@ fn floor_of(map: &Mapping) -> Generation {
 }
 
 /// Mark, event, wake: readers look at the path again. The rename follows.
-fn mark(old: &SnapshotFile) {
-    let _ = announce::<Sound, _, _, ()>(&old.event(), || {
-        mark_superseded(&old.generation());
-        Ok(())
-    });
+fn mark(old: &SnapshotFile) -> Result<(), WriteError> {
+    announce::<Sound, _, _, _>(&old.event(), || {
+        let word = old.generation();
+        mark_superseded(&word);
+        word.is_stored()
+    })
 }

@@ -198,7 +198,11 @@ impl Writer {
         let header = Header::now(identity);
         let new = SnapshotFile::create_beside(path, header, rights, floor, snapshot.as_ref(), watch)?;
         let mut writer = Writer::of(new, identity)?;
-        mark(&SnapshotFile::open(path, old.id(), watch)?);
+        let marked = SnapshotFile::open(path, old.id(), watch).and_then(|old| mark(&old));
+        if let Err(error) = marked {
+            writer.snapshot.discard();
+            return Err(error);
+        }
         writer.snapshot.rename_over(path)?;
         Ok(Opened { writer, snapshot, found: Found::Superseded(why) })
     }
