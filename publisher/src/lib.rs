@@ -12,7 +12,8 @@
 //!
 //! # Guarantees
 //! - Readers see the old snapshot or the new one, whole, also if this process dies at any instant.
-//! - A payload that is refused, a full disk, a broken disk: the last good snapshot stays.
+//! - A payload that is refused, a full disk, a broken disk: the last good snapshot stays. What a disk did not take is tried again until
+//!   it does, and the file says meanwhile that readers are behind.
 //! - Publishing never waits for the disk. At every instant after the first checkpoint one complete, checked snapshot is
 //!   on it.
 //! - One publisher per file: see [`lock`].
@@ -22,7 +23,7 @@
 //!
 //! # Map
 //! `publisher` ties a file, its lock and its two threads together: `checkpointer` writes to the disk, `keeper` shows twice a
-//! second that the publisher lives, and sees whether the paths still lead to its lock and its file. `run` feeds it from a source. [`sse`] is the
+//! second that the publisher lives, and sees whether the paths still lead to its lock and its file. `feed` is the way of a payload, and keeps one that the file cannot take. `run` feeds it from a source. [`sse`] is the
 //! stream, [`payload`] what is accepted, `identity` and `place` names and default paths, `epoch` which side of a fork this is, `changes` what a log says,
 //! `failure_kind` what the file says of an error.
 
@@ -34,6 +35,7 @@ mod checkpointer;
 mod epoch;
 mod error;
 mod failure_kind;
+mod feed;
 mod identity;
 mod keeper;
 pub mod lock;
