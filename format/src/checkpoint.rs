@@ -7,14 +7,13 @@
 //! it: a failed sync may have lost the word that says how far the region reaches. Nothing is durable in a file whose name
 //! is not; so the directory comes last.
 
-use std::sync::atomic::Ordering;
-
 use crate::archive::Archive;
 use crate::area;
 use crate::error::WriteError;
 use crate::file::SnapshotFile;
+use crate::header_page::HeaderPage;
 use crate::layout::{Area, FRAME_BYTES, word};
-use crate::map::{Mapping, WritableMapping};
+use crate::map::Mapping;
 use crate::protocol::Generation;
 
 /// Writes the checkpoints of one file.
@@ -40,7 +39,7 @@ impl Checkpoints {
 
     /// The header page of the file, for the status words.
     #[must_use]
-    pub fn status_words(&self) -> &WritableMapping {
+    pub fn status_words(&self) -> &HeaderPage {
         &self.snapshot.header
     }
 
@@ -56,10 +55,10 @@ impl Checkpoints {
         let area = Area::Checkpoint(self.next);
         self.snapshot.reserve(area, FRAME_BYTES + archive.bytes().len() as u64)?;
         self.snapshot.write(area, archive)?;
-        self.snapshot.say_reserved(area);
+        self.snapshot.say_reserved(area)?;
         self.snapshot.sync()?;
         self.snapshot.sync_name()?;
-        self.snapshot.store(word::DURABLE, archive.generation().0, Ordering::Relaxed);
+        self.snapshot.store(word::DURABLE, archive.generation().0)?;
         self.next = 1 - self.next;
         self.newest = archive.generation();
         Ok(())

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use rustix::fs::{FallocateFlags, Mode};
+use rustix::fs::{FallocateFlags, IFlags, Mode};
 
 use crate::layout::PAGE;
 use crate::step::{Step, Watch};
@@ -14,7 +14,22 @@ use crate::view::FileId;
 /// A new file for its owner alone.
 pub(crate) fn create(watch: &Watch, path: &Path) -> io::Result<File> {
     watch.step(Step::Create { path })?;
-    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+    write_in_place(&file);
+    Ok(file)
+}
+
+/// The type of a btrfs.
+const BTRFS: u64 = 0x9123_683e;
+
+/// A btrfs writes elsewhere what is changed, and so needs space for every change; a file with this attribute it changes in
+/// place, so that a full disk stops nothing that fits into the space reserved before. Only an empty file can get it. Best effort:
+/// a snapshot of the subvolume takes it away for each block until that was written once more.
+fn write_in_place(file: &File) {
+    let is_btrfs = rustix::fs::fstatfs(file).is_ok_and(|of| of.f_type as u64 & 0xffff_ffff == BTRFS);
+    if is_btrfs && let Ok(flags) = rustix::fs::ioctl_getflags(file) {
+        let _ = rustix::fs::ioctl_setflags(file, flags | IFlags::NOCOW);
+    }
 }
 
 /// The identity of a file that was opened or made, and the file in the words of later steps.
@@ -43,7 +58,17 @@ pub(crate) fn reserve(watch: &Watch, (file, id): (&File, FileId), at: u64, bytes
 
 pub(crate) fn write(watch: &Watch, (file, id): (&File, FileId), at: u64, bytes: &[u8]) -> io::Result<()> {
     watch.step(Step::Write { file: id, at, bytes })?;
+    check_descriptor(file, id)?;
     file.write_all_at(bytes, at)
+}
+
+/// A program that closes all descriptors, as daemons do, closes this one too, and the next file that it opens may get its number:
+/// nothing is written to that.
+pub(crate) fn check_descriptor(file: &File, id: FileId) -> io::Result<()> {
+    if FileId::of(&file.metadata()?) == id {
+        return Ok(());
+    }
+    Err(io::Error::other("its descriptor was closed by this program, and belongs to another file now"))
 }
 
 /// The bytes of a file, and what of its length and space is needed to find them again.

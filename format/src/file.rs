@@ -1,9 +1,11 @@
 //! A snapshot file as the publisher holds it: reserving, writing, making it anew.
 
+use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 
 use rustix::io::Errno;
@@ -14,32 +16,50 @@ use crate::disk;
 use crate::error::WriteError;
 use crate::event::Waker;
 use crate::header::{Header, decode_reserved, encode_reserved};
+use crate::header_page::HeaderPage;
 use crate::layout::{AREA_BYTES, Area, FILE_BYTES, FRAME_BYTES, FRAME_WORDS, HEADER_BYTES, PAGE, word};
-use crate::map::{Mapping, WritableMapping};
+use crate::map::Mapping;
 use crate::protocol::Generation;
 use crate::step::{Step, Watch};
 use crate::sync::{Load, Word};
 use crate::view::FileId;
 
-/// A snapshot file open for writing, with its header page mapped.
+/// A snapshot file open for writing, with its header page.
 #[derive(Debug)]
 pub(crate) struct SnapshotFile {
     pub(crate) path: PathBuf,
-    pub(crate) file: File,
-    pub(crate) header: WritableMapping,
+    pub(crate) file: Arc<File>,
+    pub(crate) header: HeaderPage,
     pub(crate) id: FileId,
     pub(crate) watch: Watch,
     /// Its name is known to be on the disk. A publisher may have died between rename and sync, or the sync has failed.
     has_durable_name: bool,
 }
 
-/// The generation word of a file that is being published into.
+/// The generation word of a file that is being published into, for one publish. A store that the file system refuses is remembered,
+/// and none is tried after it.
 #[derive(Debug)]
-pub(crate) struct GenerationWord<'a>(&'a SnapshotFile);
+pub(crate) struct GenerationWord<'a> {
+    snapshot: &'a SnapshotFile,
+    refused: RefCell<Option<io::Error>>,
+}
+
+impl GenerationWord<'_> {
+    /// To be asked before a slot is written to, and at the end.
+    ///
+    /// # Errors
+    /// The word could not be stored.
+    pub(crate) fn is_stored(&self) -> Result<(), WriteError> {
+        match self.refused.take() {
+            None => Ok(()),
+            Some(error) => Err(failed("write", &self.snapshot.path)(error)),
+        }
+    }
+}
 
 impl Load for GenerationWord<'_> {
     fn load(&self) -> u64 {
-        self.0.header.generation().load()
+        self.snapshot.header.map().generation().load()
     }
 
     fn fence(order: Ordering) {
@@ -48,8 +68,14 @@ impl Load for GenerationWord<'_> {
 }
 
 impl Word for GenerationWord<'_> {
-    fn store(&self, value: u64, order: Ordering) {
-        self.0.store(word::GENERATION, value, order);
+    fn store(&self, value: u64, _release: Ordering) {
+        let step = Step::Store { file: self.snapshot.id, word: word::GENERATION, value };
+        let mut refused = self.refused.borrow_mut();
+        if refused.is_none() {
+            let stored =
+                self.snapshot.watch.step(step).and_then(|()| self.snapshot.header.set_generation(value));
+            *refused = stored.err();
+        }
     }
 }
 
@@ -58,15 +84,15 @@ impl Word for GenerationWord<'_> {
 pub(crate) struct EventWord<'a>(&'a SnapshotFile);
 
 impl Waker for EventWord<'_> {
-    fn bump(&self, order: Ordering) {
-        let value = self.0.header.load(word::EVENT).wrapping_add(1);
-        if self.0.watch.step(Step::Store { file: self.0.id, word: word::EVENT, value }).is_ok() {
-            self.0.header.bump(order);
-        }
+    fn bump(&self, _release: Ordering) {
+        let value = u64::from((self.0.header.load(word::EVENT) as u32).wrapping_add(1));
+        let step = Step::Store { file: self.0.id, word: word::EVENT, value };
+        // If it fails, all who sleep are woken, and look again; who falls asleep in this moment wakes by its own limit.
+        let _ = self.0.watch.step(step).and_then(|()| self.0.header.bump());
     }
 
     fn wake(&self, most: u32) {
-        self.0.header.wake(most);
+        self.0.header.map().event().wake(most);
     }
 }
 
@@ -154,29 +180,34 @@ impl SnapshotFile {
                 snapshot.reserve(area, bytes)?;
                 snapshot.write(area, archive)?;
             }
-            snapshot.store(word::DURABLE, current.0, Ordering::Relaxed);
+            snapshot.store(word::DURABLE, current.0)?;
         }
-        snapshot.store(word::GENERATION, current.0 * 2, Ordering::Release);
+        snapshot.store(word::GENERATION, current.0 * 2)?;
         if let Some((owner, group)) = rights.owner {
             // Only root may give a file away; then the new one belongs to whoever publishes, in the same group if may be.
             let give = |owner| disk::set_owner(watch, new, &snapshot.file, owner, group);
             let _ = give(Some(owner)).or_else(|_not_permitted| give(None));
         }
         disk::set_mode_of(watch, new, &snapshot.file, rights.mode).map_err(failed("set the mode of", new))?;
-        disk::sync_all(watch, (&snapshot.file, id)).map_err(failed("sync", new))?;
+        disk::sync_all(watch, snapshot.this()).map_err(failed("sync", new))?;
         Ok(snapshot)
     }
 
     /// Puts a file made by [`SnapshotFile::create_beside`] in its place.
     pub(crate) fn rename_over(&mut self, path: &Path) -> Result<(), WriteError> {
         if let Err(error) = disk::rename(&self.watch, &self.path, path) {
-            let _ = disk::remove(&self.watch, &self.path);
+            self.discard();
             return Err(failed("rename a new snapshot to", path)(error));
         }
         self.path = path.to_owned();
         // Readers need no disk. If this failed, it is done again before anything in the file is called durable.
         let _ = self.sync_name();
         Ok(())
+    }
+
+    /// Removes a file made by [`SnapshotFile::create_beside`] that did not get into its place.
+    pub(crate) fn discard(&self) {
+        let _ = disk::remove(&self.watch, &self.path);
     }
 
     /// Makes sure that the file's name is on the disk, without which nothing in it is durable.
@@ -196,7 +227,8 @@ impl SnapshotFile {
     }
 
     fn mapped(path: &Path, file: File, id: FileId, watch: &Watch) -> Result<SnapshotFile, WriteError> {
-        let header = Mapping::read_write(&file, HEADER_BYTES).map_err(failed("map", path))?;
+        let file = Arc::new(file);
+        let header = HeaderPage::of(&file, id).map_err(failed("map", path))?;
         Ok(SnapshotFile {
             path: path.to_owned(),
             file,
@@ -214,16 +246,23 @@ impl SnapshotFile {
         Ok(SnapshotFile { has_durable_name, ..SnapshotFile::mapped(&self.path, file, self.id, &self.watch)? })
     }
 
-    /// Stores a word of the header.
-    pub(crate) fn store(&self, word: usize, value: u64, order: Ordering) {
-        if self.watch.step(Step::Store { file: self.id, word, value }).is_ok() {
-            self.header.store(word, value, order);
-        }
+    /// The file for the calls of [`disk`].
+    fn this(&self) -> (&File, FileId) {
+        (&self.file, self.id)
+    }
+
+    /// Writes a word of the header.
+    pub(crate) fn store(&self, word: usize, value: u64) -> Result<(), WriteError> {
+        let step = Step::Store { file: self.id, word, value };
+        self.watch
+            .step(step)
+            .and_then(|()| self.header.write(word, value))
+            .map_err(failed("write", &self.path))
     }
 
     /// The generation word for the writer's side of the protocol.
     pub(crate) fn generation(&self) -> GenerationWord<'_> {
-        GenerationWord(self)
+        GenerationWord { snapshot: self, refused: RefCell::default() }
     }
 
     /// The event word, with which readers are told.
@@ -233,7 +272,7 @@ impl SnapshotFile {
 
     /// Brings all of the file's bytes to the disk.
     pub(crate) fn sync(&self) -> Result<(), WriteError> {
-        disk::sync_data(&self.watch, (&self.file, self.id)).map_err(failed("sync", &self.path))
+        disk::sync_data(&self.watch, self.this()).map_err(failed("sync", &self.path))
     }
 
     /// Makes sure that the first `bytes` bytes of an area really have space, so that neither a store here nor a reader's
@@ -244,16 +283,15 @@ impl SnapshotFile {
             return Ok(());
         }
         let want = (bytes + bytes / 4).max(16 * PAGE).next_multiple_of(PAGE).min(AREA_BYTES);
-        disk::reserve(&self.watch, (&self.file, self.id), area.offset() + have, want - have)
+        disk::reserve(&self.watch, self.this(), area.offset() + have, want - have)
             .map_err(failed("reserve space for", &self.path))?;
-        self.store(word::RESERVED[area.index()], encode_reserved(want), Ordering::Release);
-        Ok(())
+        self.store(word::RESERVED[area.index()], encode_reserved(want))
     }
 
     /// Says again how much of an area has space, so that the next sync writes the header page anew.
-    pub(crate) fn say_reserved(&self, area: Area) {
+    pub(crate) fn say_reserved(&self, area: Area) -> Result<(), WriteError> {
         let at = word::RESERVED[area.index()];
-        self.store(at, self.header.load(at), Ordering::Relaxed);
+        self.store(at, self.header.load(at))
     }
 
     fn reserved(&self, area: Area) -> u64 {
@@ -267,11 +305,11 @@ impl SnapshotFile {
             *bytes = word.to_le_bytes();
         }
         debug_assert_eq!(frame.len(), FRAME_WORDS * 8);
-        let (this, failed) = ((&self.file, self.id), || failed("write", &self.path));
+        let (this, failed) = (self.this(), || failed("write", &self.path));
         disk::write(&self.watch, this, area.offset(), &frame).map_err(failed())?;
         disk::write(&self.watch, this, area.offset() + FRAME_BYTES, archive.bytes()).map_err(failed())?;
         if let Area::Slot(slot) = area {
-            self.store(word::PLACES[slot], archive.frame().table_word(), Ordering::Relaxed);
+            self.store(word::PLACES[slot], archive.frame().table_word())?;
         }
         Ok(())
     }

@@ -92,7 +92,7 @@ impl Header {
             };
             return Err(OpenError::Version { path, found: version, advice });
         }
-        let header = |problem| Err(OpenError::Header { path, problem });
+        let header = |problem| Err(OpenError::Header { path: path.clone(), problem });
         if words[word::CHECKSUM] != sum(&words) {
             return header(format!(
                 "checksum {:#018x}, expected {:#018x}",
@@ -106,8 +106,10 @@ impl Header {
                 words[word::FINGERPRINT]
             ));
         }
-        if [words[word::SLOT_BYTES], words[word::CHECKPOINT_BYTES]] != [AREA_BYTES; 2] {
-            return header(format!("slots of {} bytes, expected {AREA_BYTES}", words[word::SLOT_BYTES]));
+        for (what, at) in [("slots", word::SLOT_BYTES), ("checkpoint regions", word::CHECKPOINT_BYTES)] {
+            if words[at] != AREA_BYTES {
+                return header(format!("{what} of {} bytes, expected {AREA_BYTES}", words[at]));
+            }
         }
         let mut identity = [0; 32];
         for (bytes, word) in identity.as_chunks_mut::<8>().0.iter_mut().zip(&words[word::IDENTITY..]) {
@@ -151,6 +153,8 @@ pub fn unix_micros() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::FileExt;
+
     use super::*;
 
     #[test]
@@ -173,5 +177,23 @@ mod tests {
             assert!(second.is_later_than(&first) && !first.is_later_than(&second), "{first:?} {second:?}");
         }
         assert!(!now.is_later_than(&now));
+    }
+
+    /// Symptom: a wrong size of checkpoints was reported as "slots of 67108864 bytes, expected 67108864". Cause: both sizes had the
+    /// message of the slots. Fix: the message names the one that is wrong.
+    #[test]
+    fn a_wrong_size_of_slots_or_checkpoints_is_named_with_what_was_found() {
+        for (at, what) in [(word::SLOT_BYTES, "slots"), (word::CHECKPOINT_BYTES, "checkpoint regions")] {
+            let mut words = Header::now([0; 32]).words();
+            words[at] = 4096;
+            words[word::CHECKSUM] = sum(&words);
+            let file = tempfile::tempfile().unwrap();
+            file.set_len(HEADER_BYTES).unwrap();
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            file.write_all_at(&bytes, 0).unwrap();
+            let map = Mapping::read_only(&file, HEADER_BYTES).unwrap();
+            let message = Header::read(&map, Path::new("f")).unwrap_err().to_string();
+            assert!(message.contains(&format!("{what} of 4096 bytes, expected 67108864")), "{message}");
+        }
     }
 }

@@ -93,6 +93,8 @@ pub mod word {
     pub const DURABLE: usize = 28;
     /// What failed last (top byte), its detail (16 bits) and milliseconds of the boot clock at which it did.
     pub const LAST_FAILURE: usize = 29;
+    /// Why the newest payload is not what readers see (as in `LAST_FAILURE`), and since when readers are behind; 0 if they see it.
+    pub const BEHIND: usize = 30;
 }
 
 /// The four areas of a file.

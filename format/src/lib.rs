@@ -30,7 +30,7 @@
 //! | `current`, `follow` | moving to another file |
 //! | `open`, `area`, `status`, `last_failure`, `boot` | opening and checking files, status words and one of them, clocks |
 //! | `epoch` | which side of a fork this is |
-//! | `writer`, `file`, `checkpoint` | the publisher's side |
+//! | `writer`, `file`, `header_page`, `checkpoint` | the publisher's side |
 //! | `disk`, `step` | its calls that change files, and who is shown each of them |
 //!
 //! The modules marked `allow(unsafe_code)` below hold all unsafe code of the format.
@@ -57,6 +57,7 @@ mod frame;
 #[allow(unsafe_code, reason = "maps a file behind a page of the process's own")]
 mod front;
 mod header;
+mod header_page;
 #[allow(unsafe_code, reason = "reads 8 bytes of a key at an offset that was checked once for all windows")]
 mod key;
 mod kinds;
@@ -92,6 +93,7 @@ pub use epoch::Epoch;
 pub use error::{BuildError, OpenError, WriteError};
 pub use frame::{Damage, Frame};
 pub use header::{Header, unix_micros};
+pub use header_page::HeaderPage;
 pub use key::{FlagKey, Hashed, Key};
 pub use kinds::{Kinds, kinds_of_current};
 pub use last_failure::{FailureKind, LastFailure};

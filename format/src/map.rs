@@ -20,7 +20,7 @@ mod word;
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
@@ -238,6 +238,16 @@ impl Mapping {
 }
 
 impl WritableMapping {
+    /// One half of a word, if it is inside the mapping: for the kernel, which can change 32 bits. Nothing in this process
+    /// loads or stores through it, so that each word is of one size for all of its accesses.
+    pub(crate) fn half(&self, at: usize, is_high: bool) -> Option<&AtomicU32> {
+        let word = self.0.atomic(at)?.as_ptr().cast::<AtomicU32>();
+        // SAFETY: M1: both halves lie in that word.
+        let half = unsafe { word.add(usize::from(is_high)) };
+        // SAFETY: M1, M2: mapped for the life of `self`, aligned to 4. M6: handed to the kernel only.
+        Some(unsafe { &*half })
+    }
+
     /// Stores a word; nothing happens outside of the mapping.
     pub fn store(&self, at: usize, value: u64, order: Ordering) {
         // M5.

@@ -1,12 +1,12 @@
 //! The status words: what the publisher says about itself. Each word is whole, the set of them is not.
 
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use crate::boot;
+use crate::header_page::HeaderPage;
 use crate::last_failure::{self, FailureKind, LastFailure};
 use crate::layout::word;
-use crate::map::{Mapping, WritableMapping};
+use crate::map::Mapping;
 
 /// State of the publisher's link to its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,18 +83,21 @@ pub struct PublisherStatus {
     pub durable: u64,
     /// What failed last, also if all is well by now; `None` if nothing did.
     pub last_failure: Option<LastFailure>,
+    /// Why the newest payload of the source is not what readers see, and for how long they have been behind; `None` if they see it.
+    pub behind: Option<LastFailure>,
 }
 
 /// Reads the status words.
 #[must_use]
 pub fn read(map: &Mapping) -> PublisherStatus {
-    let [link, contact, start, heartbeat, durable, failure] = [
+    let [link, contact, start, heartbeat, durable, failure, behind] = [
         word::LINK,
         word::LAST_CONTACT,
         word::PUBLISHER_START,
         word::HEARTBEAT,
         word::DURABLE,
         word::LAST_FAILURE,
+        word::BEHIND,
     ]
     .map(|at| map.load(at));
     // After the words: a publisher that writes one in between would otherwise be ahead of this clock.
@@ -102,6 +105,7 @@ pub fn read(map: &Mapping) -> PublisherStatus {
     let age = |since: Duration| {
         if since.is_zero() { None } else { now.checked_sub(since) }
     };
+    let failed = |word| last_failure::decode(word).map(|(kind, at)| LastFailure { kind, age: age(at) });
     PublisherStatus {
         link: LinkState::from_code(link >> 56),
         link_age: age(Duration::from_millis(link & 0x00ff_ffff_ffff_ffff)),
@@ -109,50 +113,75 @@ pub fn read(map: &Mapping) -> PublisherStatus {
         uptime: age(Duration::from_nanos(start)),
         heartbeat_age: age(Duration::from_nanos(heartbeat)),
         durable,
-        last_failure: last_failure::decode(failure).map(|(kind, at)| LastFailure { kind, age: age(at) }),
+        last_failure: failed(failure),
+        behind: failed(behind),
     }
 }
 
 /// Says in which state the link is from now on.
-pub fn set_link(map: &WritableMapping, state: LinkState) {
+pub fn set_link(page: &HeaderPage, state: LinkState) {
     let now = boot::now().as_millis() as u64 & 0x00ff_ffff_ffff_ffff;
-    map.store(word::LINK, state.code() << 56 | now, Relaxed);
+    say(page, word::LINK, state.code() << 56 | now);
 }
 
 /// Says what failed just now. It stays until something else fails, or the same once more.
-pub fn set_failure(map: &WritableMapping, kind: FailureKind) {
-    map.store(word::LAST_FAILURE, last_failure::encode(kind, boot::now()), Relaxed);
+pub fn set_failure(page: &HeaderPage, kind: FailureKind) {
+    say(page, word::LAST_FAILURE, last_failure::encode(kind, boot::now()));
+}
+
+/// Says why the newest payload is not what readers see, or that they see it. They are behind since the first of these calls: a newer
+/// payload that fails as well does not make that younger.
+pub fn set_behind(page: &HeaderPage, why: Option<FailureKind>) {
+    let said = last_failure::decode(page.load(word::BEHIND));
+    let now = boot::now();
+    let value =
+        why.map_or(0, |kind| last_failure::encode(kind, said.map_or(now, |(_, since)| since.min(now))));
+    if value != page.load(word::BEHIND) {
+        say(page, word::BEHIND, value);
+    }
 }
 
 /// Says that the source gave a sign of life just now.
-pub fn touch_contact(map: &WritableMapping) {
-    map.store(word::LAST_CONTACT, boot::now().as_nanos() as u64, Relaxed);
+pub fn touch_contact(page: &HeaderPage) {
+    say(page, word::LAST_CONTACT, boot::now().as_nanos() as u64);
 }
 
 /// Says that the publisher is alive.
-pub fn beat(map: &WritableMapping) {
-    map.store(word::HEARTBEAT, boot::now().as_nanos() as u64, Relaxed);
+pub fn beat(page: &HeaderPage) {
+    say(page, word::HEARTBEAT, boot::now().as_nanos() as u64);
 }
 
 /// Says that a publisher starts.
-pub fn set_started(map: &WritableMapping) {
-    set_since(map, boot::now().as_nanos() as u64);
+pub fn set_started(page: &HeaderPage) {
+    set_since(page, boot::now().as_nanos() as u64);
 }
 
 /// Says that the publisher stops cleanly.
-pub fn set_stopped(map: &WritableMapping) {
-    set_since(map, 0);
+pub fn set_stopped(page: &HeaderPage) {
+    set_since(page, 0);
 }
 
-fn set_since(map: &WritableMapping, since: u64) {
-    map.store(word::PUBLISHER_START, since, Relaxed);
-    map.store(word::HEARTBEAT, since, Relaxed);
-    set_link(map, LinkState::Idle);
+fn set_since(page: &HeaderPage, since: u64) {
+    say(page, word::PUBLISHER_START, since);
+    say(page, word::HEARTBEAT, since);
+    set_link(page, LinkState::Idle);
 }
 
 /// Takes over what a publisher said about itself in a file that it moves away from. What is on the disk is each file's own.
-pub(crate) fn carry_over(from: &Mapping, to: &WritableMapping) {
-    for at in [word::LINK, word::LAST_CONTACT, word::PUBLISHER_START, word::HEARTBEAT, word::LAST_FAILURE] {
-        to.store(at, from.load(at), Relaxed);
+pub(crate) fn carry_over(from: &HeaderPage, to: &HeaderPage) {
+    for at in [
+        word::LINK,
+        word::LAST_CONTACT,
+        word::PUBLISHER_START,
+        word::HEARTBEAT,
+        word::LAST_FAILURE,
+        word::BEHIND,
+    ] {
+        say(to, at, from.load(at));
     }
+}
+
+/// A file system that takes nothing takes no words either. The publisher then looks gone, because its heartbeat stands still.
+fn say(page: &HeaderPage, at: usize, value: u64) {
+    let _ = page.write(at, value);
 }

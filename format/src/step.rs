@@ -57,7 +57,7 @@ pub enum Step<'a> {
         /// What.
         bytes: &'a [u8],
     },
-    /// A word of the header that is stored through the mapping.
+    /// A word of the header that gets a value.
     Store {
         /// The file.
         file: FileId,
@@ -114,8 +114,7 @@ pub trait Witness: fmt::Debug + Send + Sync {
     /// Is shown a step before it is made.
     ///
     /// # Errors
-    /// Then the step is not made and fails with this, as if the operating system had said so. A store that cannot fail is
-    /// left out.
+    /// Then the step is not made and fails with this, as if the operating system had said so.
     fn meets(&self, step: &Step<'_>) -> io::Result<()>;
 }
 

@@ -14,8 +14,9 @@ use crate::error::WriteError;
 use crate::event::announce;
 use crate::file::{SnapshotFile, failed, rights_of};
 use crate::header::Header;
+use crate::header_page::HeaderPage;
 use crate::layout::{Area, FRAME_BYTES, HEADER_BYTES, word};
-use crate::map::{Mapping, WritableMapping};
+use crate::map::Mapping;
 use crate::open;
 use crate::protocol::{self, Generation, MAX_GENERATION, Sound, mark_superseded};
 use crate::status;
@@ -123,10 +124,15 @@ impl Writer {
         // Readers have one bound for both slots on their fast path. If this one has no space now, they read on the slow
         // one, and the next publish says so.
         let _ = self.snapshot.reserve(Area::Slot(1 - slot), bytes);
-        let published = announce::<Sound, _, _, _>(&self.snapshot.event(), || {
-            protocol::publish::<Sound, _, _>(&self.snapshot.generation(), |_| {
+        let published = announce::<Sound, _, _, WriteError>(&self.snapshot.event(), || {
+            let word = self.snapshot.generation();
+            let published = protocol::publish::<Sound, _, _>(&word, |_| {
+                // Without the odd word nobody is to touch the slot: readers may still be in it.
+                word.is_stored()?;
                 self.snapshot.write(Area::Slot(slot), archive)
-            })
+            })?;
+            word.is_stored()?;
+            Ok(published)
         });
         self.tables = TABLES.map(|at| self.snapshot.header.load(at));
         self.generation = published?;
@@ -182,7 +188,7 @@ impl Writer {
 
     /// The header page, for the status words.
     #[must_use]
-    pub fn status_words(&self) -> &WritableMapping {
+    pub fn status_words(&self) -> &HeaderPage {
         &self.snapshot.header
     }
 
@@ -228,13 +234,8 @@ impl Writer {
         // The same publisher with the same link goes on in the new file.
         status::carry_over(&self.snapshot.header, &new.header);
         let mut writer = Writer::of(new, header)?;
-        writer.move_in(&path, || {
-            mark(&self.snapshot);
-            if let Some((other, _)) = &other {
-                mark(other);
-            }
-            Ok(())
-        })?;
+        let others = other.iter().map(|(other, _)| other);
+        writer.move_in(&path, || std::iter::once(&self.snapshot).chain(others).try_for_each(mark))?;
         *self = writer;
         Ok(())
     }
@@ -246,7 +247,11 @@ impl Writer {
         mark_old: impl FnOnce() -> Result<(), WriteError>,
     ) -> Result<(), WriteError> {
         let has_second_name = live_link::prepare(&self.snapshot, path);
-        mark_old()?;
+        if let Err(error) = mark_old() {
+            live_link::withdraw(&self.snapshot.watch, path);
+            self.snapshot.discard();
+            return Err(error);
+        }
         if has_second_name {
             live_link::commit(&self.snapshot.watch, path);
         }
@@ -267,7 +272,7 @@ impl Writer {
     fn of(snapshot: SnapshotFile, header: Header) -> Result<Writer, WriteError> {
         let map = snapshot.map()?;
         map.lock(0, HEADER_BYTES as usize / 8);
-        let generation = protocol::observe::<Sound, _>(snapshot.header.generation()).generation();
+        let generation = protocol::observe::<Sound, _>(snapshot.header.map().generation()).generation();
         let tables = TABLES.map(|at| snapshot.header.load(at));
         let mut writer = Writer { snapshot, map, header, generation, tables, locked: [0; 2] };
         for slot in [0, 1] {
@@ -295,9 +300,10 @@ fn floor_of(map: &Mapping) -> Generation {
 }
 
 /// Mark, event, wake: readers look at the path again. The rename follows.
-fn mark(old: &SnapshotFile) {
-    let _ = announce::<Sound, _, _, ()>(&old.event(), || {
-        mark_superseded(&old.generation());
-        Ok(())
-    });
+fn mark(old: &SnapshotFile) -> Result<(), WriteError> {
+    announce::<Sound, _, _, _>(&old.event(), || {
+        let word = old.generation();
+        mark_superseded(&word);
+        word.is_stored()
+    })
 }

@@ -159,6 +159,8 @@ fn the_document_has_the_test_vectors_the_constants_and_every_header_word() {
         (word::PUBLISHER_START, "publisher start"),
         (word::HEARTBEAT, "heartbeat"),
         (word::DURABLE, "durable"),
+        (word::LAST_FAILURE, "last failure"),
+        (word::BEHIND, "behind"),
     ];
     for (at, name) in rows {
         let has = document.lines().any(|line| {

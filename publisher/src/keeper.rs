@@ -1,4 +1,5 @@
-//! Twice a second: show that the publisher lives, and see whether the paths still lead to its files.
+//! Twice a second: show that the publisher lives, see whether the paths still lead to its files, and try again what did not get into
+//! the file.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,8 +12,10 @@ use vexil_format::{PathState, Writer, status};
 
 use crate::checkpointer::Checkpointer;
 use crate::failure_kind;
+use crate::feed::Feed;
 use crate::lock::PublisherLock;
 use crate::options::ThreadLog;
+use crate::payload::Limits;
 use crate::sse::{Stopper, Waited};
 
 /// How often it looks.
@@ -30,6 +33,11 @@ pub(crate) struct Held {
     pub(crate) stop_on_loss: Mutex<Option<Stopper>>,
     /// The file was made anew since a payload came last, perhaps with older flags or without any.
     pub(crate) superseded: AtomicBool,
+    /// The publisher is open. Before, the file does not say that there is one.
+    pub(crate) is_started: AtomicBool,
+    pub(crate) feed: Mutex<Feed>,
+    pub(crate) limits: Limits,
+    pub(crate) identity: [u8; 32],
 }
 
 impl Held {
@@ -82,6 +90,8 @@ impl Held {
             *complained = false;
             writer.keep_live_link();
         }
+        drop(writer);
+        self.catch_up();
     }
 }
 

@@ -12,7 +12,8 @@
 //!
 //! # Guarantees
 //! - Readers see the old snapshot or the new one, whole, also if this process dies at any instant.
-//! - A payload that is refused, a full disk, a broken disk: the last good snapshot stays.
+//! - A payload that is refused, a full disk, a broken disk: the last good snapshot stays. What a disk did not take is tried again until
+//!   it does, and the file says meanwhile that readers are behind.
 //! - Publishing never waits for the disk. At every instant after the first checkpoint one complete, checked snapshot is
 //!   on it.
 //! - One publisher per file: see [`lock`].
@@ -22,8 +23,9 @@
 //!
 //! # Map
 //! `publisher` ties a file, its lock and its two threads together: `checkpointer` writes to the disk, `keeper` shows twice a
-//! second that the publisher lives, and sees whether the paths still lead to its lock and its file. `run` feeds it from a source. [`sse`] is the
-//! stream, [`payload`] what is accepted, `identity` and `place` names and default paths, `changes` what a log says,
+//! second that the publisher lives, and sees whether the paths still lead to its lock and its file. `feed` is the way of a payload, and keeps
+//! one that the file cannot take. `run` feeds it from a source. [`sse`] is the stream, [`payload`] what is accepted, `identity` and
+//! `place` names and default paths, `changes` what a log says,
 //! `failure_kind` what the file says of an error.
 
 #[allow(unsafe_code, reason = "the C library's allocator is set by a C function")]
@@ -32,6 +34,7 @@ mod changes;
 mod checkpointer;
 mod error;
 mod failure_kind;
+mod feed;
 mod identity;
 mod keeper;
 pub mod lock;

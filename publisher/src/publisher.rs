@@ -8,15 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use vexil_format::{
-    Archive, Facts, FailureKind, FoundFile, Generation, LinkState, Opened, Writer, WriterOptions,
+    Archive, FailureKind, FoundFile, Generation, LinkState, Opened, Writer, WriterOptions,
     is_in_sticky_public_directory, status, unix_micros,
 };
-use xxhash_rust::xxh3::xxh3_128;
 
 use crate::changes::Changes;
 use crate::checkpointer::Checkpointer;
 use crate::error::{CloseError, OpenError, PublishError};
-use crate::failure_kind;
+use crate::feed::Feed;
 use crate::keeper::{Held, Keeper};
 use crate::lock::{Cancel, PublisherLock};
 use crate::options::Options;
@@ -34,8 +33,6 @@ pub struct Publisher {
     held: Arc<Held>,
     path: PathBuf,
     options: Options,
-    /// Digest of the payload that was published last. Not its archive: a second copy in memory would be for the log alone.
-    last: Option<[u64; 2]>,
 }
 
 /// What became of a payload.
@@ -106,13 +103,17 @@ impl Publisher {
             lock_lost: AtomicBool::new(false),
             stop_on_loss: Mutex::new(None),
             superseded: AtomicBool::new(false),
+            is_started: AtomicBool::new(false),
+            feed: Mutex::new(Feed::after(snapshot.as_ref())),
+            limits: options.limits,
+            identity: options.identity.bytes(),
         });
         let keeper = Some(Keeper::start(held.clone(), options.thread_log).map_err(OpenError::Thread)?);
         options.watch.moment("start");
         // When nothing can fail any more: nobody would take it back.
         status::set_started(held.writer().status_words());
-        let last = snapshot.as_ref().map(|archive| archive.facts().payload_digest);
-        let mut publisher = Publisher { keeper, held, path: path.to_owned(), options: options.clone(), last };
+        held.is_started.store(true, Ordering::Release);
+        let mut publisher = Publisher { keeper, held, path: path.to_owned(), options: options.clone() };
         match snapshot {
             // A file that was not stopped cleanly may have newer flags in memory than on the disk.
             Some(snapshot) => publisher.held.checkpointer.offer(Arc::new(snapshot)),
@@ -124,59 +125,18 @@ impl Publisher {
     /// Publishes a payload: checked, in memory for all readers when this returns, on the disk soon.
     ///
     /// # Errors
-    /// [`PublishError`]: the last snapshot stays.
+    /// [`PublishError`]: the last snapshot stays. With [`PublishError::File`] the payload is kept and tried again, about every 5
+    /// seconds, until readers see it, or another one comes, or this is dropped. Meanwhile the file says that readers are behind.
     pub fn publish(&mut self, payload: &str) -> Result<Outcome, PublishError> {
-        let result = self.publish_of(payload, unix_micros());
-        if let Some(kind) = result.as_ref().err().and_then(failure_kind::of_publish) {
-            self.set_failure(kind);
-        }
-        result
+        self.publish_of(payload, unix_micros())
     }
 
     fn publish_of(&mut self, payload: &str, published_at: u64) -> Result<Outcome, PublishError> {
-        let start = Instant::now();
-        let digest = xxh3_128(payload.as_bytes());
-        let payload_digest = [digest as u64, (digest >> 64) as u64];
         // In this order: a forked child takes no lock of its parent's.
         if !self.held.lock.is_mine() || self.has_lost_lock() {
             return Err(PublishError::LockLost { path: self.lock_path().to_owned() });
         }
-        self.forget_what_was_lost();
-        if self.last == Some(payload_digest) {
-            // Asked for, not remembered: a file that was made anew since then has a higher one.
-            return Ok(Outcome::Unchanged { generation: self.generation() });
-        }
-        let flags = payload::decode(payload, &self.options.limits)?;
-        let mut facts = Facts::default();
-        facts.published_at = published_at;
-        facts.identity = self.options.identity.bytes();
-        facts.payload_bytes = payload.len() as u64;
-        facts.payload_digest = payload_digest;
-        let mut archive = Archive::build(flags, Generation(1), facts)?;
-        let generation = self.held.writer().publish(&mut archive)?;
-        let took = start.elapsed();
-
-        self.last = Some(payload_digest);
-        let previous = self.held.writer().previous();
-        let changes = Changes::between(previous.as_ref(), &archive);
-        drop(previous);
-        tracing::info!(%generation, flags = archive.len(), %changes, ?took, "published");
-        let (flags, archive_bytes) = (archive.len(), archive.bytes().len());
-        self.held.checkpointer.offer(Arc::new(archive));
-        Ok(Outcome::Published { generation, flags, archive_bytes, took, changes })
-    }
-
-    /// A file that was made anew may hold older flags than were published last, or none, if those were damaged: then the
-    /// same payload is not "unchanged".
-    fn forget_what_was_lost(&mut self) {
-        // The keeper holds the writer while it makes a file anew and says so.
-        let writer = self.held.writer();
-        if self.held.superseded.swap(false, Ordering::AcqRel) {
-            let current = writer.current();
-            if current.map(|archive| archive.facts().payload_digest) != self.last {
-                self.last = None;
-            }
-        }
+        self.held.publish(payload, published_at)
     }
 
     /// The generation that readers see; 0 if nothing has been published.
@@ -187,10 +147,7 @@ impl Publisher {
 
     /// Says in which state the link to the source is. The same state again does not make it younger.
     pub fn set_link(&self, state: LinkState) {
-        let writer = self.held.writer();
-        if status::read(writer.status_words()).link != state {
-            status::set_link(writer.status_words(), state);
-        }
+        self.held.set_link(state);
     }
 
     /// Says what failed last. [`Publisher::publish`] says by itself what it did not publish. Without the lock nothing is said: the
@@ -200,6 +157,23 @@ impl Publisher {
         if self.held.lock.is_mine() && !self.has_lost_lock() {
             status::set_failure(self.held.writer().status_words(), kind);
         }
+    }
+
+    /// Says that the source sent a payload that is refused unseen, so that readers do not have the newest.
+    pub(crate) fn refuse(&self, why: FailureKind) {
+        if self.held.lock.is_mine() && !self.has_lost_lock() {
+            self.held.refuse(why);
+        }
+    }
+
+    /// Whether a payload waits until the file can take it.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.held.has_waiting()
+    }
+
+    /// What came of a payload that the file could take later; told once.
+    pub(crate) fn take_caught_up(&self) -> Option<Outcome> {
+        self.held.take_caught_up()
     }
 
     /// Says that the source gave a sign of life.

@@ -1,6 +1,5 @@
 //! From a source to a publisher, until stopped.
 
-use std::mem;
 use std::path::PathBuf;
 
 use vexil_format::LinkState;
@@ -64,10 +63,10 @@ fn stream(
 ) {
     let url = endpoint.base_url().to_owned();
     let mut stream = EventStream::new(endpoint, stopper.clone());
-    let mut file_fails = false;
     loop {
         let signal = stream.next();
         publisher.moment(moment_of(&signal));
+        tell_caught_up(publisher, notice);
         match signal {
             Signal::Connecting => publisher.set_link(LinkState::Connecting),
             Signal::Open => {
@@ -79,7 +78,7 @@ fn stream(
             Signal::Event(event) if stream.pending_events() > 0 => stream.recycle(event.data),
             Signal::Event(event) => {
                 publisher.touch();
-                publish(publisher, &event.data, &mut file_fails, notice);
+                publish(publisher, &event.data, notice);
                 stream.recycle(event.data);
             }
             Signal::Failed { failure, retry_in } => {
@@ -89,6 +88,9 @@ fn stream(
                 publisher.set_link(state);
                 if let Some(kind) = failure_kind::of_stream(&failure) {
                     publisher.set_failure(kind);
+                    if matches!(failure, Failure::EventTooLarge { .. }) {
+                        publisher.refuse(kind);
+                    }
                 }
                 let cause = std::error::Error::source(&failure).map(ToString::to_string).unwrap_or_default();
                 tracing::warn!(url, %failure, cause, ?retry_in, "no stream; serving the last snapshot");
@@ -114,14 +116,14 @@ fn moment_of(signal: &Signal) -> &'static str {
 
 fn file(publisher: &mut Publisher, path: PathBuf, stopper: &Stopper, notice: &mut dyn FnMut(Notice<'_>)) {
     let mut watched = WatchedFile::new(path, publisher.limits());
-    let mut file_fails = false;
     publisher.set_link(LinkState::Connecting);
     loop {
+        tell_caught_up(publisher, notice);
         match watched.poll() {
             FileEvent::Changed(content) => {
                 publisher.set_link(LinkState::Open);
                 publisher.touch();
-                publish(publisher, &content, &mut file_fails, notice);
+                publish(publisher, &content, notice);
             }
             FileEvent::Failed(error) => {
                 publisher.set_link(LinkState::Retrying);
@@ -142,25 +144,28 @@ fn file(publisher: &mut Publisher, path: PathBuf, stopper: &Stopper, notice: &mu
     }
 }
 
-/// `file_fails` is kept from call to call: with a full disk, each event of a busy source would be another line in the log.
-fn publish(
-    publisher: &mut Publisher,
-    payload: &str,
-    file_fails: &mut bool,
-    notice: &mut dyn FnMut(Notice<'_>),
-) {
+/// A payload that waited for the file got there.
+fn tell_caught_up(publisher: &Publisher, notice: &mut dyn FnMut(Notice<'_>)) {
+    if let Some(outcome) = publisher.take_caught_up() {
+        notice(Notice::Payload(&outcome));
+    }
+}
+
+fn publish(publisher: &mut Publisher, payload: &str, notice: &mut dyn FnMut(Notice<'_>)) {
+    // With a full disk, each event of a busy source would be another line in the log.
+    let file_fails = publisher.has_waiting();
     match publisher.publish(payload) {
         Ok(outcome) => {
-            if matches!(outcome, Outcome::Published { .. }) && mem::take(file_fails) {
+            if matches!(outcome, Outcome::Published { .. }) && file_fails {
                 tracing::info!("the snapshot file can be written again");
             }
             notice(Notice::Payload(&outcome));
         }
         Err(error) => {
             match &error {
-                PublishError::File(error) if !mem::replace(file_fails, true) => {
+                PublishError::File(error) if !file_fails => {
                     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-                    tracing::error!(%error, cause, "serving the last snapshot; said once until it works again");
+                    tracing::error!(%error, cause, "serving the last snapshot; the new flags are kept and tried again, said once until it works");
                 }
                 PublishError::File(_) => {}
                 // No cause here: it may quote a value.

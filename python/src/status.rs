@@ -74,6 +74,13 @@ impl Status {
         seconds(self.status.last_failure?.age)
     }
 
+    /// Why reads do not answer from the newest flags of the service (they were refused, or the disk is full), in a few words. None if
+    /// they do.
+    #[getter]
+    fn behind(&self) -> Option<String> {
+        self.status.behind.map(|failure| failure.kind.to_string())
+    }
+
     /// The publisher: `alive`, `stopped` or `gone`.
     #[getter]
     fn publisher(&self) -> &'static str {

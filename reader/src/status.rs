@@ -61,6 +61,9 @@ pub struct Status {
     /// What failed last on the publisher's side. It stays when all is well again: its age tells. `None` if nothing did in
     /// this boot.
     pub last_failure: Option<LastFailure>,
+    /// Why reads do not answer from the newest payload that the publisher got from its source, and for how long: it was refused, or
+    /// waits for space. `None` if they do.
+    pub behind: Option<LastFailure>,
     /// The newest generation known to be on the disk.
     pub durable: Generation,
     /// Whether the answers come from a cold cache: a file of another boot, or one whose current snapshot is damaged.
@@ -70,10 +73,11 @@ pub struct Status {
 }
 
 impl Status {
-    /// Whether flags may be out of date: no publisher, no open link, or a cold cache.
+    /// Whether flags may be out of date: no publisher, no open link, a newer payload that did not get into the file, or a cold cache.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        self.is_cold || self.publisher != PublisherState::Alive || self.link != LinkState::Open
+        let is_linked = self.publisher == PublisherState::Alive && self.link == LinkState::Open;
+        self.is_cold || self.behind.is_some() || !is_linked
     }
 }
 
@@ -105,6 +109,7 @@ impl Reader {
             publisher,
             publisher_uptime: words.uptime,
             last_failure: words.last_failure,
+            behind: words.behind,
             durable: Generation(map.load(word::DURABLE)),
             is_cold: attached.view.file().is_some() && !attached.view.is_live(),
             path: match FileId::at(&self.shared.path) {

@@ -9,7 +9,6 @@
 mod stage;
 
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -35,7 +34,7 @@ fn a_publisher_is_stopped_alive_or_gone_by_what_it_wrote_last() {
     assert!(reader.status().is_stale(), "the link is not open");
     status::set_link(words, LinkState::Open);
     assert!(!reader.status().is_stale());
-    words.store(word::HEARTBEAT, nanos(Duration::from_secs(4)), Relaxed);
+    stage.set_word(word::HEARTBEAT, nanos(Duration::from_secs(4)));
     assert_eq!(state(), PublisherState::Gone);
     assert!(reader.status().is_stale());
     status::beat(words);
@@ -56,7 +55,7 @@ fn ages_are_those_of_the_boot_clock_and_unknown_ones_are_none() {
 
     status::set_started(words);
     status::set_link(words, LinkState::Retrying);
-    words.store(word::LAST_CONTACT, nanos(Duration::from_secs(90)), Relaxed);
+    stage.set_word(word::LAST_CONTACT, nanos(Duration::from_secs(90)));
     let known = reader.status();
     assert_eq!(known.link, LinkState::Retrying);
     assert!(
@@ -67,13 +66,13 @@ fn ages_are_those_of_the_boot_clock_and_unknown_ones_are_none() {
 
     // Ahead of the clock: nobody knows what that means.
     let ahead = (boot::now() + Duration::from_secs(3600)).as_nanos() as u64;
-    words.store(word::LAST_CONTACT, ahead, Relaxed);
-    words.store(word::LINK, (2 << 56) | (ahead / 1_000_000), Relaxed);
+    stage.set_word(word::LAST_CONTACT, ahead);
+    stage.set_word(word::LINK, (2 << 56) | (ahead / 1_000_000));
     let ahead = reader.status();
     assert_eq!((ahead.link, ahead.contact_age, ahead.link_age), (LinkState::Open, None, None));
     // Damage answers something as well.
-    for at in word::LINK..=word::LAST_FAILURE {
-        words.store(at, u64::MAX, Relaxed);
+    for at in word::LINK..=word::BEHIND {
+        stage.set_word(at, u64::MAX);
     }
     let _ = reader.status();
 }
@@ -96,13 +95,13 @@ fn the_last_failure_stays_with_its_age_until_the_next_one() {
     assert!(failure().age.is_some_and(|age| age < Duration::from_secs(60)));
     // 90 s ago, by hand: the code, the status and milliseconds.
     let ago = nanos(Duration::from_secs(90)) / 1_000_000;
-    words.store(word::LAST_FAILURE, (5 << 56) | (503 << 40) | ago, Relaxed);
+    stage.set_word(word::LAST_FAILURE, (5 << 56) | (503 << 40) | ago);
     assert_eq!(failure().kind, FailureKind::HttpStatus(503));
     assert!(failure().age.is_some_and(|age| (90..150).contains(&age.as_secs())), "{:?}", failure());
     status::set_failure(words, FailureKind::DiskFull);
     assert_eq!(failure().kind, FailureKind::DiskFull);
     // Of a newer publisher, and ahead of this clock.
-    words.store(word::LAST_FAILURE, (200 << 56) | (1 << 40) | 0xff_ffff_ffff, Relaxed);
+    stage.set_word(word::LAST_FAILURE, (200 << 56) | (1 << 40) | 0xff_ffff_ffff);
     assert_eq!((failure().kind, failure().age), (FailureKind::Other, None));
 }
 

@@ -30,6 +30,14 @@ impl LastError {
         }
     }
 
+    /// For a person, of something that lasts: `age` is for how long.
+    pub(crate) fn lasting(&self) -> String {
+        match self.age.and_then(show::seconds) {
+            Some(age) => format!("for {}: {}", show::words(age), self.text),
+            None => format!("not known for how long: {}", self.text),
+        }
+    }
+
     /// For a person.
     pub(crate) fn sentence(&self) -> String {
         match self.age {

@@ -36,6 +36,8 @@ pub(crate) struct Facts {
     pub(crate) link_age: Option<f64>,
     pub(crate) contact_age: Option<f64>,
     pub(crate) last_error: Option<LastError>,
+    /// Why the newest payload is not what readers see, and for how long.
+    pub(crate) behind: Option<LastError>,
     pub(crate) publisher: &'static str,
     pub(crate) publisher_uptime: Option<f64>,
     #[serde(flatten)]
@@ -98,6 +100,7 @@ impl Facts {
             link_age: seconds(status.link_age),
             contact_age: seconds(contact_age(status)),
             last_error: status.last_failure.map(LastError::of),
+            behind: status.behind.map(LastError::of),
             publisher: publisher_name(status.publisher),
             publisher_uptime: seconds(status.publisher_uptime),
             publisher_facts: PublisherFacts::of(reader.path(), status),

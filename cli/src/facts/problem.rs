@@ -33,6 +33,9 @@ fn stale(status: &Status) -> Vec<Problem> {
     if status.is_cold {
         all.push(COLD);
     }
+    if status.behind.is_some() {
+        all.push(BEHIND);
+    }
     match (status.publisher, status.link) {
         (PublisherState::Alive, LinkState::Open) => {}
         (PublisherState::Alive, LinkState::Refused) => all.push(LINK_REFUSED),
@@ -55,6 +58,12 @@ const COLD: Problem = Problem {
     text: "answers come from a cold cache",
     meaning: "no publisher has confirmed these flags in this boot, or the current snapshot was damaged",
     advice: "start a publisher, or wait for its first contact",
+};
+const BEHIND: Problem = Problem {
+    code: "behind",
+    text: "the newest flags of the source are not what readers see",
+    meaning: "the file could not take them, which is tried again every few seconds, or they were refused; the last error says which",
+    advice: "make space for the file, or correct the flags at the source. The publisher's log has the error",
 };
 const PUBLISHER_STOPPED: Problem = Problem {
     code: "publisher_stopped",

@@ -52,6 +52,9 @@ fn lines(facts: &Facts, paint: Paint) -> Vec<(&'static str, String)> {
     lines.push(("source", source(facts)));
     lines.push(("link", paint.text(link_look(facts.link), &for_how_long(facts.link, facts.link_age))));
     lines.push(("last contact", show::ago(facts.contact_age)));
+    if let Some(behind) = &facts.behind {
+        lines.push(("behind", paint.text(Look::Bad, &behind.lasting())));
+    }
     let error = facts.last_error.as_ref();
     lines.push(("last error", error.map_or_else(|| "none".to_owned(), LastError::sentence)));
     if let (Some(_), Some(process)) = (error, &facts.publisher_facts.publisher_process) {

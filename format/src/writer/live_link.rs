@@ -58,10 +58,14 @@ impl LeftBehind {
     /// Tells the readers of the file to look at the path.
     ///
     /// # Errors
-    /// [`WriteError`], if it is not ours to write to. Its readers then find the new file when they look at the path by themselves.
+    /// [`WriteError`]. That it is not ours to write to is none: its readers find the new file when they look at the path by themselves.
     pub(super) fn mark(&self, watch: &Watch) -> Result<(), WriteError> {
-        mark(&SnapshotFile::open(&self.link, self.candidate.id(), watch)?);
-        Ok(())
+        match SnapshotFile::open(&self.link, self.candidate.id(), watch).and_then(|file| mark(&file)) {
+            Err(WriteError::Io { source, .. }) if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                Ok(())
+            }
+            other => other,
+        }
     }
 }
 
@@ -69,16 +73,20 @@ impl LeftBehind {
 pub(super) fn prepare(new: &SnapshotFile, path: &Path) -> bool {
     let scratch = scratch(path);
     // Left over from a publisher that died.
-    let _ = disk::remove(&new.watch, &scratch);
+    withdraw(&new.watch, path);
     disk::link(&new.watch, &new.path, &scratch).is_ok()
 }
 
 /// Gives the file that was prepared its second name.
 pub(super) fn commit(watch: &Watch, path: &Path) {
-    let scratch = scratch(path);
-    if disk::rename(watch, &scratch, &live_link(path)).is_err() {
-        let _ = disk::remove(watch, &scratch);
+    if disk::rename(watch, &scratch(path), &live_link(path)).is_err() {
+        withdraw(watch, path);
     }
+}
+
+/// Takes the scratch name away again: nothing came of the move.
+pub(super) fn withdraw(watch: &Watch, path: &Path) {
+    let _ = disk::remove(watch, &scratch(path));
 }
 
 /// Gives the file at the path its second name if it has none: it was made by an older version, or somebody removed the link.
@@ -91,6 +99,6 @@ pub(super) fn keep(file: &SnapshotFile) {
     if FileId::at(&scratch) == Some(file.id) {
         commit(&file.watch, &file.path);
     } else {
-        let _ = disk::remove(&file.watch, &scratch);
+        withdraw(&file.watch, &file.path);
     }
 }

@@ -200,7 +200,7 @@ impl Writer {
         let mut writer = Writer::of(new, header)?;
         writer.move_in(path, || {
             if left.is_none_or(|left| left.candidate.id() != old.id()) {
-                mark(&SnapshotFile::open(path, old.id(), watch)?);
+                mark(&SnapshotFile::open(path, old.id(), watch)?)?;
             }
             left.map_or(Ok(()), |left| left.mark(watch))
         })?;

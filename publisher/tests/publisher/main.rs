@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "test code")]
 
+mod behind;
 mod broken_disk;
 mod cache;
 mod checkpoint;

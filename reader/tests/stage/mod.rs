@@ -55,6 +55,11 @@ impl Stage {
         file.write_all_at(bytes, offset).unwrap();
     }
 
+    /// Writes a word of the header.
+    pub(crate) fn set_word(&self, at: usize, value: u64) {
+        self.scribble(at as u64 * 8, &value.to_le_bytes());
+    }
+
     /// Damages the archive of an area.
     pub(crate) fn damage(&self, area: Area) {
         self.scribble(area.offset() + FRAME_BYTES + 8, &[0xa5; 64]);

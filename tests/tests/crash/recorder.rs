@@ -206,9 +206,15 @@ fn fallible(step: &Step<'_>) -> Option<&'static str> {
         Step::Size { .. } => Some("size"),
         Step::Reserve { .. } => Some("reserve"),
         Step::Write { .. } => Some("write"),
+        Step::Store { word: word::EVENT, .. } => Some("store event"),
+        Step::Store { word, .. } if word::RESERVED.contains(word) => Some("store reserved"),
+        Step::Store { .. } => Some("store"),
         Step::Sync { .. } => Some("sync"),
         Step::SyncDirectory { .. } => Some("sync directory"),
         Step::Link { .. } => Some("link"),
+        Step::Rename { to, .. } if to.extension().is_some_and(|ending| ending == "live") => {
+            Some("rename second name")
+        }
         Step::Rename { .. } => Some("rename"),
         Step::Mode { .. } => Some("mode"),
         _ => None,

@@ -1,0 +1,224 @@
+//! From a payload to the file, and what is kept of one that the file could not take.
+//!
+//! A source sends a payload once. If a full disk drops it, readers keep old flags until the source changes again, so it is kept, the
+//! newest alone, and tried again from time to time (the keeper's thread does that) until readers see it or a newer one comes. Meanwhile
+//! the file says that readers are behind. So it does after a payload that is refused for what is in it; nothing is tried
+//! again then, because the same bytes are refused for ever.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use vexil_format::{Archive, Facts, FailureKind, Generation, LinkState, status};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::changes::Changes;
+use crate::error::PublishError;
+use crate::failure_kind;
+use crate::keeper::Held;
+use crate::payload;
+use crate::publisher::Outcome;
+
+/// Pause before the first new try. It doubles with each one.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause: so long, and the time between two looks of the keeper, flags may stay away after there is space.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What came from the source.
+#[derive(Debug, Default)]
+pub(crate) struct Feed {
+    /// Digest of the payload that was published last. Not its archive: a second copy in memory would be for the log alone.
+    last: Option<[u64; 2]>,
+    /// The newest payload that the file could not take.
+    waiting: Option<Waiting>,
+    /// Why a payload, newer than that, was refused for good; or why readers lost the newest.
+    refused: Option<FailureKind>,
+    /// A payload has come. Before, what the file says is what a publisher before this one said.
+    has_begun: bool,
+    /// What came of a payload that was tried again.
+    caught_up: Option<Outcome>,
+    /// What the link to the source is said to be.
+    link: Option<LinkState>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    payload: String,
+    published_at: u64,
+    why: FailureKind,
+    pause: Duration,
+    again_at: Instant,
+}
+
+impl Waiting {
+    fn new(payload: &str, published_at: u64, why: FailureKind) -> Waiting {
+        let again_at = Instant::now() + FIRST_PAUSE;
+        Waiting { payload: payload.to_owned(), published_at, why, pause: FIRST_PAUSE, again_at }
+    }
+
+    fn failed_again(self, why: FailureKind) -> Waiting {
+        let pause = (self.pause * 2).min(LONGEST_PAUSE);
+        Waiting { why, pause, again_at: Instant::now() + pause, ..self }
+    }
+}
+
+impl Feed {
+    /// What a publisher starts with that goes on with `snapshot`.
+    pub(crate) fn after(snapshot: Option<&Archive>) -> Feed {
+        Feed { last: snapshot.map(|archive| archive.facts().payload_digest), ..Feed::default() }
+    }
+
+    /// Why readers do not see the newest payload.
+    fn behind(&self) -> Option<FailureKind> {
+        self.waiting.as_ref().map(|waiting| waiting.why).or(self.refused)
+    }
+}
+
+impl Held {
+    fn feed(&self) -> MutexGuard<'_, Feed> {
+        // It is whole at every step.
+        self.feed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Publishes a payload, or keeps it if the file cannot take it now. The caller holds the lock.
+    pub(crate) fn publish(&self, payload: &str, published_at: u64) -> Result<Outcome, PublishError> {
+        let mut feed = self.feed();
+        let result = self.put(&mut feed, payload, published_at);
+        feed.has_begun = true;
+        match result.as_ref().map_err(|error| (error, failure_kind::of_publish(error))) {
+            Ok(_) => (feed.waiting, feed.refused) = (None, None),
+            Err((PublishError::File(_), Some(why))) => {
+                feed.waiting = Some(Waiting::new(payload, published_at, why));
+                feed.refused = None;
+            }
+            // What waits is newer than what readers have, and good.
+            Err((_, why)) => feed.refused = why,
+        }
+        if let Err(error) = &result {
+            self.say_failure(error);
+        }
+        self.say_behind(&feed);
+        result
+    }
+
+    /// A payload came that is refused before it can be looked at.
+    pub(crate) fn refuse(&self, why: FailureKind) {
+        let mut feed = self.feed();
+        (feed.has_begun, feed.refused) = (true, Some(why));
+        self.say_behind(&feed);
+    }
+
+    /// Whether a payload waits for the file.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.feed().waiting.is_some()
+    }
+
+    /// What came of a payload that was tried again; told once. Waits for nothing: it is told later if it is being tried just now.
+    pub(crate) fn take_caught_up(&self) -> Option<Outcome> {
+        self.feed.try_lock().ok()?.caught_up.take()
+    }
+
+    /// Says in which state the link to the source is. The same state again does not make it younger.
+    pub(crate) fn set_link(&self, state: LinkState) {
+        let mut feed = self.feed();
+        feed.link = Some(state);
+        self.say_link(&feed);
+    }
+
+    /// Tries a payload again that waits, if it is time, and says again in the file what it does not say: words do not reach a file
+    /// system that takes nothing, or another file may stand at the path by now.
+    pub(crate) fn catch_up(&self) {
+        // Somebody publishes just now.
+        let Ok(mut feed) = self.feed.try_lock() else { return };
+        self.forget_what_was_lost(&mut feed);
+        if let Some(waiting) = feed.waiting.take_if(|waiting| waiting.again_at <= Instant::now()) {
+            match self.put(&mut feed, &waiting.payload, waiting.published_at) {
+                Ok(outcome) => {
+                    tracing::info!("the snapshot file can be written again");
+                    feed.caught_up = Some(outcome);
+                }
+                Err(error) => {
+                    self.say_failure(&error);
+                    feed.waiting = failure_kind::of_publish(&error).map(|why| waiting.failed_again(why));
+                }
+            }
+        }
+        self.say_behind(&feed);
+        if self.is_started.load(Ordering::Acquire) {
+            self.say_start();
+            self.say_link(&feed);
+        }
+    }
+
+    fn put(&self, feed: &mut Feed, payload: &str, published_at: u64) -> Result<Outcome, PublishError> {
+        let start = Instant::now();
+        let digest = xxh3_128(payload.as_bytes());
+        let payload_digest = [digest as u64, (digest >> 64) as u64];
+        self.forget_what_was_lost(feed);
+        if feed.last == Some(payload_digest) {
+            // Asked for, not remembered: a file that was made anew since then has a higher one.
+            return Ok(Outcome::Unchanged { generation: self.writer().generation() });
+        }
+        let flags = payload::decode(payload, &self.limits)?;
+        let mut facts = Facts::default();
+        facts.published_at = published_at;
+        facts.identity = self.identity;
+        facts.payload_bytes = payload.len() as u64;
+        facts.payload_digest = payload_digest;
+        let mut archive = Archive::build(flags, Generation(1), facts)?;
+        let generation = self.writer().publish(&mut archive)?;
+        let took = start.elapsed();
+
+        feed.last = Some(payload_digest);
+        let previous = self.writer().previous();
+        let changes = Changes::between(previous.as_ref(), &archive);
+        drop(previous);
+        tracing::info!(%generation, flags = archive.len(), %changes, ?took, "published");
+        let (flags, archive_bytes) = (archive.len(), archive.bytes().len());
+        self.checkpointer.offer(Arc::new(archive));
+        Ok(Outcome::Published { generation, flags, archive_bytes, took, changes })
+    }
+
+    /// A file that was made anew may hold older flags than were published last, or none, if those were damaged: then the
+    /// same payload is not "unchanged", and readers are behind until one comes.
+    fn forget_what_was_lost(&self, feed: &mut Feed) {
+        // The keeper holds the writer while it makes a file anew and says so.
+        let writer = self.writer();
+        if self.superseded.swap(false, Ordering::AcqRel) {
+            let current = writer.current();
+            if current.map(|archive| archive.facts().payload_digest) != feed.last {
+                feed.last = None;
+                feed.refused = feed.refused.or(Some(FailureKind::Disk)).filter(|_| feed.has_begun);
+            }
+        }
+    }
+
+    fn say_failure(&self, error: &PublishError) {
+        if let Some(kind) = failure_kind::of_publish(error) {
+            status::set_failure(self.writer().status_words(), kind);
+        }
+    }
+
+    fn say_behind(&self, feed: &Feed) {
+        if feed.has_begun {
+            status::set_behind(self.writer().status_words(), feed.behind());
+        }
+    }
+
+    fn say_link(&self, feed: &Feed) {
+        let writer = self.writer();
+        if let Some(state) =
+            feed.link.filter(|state| status::read(writer.status_words().map()).link != *state)
+        {
+            status::set_link(writer.status_words(), state);
+        }
+    }
+
+    fn say_start(&self) {
+        let writer = self.writer();
+        if status::read(writer.status_words().map()).uptime.is_none() {
+            status::set_started(writer.status_words());
+        }
+    }
+}
