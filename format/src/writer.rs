@@ -17,6 +17,7 @@ use crate::layout::{Area, FRAME_BYTES, HEADER_BYTES};
 use crate::map::{Mapping, WritableMapping};
 use crate::open;
 use crate::protocol::{self, Generation, MAX_GENERATION, Sound, mark_superseded};
+use crate::records::{InSlot, Records};
 use crate::status;
 use crate::step::Watch;
 use crate::view::FileId;
@@ -126,12 +127,12 @@ impl Writer {
         area::copy_current(&self.map).ok().flatten()
     }
 
-    /// The snapshot before the current one, if it still stands in the other slot: copied out and checked.
+    /// The snapshot before the current one, if it still stands in the other slot and is good. The next publish overwrites it.
     #[must_use]
-    pub fn previous(&self) -> Option<Archive> {
+    pub fn previous(&self) -> Option<InSlot<'_>> {
         let before = Generation(self.generation().0.checked_sub(1)?);
-        let archive = area::copy(&self.map, Area::Slot(before.slot() as usize)).ok()?;
-        (archive.generation() == before).then_some(archive)
+        let snapshot = InSlot::check(&self.map, Area::Slot(before.slot() as usize)).ok()?;
+        (snapshot.frame().generation == before).then_some(snapshot)
     }
 
     /// The header page, for the status words.

@@ -20,11 +20,14 @@ use crate::failure_kind;
 use crate::keeper::{Held, Keeper};
 use crate::lock::{Cancel, PublisherLock};
 use crate::options::Options;
-use crate::payload::{self, Limits};
+use crate::payload::{self, Limits, Members};
 use crate::sse::Stopper;
 
 /// How long a clean stop waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Bytes of a payload whose archive shall not stand in memory beside the one before.
+const LARGE: usize = 512 * 1024;
 
 /// Publishes into one file, as the only one on this host.
 #[derive(Debug)]
@@ -146,24 +149,33 @@ impl Publisher {
             // Asked for, not remembered: a file that was made anew since then has a higher one.
             return Ok(Outcome::Unchanged { generation: self.generation() });
         }
-        let flags = payload::decode(payload, &self.options.limits)?;
+        let members = payload::members(payload, &self.options.limits)?;
+        // There is memory for one large archive.
+        let is_taken_back = payload.len() >= LARGE && self.held.checkpointer.take_back();
         let mut facts = Facts::default();
         facts.published_at = published_at;
         facts.identity = self.options.identity.bytes();
         facts.payload_bytes = payload.len() as u64;
         facts.payload_digest = payload_digest;
-        let mut archive = Archive::build(flags, Generation(1), facts)?;
-        let generation = self.held.writer().publish(&mut archive)?;
+        let (archive, generation) = self.build(members, facts).inspect_err(|_| {
+            if is_taken_back && let Some(current) = self.held.writer().current() {
+                self.held.checkpointer.offer(Arc::new(current));
+            }
+        })?;
         let took = start.elapsed();
 
         self.last = Some(payload_digest);
-        let previous = self.held.writer().previous();
-        let changes = Changes::between(previous.as_ref(), &archive);
-        drop(previous);
+        let changes = Changes::between(self.held.writer().previous().as_ref(), &archive);
         tracing::info!(%generation, flags = archive.len(), %changes, ?took, "published");
         let (flags, archive_bytes) = (archive.len(), archive.bytes().len());
         self.held.checkpointer.offer(Arc::new(archive));
         Ok(Outcome::Published { generation, flags, archive_bytes, took, changes })
+    }
+
+    fn build(&self, members: Members<'_>, facts: Facts) -> Result<(Archive, Generation), PublishError> {
+        let mut archive = Archive::build_of(members, Generation(1), facts)?;
+        let generation = self.held.writer().publish(&mut archive)?;
+        Ok((archive, generation))
     }
 
     /// A file that was made anew may hold older flags than were published last, or none, if those were damaged: then the
