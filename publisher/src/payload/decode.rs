@@ -51,8 +51,12 @@ fn check_size(found: usize, limits: &Limits) -> Result<(), PayloadError> {
     if found > limit { Err(PayloadError::TooLarge { found, limit }) } else { Ok(()) }
 }
 
-/// Checks the bytes of a file as [`decode_bytes`] does, without an answer.
-pub(super) fn check_bytes(payload: &[u8], limits: &Limits) -> Result<(), PayloadError> {
+/// Checks the bytes of a file as [`decode_bytes`] does, and needs no memory for the flags.
+///
+/// # Errors
+///
+/// As [`decode_bytes`].
+pub fn check_bytes(payload: &[u8], limits: &Limits) -> Result<(), PayloadError> {
     each_member(sized_text(payload, limits)?, |_, _| ())
 }
 
@@ -161,10 +165,9 @@ pub(crate) struct Members<'a> {
 impl<'a> Members<'a> {
     fn key_token(&self, at: usize) -> &'a str {
         let Member { key, value, .. } = self.list[at];
-        let space = [' ', '\t', '\n', '\r'];
         // With what stands between key and value: white space, one colon, white space.
-        let token = self.payload.get(key as usize..value as usize).unwrap_or_default();
-        token.trim_end_matches(space).trim_end_matches(':').trim_end_matches(space)
+        let token = self.payload.get(key as usize..value as usize).unwrap_or_default().trim_ascii_end();
+        token.strip_suffix(':').unwrap_or(token).trim_ascii_end()
     }
 
     fn value_token(&self, at: usize) -> &'a str {

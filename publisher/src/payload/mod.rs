@@ -54,7 +54,7 @@ mod rules_tests;
 use vexil_format::{Flag, FlagList, Value};
 
 pub(crate) use decode::{Members, members};
-pub use decode::{decode, decode_bytes};
+pub use decode::{check_bytes, decode, decode_bytes};
 pub use error::{ImportError, JsonKind, KeyExcerpt, PayloadError};
 pub use file_source::{DEFAULT_POLL_INTERVAL, FileEvent, WatchedFile};
 pub use import::read_cache;

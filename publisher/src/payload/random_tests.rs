@@ -182,3 +182,26 @@ proptest! {
         let _ = decode_bytes(&bytes, &Limits::default());
     }
 }
+
+proptest! {
+    /// What is published is decoded member by member; everybody else decodes the whole.
+    #[test]
+    fn members_are_the_flags_of_the_payload_however_it_is_laid_out(tree in object(), space in "[ \t\n\r]{0,3}") {
+        let mut payload = format!("\u{feff}{{{space}");
+        for (at, (key, value)) in tree.iter().enumerate() {
+            let (key, comma) = (serde_json::to_string(key).unwrap(), if at == 0 { "" } else { "," });
+            payload += &format!("{comma}{space}{key}{space}:{space}{value}{space}");
+        }
+        payload.push('}');
+        let flags = decode(&payload, &Limits::default()).unwrap();
+        let members = members(&payload, &Limits::default()).unwrap();
+        prop_assert_eq!(members.count(), flags.len());
+        for (at, flag) in flags.iter().enumerate() {
+            prop_assert_eq!(&members.key(at), &flag.key);
+            prop_assert_eq!(&members.value(at), &flag.value);
+            let (most, text) = members.most_bytes(at);
+            let (key, bytes) = flags.most_bytes(at);
+            prop_assert!(most >= key && text >= bytes, "{} of {}", most, key);
+        }
+    }
+}
