@@ -11,6 +11,8 @@ pub(crate) fn text(value: &Value<'_>) -> Result<String, serde_json::Error> {
         Value::Bool(value) => Ok(value.to_string()),
         Value::I64(value) => Ok(value.to_string()),
         Value::U64(value) => Ok(value.to_string()),
+        // As `-0.0` it would have a fraction, which most who write a negative zero did not write.
+        Value::F64(value) if *value == 0.0 && value.is_sign_negative() => Ok("-0".to_owned()),
         Value::F64(value) => serde_json::to_string(value),
         Value::HugeNumber(text) | Value::Json(text) => Ok(text.to_string()),
         Value::String(text) => serde_json::to_string(text),
@@ -35,6 +37,7 @@ mod tests {
         for json in [
             "null",
             "true",
+            "-0",
             "-0.0",
             "0",
             "-9223372036854775808",
@@ -54,5 +57,11 @@ mod tests {
             assert_eq!(first, decode(&again, &Limits::default()).unwrap(), "{json} became {again}");
             raw(&first[0].value).unwrap();
         }
+    }
+
+    #[test]
+    fn a_negative_zero_is_written_as_one() {
+        assert_eq!(text(&Value::F64(-0.0)).unwrap(), "-0");
+        assert_eq!(text(&Value::F64(0.0)).unwrap(), "0.0");
     }
 }

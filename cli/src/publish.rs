@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use vexil_publisher::payload::{DEFAULT_MAX_PAYLOAD, Limits, decode_bytes};
+use vexil_publisher::payload::{DEFAULT_MAX_PAYLOAD, Limits, check_bytes};
 use vexil_publisher::{Changes, Outcome, Publisher};
 
 use crate::failure::Failure;
@@ -83,7 +83,7 @@ impl Publish {
         let target = self.place.target()?;
         let bytes = read(&self.source)?;
         // Before the file is opened: a payload that is refused makes no file.
-        decode_bytes(&bytes, &Limits::default())?;
+        check_bytes(&bytes, &Limits::default())?;
         let payload = String::from_utf8_lossy(&bytes);
         make_cache_dir(&target)?;
         let options = self.permissions.options().identity(target.identity());

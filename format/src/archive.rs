@@ -12,14 +12,13 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::BuildError;
 use crate::frame::{Damage, Frame};
-use crate::key::Hashed;
-use crate::layout::{AREA_BYTES, FRAME_BYTES, buckets, overflow_word};
-use crate::perfect::{high, multiplier, passes};
+use crate::layout::{AREA_BYTES, FRAME_BYTES};
 use crate::protocol::Generation;
-use crate::record::{Found, KeyOf, RECORD_WORDS, TextAt, kind};
+use crate::record::{Found, RECORD_WORDS, TextAt, kind};
+use crate::records::Records;
 use crate::shape::{self, Facts};
 use crate::table::Table;
-use crate::value::{Flag, Value};
+use crate::value::{Flag, FlagList, Value};
 
 /// A checked archive with its frame.
 pub struct Archive {
@@ -41,6 +40,24 @@ impl Archive {
     ) -> Result<Archive, BuildError> {
         let table = Table::build(flags.as_ref(), shape::ROOT_BYTES)?;
         drop(flags);
+        Archive::of(table, generation, facts)
+    }
+
+    /// As [`Archive::build`], of flags that are made as they are asked for.
+    ///
+    /// # Errors
+    /// As [`Archive::build`].
+    pub fn build_of(
+        flags: impl FlagList,
+        generation: Generation,
+        facts: Facts,
+    ) -> Result<Archive, BuildError> {
+        let table = Table::build(&flags, shape::ROOT_BYTES)?;
+        drop(flags);
+        Archive::of(table, generation, facts)
+    }
+
+    fn of(table: Table, generation: Generation, facts: Facts) -> Result<Archive, BuildError> {
         let (places, doubles, flags) = (table.places, table.doubles, table.flags);
         let bytes = shape::finish(table, facts).map_err(BuildError::Serialize)?;
         if bytes.len() as u64 > AREA_BYTES - FRAME_BYTES {
@@ -116,32 +133,14 @@ impl Archive {
     /// Looks a key up: at most one record and the overflow records, of which there are at most 8.
     #[must_use]
     pub fn find(&self, key: &str) -> Found {
-        let hashed = Hashed::new(key.as_bytes());
-        let places = self.frame.places;
-        let bucket = high(hashed.hash, buckets(places) as u64) as usize;
-        let entry = self.word(places * 8 + bucket);
-        if !passes(entry, hashed.hash) {
-            return Found::MISSING;
-        }
-        let place = high(hashed.hash.wrapping_mul(multiplier(entry)), places as u64) as usize;
-        let record = self.record(place * RECORD_WORDS);
-        if self.has_key(&record, &hashed, key) {
-            return Found { meta: record[0], value: record[1] };
-        }
-        self.overflow()
-            .find(|record| self.has_key(record, &hashed, key))
-            .map_or(Found::MISSING, |record| Found { meta: record[0], value: record[1] })
+        Records::find(self, key)
     }
 
     /// The text of a string, JSON value or huge number.
     #[must_use]
     pub fn text(&self, at: TextAt) -> Option<&str> {
-        std::str::from_utf8(self.bytes_at(at)?).ok()
-    }
-
-    pub(crate) fn bytes_at(&self, at: TextAt) -> Option<&[u8]> {
         let start = at.word.checked_mul(8)?;
-        self.bytes.get(start..start.checked_add(at.bytes)?)
+        std::str::from_utf8(self.bytes.get(start..start.checked_add(at.bytes)?)?).ok()
     }
 
     /// All flags with their values, in the order of the table.
@@ -202,46 +201,6 @@ impl Archive {
 
     fn value(&self, record: &[u64; RECORD_WORDS]) -> Option<Value<'_>> {
         self.value_of(Found { meta: record[0], value: record[1] })
-    }
-
-    pub(crate) fn key(&self, record: &[u64; RECORD_WORDS]) -> Option<String> {
-        let key = KeyOf(record);
-        let middle = match key.middle() {
-            None => &[],
-            Some(at) => self.bytes_at(at)?,
-        };
-        String::from_utf8(key.assemble(middle)?).ok()
-    }
-
-    fn has_key(&self, record: &[u64; RECORD_WORDS], hashed: &Hashed, key: &str) -> bool {
-        let of = KeyOf(record);
-        let middle = of.middle().map_or(0, |at| at.word);
-        record[0] & 0xf != kind::EMPTY
-            && of.has_windows_of(hashed)
-            && of.has_middle_of(key.as_bytes(), |i| self.word_at(middle + i)) == Some(true)
-    }
-
-    pub(crate) fn records(&self) -> impl Iterator<Item = [u64; RECORD_WORDS]> + '_ {
-        let placed = (0..self.frame.places).map(|place| self.record(place * RECORD_WORDS));
-        placed.chain(self.overflow())
-    }
-
-    fn overflow(&self) -> impl Iterator<Item = [u64; RECORD_WORDS]> + '_ {
-        let start = overflow_word(self.frame.places);
-        (0..self.frame.overflow).map(move |i| self.record(start + i * RECORD_WORDS))
-    }
-
-    pub(crate) fn record(&self, word: usize) -> [u64; RECORD_WORDS] {
-        std::array::from_fn(|i| self.word(word + i))
-    }
-
-    /// A word of the archive; the shape was checked, so the fallback is never taken.
-    fn word(&self, at: usize) -> u64 {
-        self.word_at(at).unwrap_or(0)
-    }
-
-    fn word_at(&self, at: usize) -> Option<u64> {
-        self.bytes.get(at * 8..)?.first_chunk().map(|word| u64::from_le_bytes(*word))
     }
 }
 

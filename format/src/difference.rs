@@ -2,6 +2,7 @@
 
 use crate::archive::Archive;
 use crate::record::{Found, KeyOf, RECORD_WORDS, kind};
+use crate::records::Records;
 
 /// How a flag differs from what it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,13 +20,13 @@ impl Archive {
     ///
     /// Most publishes change values only, and then every key has the place that it had: such a flag is compared in a few
     /// nanoseconds, without making its key.
-    pub fn each_difference(&self, before: &Archive, mut on: impl FnMut(String, Difference)) {
+    pub fn each_difference(&self, before: &impl Records, mut on: impl FnMut(String, Difference)) {
         let mut kept = 0;
         for (place, record) in self.records().enumerate() {
             if record[0] & 0xf == kind::EMPTY {
                 continue;
             }
-            let (key, found) = match before.same_key_at(place, self, &record) {
+            let (key, found) = match same_key_at(before, place, self, &record) {
                 Some(found) => (None, found),
                 None => match self.key(&record) {
                     Some(key) => {
@@ -37,7 +38,7 @@ impl Archive {
             };
             let difference = if !found.is_present() {
                 Difference::Added
-            } else if !self.is_same_value(&record, before, found) {
+            } else if !is_same_value(self, &record, before, found) {
                 Difference::Changed
             } else {
                 kept += 1;
@@ -49,40 +50,52 @@ impl Archive {
             }
         }
         // Every flag that stayed was met above.
-        if before.len() > kept {
+        if before.frame().flags as usize > kept {
             before
-                .iter()
-                .filter(|(key, _)| !self.find(key).is_present())
-                .for_each(|(key, _)| on(key, Difference::Removed));
+                .records()
+                .filter(|record| record[0] & 0xf != kind::EMPTY)
+                .filter_map(|record| before.key(&record))
+                .filter(|key| !self.find(key).is_present())
+                .for_each(|key| on(key, Difference::Removed));
         }
     }
+}
 
-    /// The flag at a place, if its key is that of a record of another archive.
-    fn same_key_at(&self, place: usize, other: &Archive, record: &[u64; RECORD_WORDS]) -> Option<Found> {
-        // Overflow records are rare: they are looked up.
-        if place >= self.frame().places {
-            return None;
+/// The flag at a place, if its key is that of a record of another archive.
+fn same_key_at(
+    own: &impl Records,
+    place: usize,
+    other: &impl Records,
+    record: &[u64; RECORD_WORDS],
+) -> Option<Found> {
+    // Overflow records are rare: they are looked up.
+    if place >= own.frame().places {
+        return None;
+    }
+    let found = own.record(place * RECORD_WORDS);
+    let (a, b) = (KeyOf(&found), KeyOf(record));
+    let is_same = found[0] & 0xf != kind::EMPTY
+        && a.bytes() == b.bytes()
+        && found[2..] == record[2..]
+        && match (a.middle(), b.middle()) {
+            (Some(a), Some(b)) => own.has_same_text(a, other, b),
+            _ => true,
+        };
+    is_same.then_some(Found { meta: found[0], value: found[1] })
+}
+
+fn is_same_value(
+    own: &impl Records,
+    record: &[u64; RECORD_WORDS],
+    before: &impl Records,
+    found: Found,
+) -> bool {
+    let new = Found { meta: record[0], value: record[1] };
+    new.kind() == found.kind()
+        && match (new.text(), found.text()) {
+            (Some(new), Some(old)) => own.has_same_text(new, before, old),
+            _ => new.value == found.value,
         }
-        let own = self.record(place * RECORD_WORDS);
-        let (a, b) = (KeyOf(&own), KeyOf(record));
-        let is_same = own[0] & 0xf != kind::EMPTY
-            && a.bytes() == b.bytes()
-            && own[2..] == record[2..]
-            && match (a.middle(), b.middle()) {
-                (Some(a), Some(b)) => self.bytes_at(a).is_some_and(|a| Some(a) == other.bytes_at(b)),
-                _ => true,
-            };
-        is_same.then_some(Found { meta: own[0], value: own[1] })
-    }
-
-    fn is_same_value(&self, record: &[u64; RECORD_WORDS], before: &Archive, found: Found) -> bool {
-        let own = Found { meta: record[0], value: record[1] };
-        own.kind() == found.kind()
-            && match (own.text(), found.text()) {
-                (Some(own), Some(old)) => self.bytes_at(own) == before.bytes_at(old),
-                _ => own.value == found.value,
-            }
-    }
 }
 
 #[cfg(test)]

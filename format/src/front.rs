@@ -32,7 +32,7 @@ pub(crate) mod at {
     pub(crate) const MOST_PLACES: usize = 0;
     /// Words of an archive that may be touched in both slots.
     pub(crate) const WORDS: usize = 1;
-    /// Tag of the view, see `View::tag`.
+    /// Tag of the view, see `View::stamp`.
     pub(crate) const TAG: usize = 2;
     /// 1, unless the page was wiped.
     pub(crate) const HERE: usize = 3;

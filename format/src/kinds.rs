@@ -6,6 +6,7 @@ use crate::frame::Damage;
 use crate::layout::{FRAME_WORDS, overflow_word};
 use crate::map::Mapping;
 use crate::record::{RECORD_WORDS, kind};
+use crate::records::Records as _;
 
 /// Numbers of flags by the type that an application asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

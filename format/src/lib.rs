@@ -23,6 +23,7 @@
 //! | `memo` | what a handle remembers, for threads that share it |
 //! | `key`, `perfect`, `table` | hash, perfect hash, builder |
 //! | `archive`, `shape`, `placed` | checked private copy of a snapshot, and its rkyv archive |
+//! | `records` | its records, and those of a snapshot that is still in its slot |
 //! | `difference`, `kinds` | what differs between two; how many flags are of which type |
 //! | `map`, `front` | mapped memory, and the line of the process's own in front of it |
 //! | `lead`, `short_text` | the fast path: look-ups on it from one pointer |
@@ -73,6 +74,7 @@ mod perfect;
 mod placed;
 pub mod protocol;
 mod record;
+mod records;
 mod shape;
 mod short_text;
 pub mod status;
@@ -101,10 +103,11 @@ pub use map::{EventWord, Mapping, SharedWord, WritableMapping};
 pub use open::{is_in_sticky_public_directory, view as open_view};
 pub use protocol::Generation;
 pub use record::{Found, TextAt, kind};
+pub use records::{InSlot, Records};
 pub use shape::Facts;
 pub use short_text::ShortText;
 pub use status::{LinkState, PublisherStatus};
 pub use step::{Step, Watch, Witness};
-pub use value::{Flag, Value};
+pub use value::{Flag, FlagList, Value};
 pub use view::{FileId, View};
 pub use writer::{Found as FoundFile, Opened, PathState, Writer, WriterOptions};

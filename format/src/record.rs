@@ -54,6 +54,9 @@ impl Record {
     pub const EMPTY: Record = Record { words: [0; RECORD_WORDS] };
 }
 
+/// The bits of the double that has no counterpart among integers.
+const NEGATIVE_ZERO: u64 = (-0.0_f64).to_bits();
+
 /// The two words of a record that answer a look-up: all that is copied out of shared memory before the re-check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
@@ -104,20 +107,25 @@ impl Found {
         }
     }
 
-    /// The exact integer, where the JSON had one that fits.
+    /// The exact integer, where the JSON had one that fits. That of `-0`, which is kept as a double, is 0.
     #[inline(always)]
     #[must_use]
     pub const fn i64(self) -> Option<i64> {
-        if self.meta & 0xf == kind::I64 { Some(self.value as i64) } else { None }
+        match self.meta & 0xf {
+            kind::I64 => Some(self.value as i64),
+            kind::F64 if self.value == NEGATIVE_ZERO => Some(0),
+            _ => None,
+        }
     }
 
-    /// The exact integer, where the JSON had one that fits.
+    /// As [`Found::i64`].
     #[inline(always)]
     #[must_use]
     pub const fn u64(self) -> Option<u64> {
         match self.meta & 0xf {
             kind::I64 if self.value as i64 >= 0 => Some(self.value),
             kind::U64 => Some(self.value),
+            kind::F64 if self.value == NEGATIVE_ZERO => Some(0),
             _ => None,
         }
     }
@@ -264,6 +272,10 @@ mod tests {
         assert_eq!(found(kind::U64, u64::MAX).u64(), Some(u64::MAX));
         assert_eq!(found(kind::U64, u64::MAX).i64(), None);
         assert_eq!(found(kind::F64, 1.5_f64.to_bits()).i64(), None);
+        let (minus_zero, zero) = (found(kind::F64, (-0.0_f64).to_bits()), found(kind::F64, 0));
+        assert_eq!((minus_zero.i64(), minus_zero.u64()), (Some(0), Some(0)), "`-0` is an integer");
+        assert_eq!((zero.i64(), zero.u64()), (None, None), "`0.0` is none");
+        assert!(minus_zero.number().is_some_and(f64::is_sign_negative));
         assert_eq!(found(kind::U64, u64::MAX).number(), Some(u64::MAX as f64));
     }
 

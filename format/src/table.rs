@@ -10,7 +10,7 @@ use crate::key::{Hashed, middle_pair, middle_pairs};
 use crate::layout::{MAX_OVERFLOW, buckets, text_word};
 use crate::perfect::{self, Buckets};
 use crate::record::{RECORD_WORDS, Record, kind};
-use crate::value::{Flag, Value};
+use crate::value::{FlagList, Value};
 
 /// The parts of an archive, in the order in which they stand there.
 pub(crate) struct Table {
@@ -23,11 +23,11 @@ pub(crate) struct Table {
 
 impl Table {
     /// Builds the table. Of several flags with one key the last one wins. Leaves room for `root` more bytes.
-    pub(crate) fn build(flags: &[Flag<'_>], root: usize) -> Result<Table, BuildError> {
+    pub(crate) fn build(flags: &(impl FlagList + ?Sized), root: usize) -> Result<Table, BuildError> {
         let hash_all = |which: &[u32]| -> Vec<u64> {
-            which.iter().map(|i| Hashed::new(flags[*i as usize].key.as_bytes()).hash()).collect()
+            which.iter().map(|i| Hashed::new(flags.key(*i as usize).as_bytes()).hash()).collect()
         };
-        let all: Vec<u32> = (0..flags.len() as u32).collect();
+        let all: Vec<u32> = (0..flags.count() as u32).collect();
         let hashes = hash_all(&all);
         let mut buckets = Buckets::sort(&hashes, buckets(perfect::first_places(hashes.len())));
         let Distinct { dropped, doubles } = distinct(flags, &mut buckets);
@@ -36,9 +36,11 @@ impl Table {
         }
         let (placed, perfect) = if dropped.is_empty() && doubles.is_empty() {
             let perfect = perfect::find(&hashes, Some(buckets))?;
+            drop(hashes);
             (all, perfect)
         } else {
-            let mut out = vec![false; flags.len()];
+            drop((hashes, buckets));
+            let mut out = vec![false; flags.count()];
             for i in dropped.iter().chain(&doubles) {
                 out[*i as usize] = true;
             }
@@ -47,7 +49,7 @@ impl Table {
             (placed, perfect)
         };
 
-        let text: usize = flags.iter().map(text_bytes).sum();
+        let text: usize = (0..flags.count()).map(|i| text_bytes(flags.most_bytes(i))).sum();
         let start = text_word(perfect.places, doubles.len()) * 8;
         let mut bytes = AlignedVec::with_capacity(start + text + root);
         bytes.resize(perfect.places * RECORD_WORDS * 8, 0);
@@ -57,11 +59,11 @@ impl Table {
         bytes.resize(start, 0);
         let mut parts = Parts { bytes };
         for (i, place) in placed.iter().zip(&perfect.place_of) {
-            parts.record(*place as usize * RECORD_WORDS, &flags[*i as usize])?;
+            parts.record(*place as usize * RECORD_WORDS, flags, *i)?;
         }
         let overflow = text_word(perfect.places, 0);
         for (at, i) in doubles.iter().enumerate() {
-            parts.record(overflow + at * RECORD_WORDS, &flags[*i as usize])?;
+            parts.record(overflow + at * RECORD_WORDS, flags, *i)?;
         }
         let flags = placed.len() + doubles.len();
         Ok(Table { bytes: parts.bytes, places: perfect.places, doubles: doubles.len(), flags })
@@ -77,7 +79,7 @@ struct Distinct {
 }
 
 /// Looks for them among hashes that are sorted by bucket, and may change the order within a bucket.
-fn distinct(flags: &[Flag<'_>], buckets: &mut Buckets) -> Distinct {
+fn distinct(flags: &(impl FlagList + ?Sized), buckets: &mut Buckets) -> Distinct {
     let mut found = Distinct { dropped: Vec::new(), doubles: Vec::new() };
     let Buckets { starts, items } = buckets;
     for bucket in starts.windows(2) {
@@ -95,8 +97,8 @@ fn distinct(flags: &[Flag<'_>], buckets: &mut Buckets) -> Distinct {
 }
 
 /// One run of equal hashes in payload order: keeps the last flag of each key, and of these the last in the table.
-fn sort_out(flags: &[Flag<'_>], run: &[(u64, u32)], found: &mut Distinct) {
-    let key = |i: u32| &flags[i as usize].key;
+fn sort_out(flags: &(impl FlagList + ?Sized), run: &[(u64, u32)], found: &mut Distinct) {
+    let key = |i: u32| flags.key(i as usize);
     let mut kept: Vec<u32> = Vec::new();
     for (_, i) in run.iter().rev() {
         if kept.iter().any(|other| key(*other) == key(*i)) {
@@ -146,13 +148,14 @@ impl Parts {
     }
 
     /// Writes the record of a flag at a word, and adds its text.
-    fn record(&mut self, word: usize, flag: &Flag<'_>) -> Result<(), BuildError> {
-        let key = flag.key.as_bytes();
+    fn record(&mut self, word: usize, flags: &(impl FlagList + ?Sized), at: u32) -> Result<(), BuildError> {
+        let (key, value) = (flags.key(at as usize), flags.value(at as usize));
+        let key = key.as_bytes();
         if key.len() >= 1 << 24 {
             return Err(BuildError::LongKey { bytes: key.len(), limit: (1 << 24) - 1 });
         }
         let hashed = Hashed::new(key);
-        let (kind, value) = match &flag.value {
+        let (kind, value) = match &value {
             Value::Null => (kind::NULL, 0),
             Value::Bool(value) => (kind::FALSE | u64::from(*value), 0),
             Value::I64(value) => (kind::I64, *value as u64),
@@ -179,10 +182,6 @@ impl Parts {
 }
 
 /// Bytes that a flag takes in the text area.
-fn text_bytes(flag: &Flag<'_>) -> usize {
-    let value = match &flag.value {
-        Value::HugeNumber(text) | Value::String(text) | Value::Json(text) => text.len().next_multiple_of(8),
-        _ => 0,
-    };
-    value + middle_pairs(flag.key.len()) * 16
+fn text_bytes((key, text): (usize, usize)) -> usize {
+    text.next_multiple_of(8) + middle_pairs(key) * 16
 }

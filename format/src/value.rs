@@ -25,6 +25,21 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// The same value, with texts that are borrowed from this one.
+    #[must_use]
+    pub fn borrowed(&self) -> Value<'_> {
+        match self {
+            Value::Null => Value::Null,
+            Value::Bool(value) => Value::Bool(*value),
+            Value::I64(value) => Value::I64(*value),
+            Value::U64(value) => Value::U64(*value),
+            Value::F64(value) => Value::F64(*value),
+            Value::HugeNumber(text) => Value::HugeNumber(Cow::Borrowed(text)),
+            Value::String(text) => Value::String(Cow::Borrowed(text)),
+            Value::Json(text) => Value::Json(Cow::Borrowed(text)),
+        }
+    }
+
     /// The same value with texts of its own.
     #[must_use]
     pub fn into_owned(self) -> Value<'static> {
@@ -61,4 +76,43 @@ pub struct Flag<'a> {
     pub key: Cow<'a, str>,
     /// Its value.
     pub value: Value<'a>,
+}
+
+/// Flags that an archive is built of, in order. Each is asked for several times and dropped at once, so that a list which makes
+/// them as they are asked for needs no memory for them.
+pub trait FlagList {
+    /// Number of flags.
+    fn count(&self) -> usize;
+
+    /// The key of a flag, which is below [`FlagList::count`].
+    fn key(&self, at: usize) -> Cow<'_, str>;
+
+    /// The value of a flag.
+    fn value(&self, at: usize) -> Value<'_>;
+
+    /// Bytes that the key has at most, and the text of the value, 0 for one without. Too many only reserve addresses.
+    fn most_bytes(&self, at: usize) -> (usize, usize);
+}
+
+impl FlagList for [Flag<'_>] {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn key(&self, at: usize) -> Cow<'_, str> {
+        Cow::Borrowed(&self[at].key)
+    }
+
+    fn value(&self, at: usize) -> Value<'_> {
+        self[at].value.borrowed()
+    }
+
+    fn most_bytes(&self, at: usize) -> (usize, usize) {
+        let Flag { key, value } = &self[at];
+        let text = match value {
+            Value::HugeNumber(text) | Value::String(text) | Value::Json(text) => text.len(),
+            _ => 0,
+        };
+        (key.len(), text)
+    }
 }

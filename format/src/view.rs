@@ -16,8 +16,11 @@ use crate::key::Hashed;
 use crate::layout::{Area, FRAME_BYTES, FRAME_WORDS};
 use crate::lead::Lead;
 use crate::map::Mapping;
-use crate::protocol::{Observed, Sound, observe, still_valid_or_superseded};
+use crate::protocol::{Generation, Observed, Sound, observe, still_valid_or_superseded};
 use crate::record::Found;
+
+/// The number of all views for which there is no number of their own any more.
+const LAST_NUMBER: u64 = 0x1fff;
 
 /// One file as a reader sees it.
 #[derive(Debug)]
@@ -70,11 +73,11 @@ impl View {
         View { words: Default::default(), tag: 0, map, header, file }.with_tag(0)
     }
 
-    /// Gives the view a tag, see [`View::tag`]. `number` counts the views of one reader.
+    /// Gives the view a tag, see [`View::stamp`]. `number` counts the views of one reader.
     #[must_use]
     pub fn with_tag(mut self, number: usize) -> View {
         // Twice a generation takes 48 bits; the mark is bit 63. Bit 62 tells every tag from that of a wiped page.
-        self.tag = (number as u64 & 0x1fff | 0x2000) << 49;
+        self.tag = ((number as u64).min(LAST_NUMBER) | 0x2000) << 49;
         self.write_front();
         self
     }
@@ -97,11 +100,16 @@ impl View {
         self.file
     }
 
-    /// Distinguishes the views that one reader has had. Set above twice the generation it makes a number that never
-    /// stands for two different snapshots within a reader.
+    /// Twice a generation with the number of the view among those of its reader above it, its tag: a number that never stands for two different snapshots within a reader, so that a value
+    /// can be remembered under it.
+    ///
+    /// `None` from the 8,192nd view of a reader on, which all have the last tag. That tag is in no stamp, so that
+    /// [`crate::Current::raw_stamp`] never is one that was remembered: their values are looked up each time. (If numbers began again
+    /// instead, a handle that slept through 8,192 moves could take a value of then for one of now, where generations had begun
+    /// again as well.)
     #[must_use]
-    pub fn tag(&self) -> u64 {
-        self.tag
+    pub fn stamp(&self, seen: Generation) -> Option<u64> {
+        (self.tag != (LAST_NUMBER | 0x2000) << 49).then_some((seen.0 * 2) ^ self.tag)
     }
 
     /// The way of the fast path.
@@ -200,4 +208,24 @@ impl View {
 /// How many places fit, with their index, into this many words.
 pub(crate) const fn most_places(words: u64) -> u64 {
     words.saturating_sub(1) * 2 / 17
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_stamp_of_a_reader_comes_twice_however_many_files_it_has_had() {
+        let view = |number| View::nothing().with_tag(number);
+        let mut seen = std::collections::HashSet::new();
+        for number in 0..LAST_NUMBER as usize {
+            assert!(seen.insert(view(number).stamp(Generation(3)).unwrap()), "view {number}");
+        }
+        for number in [LAST_NUMBER as usize, 8192, 8193, 3 * 8192 + 5, usize::MAX] {
+            assert_eq!(view(number).stamp(Generation(3)), None, "view {number}");
+            // What a handle compares with is none of them either, whatever the generation.
+            let front = view(number).map.front()[at::TAG].load(Relaxed);
+            assert!((0..8).all(|word| !seen.contains(&(word ^ front))), "view {number}");
+        }
+    }
 }

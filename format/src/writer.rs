@@ -19,6 +19,7 @@ use crate::layout::{Area, FRAME_BYTES, HEADER_BYTES, word};
 use crate::map::Mapping;
 use crate::open;
 use crate::protocol::{self, Generation, MAX_GENERATION, Sound, mark_superseded};
+use crate::records::{InSlot, Records};
 use crate::status;
 use crate::step::Watch;
 use crate::view::FileId;
@@ -147,12 +148,12 @@ impl Writer {
         (archive.generation() == self.generation).then_some(archive)
     }
 
-    /// The snapshot before the current one, if it still stands in the other slot: copied out and checked.
+    /// The snapshot before the current one, if it still stands in the other slot and is good. The next publish overwrites it.
     #[must_use]
-    pub fn previous(&self) -> Option<Archive> {
+    pub fn previous(&self) -> Option<InSlot<'_>> {
         let before = Generation(self.generation().0.checked_sub(1)?);
-        let archive = area::copy(&self.map, Area::Slot(before.slot() as usize)).ok()?;
-        (archive.generation() == before).then_some(archive)
+        let snapshot = InSlot::check(&self.map, Area::Slot(before.slot() as usize)).ok()?;
+        (snapshot.frame().generation == before).then_some(snapshot)
     }
 
     /// What is wrong with the header page, if it no longer says what this writer wrote. The file is then to be superseded: readers

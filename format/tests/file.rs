@@ -15,6 +15,7 @@ use poke::{
     damage, flag, live_link, look_up, mode, names_beside, open, place, published, set_word, snapshot, told,
     view, word, writable,
 };
+use vexil_format::Records as _;
 use vexil_format::layout::{Area, FILE_BYTES, word as at};
 use vexil_format::{
     Archive, Facts, Found, FoundFile, Generation, Hashed, PathState, Value, WriteError, Writer,
@@ -274,7 +275,9 @@ fn a_checkpoint_that_no_sync_vouched_for_does_not_count() {
 fn an_older_snapshot_never_becomes_a_checkpoint_after_a_newer_one() {
     let place = place();
     let mut writer = published(&place.path, 3);
-    let old = writer.previous().unwrap();
+    let view = open_view(&place.path).unwrap();
+    let old = vexil_format::copy(view.map(), Area::Slot(0)).unwrap();
+    assert_eq!((old.generation(), old.frame()), (Generation(2), writer.previous().unwrap().frame()));
     writer.supersede().unwrap();
     let mut checkpoints = writer.checkpoints().unwrap();
     checkpoints.write(&old).unwrap();

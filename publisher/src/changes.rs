@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use vexil_format::{Archive, Difference};
+use vexil_format::{Archive, Difference, Records};
 
 /// Keys that are listed by name, of each kind; the rest is counted.
 const LISTED: usize = 20;
@@ -41,7 +41,7 @@ impl Keys {
 impl Changes {
     /// Compares two snapshots.
     #[must_use]
-    pub fn between(old: Option<&Archive>, new: &Archive) -> Changes {
+    pub fn between(old: Option<&impl Records>, new: &Archive) -> Changes {
         let mut changes = Changes::default();
         match old {
             Some(old) => new.each_difference(old, |key, difference| match difference {
@@ -99,7 +99,7 @@ mod tests {
     fn many_keys_are_counted_and_the_first_ones_named() {
         let new =
             archive(&format!("{{{}}}", (0..50).map(|i| format!("\"k{i}\":1")).collect::<Vec<_>>().join(",")));
-        let changes = Changes::between(None, &new);
+        let changes = Changes::between(None::<&Archive>, &new);
         assert_eq!((changes.added.count, changes.added.listed.len()), (50, LISTED));
         assert!(Changes::between(Some(&new), &new).is_empty());
     }

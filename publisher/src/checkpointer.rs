@@ -31,6 +31,8 @@ struct Shared {
 struct Work {
     /// The newest archive that is not on the disk.
     newest: Option<Arc<Archive>>,
+    /// The one that the disk has got and has not vouched for yet, for another try.
+    under_way: Option<Arc<Archive>>,
     /// The writer of another file, after the first one was superseded.
     moved: Option<Checkpoints>,
     stop: bool,
@@ -57,6 +59,18 @@ impl Checkpointer {
     pub(crate) fn offer(&self, archive: Arc<Archive>) {
         self.shared.work().newest = Some(archive);
         self.shared.changed.notify_one();
+    }
+
+    /// Takes back what is not on the disk yet, so that its memory is free for the next archive. Whether there was anything: then an
+    /// archive must be offered again, the next one or else the current one. An archive that is being copied to the kernel in this
+    /// moment stays until that is done.
+    #[must_use]
+    pub(crate) fn take_back(&self) -> bool {
+        let mut work = self.shared.work();
+        // Both, and dropped without the lock: giving large memory back takes a while.
+        let taken = (work.newest.take(), work.under_way.take());
+        drop(work);
+        taken.0.is_some() || taken.1.is_some()
     }
 
     /// Goes on with the checkpoints of another file. What was not written yet is in its first checkpoint.
@@ -106,13 +120,14 @@ impl Shared {
             }
             let mut result = Ok(());
             if let Some(archive) = archive {
-                result = checkpoints.write(&archive);
+                result = checkpoints.write_given(archive);
                 if let Err(error) = &result {
                     status::set_failure(checkpoints.status_words(), failure_kind::of_disk(error));
                 }
                 before = Some(Instant::now());
                 failing = report(&result, failing);
-                if failing {
+                let under_way = self.work().under_way.take();
+                if let Some(archive) = under_way.filter(|_| failing) {
                     self.put_back(archive);
                 }
             }
@@ -138,6 +153,7 @@ impl Shared {
         loop {
             let left = not_before.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
             let archive = if work.stop || left.is_zero() { work.newest.take() } else { None };
+            work.under_way.clone_from(&archive);
             if work.stop || archive.is_some() || work.moved.is_some() {
                 return (archive, work.moved.take(), work.stop);
             }

@@ -15,12 +15,15 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::changes::Changes;
 use crate::error::PublishError;
 use crate::failure_kind;
-use crate::keeper::Held;
-use crate::payload;
+use crate::keeper::{Held, supersede};
+use crate::payload::{self, Members};
 use crate::publisher::Outcome;
 
 /// Pause before the first new try. It doubles with each one.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Bytes of a payload whose archive shall not stand in memory beside the one before.
+const LARGE: usize = 512 * 1024;
 
 /// The longest pause: so long, and the time between two looks of the keeper, flags may stay away after there is space.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -160,24 +163,38 @@ impl Held {
             // Asked for, not remembered: a file that was made anew since then has a higher one.
             return Ok(Outcome::Unchanged { generation: self.writer().generation() });
         }
-        let flags = payload::decode(payload, &self.limits)?;
+        let members = payload::members(payload, &self.limits)?;
+        // There is memory for one large archive.
+        let is_taken_back = payload.len() >= LARGE && self.checkpointer.take_back();
         let mut facts = Facts::default();
         facts.published_at = published_at;
         facts.identity = self.identity;
         facts.payload_bytes = payload.len() as u64;
         facts.payload_digest = payload_digest;
-        let mut archive = Archive::build(flags, Generation(1), facts)?;
-        let generation = self.writer().publish(&mut archive)?;
+        let (archive, generation) = self.build(members, facts).inspect_err(|_| {
+            if is_taken_back && let Some(current) = self.writer().current() {
+                self.checkpointer.offer(Arc::new(current));
+            }
+        })?;
         let took = start.elapsed();
 
         feed.last = Some(payload_digest);
-        let previous = self.writer().previous();
-        let changes = Changes::between(previous.as_ref(), &archive);
-        drop(previous);
+        let changes = Changes::between(self.writer().previous().as_ref(), &archive);
         tracing::info!(%generation, flags = archive.len(), %changes, ?took, "published");
         let (flags, archive_bytes) = (archive.len(), archive.bytes().len());
         self.checkpointer.offer(Arc::new(archive));
         Ok(Outcome::Published { generation, flags, archive_bytes, took, changes })
+    }
+
+    fn build(&self, members: Members<'_>, facts: Facts) -> Result<(Archive, Generation), PublishError> {
+        let mut archive = Archive::build_of(members, Generation(1), facts)?;
+        let mut writer = self.writer();
+        if writer.damage().is_some() {
+            // Readers that trust the damaged header are led to a whole file first.
+            supersede(&mut writer, &self.checkpointer)?;
+        }
+        let generation = writer.publish(&mut archive)?;
+        Ok((archive, generation))
     }
 
     /// A file that was made anew may hold older flags than were published last, or none, if those were damaged: then the

@@ -187,15 +187,19 @@ impl Shared {
             if let Some(copy) = attached.fallback() {
                 return copy.clone();
             }
-            let stamp = attached.view.observe().base() ^ attached.view.tag();
-            if let Some(copy) = self.copied.get(stamp) {
+            let stamp = attached.view.stamp(attached.view.observe().generation());
+            if let Some(copy) = stamp.and_then(|stamp| self.copied.get(stamp)) {
                 return copy;
             }
             let Some(copied) = current_that_fits(attached.view.map()) else { break };
             match copied {
                 Ok(Some(archive)) => {
-                    let stamp = (archive.generation().0 * 2) ^ attached.view.tag();
-                    return self.copied.remember(stamp, Arc::new(Snapshot::of(Some(archive))));
+                    let stamp = attached.view.stamp(archive.generation());
+                    let copy = Arc::new(Snapshot::of(Some(archive)));
+                    return match stamp {
+                        Some(stamp) => self.copied.remember(stamp, copy),
+                        None => copy,
+                    };
                 }
                 Ok(None) if self.has_left(attached) => {}
                 Ok(None) => return Arc::new(Snapshot::of(None)),
@@ -207,9 +211,10 @@ impl Shared {
         let attached = self.current.get();
         let in_file = newest_that_fits(attached.view.map());
         // Stamps and not generations: a file that was made later may have lower ones, and its flags are newer all the same.
-        let stamp = in_file.as_ref().map_or(0, |archive| (archive.generation().0 * 2) ^ attached.view.tag());
+        // Views without a stamp are newer than all that have one.
+        let stamp = in_file.as_ref().map_or(Some(0), |archive| attached.view.stamp(archive.generation()));
         match self.copied.latest() {
-            Some((of, copy)) if of >= stamp => copy,
+            Some((of, copy)) if stamp.is_some_and(|stamp| of >= stamp) => copy,
             _ => Arc::new(Snapshot::of(in_file)),
         }
     }
@@ -252,4 +257,50 @@ impl Shared {
 
 fn millis() -> u64 {
     boot::coarse().as_millis() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use vexil_format::{Archive, Facts, Flag, Value, Writer, WriterOptions};
+
+    use super::*;
+    use crate::reader::Reader;
+
+    /// Symptom: none was seen. A handle that was not read while its reader followed 8,192 files took a value of then for one of now,
+    /// where generations had begun again: the tag of a file came again after so many. Fix: the numbers end, and what is read
+    /// behind the last one is not remembered.
+    #[test]
+    fn a_handle_and_a_copy_that_slept_through_8192_moves_answer_the_flags_of_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, value| {
+            let path = folder.path().join(name);
+            let mut writer = Writer::open(&path, &WriterOptions::default()).unwrap().writer;
+            let flags = [
+                Flag { key: "number".into(), value: Value::I64(value) },
+                Flag { key: "on".into(), value: Value::Bool(value % 2 == 1) },
+                Flag { key: "text".into(), value: Value::String(value.to_string().into()) },
+            ];
+            writer.publish(&mut Archive::build(flags, Generation(1), Facts::default()).unwrap()).unwrap();
+            path
+        };
+        let attached = |path: &Path| Attached::open(path, Options::default().verifies()).unwrap();
+        let first = file("first", 1);
+        let shared = Arc::new(Shared::new(&first, &Options::default(), attached(&first).numbered(5)));
+        let reader = Reader { shared: shared.clone() };
+        let (number, on, text) =
+            (reader.number_flag("number"), reader.bool_flag("on"), reader.string_flag("text"));
+        for (moves, value) in [(0, 1), (8192 - 1 - 5, 2), (8192, 3), (8193, 4), (3 * 8192, 5)] {
+            if moves > 0 {
+                // Each generation 1, in a file of its own.
+                let next = attached(&file(&moves.to_string(), value)).numbered(5 + moves);
+                assert!(shared.current.replace(shared.current.get(), |_| next));
+            }
+            for _again in 0..2 {
+                assert_eq!((number.get(), on.get()), (value as f64, value % 2 == 1), "{moves} moves");
+                assert_eq!(*text.get(), *value.to_string(), "{moves} moves");
+                let copy = reader.snapshot();
+                assert_eq!(copy.get_number("number"), value as f64, "{moves} moves");
+            }
+        }
+    }
 }

@@ -74,7 +74,7 @@ impl Source<'_> {
     /// from here must not be remembered.
     pub(crate) fn stamp(self) -> Option<u64> {
         match self {
-            Source::Live(view, seen) if !seen.is_superseded() => Some(seen.base() ^ view.tag()),
+            Source::Live(view, seen) if !seen.is_superseded() => view.stamp(seen.generation()),
             _ => None,
         }
     }

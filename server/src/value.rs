@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn numbers_stay_as_written_and_white_space_is_no_difference() {
-        for text in ["1e400", "12345678901234567890123", "-0.0", "1.50"] {
+        for text in ["1e400", "12345678901234567890123", "-0", "-0.0", "1.50"] {
             assert_eq!(parsed(&format!(" {text}\n")).text(), text);
         }
         assert_eq!(parsed("{\"a\" : [1, 2]}"), parsed("{\"a\":[1,2]}"));

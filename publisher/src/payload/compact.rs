@@ -10,21 +10,18 @@ use super::surrogate::UnicodeEscape;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TooDeep;
 
-/// The compact text of a JSON object or array that is a member of the root. `raw` must have been checked to be one.
+/// Whether a JSON object or array that is a member of the root has no more than [`MAX_DEPTH`] levels. `raw` must have been checked to
+/// be one.
 ///
-/// One pass, no recursion: the check that made `raw` has no limit of depth, so this is where a depth bomb ends. Nothing is
-/// copied if nothing has to change.
-pub(super) fn compact(raw: &str) -> Result<Cow<'_, str>, TooDeep> {
-    let bytes = raw.as_bytes();
-    let mut rewrite = Rewrite::new(raw);
-    let mut depth = 1;
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
+/// No recursion: the check that made `raw` has no limit of depth, so this is where a depth bomb ends.
+pub(super) fn check_depth(raw: &str) -> Result<(), TooDeep> {
+    let (mut depth, mut in_string, mut is_escaped) = (1, false, false);
+    for byte in raw.bytes() {
         match byte {
-            b'"' => {
-                at = string_end(bytes, at + 1, &mut rewrite);
-                continue;
-            }
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
             b'{' | b'[' => {
                 depth += 1;
                 if depth > MAX_DEPTH {
@@ -32,6 +29,23 @@ pub(super) fn compact(raw: &str) -> Result<Cow<'_, str>, TooDeep> {
                 }
             }
             b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The compact text of a JSON object or array. `raw` must have been checked to be one. Nothing is copied if nothing has to change.
+pub(super) fn compact(raw: &str) -> Cow<'_, str> {
+    let bytes = raw.as_bytes();
+    let mut rewrite = Rewrite::new(raw);
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                at = string_end(bytes, at + 1, &mut rewrite);
+                continue;
+            }
             b' ' | b'\t' | b'\n' | b'\r' => {
                 let end = space_end(bytes, at);
                 rewrite.replace(at..end, "");
@@ -42,7 +56,7 @@ pub(super) fn compact(raw: &str) -> Result<Cow<'_, str>, TooDeep> {
         }
         at += 1;
     }
-    Ok(rewrite.finish())
+    rewrite.finish()
 }
 
 fn space_end(bytes: &[u8], from: usize) -> usize {
@@ -112,38 +126,40 @@ mod tests {
     #[test]
     fn text_that_is_compact_is_borrowed() {
         for raw in ["{}", "[]", r#"{"a":[1,-2.50e+3,1e400,"b c","\n\\\" {","\ud83d\ude00"],"a":null}"#] {
-            assert!(matches!(compact(raw), Ok(Cow::Borrowed(text)) if text == raw), "{raw}");
+            assert!(matches!(compact(raw), Cow::Borrowed(text) if text == raw), "{raw}");
         }
     }
 
     #[test]
     fn white_space_goes_outside_strings_and_stays_inside() {
         let raw = "{ \"a b\" :\t[ 1 ,\r\n\"c \\\" d\"\n] , \"e\":{ } }";
-        assert_eq!(compact(raw).unwrap(), r#"{"a b":[1,"c \" d"],"e":{}}"#);
+        assert_eq!(compact(raw), r#"{"a b":[1,"c \" d"],"e":{}}"#);
     }
 
     #[test]
     fn a_lone_surrogate_becomes_the_replacement_character_and_an_escaped_backslash_does_not() {
         assert_eq!(
-            compact(r#"["\ud800","\\ud800",{"\udc00":1}]"#).unwrap(),
+            compact(r#"["\ud800","\\ud800",{"\udc00":1}]"#),
             "[\"\u{fffd}\",\"\\\\ud800\",{\"\u{fffd}\":1}]"
         );
-        assert_eq!(compact(r#"["\uD83D\uD83D\uDE00\\"]"#).unwrap(), "[\"\u{fffd}\\uD83D\\uDE00\\\\\"]");
+        assert_eq!(compact(r#"["\uD83D\uD83D\uDE00\\"]"#), "[\"\u{fffd}\\uD83D\\uDE00\\\\\"]");
     }
 
     #[test]
     fn depth_counts_the_root_and_not_brackets_in_strings() {
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        assert!(compact(&nested(MAX_DEPTH - 1)).is_ok());
-        assert_eq!(compact(&nested(MAX_DEPTH)), Err(TooDeep));
-        assert!(compact(&format!("[\"{}\"]", nested(1_000))).is_ok());
-        assert!(compact(&format!("[{}[]]", "[],".repeat(1_000))).is_ok());
+        assert!(check_depth(&nested(MAX_DEPTH - 1)).is_ok());
+        assert_eq!(check_depth(&nested(MAX_DEPTH)), Err(TooDeep));
+        assert!(check_depth(&format!("[\"{}\"]", nested(1_000))).is_ok());
+        assert!(check_depth(&format!("[\"\\\"{}\\\\\",1]", nested(1_000))).is_ok());
+        assert!(check_depth(&format!("[{}[]]", "[],".repeat(1_000))).is_ok());
     }
 
     #[test]
     fn the_deepest_text_that_is_accepted_is_one_that_serde_json_parses() {
         let deepest = format!("{}{}", "[".repeat(MAX_DEPTH - 1), "]".repeat(MAX_DEPTH - 1));
-        let text = compact(&deepest).unwrap();
+        assert!(check_depth(&deepest).is_ok());
+        let text = compact(&deepest);
         assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
     }
 }

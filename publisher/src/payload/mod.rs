@@ -24,7 +24,7 @@
 //! | duplicate keys inside a nested value | kept; JSON parsers take the last one |
 //! | empty key, NUL in a key or string (`\u0000`) | allowed |
 //! | lone surrogate escape (`\ud800`) in a key, string or nested value | U+FFFD, one for each; never a refusal |
-//! | integer (no `.`, `e`, `E`) that fits `i64` | `I64`, exact; `-0` is `I64(0)` |
+//! | integer (no `.`, `e`, `E`) that fits `i64` | `I64`, exact; but `-0` is `F64(-0.0)`, whose integer is 0 |
 //! | integer that fits only `u64` | `U64`, exact |
 //! | every other number whose nearest `f64` is finite | `F64`, correctly rounded; `-0.0` keeps its sign; `1e-999` is `0.0` |
 //! | number whose nearest `f64` is infinite (`1e999`, 400 digits) | `HugeNumber`, as written; no typed getter answers it; the rest is good |
@@ -51,9 +51,10 @@ mod random_tests;
 mod rules_tests;
 
 // The only place that names the crate of the table's types.
-use vexil_format::{Flag, Value};
+use vexil_format::{Flag, FlagList, Value};
 
-pub use decode::{decode, decode_bytes};
+pub(crate) use decode::{Members, members};
+pub use decode::{check_bytes, decode, decode_bytes};
 pub use error::{ImportError, JsonKind, KeyExcerpt, PayloadError};
 pub use file_source::{DEFAULT_POLL_INTERVAL, FileEvent, WatchedFile};
 pub use import::read_cache;

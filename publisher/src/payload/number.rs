@@ -9,6 +9,10 @@ use super::Value;
 /// Rust's parsers accept more than JSON does (`+1`, `inf`), and less: none of the integer parsers takes a point or an
 /// exponent. So a token that an integer parser accepts is an integer by the rule, and the order of the attempts is the rule.
 pub(super) fn number(token: &str) -> Value<'_> {
+    // No integer of a machine has a sign without a value.
+    if token == "-0" {
+        return Value::F64(-0.0);
+    }
     if let Ok(integer) = token.parse() {
         return Value::I64(integer);
     }
@@ -28,7 +32,6 @@ mod tests {
     #[test]
     fn integers_are_exact() {
         assert_eq!(number("0"), Value::I64(0));
-        assert_eq!(number("-0"), Value::I64(0));
         assert_eq!(number("9007199254740993"), Value::I64(9_007_199_254_740_993));
         assert_eq!(number("9223372036854775807"), Value::I64(i64::MAX));
         assert_eq!(number("-9223372036854775808"), Value::I64(i64::MIN));
@@ -44,7 +47,20 @@ mod tests {
         {
             assert_eq!(number(json), Value::F64(float));
         }
-        assert!(matches!(number("-0.0"), Value::F64(zero) if zero == 0.0 && zero.is_sign_negative()));
+    }
+
+    /// Symptom: `-0` became `0`. Cause: it is an integer, and those have no negative zero. Fix: it is the double.
+    #[test]
+    fn zero_keeps_its_sign_however_it_is_written() {
+        for json in ["-0", "-0.0", "-0e5", "-1e-999"] {
+            assert!(
+                matches!(number(json), Value::F64(zero) if zero == 0.0 && zero.is_sign_negative()),
+                "{json}"
+            );
+        }
+        for json in ["0", "0.0", "0e-5"] {
+            assert!(!matches!(number(json), Value::F64(zero) if zero.is_sign_negative()), "{json}");
+        }
     }
 
     #[test]

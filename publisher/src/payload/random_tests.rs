@@ -138,7 +138,7 @@ proptest! {
     #[test]
     fn compacting_pretty_text_gives_the_compact_text(tree in prop::collection::vec(tree(), 0..8)) {
         let pretty = serde_json::to_string_pretty(&tree).unwrap();
-        prop_assert_eq!(compact::compact(&pretty), Ok(serde_json::to_string(&tree).unwrap().into()));
+        prop_assert_eq!(compact::compact(&pretty), serde_json::to_string(&tree).unwrap());
     }
 
     #[test]
@@ -150,7 +150,7 @@ proptest! {
         prop_assert_eq!(text::text(&token), String::from_utf16_lossy(&units));
         // In nested JSON the text must then be one that a strict parser takes.
         let nested = format!("[{token}]");
-        let parsed: Vec<String> = serde_json::from_str(&compact::compact(&nested).unwrap()).unwrap();
+        let parsed: Vec<String> = serde_json::from_str(&compact::compact(&nested)).unwrap();
         prop_assert_eq!(parsed, [String::from_utf16_lossy(&units)]);
     }
 
@@ -180,5 +180,28 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         let _ = decode_bytes(&bytes, &Limits::default());
+    }
+}
+
+proptest! {
+    /// What is published is decoded member by member; everybody else decodes the whole.
+    #[test]
+    fn members_are_the_flags_of_the_payload_however_it_is_laid_out(tree in object(), space in "[ \t\n\r]{0,3}") {
+        let mut payload = format!("\u{feff}{{{space}");
+        for (at, (key, value)) in tree.iter().enumerate() {
+            let (key, comma) = (serde_json::to_string(key).unwrap(), if at == 0 { "" } else { "," });
+            payload += &format!("{comma}{space}{key}{space}:{space}{value}{space}");
+        }
+        payload.push('}');
+        let flags = decode(&payload, &Limits::default()).unwrap();
+        let members = members(&payload, &Limits::default()).unwrap();
+        prop_assert_eq!(members.count(), flags.len());
+        for (at, flag) in flags.iter().enumerate() {
+            prop_assert_eq!(&members.key(at), &flag.key);
+            prop_assert_eq!(&members.value(at), &flag.value);
+            let (most, text) = members.most_bytes(at);
+            let (key, bytes) = flags.most_bytes(at);
+            prop_assert!(most >= key && text >= bytes, "{} of {}", most, key);
+        }
     }
 }

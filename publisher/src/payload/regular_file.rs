@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 
-use super::decode::decode_bytes;
+use super::decode::check_bytes;
 use super::error::{ImportError, PayloadError};
 use super::limits::Limits;
 
@@ -49,7 +49,7 @@ impl Stamp {
 pub fn read_file(path: &Path, limits: &Limits) -> Result<String, ImportError> {
     let bytes = read_bytes(path, limits)?;
     let refused = |source| ImportError::Payload { path: path.to_owned(), source };
-    decode_bytes(&bytes, limits).map_err(refused)?;
+    check_bytes(&bytes, limits).map_err(refused)?;
     let mut text = String::from_utf8(bytes).map_err(|error| {
         let source = error.utf8_error();
         refused(PayloadError::NotUtf8 { at: source.valid_up_to(), source })

@@ -68,7 +68,7 @@ fn odd_but_valid_payloads_follow_one_rule_each() {
         ("lone surrogate in a string", r#"{"a": "x\ud800y"}"#, "a", text("x\u{fffd}y")),
         ("lone surrogate in a key", r#"{"\udfff": 1}"#, "\u{fffd}", Value::I64(1)),
         ("surrogate pair", r#"{"a": "\ud83d\ude00"}"#, "a", text("\u{1f600}")),
-        ("minus zero", r#"{"a": -0}"#, "a", Value::I64(0)),
+        ("minus zero", r#"{"a": -0}"#, "a", Value::F64(-0.0)),
         ("smallest i64", r#"{"a": -9223372036854775808}"#, "a", Value::I64(i64::MIN)),
         ("largest u64", r#"{"a": 18446744073709551615}"#, "a", Value::U64(u64::MAX)),
         ("beyond u64", r#"{"a": 18446744073709551616}"#, "a", Value::F64(18_446_744_073_709_551_616.0)),
@@ -83,6 +83,9 @@ fn odd_but_valid_payloads_follow_one_rule_each() {
         published(&mut publisher, payload);
         assert_eq!(reader.get(key), Some(value), "{name}");
     }
+    published(&mut publisher, r#"{"a": -0}"#);
+    assert!(reader.get_number_or("a", 7.0).is_sign_negative(), "zero keeps its sign");
+    assert_eq!((reader.get_i64_or("a", 7), reader.get_u64_or("a", 7)), (0, 0), "and is an integer");
     published(&mut publisher, "{}");
     assert_eq!((reader.get("a"), reader.snapshot().len()), (None, 0), "an empty object is a set of flags");
 }

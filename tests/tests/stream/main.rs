@@ -4,6 +4,7 @@
 
 mod connecting;
 mod deadlines;
+mod densest;
 mod memory;
 mod parsing;
 mod parsing_cases;
