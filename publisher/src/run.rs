@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use vexil_format::LinkState;
 
@@ -50,6 +51,7 @@ pub fn run(
         Source::Stream(endpoint) => stream(publisher, *endpoint, stopper, notice),
         Source::File(path) => file(publisher, path, stopper, notice),
     }
+    publisher.waits();
     if publisher.has_lost_lock() {
         return Err(RunError::LockLost { path: publisher.lock_path().to_owned() });
     }
@@ -64,9 +66,11 @@ fn stream(
 ) {
     let url = endpoint.base_url().to_owned();
     let mut stream = EventStream::new(endpoint, stopper.clone());
-    let mut file_fails = false;
+    let mut trouble = Trouble::default();
     loop {
+        publisher.waits();
         let signal = stream.next();
+        publisher.works();
         publisher.moment(moment_of(&signal));
         match signal {
             Signal::Connecting => publisher.set_link(LinkState::Connecting),
@@ -79,7 +83,7 @@ fn stream(
             Signal::Event(event) if stream.pending_events() > 0 => stream.recycle(event.data),
             Signal::Event(event) => {
                 publisher.touch();
-                publish(publisher, &event.data, &mut file_fails, notice);
+                publish(publisher, &event.data, &mut trouble, notice);
                 stream.recycle(event.data);
             }
             Signal::Failed { failure, retry_in } => {
@@ -114,14 +118,15 @@ fn moment_of(signal: &Signal) -> &'static str {
 
 fn file(publisher: &mut Publisher, path: PathBuf, stopper: &Stopper, notice: &mut dyn FnMut(Notice<'_>)) {
     let mut watched = WatchedFile::new(path, publisher.limits());
-    let mut file_fails = false;
+    let mut trouble = Trouble::default();
     publisher.set_link(LinkState::Connecting);
     loop {
+        publisher.works();
         match watched.poll() {
             FileEvent::Changed(content) => {
                 publisher.set_link(LinkState::Open);
                 publisher.touch();
-                publish(publisher, &content, &mut file_fails, notice);
+                publish(publisher, &content, &mut trouble, notice);
             }
             FileEvent::Failed(error) => {
                 publisher.set_link(LinkState::Retrying);
@@ -136,35 +141,69 @@ fn file(publisher: &mut Publisher, path: PathBuf, stopper: &Stopper, notice: &mu
             }
             _ => {}
         }
+        publisher.waits();
         if stopper.wait(DEFAULT_POLL_INTERVAL) == Waited::Stopped {
             return;
         }
     }
 }
 
-/// `file_fails` is kept from call to call: with a full disk, each event of a busy source would be another line in the log.
+/// How often a refusal is told at most.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// Thins out what is said about refused payloads: a source that sends nothing else would fill the log.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    told: Option<Instant>,
+    hidden: u64,
+}
+
+impl Refusals {
+    /// One more. `Some`: it is to be told, with the number of those before it that were not. At most one a second is.
+    pub fn next(&mut self) -> Option<u64> {
+        if self.told.is_some_and(|told| told.elapsed() < TELL_EVERY) {
+            self.hidden += 1;
+            return None;
+        }
+        self.told = Some(Instant::now());
+        Some(mem::take(&mut self.hidden))
+    }
+}
+
+/// What is kept from payload to payload.
+#[derive(Default)]
+struct Trouble {
+    /// With a full disk, each event of a busy source would be another line in the log.
+    file_fails: bool,
+    refusals: Refusals,
+}
+
 fn publish(
     publisher: &mut Publisher,
     payload: &str,
-    file_fails: &mut bool,
+    trouble: &mut Trouble,
     notice: &mut dyn FnMut(Notice<'_>),
 ) {
     match publisher.publish(payload) {
         Ok(outcome) => {
-            if matches!(outcome, Outcome::Published { .. }) && mem::take(file_fails) {
+            if matches!(outcome, Outcome::Published { .. }) && mem::take(&mut trouble.file_fails) {
                 tracing::info!("the snapshot file can be written again");
             }
             notice(Notice::Payload(&outcome));
         }
         Err(error) => {
             match &error {
-                PublishError::File(error) if !mem::replace(file_fails, true) => {
+                PublishError::File(error) if !mem::replace(&mut trouble.file_fails, true) => {
                     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
                     tracing::error!(%error, cause, "serving the last snapshot; said once until it works again");
                 }
                 PublishError::File(_) => {}
                 // No cause here: it may quote a value.
-                _ => tracing::error!(%error, "serving the last snapshot"),
+                _ => match trouble.refusals.next() {
+                    Some(0) => tracing::error!(%error, "serving the last snapshot"),
+                    Some(not_shown) => tracing::error!(%error, not_shown, "serving the last snapshot"),
+                    None => {}
+                },
             }
             notice(Notice::Refused(&error));
         }

@@ -12,6 +12,7 @@ mod last_failure;
 mod lock;
 mod path;
 mod place;
+mod progress;
 mod publish;
 mod room;
 mod rules;
