@@ -1,6 +1,7 @@
 //! `vexil dump`: all flags.
 
 use clap::Args;
+use vexil_format::is_printable;
 
 use crate::failure::Failure;
 use crate::json;
@@ -48,11 +49,26 @@ impl Dump {
         for (i, (key, value)) in flags.iter().enumerate() {
             output.text(if i == 0 { "" } else { "," })?;
             output.text(before)?;
-            output.text(&serde_json::to_string(key)?)?;
+            let (key, value) = (serde_json::to_string(key)?, json::text(value)?);
+            output.text(&if pretty { escaped(&key) } else { key })?;
             output.text(colon)?;
-            output.text(&json::text(value)?)?;
+            output.text(&if pretty { escaped(&value) } else { value })?;
         }
         output.line(if flags.is_empty() { "}" } else { end })?;
         output.flush()
     }
+}
+
+/// The same JSON for people: what a terminal obeys, or nobody sees, is written as an escape. It stands in texts only, where JSON
+/// allows that.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_printable(c) {
+            text.push(c);
+        } else {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.push_str(&format!("\\u{unit:04x}")));
+        }
+    }
+    text
 }

@@ -1,13 +1,15 @@
 //! What goes wrong, what is said about it, and the exit code.
 
 use std::error::Error;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use vexil_publisher::payload::{DEFAULT_MAX_PAYLOAD, PayloadError};
 use vexil_publisher::sse::{ApiKeyError, EndpointError};
 use vexil_publisher::{CloseError, PublishError, RunError};
+
+use crate::log;
 
 /// Why a command does not end with exit code 0.
 #[derive(Debug, thiserror::Error)]
@@ -109,8 +111,7 @@ impl Failure {
     pub(crate) fn report(&self) -> ExitCode {
         let code = self.code();
         if code != 0 {
-            // Without a stderr the exit code has to do.
-            let _ = writeln!(io::stderr().lock(), "vexil: {}", self.with_causes());
+            log::say(&format!("vexil: {}", self.with_causes()));
         }
         ExitCode::from(code)
     }

@@ -1,13 +1,43 @@
 //! The log, on stderr.
+//!
+//! Whoever logs never waits for whoever reads: lines go through a bounded queue to a thread that may stand still, with a full pipe for
+//! example. What did not fit is counted, and said when there is room again.
 
 use std::env;
-use std::io::{self, IsTerminal as _};
+use std::fmt;
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::format;
+use vexil_publisher::{Queue, printable};
 
 use crate::failure::Failure;
 
 const VARIABLE: &str = "VEXIL_LOG";
+
+/// Lines that wait for a reader of stderr.
+const MOST_WAITING: usize = 1024;
+
+/// How long the end of the program waits for somebody who reads its last lines.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+static LINES: LazyLock<Queue<Vec<u8>>> = LazyLock::new(|| {
+    let write = |line: Vec<u8>, dropped| {
+        let mut stderr = io::stderr().lock();
+        // Without a stderr there is nobody to tell.
+        let _ = match dropped {
+            0 => Ok(()),
+            dropped => {
+                writeln!(stderr, "vexil: {dropped} lines of this log were dropped, because nobody read it")
+            }
+        };
+        let _ = stderr.write_all(&line);
+    };
+    Queue::new("vexil-log", MOST_WAITING, Some(Arc::new(write)))
+});
 
 /// What is logged unless the variable says otherwise.
 #[derive(Debug, Clone, Copy)]
@@ -28,11 +58,20 @@ pub(crate) fn start(level: Level) -> Result<(), Failure> {
     let wanted = wanted.unwrap_or_else(|| default.to_owned());
     let filter =
         EnvFilter::try_new(&wanted).map_err(|source| Failure::LogFilter { found: wanted, source })?;
+    let field = |writer: &mut format::Writer<'_>, field: &tracing::field::Field, value: &dyn fmt::Debug| {
+        // Keys, names of files, and what servers answer: none of it may end the line or move the cursor.
+        let value = format!("{value:?}");
+        match field.name() {
+            "message" => write!(writer, "{}", printable(&value)),
+            name => write!(writer, "{name}={}", printable(&value)),
+        }
+    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
         .with_ansi(io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()))
-        .with_writer(io::stderr)
+        .fmt_fields(format::debug_fn(field).delimited(" "))
+        .with_writer(|| Line)
         // A stderr that is closed must not end a publisher: the subscriber would complain about it on stderr, and panic.
         .log_internal_errors(false)
         .init();
@@ -40,4 +79,28 @@ pub(crate) fn start(level: Level) -> Result<(), Failure> {
     // back. No directive of the filter reaches past this. After `init`, which sets it from the filter.
     log::set_max_level(log::LevelFilter::Info);
     Ok(())
+}
+
+/// Says a line on stderr that does not come from the log, behind what does.
+pub(crate) fn say(text: &str) {
+    LINES.push(format!("{}\n", printable(text)).into_bytes());
+}
+
+/// Waits for what waits, as long as the end of a program may take.
+pub(crate) fn finish() {
+    LINES.flush(PATIENCE);
+}
+
+/// Takes one line of the log: the subscriber writes each in one piece.
+struct Line;
+
+impl Write for Line {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        LINES.push(line.to_vec());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -58,10 +58,12 @@ fn main() -> ExitCode {
         Some(child) => child.answer(),
         None => answer(Cli::parse_from(arguments)),
     };
-    match answer {
+    let code = match answer {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
-    }
+    };
+    log::finish();
+    code
 }
 
 fn answer(cli: Cli) -> Result<(), Failure> {

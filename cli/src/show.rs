@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use vexil_publisher::printable;
 use vexil_reader::Value;
 
 /// A point in time as RFC 3339 in UTC, with milliseconds.
@@ -125,9 +126,9 @@ pub(crate) fn key(key: &str) -> String {
     harmless(key)
 }
 
-/// Without what a terminal takes for a command.
+/// Without what a terminal takes for a command, and what nobody sees.
 pub(crate) fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    printable(text).into_owned()
 }
 
 /// Reads a span of time from the command line: a number of seconds, or numbers with units.

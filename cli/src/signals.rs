@@ -12,7 +12,7 @@ use vexil_publisher::lock::Cancel;
 use vexil_publisher::sse::{Stopper, Waited};
 
 use crate::failure::Failure;
-use crate::service_manager;
+use crate::{log, service_manager};
 
 /// How long a source may take to stop. Only the lookup of a name or a TCP connect that nobody answers takes longer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -103,6 +103,7 @@ fn watch_over(source_left: Stopper) {
     let watch = move || {
         if source_left.wait(PATIENCE) == Waited::Elapsed {
             tracing::warn!("the connection that is being made does not stop; ends without it");
+            log::finish();
             std::process::exit(0);
         }
     };

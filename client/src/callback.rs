@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::queue::Handler;
+use vexil_publisher::Handler;
+
 use crate::report::ErrorContext;
 
 /// What is called with errors.
@@ -29,8 +30,9 @@ mod tests {
     use std::sync::{Mutex, mpsc};
     use std::time::Duration;
 
+    use vexil_publisher::Queue;
+
     use super::*;
-    use crate::queue::Queue;
 
     #[test]
     fn a_callback_that_panics_is_called_again() {
@@ -43,7 +45,7 @@ mod tests {
                 .unwrap();
             panic!("a defect of the caller");
         });
-        let errors = Queue::new("test", Some(handler(callback)));
+        let errors = Queue::new("test", 8, Some(handler(callback)));
         let error = |number: usize| ErrorContext::of_disk(true, std::io::Error::other(number.to_string()));
         (0..3).for_each(|number| errors.push(error(number)));
         let all: Vec<_> = (0..3).map(|_| heard.recv_timeout(Duration::from_secs(20)).unwrap()).collect();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use vexil_publisher::lock::LockError;
 use vexil_publisher::sse::Waited;
 use vexil_publisher::{
-    Notice, OpenError, Options, Outcome, Place, PublishError, Publisher, Source, trim_memory,
+    Notice, OpenError, Options, Outcome, Place, PublishError, Publisher, Refusals, Source, trim_memory,
 };
 use vexil_reader::{PublisherState, Reader};
 
@@ -140,6 +140,7 @@ fn publish(
     process.log.push(Line::Info(format!("publishes for this host to {}", place.path().display())));
     let source = Source::Stream(Box::new(settings.endpoint.clone()));
     let mut disk_fails = false;
+    let mut refusals = Refusals::default();
     let trim = Trim::default();
     let mut tell = |notice: Notice<'_>| {
         // Once until it works again: with a full disk every event would be another one.
@@ -151,7 +152,7 @@ fn publish(
             disk_fails = false;
             trim.after(*archive_bytes, process);
         }
-        if let Some(line) = Line::of_notice(&notice) {
+        if let Some(line) = Line::of_notice(&notice, &mut refusals) {
             process.log.push(line);
         }
         if let Some(error) = ErrorContext::of_notice(&notice) {

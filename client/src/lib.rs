@@ -32,7 +32,7 @@
 //! # Map
 //! `client` and `builder` are the surface, `settings` what was asked for. `core` is what clones share, `process` what one process
 //! has of it, `election` the background thread, `shelter` flags in memory. `callback`, `report` and `changes` are what the
-//! caller is told, `log` what the log is; `queue` keeps both apart from the background. `chain` is what survives a fork.
+//! caller is told, `log` what the log is; the publisher's `Queue` keeps both apart from the background. `chain` is what survives a fork.
 
 mod builder;
 mod callback;
@@ -48,7 +48,6 @@ mod error;
 mod forked;
 mod log;
 mod process;
-mod queue;
 mod report;
 mod settings;
 mod shelter;
@@ -58,6 +57,7 @@ pub use changes::{Change, Changes};
 pub use client::Client;
 pub use error::ClientError;
 pub use report::{ErrorContext, ErrorSource};
+pub use vexil_publisher::printable;
 pub use vexil_publisher::sse::{ApiKeyError, EndpointError, Options as StreamOptions};
 #[cfg(feature = "json")]
 pub use vexil_reader::JsonFlag;

@@ -8,9 +8,9 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use tracing::dispatcher::{Dispatch, with_default};
-use vexil_publisher::{Notice, Outcome};
+use vexil_publisher::{Notice, Outcome, Queue, Refusals, printable};
 
-use crate::queue::Queue;
+use crate::process::MOST_WAITING;
 
 /// One line.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl Line {
     }
 
     /// `None`: nothing to say.
-    pub(crate) fn of_notice(notice: &Notice<'_>) -> Option<Line> {
+    pub(crate) fn of_notice(notice: &Notice<'_>, refusals: &mut Refusals) -> Option<Line> {
         match notice {
             Notice::Payload(Outcome::Published { generation, flags, changes, took, .. }) => Some(Line::Info(
                 format!("published generation {generation}: {flags} flags; {changes}; in {took:?}"),
@@ -35,22 +35,34 @@ impl Line {
                 Some(Line::Warning(format!("no stream; serving the last snapshot: {}", with_causes(failure))))
             }
             // No cause: it may quote a value.
-            Notice::Refused(error) => Some(Line::Error(format!("serving the last snapshot: {error}"))),
+            Notice::Refused(error) => match refusals.one_more()? {
+                0 => Some(Line::Error(format!("serving the last snapshot: {error}"))),
+                more => Some(Line::Error(format!(
+                    "serving the last snapshot: {error} ({more} more refusals were not shown)"
+                ))),
+            },
             _ => None,
         }
     }
 
     fn write(self) {
+        // Keys, and what servers answer, are in it, and what the subscriber does with a line end is not known.
         match self {
-            Line::Info(text) => tracing::info!("{text}"),
-            Line::Warning(text) => tracing::warn!("{text}"),
-            Line::Error(text) => tracing::error!("{text}"),
+            Line::Info(text) => tracing::info!("{}", printable(&text)),
+            Line::Warning(text) => tracing::warn!("{}", printable(&text)),
+            Line::Error(text) => tracing::error!("{}", printable(&text)),
         }
     }
 }
 
 pub(crate) fn queue() -> Queue<Line> {
-    Queue::new("vexil-log", Some(Arc::new(|line: Line, _| line.write())))
+    let write = |line: Line, dropped| {
+        if dropped > 0 {
+            tracing::warn!("{dropped} lines of this log were dropped, because it was busy");
+        }
+        line.write();
+    };
+    Queue::new("vexil-log", MOST_WAITING, Some(Arc::new(write)))
 }
 
 /// Runs `work` without a log.

@@ -6,16 +6,19 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use vexil_publisher::Queue;
 use vexil_publisher::lock::Cancel;
 use vexil_publisher::sse::{Stopper, Waited};
 
 use crate::callback::{self, ErrorCallback};
 use crate::log::{self, Line};
-use crate::queue::Queue;
 use crate::report::ErrorContext;
 
 /// How long to wait before a thread that could not be started is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// Lines, and errors, that wait for a subscriber or a callback that is busy.
+pub(crate) const MOST_WAITING: usize = 64;
 
 /// How long a close waits for a background that has not begun.
 const START_LIMIT: Duration = Duration::from_millis(100);
@@ -61,7 +64,7 @@ impl Process {
     pub(crate) fn new(on_error: Option<&ErrorCallback>) -> Process {
         Process {
             cancel: Cancel::new(),
-            errors: Queue::new("vexil-errors", on_error.cloned().map(callback::handler)),
+            errors: Queue::new("vexil-errors", MOST_WAITING, on_error.cloned().map(callback::handler)),
             log: log::queue(),
             closing: Stopper::new(),
             turn: Mutex::new(Stopper::new()),

@@ -30,6 +30,7 @@
 //! | `view`, `attempt` | bounds of the fast path; the checked path |
 //! | `current`, `follow` | moving to another file |
 //! | `open`, `area`, `status`, `last_failure`, `boot` | opening and checking files, status words and one of them, clocks |
+//! | `printable` | foreign text on its way to a log or a terminal |
 //! | `epoch` | which side of a fork this is |
 //! | `writer`, `file`, `header_page`, `checkpoint` | the publisher's side |
 //! | `disk`, `step` | its calls that change files, and who is shown each of them |
@@ -72,6 +73,7 @@ pub mod memo;
 mod open;
 mod perfect;
 mod placed;
+mod printable;
 pub mod protocol;
 mod record;
 mod records;
@@ -101,6 +103,7 @@ pub use kinds::{Kinds, kinds_of_current};
 pub use last_failure::{FailureKind, LastFailure};
 pub use map::{EventWord, Mapping, SharedWord, WritableMapping};
 pub use open::{is_in_sticky_public_directory, view as open_view};
+pub use printable::{is_printable, printable};
 pub use protocol::Generation;
 pub use record::{Found, TextAt, kind};
 pub use records::{InSlot, Records};

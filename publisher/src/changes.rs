@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use vexil_format::{Archive, Difference, Records};
+use vexil_format::{Archive, Difference, Records, printable};
 
 /// Keys that are listed by name, of each kind; the rest is counted.
 const LISTED: usize = 20;
@@ -61,12 +61,13 @@ impl Changes {
     }
 }
 
+/// On one line, which a log can take as it is: keys are whatever the source sent.
 impl fmt::Display for Changes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut between = "";
         for (what, keys) in [("added", &self.added), ("removed", &self.removed), ("changed", &self.changed)] {
             if keys.count > 0 {
-                write!(f, "{between}{} {what}: {}", keys.count, keys.listed.join(", "))?;
+                write!(f, "{between}{} {what}: {}", keys.count, printable(&keys.listed.join(", ")))?;
                 if keys.count > keys.listed.len() {
                     f.write_str(", ..")?;
                 }
@@ -93,6 +94,14 @@ mod tests {
         let new = archive(r#"{"same": 1, "new": "secret", "other": true}"#);
         let changes = Changes::between(Some(&old), &new);
         assert_eq!(changes.to_string(), "1 added: new; 1 removed: gone; 1 changed: other");
+    }
+
+    #[test]
+    fn a_key_cannot_forge_a_line_of_a_log() {
+        let new = archive(r#"{"a\nINFO all is well\u001b[2J\u202e": 1}"#);
+        let changes = Changes::between(None, &new);
+        assert_eq!(changes.to_string(), "1 added: a\u{fffd}INFO all is well\u{fffd}[2J\u{fffd}");
+        assert_eq!(changes.added.listed, ["a\nINFO all is well\x1b[2J\u{202e}"], "for programs as it is");
     }
 
     #[test]

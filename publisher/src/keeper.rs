@@ -1,14 +1,14 @@
-//! Twice a second: show that the publisher lives, see whether the paths still lead to its files, and try again what did not get into
-//! the file.
+//! Twice a second: show that the publisher lives and gets on with its work, see whether the paths still lead to its files, and try again
+//! what did not get into the file.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use vexil_format::{PathState, Writer, status};
+use vexil_format::{PathState, Writer, boot, status};
 
 use crate::checkpointer::Checkpointer;
 use crate::failure_kind;
@@ -20,6 +20,10 @@ use crate::sse::{Stopper, Waited};
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(500);
+
+/// After how long with one payload, or one line of the log, the publishing thread is taken for hanging. The largest payload takes well
+/// below a second.
+const HANGS_AFTER: Duration = Duration::from_secs(5);
 
 /// What the publisher's threads share.
 #[derive(Debug)]
@@ -38,6 +42,8 @@ pub(crate) struct Held {
     pub(crate) feed: Mutex<Feed>,
     pub(crate) limits: Limits,
     pub(crate) identity: [u8; 32],
+    /// Coarse time, in milliseconds, since which the publishing thread has something to do; 0 while it waits for its source.
+    pub(crate) working_since: AtomicU64,
 }
 
 impl Held {
@@ -60,6 +66,11 @@ impl Held {
         false
     }
 
+    fn makes_progress(&self) -> bool {
+        let since = self.working_since.load(Ordering::Relaxed);
+        since == 0 || coarse_millis().saturating_sub(since) < HANGS_AFTER.as_millis() as u64
+    }
+
     fn look(&self, complained: &mut bool) {
         // First of all: without the lock the file may be that of another publisher, whose heartbeat this is not, and
         // what stands at the path may be its new file.
@@ -67,7 +78,10 @@ impl Held {
             return;
         }
         let mut writer = self.writer();
-        status::beat(writer.status_words());
+        // This thread is alive in any case. What readers want to know is whether flags would come.
+        if self.makes_progress() {
+            status::beat(writer.status_words());
+        }
         let (state, damage) = (writer.path_state(), writer.damage());
         if state != PathState::Same || damage.is_some() {
             match supersede(&mut writer, &self.checkpointer) {
@@ -99,6 +113,11 @@ pub(crate) fn supersede(writer: &mut Writer, checkpointer: &Checkpointer) -> Res
     writer.supersede()?;
     checkpointer.move_to(writer.checkpoints()?);
     Ok(())
+}
+
+/// Never 0.
+pub(crate) fn coarse_millis() -> u64 {
+    (boot::coarse().as_millis() as u64).max(1)
 }
 
 /// The thread.

@@ -25,7 +25,7 @@
 //! `publisher` ties a file, its lock and its two threads together: `checkpointer` writes to the disk, `keeper` shows twice a
 //! second that the publisher lives, and sees whether the paths still lead to its lock and its file. `feed` is the way of a payload, and keeps
 //! one that the file cannot take. `run` feeds it from a source. [`sse`] is the stream, [`payload`] what is accepted, `identity` and
-//! `place` names and default paths, `changes` what a log says,
+//! `place` names and default paths, `changes` what a log says, `queue` how a log, or a callback, is kept from holding up whoever calls it,
 //! `failure_kind` what the file says of an error.
 
 #[allow(unsafe_code, reason = "the C library's allocator is set by a C function")]
@@ -42,6 +42,7 @@ mod options;
 pub mod payload;
 mod place;
 mod publisher;
+mod queue;
 mod run;
 pub mod sse;
 
@@ -52,5 +53,6 @@ pub use identity::{Identity, default_cache_dir};
 pub use options::Options;
 pub use place::Place;
 pub use publisher::{Outcome, Publisher, lock_path};
-pub use run::{Notice, Source, run};
-pub use vexil_format::{Epoch, Watch};
+pub use queue::{Handler, Queue};
+pub use run::{Notice, Refusals, Source, run};
+pub use vexil_format::{Epoch, Watch, printable};

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -16,7 +16,7 @@ use crate::changes::Changes;
 use crate::checkpointer::Checkpointer;
 use crate::error::{CloseError, OpenError, PublishError};
 use crate::feed::Feed;
-use crate::keeper::{Held, Keeper};
+use crate::keeper::{Held, Keeper, coarse_millis};
 use crate::lock::{Cancel, PublisherLock};
 use crate::options::Options;
 use crate::payload::{self, Limits};
@@ -107,6 +107,7 @@ impl Publisher {
             feed: Mutex::new(Feed::after(snapshot.as_ref())),
             limits: options.limits,
             identity: options.identity.bytes(),
+            working_since: AtomicU64::new(0),
         });
         let keeper = Some(Keeper::start(held.clone(), options.thread_log).map_err(OpenError::Thread)?);
         options.watch.moment("start");
@@ -230,6 +231,16 @@ impl Publisher {
             Ok(written) => Ok(written?),
             Err(_) => Err(timeout()),
         }
+    }
+
+    /// Says that the publishing thread has something to do. Until it waits again, which should be soon, a sign of life is its own.
+    pub(crate) fn works(&self) {
+        self.held.working_since.store(coarse_millis(), Ordering::Relaxed);
+    }
+
+    /// Says that the publishing thread waits for its source, which may take as long as it likes.
+    pub(crate) fn waits(&self) {
+        self.held.working_since.store(0, Ordering::Relaxed);
     }
 
     /// Shows a place in the code to whoever watches.

@@ -1,6 +1,8 @@
 //! From a source to a publisher, until stopped.
 
+use std::mem;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use vexil_format::LinkState;
 
@@ -49,6 +51,7 @@ pub fn run(
         Source::Stream(endpoint) => stream(publisher, *endpoint, stopper, notice),
         Source::File(path) => file(publisher, path, stopper, notice),
     }
+    publisher.waits();
     if publisher.has_lost_lock() {
         return Err(RunError::LockLost { path: publisher.lock_path().to_owned() });
     }
@@ -63,8 +66,11 @@ fn stream(
 ) {
     let url = endpoint.base_url().to_owned();
     let mut stream = EventStream::new(endpoint, stopper.clone());
+    let mut refusals = Refusals::default();
     loop {
+        publisher.waits();
         let signal = stream.next();
+        publisher.works();
         publisher.moment(moment_of(&signal));
         tell_caught_up(publisher, notice);
         match signal {
@@ -78,7 +84,7 @@ fn stream(
             Signal::Event(event) if stream.pending_events() > 0 => stream.recycle(event.data),
             Signal::Event(event) => {
                 publisher.touch();
-                publish(publisher, &event.data, notice);
+                publish(publisher, &event.data, &mut refusals, notice);
                 stream.recycle(event.data);
             }
             Signal::Failed { failure, retry_in } => {
@@ -116,14 +122,16 @@ fn moment_of(signal: &Signal) -> &'static str {
 
 fn file(publisher: &mut Publisher, path: PathBuf, stopper: &Stopper, notice: &mut dyn FnMut(Notice<'_>)) {
     let mut watched = WatchedFile::new(path, publisher.limits());
+    let mut refusals = Refusals::default();
     publisher.set_link(LinkState::Connecting);
     loop {
+        publisher.works();
         tell_caught_up(publisher, notice);
         match watched.poll() {
             FileEvent::Changed(content) => {
                 publisher.set_link(LinkState::Open);
                 publisher.touch();
-                publish(publisher, &content, notice);
+                publish(publisher, &content, &mut refusals, notice);
             }
             FileEvent::Failed(error) => {
                 publisher.set_link(LinkState::Retrying);
@@ -138,6 +146,7 @@ fn file(publisher: &mut Publisher, path: PathBuf, stopper: &Stopper, notice: &mu
             }
             _ => {}
         }
+        publisher.waits();
         if stopper.wait(DEFAULT_POLL_INTERVAL) == Waited::Stopped {
             return;
         }
@@ -151,7 +160,34 @@ fn tell_caught_up(publisher: &Publisher, notice: &mut dyn FnMut(Notice<'_>)) {
     }
 }
 
-fn publish(publisher: &mut Publisher, payload: &str, notice: &mut dyn FnMut(Notice<'_>)) {
+/// How often a refusal is told at most.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// Thins out what is said about refused payloads: a source that sends nothing else would fill the log.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    told: Option<Instant>,
+    hidden: u64,
+}
+
+impl Refusals {
+    /// One more. `Some`: it is to be told, with the number of those before it that were not. At most one a second is.
+    pub fn one_more(&mut self) -> Option<u64> {
+        if self.told.is_some_and(|told| told.elapsed() < TELL_EVERY) {
+            self.hidden += 1;
+            return None;
+        }
+        self.told = Some(Instant::now());
+        Some(mem::take(&mut self.hidden))
+    }
+}
+
+fn publish(
+    publisher: &mut Publisher,
+    payload: &str,
+    refusals: &mut Refusals,
+    notice: &mut dyn FnMut(Notice<'_>),
+) {
     // With a full disk, each event of a busy source would be another line in the log.
     let file_fails = publisher.has_waiting();
     match publisher.publish(payload) {
@@ -169,7 +205,11 @@ fn publish(publisher: &mut Publisher, payload: &str, notice: &mut dyn FnMut(Noti
                 }
                 PublishError::File(_) => {}
                 // No cause here: it may quote a value.
-                _ => tracing::error!(%error, "serving the last snapshot"),
+                _ => match refusals.one_more() {
+                    Some(0) => tracing::error!(%error, "serving the last snapshot"),
+                    Some(not_shown) => tracing::error!(%error, not_shown, "serving the last snapshot"),
+                    None => {}
+                },
             }
             notice(Notice::Refused(&error));
         }

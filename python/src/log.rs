@@ -14,6 +14,8 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use vexil::printable;
+
 use crate::{callbacks, gate};
 
 /// Lines that wait at most. Then the oldest are dropped: the newest say how things are.
@@ -135,7 +137,9 @@ impl Subscriber for ToPython {
             Level::WARN => 30,
             _ => 20,
         };
-        Queue::current().push(Line { level, text: text.message + &text.fields });
+        // Keys, and what servers answer, are in it: none of it may begin another line.
+        let text = printable(&(text.message + &text.fields)).into_owned();
+        Queue::current().push(Line { level, text });
     }
 
     fn enter(&self, _: &Id) {}

@@ -8,6 +8,7 @@ use serde::Serialize;
 use vexil_format::boot;
 
 use super::command;
+use crate::show;
 
 /// A process. `None` is what the kernel does not tell this user.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -40,7 +41,7 @@ impl Process {
             uid,
             user: uid.map(user_name),
             command: if arguments.is_empty() {
-                format!("[{}]", stat.comm)
+                format!("[{}]", show::harmless(&stat.comm))
             } else {
                 command::line(&arguments)
             },

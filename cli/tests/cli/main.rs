@@ -18,5 +18,6 @@ mod secrets;
 mod shortening;
 mod terminal;
 mod torturing;
+mod unread;
 mod verifying;
 mod watching;

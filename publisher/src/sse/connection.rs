@@ -208,6 +208,21 @@ fn request_headers(key: Option<&ApiKey>, last_event_id: &str) -> Vec<(HeaderName
 /// Only an event stream that can be read opens a connection.
 fn check_headers(headers: &HeaderMap, key: &ApiKey) -> Result<(), Failure> {
     let shown = |value: &HeaderValue| key.redact(value.as_bytes());
+    // The HTTP layer looks at its limit only while it waits for more of a head.
+    let bytes: usize =
+        headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum();
+    if bytes > agent::MAX_HEADER_BYTES {
+        return Err(Failure::HeaderTooLarge { limit: agent::MAX_HEADER_BYTES });
+    }
+    // Of a coding below the chunks, the parser would see packed bytes, and find no event in them for ever.
+    let codings = headers
+        .get_all(header::TRANSFER_ENCODING)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let mut codings = codings.map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty());
+    if let Some(other) = codings.find(|coding| !coding.eq_ignore_ascii_case(b"chunked")) {
+        return Err(Failure::ContentEncoding { found: key.redact(other) });
+    }
     let content_type = headers.get(header::CONTENT_TYPE);
     let essence = content_type.and_then(|value| value.as_bytes().split(|byte| *byte == b';').next());
     if !essence.is_some_and(|essence| essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")) {

@@ -25,6 +25,18 @@ fn large_headers_below_the_limit_are_taken() {
     assert_eq!(first_event(&mut open(&server).unwrap()), "a");
 }
 
+/// Symptom: a head of 100,000 bytes was taken. Cause: the HTTP layer reads 128 KiB at once and looks at the limit only if the head is
+/// not complete by then. Fix: what came is counted.
+#[test]
+fn large_headers_above_the_limit_are_refused_also_if_they_come_in_one_piece() {
+    for headers in [1, 4] {
+        let long = format!("\r\nX-Long: {}", "x".repeat(100_000 / headers)).repeat(headers);
+        let server = Server::answer(UNTIL_CLOSE.replace("\r\n\r\n", &format!("{long}\r\n\r\ndata: a\n\n")));
+        let failure = open(&server).unwrap_err();
+        assert!(matches!(failure, Failure::HeaderTooLarge { limit: agent::MAX_HEADER_BYTES }), "{failure:?}");
+    }
+}
+
 #[test]
 fn headers_that_do_not_come_end_with_a_timeout() {
     let server = Server::start(|_, client| {

@@ -180,6 +180,18 @@ fn gzip_that_nobody_asked_for_is_undone_promptly_and_other_encodings_are_refused
     assert!(matches!(&failure, Failure::ContentEncoding { found } if found == "br"), "{failure:?}");
 }
 
+/// Symptom: after `Transfer-Encoding: gzip, chunked` nothing arrived, and there was no error. Cause: only the chunks were undone, and the
+/// rest was read as lines. Fix: a coding that is not undone is refused.
+#[test]
+fn a_transfer_coding_other_than_chunked_is_refused() {
+    for found in ["gzip, chunked", "gzip", "chunked, br"] {
+        let head = CHUNKED.replace("chunked", found);
+        let failure = open(&Server::answer(head)).unwrap_err();
+        let other = found.split(", ").find(|coding| *coding != "chunked").unwrap();
+        assert!(matches!(&failure, Failure::ContentEncoding { found } if found == other), "{failure:?}");
+    }
+}
+
 #[test]
 fn statuses_are_reported_with_their_retry_after() {
     for (status, headers, seconds) in [

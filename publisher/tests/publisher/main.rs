@@ -13,6 +13,7 @@ mod last_failure;
 mod lock;
 mod path;
 mod place;
+mod progress;
 mod publish;
 mod room;
 mod rules;

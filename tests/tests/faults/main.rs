@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "test code")]
 
 mod answers;
+mod clocks;
 mod files;
 mod last_error;
 mod limits;

@@ -4,15 +4,16 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-
-/// Things that wait for code that is busy. Then the oldest are dropped, and counted: the newest say how things are.
-const MOST_WAITING: usize = 64;
+use std::time::Duration;
 
 /// What is done with one thing, and the number of those before it that were dropped.
-pub(crate) type Handler<T> = Arc<dyn Fn(T, u64) + Send + Sync>;
+pub type Handler<T> = Arc<dyn Fn(T, u64) + Send + Sync>;
 
-pub(crate) struct Queue<T> {
+/// A bounded queue with a thread. Who hands something over never waits: when it is full, the oldest are dropped, and counted, because
+/// the newest say how things are.
+pub struct Queue<T> {
     thread: &'static str,
+    most_waiting: usize,
     handler: Option<Handler<T>>,
     shared: Arc<Shared<T>>,
 }
@@ -26,28 +27,33 @@ struct State<T> {
     waiting: VecDeque<T>,
     dropped: u64,
     has_thread: bool,
+    /// The handler has one.
+    is_busy: bool,
     is_closed: bool,
 }
 
 impl<T: Send + 'static> Queue<T> {
-    /// Without a handler nothing is kept.
-    pub(crate) fn new(thread: &'static str, handler: Option<Handler<T>>) -> Queue<T> {
-        let state = State { waiting: VecDeque::new(), dropped: 0, has_thread: false, is_closed: false };
+    /// Of at most `most_waiting`. Without a handler nothing is kept.
+    #[must_use]
+    pub fn new(thread: &'static str, most_waiting: usize, handler: Option<Handler<T>>) -> Queue<T> {
+        let waiting = VecDeque::new();
+        let state = State { waiting, dropped: 0, has_thread: false, is_busy: false, is_closed: false };
         Queue {
             thread,
+            most_waiting,
             handler,
             shared: Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() }),
         }
     }
 
     /// Hands one over. Never waits. The thread is started with the first one.
-    pub(crate) fn push(&self, one: T) {
+    pub fn push(&self, one: T) {
         let Some(handler) = &self.handler else { return };
         let mut state = self.shared.state();
         if state.is_closed {
             return;
         }
-        let oldest = if state.waiting.len() == MOST_WAITING { state.waiting.pop_front() } else { None };
+        let oldest = if state.waiting.len() == self.most_waiting { state.waiting.pop_front() } else { None };
         state.dropped += u64::from(oldest.is_some());
         state.waiting.push_back(one);
         if !state.has_thread {
@@ -61,22 +67,30 @@ impl<T: Send + 'static> Queue<T> {
             state.has_thread = thread::Builder::new().name(self.thread.to_owned()).spawn(work).is_ok();
         }
         drop(state);
-        self.shared.changed.notify_one();
+        self.shared.changed.notify_all();
+    }
+
+    /// Waits until everything is handled, but no longer than `patience`, and answers whether it is.
+    pub fn flush(&self, patience: Duration) -> bool {
+        let is_at_work = |state: &mut State<T>| state.is_busy || !state.waiting.is_empty();
+        let state = self.shared.state();
+        let waited = self.shared.changed.wait_timeout_while(state, patience, is_at_work);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     /// Takes nothing any more. The thread ends after what it is doing, and after what waits.
-    pub(crate) fn finish(&self) {
+    pub fn finish(&self) {
         self.shared.state().is_closed = true;
-        self.shared.changed.notify_one();
+        self.shared.changed.notify_all();
     }
 
     /// As [`Queue::finish`], without what waits.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         let mut state = self.shared.state();
         state.is_closed = true;
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
-        self.shared.changed.notify_one();
+        self.shared.changed.notify_all();
         drop(waiting);
     }
 }
@@ -90,13 +104,17 @@ impl<T> Shared<T> {
     /// `None`: it is closed.
     fn next(&self) -> Option<(T, u64)> {
         let mut state = self.state();
+        state.is_busy = false;
         loop {
             if let Some(one) = state.waiting.pop_front() {
+                state.is_busy = true;
                 return Some((one, std::mem::take(&mut state.dropped)));
             }
             if state.is_closed {
                 return None;
             }
+            // Somebody may wait for just this.
+            self.changed.notify_all();
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -111,10 +129,10 @@ impl<T> fmt::Debug for Queue<T> {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
-    use std::time::Duration;
 
     use super::*;
 
+    const MOST_WAITING: usize = 64;
     const DEADLINE: Duration = Duration::from_secs(20);
 
     #[test]
@@ -124,6 +142,7 @@ mod tests {
         let both = Mutex::new((said, gone));
         let queue = Queue::new(
             "test",
+            MOST_WAITING,
             Some(Arc::new(move |number: usize, dropped| {
                 let both = both.lock().unwrap();
                 both.0.send((number, dropped)).unwrap();
@@ -150,6 +169,7 @@ mod tests {
         let said = Mutex::new(said);
         let queue = Queue::new(
             "test",
+            MOST_WAITING,
             Some(Arc::new(move |number: usize, _| said.lock().unwrap().send(number).unwrap())),
         );
         (0..10).for_each(|number| queue.push(number));
@@ -157,5 +177,23 @@ mod tests {
         queue.push(99);
         drop(queue);
         assert_eq!(heard.iter().collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_flush_waits_for_the_handler_and_gives_up_on_one_that_blocks() {
+        let (go, gone) = mpsc::channel::<()>();
+        let gone = Mutex::new(gone);
+        let handler: Handler<()> = Arc::new(move |(), _| {
+            let _ = gone.lock().unwrap().recv();
+        });
+        let queue = Queue::new("test", MOST_WAITING, Some(handler));
+        assert!(queue.flush(Duration::ZERO), "nothing to wait for");
+        queue.push(());
+        queue.push(());
+        assert!(!queue.flush(Duration::from_millis(20)));
+        go.send(()).unwrap();
+        go.send(()).unwrap();
+        assert!(queue.flush(DEADLINE));
+        queue.close();
     }
 }
