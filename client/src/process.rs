@@ -34,6 +34,7 @@ pub(crate) struct Process {
     changed: Condvar,
     is_started: AtomicBool,
     watches: AtomicBool,
+    looks: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -69,6 +70,7 @@ impl Process {
             changed: Condvar::new(),
             is_started: AtomicBool::new(false),
             watches: AtomicBool::new(false),
+            looks: AtomicBool::new(false),
         }
     }
 
@@ -102,6 +104,11 @@ impl Process {
     /// True for the first caller only.
     pub(crate) fn becomes_watcher(&self) -> bool {
         !self.watches.swap(true, AcqRel)
+    }
+
+    /// True for the first caller only.
+    pub(crate) fn becomes_looker(&self) -> bool {
+        !self.looks.swap(true, AcqRel)
     }
 
     /// The handle that stops the next stream.
