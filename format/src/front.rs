@@ -141,7 +141,8 @@ impl Fronted {
     /// Nobody looks at anything outside of `touched` from now on.
     pub(crate) unsafe fn cut_down(&self, touched: &[Range<usize>]) -> io::Result<()> {
         let front = self.base.addr() - self.start.addr() - page();
-        let mut kept: Vec<Range<usize>> = vec![front..front + page()];
+        let mut kept: Vec<Range<usize>> = Vec::with_capacity(1 + touched.len());
+        kept.push(front..front + page());
         for range in touched {
             let start = front + page() + range.start / page() * page();
             let end = front + page() + range.end.min(self.bytes).next_multiple_of(page());
@@ -154,7 +155,14 @@ impl Fronted {
             return Ok(());
         }
         let mut from = 0;
-        for range in self.kept.get().into_iter().flatten().cloned().chain([self.reserved..self.reserved]) {
+        for range in self
+            .kept
+            .get()
+            .into_iter()
+            .flatten()
+            .cloned()
+            .chain(std::iter::once(self.reserved..self.reserved))
+        {
             self.give_back(from..range.start)?;
             from = range.end;
         }
@@ -199,10 +207,10 @@ fn put_page(at: *mut c_void, fixed: MapFlags) -> io::Result<()> {
 
 impl Drop for Fronted {
     fn drop(&mut self) {
-        let whole = vec![0..self.reserved];
-        for range in self.kept.take().unwrap_or(whole) {
-            // N1, N3: exactly what is left, and nobody is left who could look at it.
-            let _ = self.give_back(range);
+        // N1, N3: exactly what is left, and nobody is left who could look at it.
+        match self.kept.take() {
+            None => drop(self.give_back(0..self.reserved)),
+            Some(kept) => kept.into_iter().for_each(|range| drop(self.give_back(range))),
         }
     }
 }

@@ -240,7 +240,8 @@ impl Mapping {
             // SAFETY: mapped just now, one page, and `at` is a word of the header. M2.
             unsafe { &*word }.load(Ordering::Relaxed)
         };
-        let mut touched = vec![0..page];
+        let mut touched = Vec::with_capacity(1 + Area::ALL.len());
+        touched.push(0..page);
         for area in Area::ALL {
             let said = word(word::RESERVED[area.index()]);
             let reserved = match decode_reserved(said) {
