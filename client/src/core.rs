@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use vexil_publisher::sse::Waited;
 use vexil_reader::{LinkState, Options, Reader};
 
 use crate::chain::{Chain, Entry};
@@ -25,6 +26,12 @@ const IMPORT_LIMIT: Duration = Duration::from_secs(1);
 
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// How often a client's own thread looks at its path. Twice a second, so that a change is seen within one.
+const LOOK_AT_PATH_EVERY: Duration = Duration::from_millis(500);
+
+/// Small, because hosts that lock all their memory pay for it in full.
+const LOOKER_STACK_BYTES: usize = 256 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -121,6 +128,9 @@ impl Core {
             let core = self.clone();
             thread::Builder::new().name("vexil-client".to_owned()).spawn(move || core.work()).map(drop)
         });
+        if process.is_started() && process.becomes_looker() {
+            look_at_paths(self, process);
+        }
         if !process.is_started() {
             // So that the next read tries again.
             self.is_direct.store(false, Release);
@@ -178,6 +188,27 @@ impl Core {
             let ending = silently(|| election::run(&self, process));
             process.has_ended(ending);
         }
+    }
+}
+
+/// Starts the thread that notices a file which somebody put at the path without a mark in the old one.
+fn look_at_paths(core: &Arc<Core>, process: &Process) {
+    let (weak, closing) = (Arc::downgrade(core), process.closing());
+    let work = move || {
+        while closing.wait(LOOK_AT_PATH_EVERY) == Waited::Elapsed {
+            let Some(core) = weak.upgrade() else { return };
+            core.reader.look_at_path();
+            if let Some(refuge) = core.refuge.iter().next() {
+                refuge.look_at_path();
+            }
+        }
+    };
+    let thread = thread::Builder::new().name("vexil-look".to_owned()).stack_size(LOOKER_STACK_BYTES);
+    if let Err(error) = thread.spawn(work) {
+        process.log.push(Line::error(
+            "cannot start a thread; a file that is replaced by hand may go unnoticed",
+            &error,
+        ));
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) struct Process {
     changed: Condvar,
     is_started: AtomicBool,
     watches: AtomicBool,
+    looks: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -72,6 +73,7 @@ impl Process {
             changed: Condvar::new(),
             is_started: AtomicBool::new(false),
             watches: AtomicBool::new(false),
+            looks: AtomicBool::new(false),
         }
     }
 
@@ -105,6 +107,11 @@ impl Process {
     /// True for the first caller only.
     pub(crate) fn becomes_watcher(&self) -> bool {
         !self.watches.swap(true, AcqRel)
+    }
+
+    /// True for the first caller only.
+    pub(crate) fn becomes_looker(&self) -> bool {
+        !self.looks.swap(true, AcqRel)
     }
 
     /// The handle that stops the next stream.

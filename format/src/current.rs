@@ -1,8 +1,8 @@
 //! The thing that a reader uses now, and all that it used before.
 //!
-//! A mapping is never unmapped while its reader lives, since another thread may just be reading from it; a reference
-//! count would be a shared write in every read. So what was current once is kept until the whole is dropped. Files are
-//! superseded rarely.
+//! A mapping is never unmapped as a whole while its reader lives, since another thread may just be reading from it; a reference
+//! count would be a shared write in every read. So what was current once is kept until the whole is dropped, cut down to what such
+//! a thread may touch ([`View::release`]). Files are superseded rarely.
 //!
 //! There is no lock: a thread that was lost in a fork would hold it for ever, and the child could then never move.
 //!

@@ -7,16 +7,21 @@
 //! path by itself, and finds out there where it is; no read pays for the question.
 //!
 //! # Invariants
-//! N1: `start` points to `reserved` bytes that were reserved by this value and stay so until it is dropped. `base` and the
+//! N1: `start` points to `reserved` bytes that were reserved by this value and stay so until it is dropped or cut down. `base` and the
 //! `bytes` behind it lie in them, and the `page` before it; that page is private and writable, and nothing but the atomics of its
 //! last line is ever made from it.
 //! N2: the `bytes` behind `base` are a file or zeros.
+//! N3: once it is cut down ([`Fronted::cut_down`], at most once), only the `kept` ranges are this value's. The front page is one of
+//! them; the others are zeros, and hold every byte behind `base` that anybody may still look at.
 
 use std::ffi::c_void;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::ptr::null_mut;
-use std::sync::atomic::AtomicU64;
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 
@@ -49,6 +54,9 @@ pub(crate) struct Fronted {
     reserved: usize,
     base: *mut c_void,
     bytes: usize,
+    is_released: AtomicBool,
+    /// What is left once the rest was given back, as distances from `start`.
+    kept: OnceLock<Vec<Range<usize>>>,
 }
 
 impl Fronted {
@@ -69,7 +77,14 @@ impl Fronted {
         let start = base.wrapping_byte_sub(page());
         if put_page(start, MapFlags::FIXED_NOREPLACE).is_ok() {
             let bytes = bytes.next_multiple_of(page());
-            return Ok(Some(Fronted { start, reserved: page() + bytes, base, bytes }));
+            return Ok(Some(Fronted {
+                start,
+                reserved: page() + bytes,
+                base,
+                bytes,
+                is_released: AtomicBool::new(false),
+                kept: OnceLock::new(),
+            }));
         }
         // SAFETY: exactly what was mapped above, and nobody knows of it.
         unsafe { munmap(base, bytes) }?;
@@ -102,9 +117,64 @@ impl Fronted {
         // SAFETY: the kernel chooses addresses that nobody uses.
         let start = unsafe { mmap_anonymous(null_mut(), reserved, ProtFlags::empty(), flags) }?;
         let base = start.map_addr(|start| (start + page()).next_multiple_of(ALIGNMENT));
-        let fronted = Fronted { start, reserved, base, bytes };
+        let fronted = Fronted {
+            start,
+            reserved,
+            base,
+            bytes,
+            is_released: AtomicBool::new(false),
+            kept: OnceLock::new(),
+        };
         put_page(base.wrapping_byte_sub(page()), MapFlags::FIXED)?;
         Ok(fronted)
+    }
+
+    /// True for the first caller only, who then may cut it down.
+    pub(crate) fn becomes_released(&self) -> bool {
+        !self.is_released.swap(true, Relaxed)
+    }
+
+    /// Gives all addresses back that are neither in the front page nor in one of `touched`, ranges of
+    /// bytes behind `base` in rising order. Does nothing the second time.
+    ///
+    /// # Safety
+    /// Nobody looks at anything outside of `touched` from now on.
+    pub(crate) unsafe fn cut_down(&self, touched: &[Range<usize>]) -> io::Result<()> {
+        let front = self.base.addr() - self.start.addr() - page();
+        let mut kept: Vec<Range<usize>> = Vec::with_capacity(1 + touched.len());
+        kept.push(front..front + page());
+        for range in touched {
+            let start = front + page() + range.start / page() * page();
+            let end = front + page() + range.end.min(self.bytes).next_multiple_of(page());
+            match kept.last_mut() {
+                Some(last) if start <= last.end => last.end = end.max(last.end),
+                _ => kept.push(start..end),
+            }
+        }
+        if self.kept.get().is_some() || self.kept.set(kept).is_err() {
+            return Ok(());
+        }
+        let mut from = 0;
+        for range in self
+            .kept
+            .get()
+            .into_iter()
+            .flatten()
+            .cloned()
+            .chain(std::iter::once(self.reserved..self.reserved))
+        {
+            self.give_back(from..range.start)?;
+            from = range.end;
+        }
+        Ok(())
+    }
+
+    fn give_back(&self, range: Range<usize>) -> io::Result<()> {
+        if !range.is_empty() {
+            // SAFETY: N1, N3: inside of what was reserved, and nobody looks at it any more.
+            unsafe { munmap(self.start.wrapping_byte_add(range.start), range.len()) }?;
+        }
+        Ok(())
     }
 
     /// Where the memory behind the front begins.
@@ -137,17 +207,18 @@ fn put_page(at: *mut c_void, fixed: MapFlags) -> io::Result<()> {
 
 impl Drop for Fronted {
     fn drop(&mut self) {
-        // SAFETY: N1: exactly what was reserved, and nobody is left who could look at it.
-        let _ = unsafe { munmap(self.start, self.reserved) };
+        // N1, N3: exactly what is left, and nobody is left who could look at it.
+        match self.kept.take() {
+            None => drop(self.give_back(0..self.reserved)),
+            Some(kept) => kept.into_iter().for_each(|range| drop(self.give_back(range))),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::sync::atomic::Ordering::Relaxed;
-
     use super::*;
+    use std::io::Write;
 
     #[test]
     fn a_file_stands_behind_a_page_of_its_own_in_either_way_and_can_be_dropped() {

@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //! M1: `base` points to `words` words that stay mapped and readable until the [`Mapping`] is dropped. Laying zeros over
-//! them replaces the memory and not the addresses.
+//! them replaces the memory and not the addresses. After [`Mapping::release`] only the header page and the bytes of each area that
+//! its header has ever said to be reserved stay; nobody looks at others, see there.
 //! M2: other processes may change the memory at any time. It is touched through atomic operations only, and no reference
 //! to anything but an atomic is ever made from it.
 //! M3: the mapping has at least [`HEADER_BYTES`] bytes and starts at a page boundary.
@@ -22,11 +23,12 @@ use std::io;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use rustix::mm::{Advice, MapFlags, ProtFlags};
+use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags, mremap, munmap};
 
 use crate::event::{Waker, announce};
 use crate::front::{FRONT_WORDS, Fronted};
-use crate::layout::{self, HEADER_BYTES, PAGE};
+use crate::header::{decode_reserved, encode_reserved};
+use crate::layout::{self, AREA_BYTES, Area, FRAME_BYTES, HEADER_BYTES, PAGE};
 use crate::protocol::Sound;
 
 pub use word::{EventWord, SharedWord};
@@ -221,6 +223,48 @@ impl Mapping {
         // of them stay mapped and readable; M5: and writable, if they were.
         unsafe { rustix::mm::mmap_anonymous(start, self.words * 8, self.access, flags) }?;
         Ok(())
+    }
+
+    /// As [`Mapping::lay_zeros`], and gives the addresses back as well, except for those that a thread may still look at which is in the
+    /// middle of a read, however long ago it began. Everything that reads a snapshot stays inside the header page and the bytes of an
+    /// area that the header says are reserved, a number that only grows as long as the file is good. After the zeros the header says
+    /// zero, so that nobody learns of more; what it said last is then read through a second mapping of the same page. Of an area
+    /// whose number is damaged everything is kept, and of each slot at least the `words` that were allowed to be touched.
+    ///
+    /// # Errors
+    /// What the kernel says; addresses that could not be given back are kept until the mapping is dropped.
+    pub(crate) fn release(&self, words: [u64; 2]) -> io::Result<()> {
+        let Some(memory) = &self.memory else { return Ok(()) };
+        let page = HEADER_BYTES as usize;
+        let start = self.base.cast_mut().cast();
+        if !memory.becomes_released() {
+            return Ok(());
+        }
+        // SAFETY: M3: a copy of the way to the header page, at addresses that the kernel chooses. A private page has no such copy.
+        let header = unsafe { mremap(start, 0, page, MremapFlags::MAYMOVE) };
+        self.lay_zeros()?;
+        let header = header?;
+        let word = |at: usize| {
+            let word = header.cast::<AtomicU64>().wrapping_add(at);
+            // SAFETY: mapped just now, one page, and `at` is a word of the header. M2.
+            unsafe { &*word }.load(Ordering::Relaxed)
+        };
+        let mut touched = Vec::with_capacity(1 + Area::ALL.len());
+        touched.push(0..page);
+        for area in Area::ALL {
+            let said = word(layout::word::RESERVED[area.index()]);
+            let reserved = match decode_reserved(said) {
+                0 if said != 0 && said != encode_reserved(0) => AREA_BYTES,
+                bytes => bytes,
+            };
+            let allowed = words.get(area.index()).map_or(0, |words| FRAME_BYTES + words * 8);
+            let start = area.offset() as usize;
+            touched.push(start..start + reserved.max(allowed) as usize);
+        }
+        // SAFETY: exactly what was mapped above, and nobody knows of it.
+        unsafe { munmap(header, page) }?;
+        // SAFETY: all looks at areas are bounded by what the header said: `reserved`, and the bounds of a view, which follow from it.
+        unsafe { memory.cut_down(&touched) }
     }
 
     fn advise(&self, advice: Advice, at: usize, count: usize) -> rustix::io::Result<()> {

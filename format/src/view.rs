@@ -156,6 +156,15 @@ impl View {
         is_first
     }
 
+    /// Gives back the memory of a file that was left, and of its addresses all but those that a read which is still under way may
+    /// touch. Such a read finds zeros, which the protocol rejects.
+    ///
+    /// # Errors
+    /// What the kernel says; what could not be given back is kept until the view is dropped.
+    pub fn release(&self) -> std::io::Result<()> {
+        self.map.release([self.bound(0), self.bound(1)])
+    }
+
     /// Writes the line in front of the mapping, which a fork wipes.
     fn write_front(&self) {
         // V2: one bound for both slots, because a load that waits for the slot number costs a nanosecond.

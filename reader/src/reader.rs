@@ -182,6 +182,13 @@ impl Reader {
         self.shared.unsettled.load(Relaxed)
     }
 
+    /// Looks where the path leads, and moves there if it is another good file with newer flags. Reads do so by themselves when the
+    /// publisher marked the file that they know; this is for whoever has a thread, and wants to notice files that were put
+    /// there without a mark. One `stat` if nothing changed.
+    pub fn look_at_path(&self) {
+        self.shared.look();
+    }
+
     /// The path of the snapshot file.
     #[must_use]
     pub fn path(&self) -> &Path {

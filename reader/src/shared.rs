@@ -156,6 +156,8 @@ impl Shared {
         if Some(id) == old.view.file() || self.was_just_refused(id) {
             return;
         }
+        // Those that were left before this one, so that moves that follow each other quickly do not pile up.
+        self.release_all_old();
         match self.open() {
             Ok(new) if new.is_newer_than(old) => {
                 // Before the move, so that nobody gives back at once what is left now. Another thread may be faster, but
@@ -168,6 +170,13 @@ impl Shared {
                 self.refused.store(id.inode, Relaxed);
             }
         }
+    }
+
+    /// As [`Shared::follow`], now and then and from a thread that does nothing else: gives old memory back as well.
+    pub(crate) fn look(&self) {
+        self.here();
+        self.release_old();
+        self.follow();
     }
 
     /// As [`Shared::follow`], also if the file at the path was not followed a moment ago.
@@ -247,11 +256,15 @@ impl Shared {
             if self.moved_at.compare_exchange(moved_at, 0, Relaxed, Relaxed).is_err() {
                 return;
             }
-            self.current.each_old(|old| {
-                // What is not given back now is given back with the reader.
-                let _ = old.view.map().lay_zeros();
-            });
+            self.release_all_old();
         }
+    }
+
+    fn release_all_old(&self) {
+        self.current.each_old(|old| {
+            // What is not given back now is given back with the reader.
+            let _ = old.view.release();
+        });
     }
 }
 

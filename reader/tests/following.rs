@@ -397,3 +397,20 @@ fn a_copy_of_the_file_before_does_not_stand_in_for_a_file_that_was_made_later() 
     let copy = reader.snapshot();
     assert_eq!((copy.get_number("the-number"), copy.generation()), (101.0, Generation(1)));
 }
+
+#[test]
+fn a_newer_file_that_was_put_at_the_path_without_a_mark_is_followed_once_somebody_looks() {
+    let (stage, mut writer) = Stage::with_writer();
+    publish_number(&mut writer, 1);
+    let reader = Reader::open(&stage.path).unwrap();
+    let handle = reader.number_flag("the-number");
+    let (other, mut newer) = Stage::with_writer();
+    for n in 5..8 {
+        publish_number(&mut newer, n);
+    }
+    mv(&other.path, &stage.path);
+    assert_eq!((reader.get_u64("the-number"), handle.get()), (1, 1.0), "nothing tells a read");
+    reader.look_at_path();
+    assert_eq!((reader.get_u64("the-number"), handle.get()), (7, 7.0));
+    assert_eq!(reader.status().path, PathState::Same);
+}
