@@ -24,7 +24,7 @@
 //! `publisher` ties a file, its lock and its two threads together: `checkpointer` writes to the disk, `keeper` shows twice a
 //! second that the publisher lives, and sees whether the paths still lead to its lock and its file. `run` feeds it from a source. [`sse`] is the
 //! stream, [`payload`] what is accepted, `identity` and `place` names and default paths, `epoch` which side of a fork this is, `changes` what a log says,
-//! `failure_kind` what the file says of an error.
+//! `failure_kind` what the file says of an error, `predecessor` what a new file starts from.
 
 #[allow(unsafe_code, reason = "the C library's allocator is set by a C function")]
 mod allocator;
@@ -40,6 +40,7 @@ pub mod lock;
 mod options;
 pub mod payload;
 mod place;
+mod predecessor;
 mod publisher;
 mod run;
 pub mod sse;
@@ -51,6 +52,7 @@ pub use error::{CloseError, OpenError, PublishError, RunError};
 pub use identity::{Identity, default_cache_dir};
 pub use options::Options;
 pub use place::Place;
+pub use predecessor::has_predecessor;
 pub use publisher::{Outcome, Publisher, lock_path};
 pub use run::{Notice, Source, run};
 pub use vexil_format::Watch;
