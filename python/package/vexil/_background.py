@@ -27,7 +27,7 @@ def start(descriptor):
 
 def _dispatch(descriptor, greenlets, process):
     try:
-        # Greenlets live on in a forked child: it has a dispatcher of its own; this one is for the parent's jobs.
+        # Greenlets live on in a forked child: it has a dispatcher of its own, for its own jobs.
         while os.getpid() == process:
             # Each in a thread of its own, so that one that blocks holds up no other.
             for job in _vexil._jobs():
@@ -98,7 +98,7 @@ def _log(level, text):
 
 
 def _print_as_last_resort(logging, text):
-    """Print an error where no log has been set up, as `logging` does: somebody has to act, as on a wrong key."""
+    """Print an error where no log has been set up, as `logging` does. Somebody has to act on it."""
     from time import monotonic
 
     now = monotonic()
