@@ -14,7 +14,7 @@ def test_a_wrong_key_stands_once_in_the_log_of_gunicorn(make_fleet):
         eventually(lambda: fleet.ask_all("read") and refusing.requests)
 
         def lines():
-            return [line for line in fleet.log.read_text().splitlines() if "401" in line]
+            return [line for line in fleet.log.read_text().splitlines() if line.startswith("vexil: ")]
 
         eventually(lines)
         # The publisher is asked to try again, and each refusal is one more error.
@@ -22,4 +22,5 @@ def test_a_wrong_key_stands_once_in_the_log_of_gunicorn(make_fleet):
         eventually(lambda: len(refusing.requests) > asked or time.monotonic() > fleet.begun + 8)
         (line,) = lines()
         assert line.startswith("vexil: no stream")
+        assert "401" in line
         assert "test-key" not in fleet.log.read_text()
