@@ -289,16 +289,16 @@ impl Publisher {
             }
         };
         self.options.watch.moment("import: the cache is read");
-        let (path, imported) = match found {
-            Predecessor::Snapshot(path, archive) => (path, self.take_over(*archive).err()),
+        match found {
+            Predecessor::Snapshot(path, archive) => match self.take_over(*archive) {
+                Ok(()) => tracing::info!(path = %path.display(), "started from a snapshot of the same key"),
+                Err(error) => tracing::warn!(%error, "snapshot of the same key was not taken over"),
+            },
             Predecessor::Cache(path, payload, written) => {
-                (path, self.publish_of(&payload, written.unwrap_or_else(unix_micros)).err())
-            }
-        };
-        match imported {
-            None => tracing::info!(path = %path.display(), "started from flags that were there before"),
-            Some(error) => {
-                tracing::warn!(path = %path.display(), %error, "flags that were there before were not taken over");
+                match self.publish_of(&payload, written.unwrap_or_else(unix_micros)) {
+                    Ok(_) => tracing::info!(path = %path.display(), "started from the cache of the SDK"),
+                    Err(error) => tracing::warn!(%error, "cache of the SDK was not imported"),
+                }
             }
         }
     }
