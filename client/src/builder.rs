@@ -7,7 +7,7 @@ use std::sync::Arc;
 use vexil_publisher::Watch;
 use vexil_publisher::sse::{DEFAULT_BASE_URL, Options as StreamOptions};
 
-use crate::callback::ErrorCallback;
+use crate::callback::{ErrorCallback, StartCallback};
 use crate::client::Client;
 use crate::error::ClientError;
 use crate::report::ErrorContext;
@@ -23,6 +23,7 @@ pub struct Builder {
     pub(crate) memory_dir: Option<PathBuf>,
     pub(crate) stream: StreamOptions,
     pub(crate) on_error: Option<ErrorCallback>,
+    pub(crate) on_start: Option<StartCallback>,
     pub(crate) watch: Watch,
     preload: bool,
 }
@@ -37,6 +38,7 @@ impl Builder {
             memory_dir: None,
             stream: StreamOptions::default(),
             on_error: None,
+            on_start: None,
             watch: Watch::default(),
             preload: false,
         }
@@ -90,6 +92,14 @@ impl Builder {
     /// the client from being closed by dropping: call [`Client::close`] then.
     pub fn on_error(mut self, callback: impl Fn(&ErrorContext) + Send + Sync + 'static) -> Builder {
         self.on_error = Some(Arc::new(callback));
+        self
+    }
+
+    /// Calls `callback` in each process before its background is started, in the thread that makes the client or reads through it, in
+    /// the middle of that call; more than once if threads race or a start fails. It must not panic. For a language binding that
+    /// has to prepare for callbacks: only a thread of that language can make others.
+    pub fn on_start(mut self, callback: impl Fn() + Send + Sync + 'static) -> Builder {
+        self.on_start = Some(StartCallback(Arc::new(callback)));
         self
     }
 

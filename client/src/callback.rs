@@ -10,6 +10,9 @@ use crate::report::ErrorContext;
 /// What is called with errors.
 pub(crate) type ErrorCallback = Arc<dyn Fn(&ErrorContext) + Send + Sync>;
 
+/// What is called before the background of a process is started.
+pub(crate) struct StartCallback(pub(crate) Arc<dyn Fn() + Send + Sync>);
+
 /// Calls `callback`, whatever it does.
 pub(crate) fn call(name: &str, callback: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(callback)).is_err() {

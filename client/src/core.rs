@@ -21,7 +21,7 @@ use crate::process::{Ending, Process};
 use crate::report::ErrorContext;
 use crate::settings::Settings;
 
-/// How long the first read waits at most for the cache of the SDK.
+/// How long the first read waits at most for flags that were there before.
 const IMPORT_LIMIT: Duration = Duration::from_secs(1);
 
 /// How often it looks.
@@ -80,17 +80,17 @@ impl Core {
         self.reader_now()
     }
 
-    /// Where the SDK was before, its cache answers from the first read on, as it does there. Whoever has the lock takes it over, in
+    /// Where the SDK was before, or another base URL, its flags answer from the first read on. Whoever has the lock takes them over, in
     /// some 10 ms: reading a file, and no network. Once there is a snapshot this waits for nothing any more.
     pub(crate) fn wait_for_import(&self) {
         let is_due = self.process().is_some_and(Process::is_started)
             && self.reader.generation().0 == 0
-            && self.settings.sdk_cache.as_deref().is_some_and(Path::is_file);
+            && self.settings.has_predecessor();
         if !is_due {
             return;
         }
         let begun = Instant::now();
-        // A publisher that asks the service has found nothing of use in the cache.
+        // A publisher that asks the service has found nothing of use.
         while self.reader.generation().0 == 0
             && self.reader.status().link == LinkState::Idle
             && begun.elapsed() < IMPORT_LIMIT
@@ -121,6 +121,10 @@ impl Core {
         fence(SeqCst);
         if self.is_closed() {
             return;
+        }
+        if let Some(callback) = self.settings.on_start.as_ref().filter(|_| !process.is_started()) {
+            // Before there is a thread that may have something to say, and where no lock is taken.
+            (callback.0)();
         }
         process.start(|| {
             // Before the background may decide otherwise.

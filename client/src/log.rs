@@ -32,7 +32,9 @@ impl Line {
                 format!("published generation {generation}: {flags} flags; {changes}; in {took:?}"),
             )),
             Notice::Lost(failure) => {
-                Some(Line::Warning(format!("no stream; serving the last snapshot: {}", with_causes(failure))))
+                let text = format!("no stream; serving the last snapshot: {}", with_causes(failure));
+                // A wrong key, for one, does not pass by itself: somebody has to do something.
+                Some(if failure.is_transient() { Line::Warning(text) } else { Line::Error(text) })
             }
             // No cause: it may quote a value.
             Notice::Refused(error) => match refusals.one_more()? {

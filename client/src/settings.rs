@@ -4,11 +4,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use vexil_publisher::sse::{ApiKey, Endpoint};
-use vexil_publisher::{Identity, Place, Watch};
+use vexil_publisher::{Identity, Place, Watch, has_predecessor};
 use vexil_reader::Reader;
 
 use crate::builder::Builder;
-use crate::callback::ErrorCallback;
+use crate::callback::{ErrorCallback, StartCallback};
 use crate::error::ClientError;
 use crate::report::ErrorContext;
 use crate::shelter::{self, NotWritable, ShelterError};
@@ -23,6 +23,7 @@ pub(crate) struct Settings {
     /// The SDK's cache beside the file that was asked for.
     pub(crate) sdk_cache: Option<PathBuf>,
     pub(crate) on_error: Option<ErrorCallback>,
+    pub(crate) on_start: Option<StartCallback>,
     pub(crate) watch: Watch,
     key: ApiKey,
     identity: Identity,
@@ -58,11 +59,18 @@ impl Settings {
             in_memory_because,
             sdk_cache,
             on_error: builder.on_error,
+            on_start: builder.on_start,
             watch: builder.watch,
             key,
             identity,
             memory_dir: builder.memory_dir,
         })
+    }
+
+    /// Whether a new snapshot file would start from flags that were there before.
+    pub(crate) fn has_predecessor(&self) -> bool {
+        let cache = self.sdk_cache.as_deref();
+        cache.is_some_and(|cache| has_predecessor(self.place.path(), cache, self.identity))
     }
 
     /// The file in memory that stands in for one that cannot be written.

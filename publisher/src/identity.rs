@@ -6,7 +6,11 @@ use sha2::{Digest, Sha256};
 
 use crate::sse::ApiKey;
 
-/// Whose flags a file holds: SHA-256 of base URL and API key. The key cannot be found from it, if it is a good one.
+/// Where the half of the key begins.
+const KEY_HALF: usize = 16;
+
+/// Whose flags a file holds: half of SHA-256 of base URL and API key, then half of that of the API key alone, so that a file of the same
+/// key under another address can be told. The key cannot be found from it, if it is a good one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity([u8; 32]);
 
@@ -24,7 +28,9 @@ impl Identity {
         hash.update(base_url.trim_end_matches('/').as_bytes());
         hash.update([0]);
         hash.update(key.expose().as_bytes());
-        Identity(hash.finalize().into())
+        let mut identity: [u8; 32] = hash.finalize().into();
+        identity[KEY_HALF..].copy_from_slice(&Sha256::digest(key.expose().as_bytes())[..KEY_HALF]);
+        Identity(identity)
     }
 
     /// As it stands in the file.
@@ -33,16 +39,21 @@ impl Identity {
         self.0
     }
 
+    /// Whether `other`, as it stands in a file, is an identity of the same key. Never for flags published from a file.
+    pub(crate) fn has_key_of(&self, other: &[u8; 32]) -> bool {
+        *self != Identity::none() && self.0[KEY_HALF..] == other[KEY_HALF..]
+    }
+
     /// The snapshot file of this identity in a cache directory.
     #[must_use]
     pub fn snapshot_path(&self, cache_dir: &Path) -> PathBuf {
         cache_dir.join(format!("soasap_cache_{}.vexil", hex(&self.0[..8])))
     }
 
-    /// The SDK's JSON cache of this key in a cache directory.
+    /// The SDK's JSON cache of this key in a cache directory: named after the key as it was given, with the white space around it.
     #[must_use]
     pub fn sdk_cache_path(key: &ApiKey, cache_dir: &Path) -> PathBuf {
-        let hash: [u8; 32] = Sha256::digest(key.expose().as_bytes()).into();
+        let hash: [u8; 32] = Sha256::digest(key.expose_as_given().as_bytes()).into();
         cache_dir.join(format!("soasap_cache_{}.json", hex(&hash[..4])))
     }
 }
@@ -71,6 +82,24 @@ mod tests {
         assert_eq!(one, Identity::of("https://a/", &key("k")));
         assert_ne!(one, Identity::of("https://b", &key("k")));
         assert_ne!(one, Identity::of("https://a", &key("l")));
+    }
+
+    #[test]
+    fn a_file_of_the_same_key_is_known_under_every_base_url() {
+        let one = Identity::of("https://a", &key("k"));
+        assert!(one.has_key_of(&Identity::of("https://b", &key("k\n")).bytes()));
+        assert!(!one.has_key_of(&Identity::of("https://a", &key("l")).bytes()));
+        assert!(!one.has_key_of(&Identity::none().bytes()));
+        assert!(!Identity::none().has_key_of(&Identity::none().bytes()));
+    }
+
+    #[test]
+    fn white_space_around_a_key_names_another_sdk_cache_and_no_other_snapshot() {
+        let (plain, spaced) = (key("abc"), key("abc\n"));
+        assert_eq!(Identity::of("https://a", &plain), Identity::of("https://a", &spaced));
+        // sha256("abc\n") = edeaaff3..
+        let path = Identity::sdk_cache_path(&spaced, Path::new("/c"));
+        assert_eq!(path, Path::new("/c/soasap_cache_edeaaff3.json"));
     }
 
     #[test]

@@ -26,7 +26,7 @@
 //! second that the publisher lives, and sees whether the paths still lead to its lock and its file. `feed` is the way of a payload, and keeps
 //! one that the file cannot take. `run` feeds it from a source. [`sse`] is the stream, [`payload`] what is accepted, `identity` and
 //! `place` names and default paths, `changes` what a log says, `queue` how a log, or a callback, is kept from holding up whoever calls it,
-//! `failure_kind` what the file says of an error.
+//! `failure_kind` what the file says of an error, `predecessor` what a new file starts from.
 
 #[allow(unsafe_code, reason = "the C library's allocator is set by a C function")]
 mod allocator;
@@ -41,6 +41,7 @@ pub mod lock;
 mod options;
 pub mod payload;
 mod place;
+mod predecessor;
 mod publisher;
 mod queue;
 mod run;
@@ -52,6 +53,7 @@ pub use error::{CloseError, OpenError, PublishError, RunError};
 pub use identity::{Identity, default_cache_dir};
 pub use options::Options;
 pub use place::Place;
+pub use predecessor::has_predecessor;
 pub use publisher::{Outcome, Publisher, lock_path};
 pub use queue::{Handler, Queue};
 pub use run::{Notice, Refusals, Source, run};

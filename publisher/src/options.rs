@@ -73,7 +73,8 @@ impl Options {
         self
     }
 
-    /// A JSON cache of the SDK to start from, if there is no snapshot file yet. None by default.
+    /// A JSON cache of the SDK to start from, if there is no snapshot file yet. None by default. Snapshot files of the same key beside
+    /// it, such as that of another base URL, are looked at as well: the flags that were published last are taken.
     #[must_use]
     pub fn import(mut self, path: Option<&Path>) -> Options {
         self.import = path.map(Path::to_owned);

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use vexil_format::{
     Archive, FailureKind, FoundFile, Generation, LinkState, Opened, Writer, WriterOptions,
@@ -20,6 +20,7 @@ use crate::keeper::{Held, Keeper, coarse_millis};
 use crate::lock::{Cancel, PublisherLock};
 use crate::options::Options;
 use crate::payload::{self, Limits};
+use crate::predecessor::{self, Predecessor};
 use crate::sse::Stopper;
 
 /// How long a clean stop waits for the disk.
@@ -264,8 +265,8 @@ impl Publisher {
     fn import(&mut self) {
         let Some(path) = self.options.import.clone() else { return };
         self.options.watch.moment("import");
-        let cached = match payload::read_cache(&path, &self.options.limits) {
-            Ok(Some(cached)) => cached,
+        let found = match predecessor::find(&path, self.options.identity, &self.options.limits) {
+            Ok(Some(found)) => found,
             Ok(None) => return,
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
@@ -273,12 +274,26 @@ impl Publisher {
             }
         };
         self.options.watch.moment("import: the cache is read");
-        let modified = std::fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
-        let since = modified.and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
-        match self.publish_of(&cached, since.map_or_else(unix_micros, |since| since.as_micros() as u64)) {
-            Ok(_) => tracing::info!(path = %path.display(), "started from the cache of the SDK"),
-            Err(error) => tracing::warn!(%error, "cache of the SDK was not imported"),
+        match found {
+            Predecessor::Snapshot(path, archive) => match self.take_over(*archive) {
+                Ok(()) => tracing::info!(path = %path.display(), "started from a snapshot of the same key"),
+                Err(error) => tracing::warn!(%error, "snapshot of the same key was not taken over"),
+            },
+            Predecessor::Cache(path, payload, written) => {
+                match self.publish_of(&payload, written.unwrap_or_else(unix_micros)) {
+                    Ok(_) => tracing::info!(path = %path.display(), "started from the cache of the SDK"),
+                    Err(error) => tracing::warn!(%error, "cache of the SDK was not imported"),
+                }
+            }
         }
+    }
+
+    /// Publishes the flags of another file as they are.
+    fn take_over(&mut self, mut archive: Archive) -> Result<(), PublishError> {
+        self.held.writer().publish(&mut archive)?;
+        self.last = Some(archive.facts().payload_digest);
+        self.held.checkpointer.offer(Arc::new(archive));
+        Ok(())
     }
 }
 

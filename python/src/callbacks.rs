@@ -1,16 +1,15 @@
-//! Callbacks of the caller, called from threads of the client.
+//! Callbacks of the caller.
 
 use std::sync::Weak;
 use std::time::UNIX_EPOCH;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::PyTuple;
-use pyo3::{PyTraverseError, PyVisit};
+use pyo3::{IntoPyObjectExt as _, PyTraverseError, PyVisit};
 use vexil::ErrorContext;
 
 use crate::changes::Changes;
-use crate::{fastcall, gate};
+use crate::relay;
 
 /// A callable of the caller.
 pub(crate) struct Handler {
@@ -18,8 +17,13 @@ pub(crate) struct Handler {
 }
 
 impl Handler {
-    pub(crate) fn new(call: Py<PyAny>) -> Handler {
-        Handler { call }
+    /// `name` is that of the argument it was given as.
+    pub(crate) fn new(call: &Bound<'_, PyAny>, name: &str) -> PyResult<Handler> {
+        if call.is_callable() {
+            return Ok(Handler { call: call.clone().unbind() });
+        }
+        let found = call.get_type().name()?;
+        Err(PyTypeError::new_err(format!("{name} is a {found}, expected a function or another callable")))
     }
 
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -27,62 +31,45 @@ impl Handler {
     }
 }
 
-/// The functions of `vexil._background`. Set when the package is imported, so that no thread of ours imports anything.
-static TELL: PyOnceLock<Tell> = PyOnceLock::new();
-
-struct Tell {
-    log: Py<PyAny>,
-    error: Py<PyAny>,
-    changes: Py<PyAny>,
+/// A call of a handler. It sees the handler weakly: a client that is gone calls nobody any more.
+pub(crate) enum Call {
+    Error(Weak<Handler>, ErrorContext),
+    Changes(Weak<Handler>, vexil::Changes),
 }
 
-/// Takes the functions that threads of the native module call.
-#[pyfunction]
-pub(crate) fn _tell_by(py: Python<'_>, log: Py<PyAny>, error: Py<PyAny>, changes: Py<PyAny>) {
-    let _ = TELL.set(py, Tell { log, error, changes });
-}
-
-/// Calls an error handler, unless its client is gone.
+/// Calls an error handler, unless its client is gone, and waits for it.
 pub(crate) fn tell_error(handler: &Weak<Handler>, error: &ErrorContext) {
-    let since = error.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    gate::enter(|py| {
-        let Some(handler) = callable(py, handler) else { return };
-        let mut messages = vec![error.error.to_string()];
-        let mut cause = error.error.source();
-        while let Some(error) = cause {
-            messages.push(error.to_string());
-            cause = error.source();
-        }
-        let source = error.source.name();
-        let arguments =
-            (handler, source, messages, error.is_transient, since, error.dropped).into_pyobject(py);
-        tell(py, |tell| &tell.error, arguments);
-    });
+    relay::call(Call::Error(handler.clone(), error.clone()));
 }
 
-/// Calls a handler of changes, unless its client is gone.
+/// Calls a handler of changes, unless its client is gone, and waits for it.
 pub(crate) fn tell_changes(handler: &Weak<Handler>, changes: &vexil::Changes) {
-    gate::enter(|py| {
-        let Some(handler) = callable(py, handler) else { return };
-        tell(py, |tell| &tell.changes, (handler, Changes::of(changes)).into_pyobject(py));
-    });
+    relay::call(Call::Changes(handler.clone(), changes.clone()));
 }
 
-/// Hands a line to `logging`.
-pub(crate) fn tell_log(py: Python<'_>, level: u8, text: &str) {
-    tell(py, |tell| &tell.log, (level, text).into_pyobject(py));
-}
-
-/// The callable of a handler. The handler itself is dropped here, while the interpreter is attached: it may be the last one
-/// to go, and takes its callable with it.
-fn callable<'py>(py: Python<'py>, handler: &Weak<Handler>) -> Option<Bound<'py, PyAny>> {
-    Some(handler.upgrade()?.call.bind(py).clone())
-}
-
-fn tell(py: Python<'_>, function: impl FnOnce(&Tell) -> &Py<PyAny>, arguments: PyResult<Bound<'_, PyTuple>>) {
-    let Some(told) = TELL.get(py) else { return };
-    match arguments {
-        Ok(arguments) => fastcall::call_from_thread(py, function(told).bind(py), &arguments),
-        Err(error) => error.write_unraisable(py, None),
+impl Call {
+    /// `("error", handler, ...)` or `("changes", handler, ...)`, as `vexil._background` takes them apart. `None`: there is no
+    /// handler any more. The handler is dropped here, with the interpreter attached: it may be the last one to go, and takes its callable
+    /// with it.
+    pub(crate) fn arguments(self, py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+        let (Call::Error(handler, _) | Call::Changes(handler, _)) = &self;
+        let Some(handler) = handler.upgrade() else { return Ok(None) };
+        let handler = handler.call.bind(py);
+        match &self {
+            Call::Error(_, error) => {
+                let since = error.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+                let (source, messages) = (error.source.name(), messages(error));
+                ("error", handler, source, messages, error.is_transient, since, error.dropped)
+                    .into_bound_py_any(py)
+            }
+            Call::Changes(_, changes) => ("changes", handler, Changes::of(changes)).into_bound_py_any(py),
+        }
+        .map(Some)
     }
+}
+
+/// The message, then those of the causes.
+fn messages(error: &ErrorContext) -> Vec<String> {
+    let causes = std::iter::successors(error.error.source(), |error| error.source());
+    std::iter::once(error.error.to_string()).chain(causes.map(ToString::to_string)).collect()
 }

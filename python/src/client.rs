@@ -10,9 +10,10 @@ use pyo3::{PyTraverseError, PyVisit};
 use vexil::ErrorContext;
 
 use crate::callbacks::{self, Handler};
-use crate::gate::{self, AtExit};
+use crate::gate::AtExit;
 use crate::getter::Flags;
-use crate::handle::{BoolFlag, Given, JsonFlag, NumberFlag, StringFlag};
+use crate::handle::{BoolFlag, Given, HandleKey, JsonFlag, NumberFlag, StringFlag};
+use crate::relay;
 use crate::snapshot::Snapshot;
 use crate::status::Status;
 use crate::waiting;
@@ -24,7 +25,7 @@ use crate::waiting;
 /// client that was made before a fork works in every child.
 ///
 /// An `api_key` or `base_url` that is none raises `ValueError`; neither network nor disk make this raise.
-#[pyclass(frozen, weakref, module = "vexil")]
+#[pyclass(frozen, weakref, dict, subclass, module = "vexil")]
 pub(crate) struct Client {
     client: vexil::Client,
     /// Leads from the end of the process to the client, for as long as this lives.
@@ -40,8 +41,8 @@ impl Client {
         &self.client
     }
 
-    fn keep(&self, handler: Py<PyAny>) -> Weak<Handler> {
-        let handler = Arc::new(Handler::new(handler));
+    fn keep(&self, handler: Handler) -> Weak<Handler> {
+        let handler = Arc::new(handler);
         let weak = Arc::downgrade(&handler);
         self.handlers.lock().unwrap_or_else(PoisonError::into_inner).push(handler);
         weak
@@ -66,11 +67,12 @@ impl Client {
         base_url: &str,
         preload: bool,
         cache_directory: Option<PathBuf>,
-        on_error: Option<Py<PyAny>>,
+        on_error: Option<Bound<'_, PyAny>>,
         file: Option<PathBuf>,
         memory_directory: Option<PathBuf>,
     ) -> PyResult<Client> {
         let mut builder = vexil::Client::builder(api_key).base_url(base_url).preload(preload);
+        builder = builder.on_start(relay::prepare);
         if let Some(directory) = cache_directory {
             builder = builder.cache_dir(directory);
         }
@@ -82,7 +84,7 @@ impl Client {
         }
         let mut handlers = Vec::new();
         if let Some(handler) = on_error {
-            let handler = Arc::new(Handler::new(handler));
+            let handler = Arc::new(Handler::new(&handler, "on_error")?);
             let weak = Arc::downgrade(&handler);
             handlers.push(handler);
             builder = builder.on_error(move |error: &ErrorContext| callbacks::tell_error(&weak, error));
@@ -116,19 +118,22 @@ impl Client {
             .is_some())
     }
 
-    /// Calls `callback(changes)` with what changed, from now on, in a thread of the client.
+    /// Calls `callback(changes)` with what changed, from now on, in a thread beside yours (a greenlet under gevent and eventlet).
     ///
     /// Callbacks run one after the other; one that raises is logged and called again. Changes that come while one is busy are
     /// told as one. In a forked child they begin with its first read.
-    fn on_change(&self, py: Python<'_>, callback: Py<PyAny>) {
-        let weak = self.keep(callback);
-        py.detach(|| self.client.on_change(move |changes| callbacks::tell_changes(&weak, changes)));
+    fn on_change(&self, callback: &Bound<'_, PyAny>) -> PyResult<()> {
+        let weak = self.keep(Handler::new(callback, "callback")?);
+        let call = move |changes: &vexil::Changes| callbacks::tell_changes(&weak, changes);
+        callback.py().detach(|| self.client.on_change(call));
+        Ok(())
     }
 
     /// Waits until the generation is another one than `generation`, and returns the current one; after `timeout` seconds the same.
     #[pyo3(signature = (generation, timeout=None))]
-    fn wait_for_change(&self, py: Python<'_>, generation: u64, timeout: Option<f64>) -> PyResult<u64> {
-        waiting::for_change(py, generation, timeout, || &self.client)
+    fn wait_for_change(this: &Bound<'_, Client>, generation: u64, timeout: Option<f64>) -> PyResult<u64> {
+        let client = &this.get().client;
+        waiting::for_change(this.as_any(), generation, timeout, || client)
     }
 
     /// As `wait_for_change`, for asyncio. `generation` is the current one by default.
@@ -158,27 +163,27 @@ impl Client {
 
     /// A handle to a boolean flag: the fastest way to read one flag often.
     #[pyo3(signature = (key, default=false))]
-    fn bool_flag(this: &Bound<'_, Client>, key: &str, default: bool) -> BoolFlag {
+    fn bool_flag(this: &Bound<'_, Client>, key: HandleKey, default: bool) -> BoolFlag {
         BoolFlag::new(this.as_any(), &this.get().client, key, default)
     }
 
     /// A handle to a number flag.
     #[pyo3(signature = (key, default=Given::NOTHING))]
     #[pyo3(text_signature = "($self, key, default=0)")]
-    fn number_flag(this: &Bound<'_, Client>, key: &str, default: Given) -> PyResult<NumberFlag> {
+    fn number_flag(this: &Bound<'_, Client>, key: HandleKey, default: Given) -> PyResult<NumberFlag> {
         NumberFlag::new(this.as_any(), &this.get().client, key, default)
     }
 
     /// A handle to a string flag.
     #[pyo3(signature = (key, default=Given::NOTHING))]
     #[pyo3(text_signature = "($self, key, default='')")]
-    fn string_flag(this: &Bound<'_, Client>, key: &str, default: Given) -> StringFlag {
+    fn string_flag(this: &Bound<'_, Client>, key: HandleKey, default: Given) -> StringFlag {
         StringFlag::new(this.as_any(), &this.get().client, key, default)
     }
 
     /// A handle to a JSON flag.
     #[pyo3(signature = (key, default=None))]
-    fn json_flag(this: &Bound<'_, Client>, key: &str, default: Option<Py<PyAny>>) -> JsonFlag {
+    fn json_flag(this: &Bound<'_, Client>, key: HandleKey, default: Option<Py<PyAny>>) -> JsonFlag {
         JsonFlag::new(this.as_any(), &this.get().client, key, default)
     }
 
@@ -221,8 +226,8 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // The last clone waits for the background when it goes. That may need the interpreter for a log line.
-        let limit = if gate::is_closed() { Duration::ZERO } else { Duration::from_secs(5) };
+        // The last clone waits for the background when it goes.
+        let limit = if relay::is_closed() { Duration::ZERO } else { Duration::from_secs(5) };
         let client = self.client.clone();
         let is_closed = Python::try_attach(|py| py.detach(|| client.close_within(limit)));
         if is_closed != Some(true) {

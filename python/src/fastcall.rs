@@ -1,4 +1,4 @@
-//! How CPython calls the getters, and how threads that are not Python's call Python.
+//! How CPython calls the getters.
 //!
 //! A `#[pymethods]` function costs 15 to 20 ns more than the look-up behind it: it counts attachments and takes the
 //! arguments apart for every kind of call. A method descriptor over `METH_FASTCALL | METH_KEYWORDS` is what CPython's own
@@ -21,7 +21,6 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
-use pyo3::types::PyTuple;
 
 /// One getter of a class: `get_bool(key, default)` and its like.
 pub(crate) trait Getter<C> {
@@ -222,36 +221,4 @@ unsafe fn named_arguments<C: PyClass, G: Getter<C>>(
         }
     }
     Ok((key.ok_or_else(|| wrong("found no key".to_owned()))?, default))
-}
-
-// As in `pyo3::ffi`, but a declaration that knows that the call may unwind: see below.
-unsafe extern "C-unwind" {
-    fn PyObject_CallObject(callable: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject;
-}
-
-/// Calls Python from a thread that is not Python's. An exception is reported as unraisable.
-///
-/// If the interpreter ends meanwhile, CPython before 3.14 ends the thread by unwinding it from wherever it waits for the
-/// interpreter. Unwinding through Rust would drop references without being attached, and abort. So between here and the interpreter
-/// no value of ours has a drop but the guard, and the guard never returns.
-pub(crate) fn call_from_thread(py: Python<'_>, function: &Bound<'_, PyAny>, arguments: &Bound<'_, PyTuple>) {
-    let guard = Stay;
-    // SAFETY: attached, a callable or something that raises, and a tuple.
-    let answer = unsafe { PyObject_CallObject(function.as_ptr(), arguments.as_ptr()) };
-    std::mem::forget(guard);
-    // SAFETY: it answers a new reference, or null with an exception set.
-    if let Err(error) = unsafe { Bound::from_owned_ptr_or_err(py, answer) } {
-        error.write_unraisable(py, Some(function));
-    }
-}
-
-/// Keeps a thread for ever whose stack is being unwound by the interpreter.
-struct Stay;
-
-impl Drop for Stay {
-    fn drop(&mut self) {
-        loop {
-            std::thread::park();
-        }
-    }
 }

@@ -35,11 +35,41 @@ impl<'py> FromPyObject<'_, 'py> for Given {
     }
 }
 
+/// The key of a handle.
+pub(crate) struct HandleKey {
+    /// `None`: it has lone surrogates. No flag has such a key, so the handle answers its default.
+    text: Option<String>,
+    given: Py<PyString>,
+}
+
+impl<'py> FromPyObject<'_, 'py> for HandleKey {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> Result<HandleKey, PyErr> {
+        let given = object.cast::<PyString>()?;
+        Ok(HandleKey { text: given.to_str().ok().map(str::to_owned), given: given.to_owned().unbind() })
+    }
+}
+
+impl HandleKey {
+    fn text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+
+    /// As `<vexil.BoolFlag "key">`.
+    fn shown(&self, class: &str, py: Python<'_>) -> PyResult<String> {
+        Ok(match &self.text {
+            Some(text) => format!("<vexil.{class} {text:?}>"),
+            None => format!("<vexil.{class} {}>", self.given.bind(py).repr()?),
+        })
+    }
+}
+
 /// A boolean flag. `flag.get()` or its truth value answers what it is now.
 #[pyclass(frozen, module = "vexil")]
 pub(crate) struct BoolFlag {
-    flag: vexil::BoolFlag,
-    key: String,
+    flag: Option<vexil::BoolFlag>,
+    key: HandleKey,
     default: bool,
     owner: Py<PyAny>,
 }
@@ -48,11 +78,18 @@ impl BoolFlag {
     pub(crate) fn new(
         owner: &Bound<'_, PyAny>,
         reader: &vexil::Reader,
-        key: &str,
+        key: HandleKey,
         default: bool,
     ) -> BoolFlag {
-        let flag = reader.bool_flag_or(key, default);
-        BoolFlag { flag, key: key.to_owned(), default, owner: owner.clone().unbind() }
+        let flag = key.text().map(|key| reader.bool_flag_or(key, default));
+        BoolFlag { flag, key, default, owner: owner.clone().unbind() }
+    }
+}
+
+impl BoolFlag {
+    #[inline(always)]
+    fn now(&self) -> bool {
+        self.flag.as_ref().map_or(self.default, vexil::BoolFlag::get)
     }
 }
 
@@ -61,7 +98,7 @@ impl Handle for BoolFlag {
 
     #[inline(always)]
     fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Ok(PyBool::new(py, self.flag.get()).to_owned().into_any())
+        Ok(PyBool::new(py, self.now()).to_owned().into_any())
     }
 }
 
@@ -69,8 +106,8 @@ impl Handle for BoolFlag {
 #[pyclass(frozen, module = "vexil")]
 pub(crate) struct NumberFlag {
     /// NaN if it is missing: JSON has none.
-    flag: vexil::NumberFlag,
-    key: String,
+    flag: Option<vexil::NumberFlag>,
+    key: HandleKey,
     default: Py<PyAny>,
     owner: Py<PyAny>,
 }
@@ -79,15 +116,15 @@ impl NumberFlag {
     pub(crate) fn new(
         owner: &Bound<'_, PyAny>,
         reader: &vexil::Reader,
-        key: &str,
+        key: HandleKey,
         default: Given,
     ) -> PyResult<NumberFlag> {
         let default = match default.0 {
             Some(default) => default,
             None => 0i32.into_py_any(owner.py())?,
         };
-        let flag = reader.number_flag_or(key, f64::NAN);
-        Ok(NumberFlag { flag, key: key.to_owned(), default, owner: owner.clone().unbind() })
+        let flag = key.text().map(|key| reader.number_flag_or(key, f64::NAN));
+        Ok(NumberFlag { flag, key, default, owner: owner.clone().unbind() })
     }
 }
 
@@ -96,7 +133,7 @@ impl Handle for NumberFlag {
 
     #[inline(always)]
     fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let number = self.flag.get();
+        let number = self.flag.as_ref().map_or(f64::NAN, vexil::NumberFlag::get);
         Ok(if number.is_nan() { self.default.bind(py).clone() } else { PyFloat::new(py, number).into_any() })
     }
 }
@@ -105,7 +142,7 @@ impl Handle for NumberFlag {
 #[pyclass(frozen, module = "vexil")]
 pub(crate) struct StringFlag {
     reader: vexil::Reader,
-    key: String,
+    key: HandleKey,
     default: Py<PyAny>,
     owner: Py<PyAny>,
 }
@@ -114,11 +151,11 @@ impl StringFlag {
     pub(crate) fn new(
         owner: &Bound<'_, PyAny>,
         reader: &vexil::Reader,
-        key: &str,
+        key: HandleKey,
         default: Given,
     ) -> StringFlag {
         let default = default.0.unwrap_or_else(|| PyString::new(owner.py(), "").into_any().unbind());
-        StringFlag { reader: reader.clone(), key: key.to_owned(), default, owner: owner.clone().unbind() }
+        StringFlag { reader: reader.clone(), key, default, owner: owner.clone().unbind() }
     }
 }
 
@@ -128,7 +165,8 @@ impl Handle for StringFlag {
     #[inline(always)]
     fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let text = |text: Option<&str>| text.map(|text| PyString::new(py, text).into_any());
-        Ok(self.reader.with_str(&*self.key, text).unwrap_or_else(|| self.default.bind(py).clone()))
+        let now = self.key.text().and_then(|key| self.reader.with_str(key, text));
+        Ok(now.unwrap_or_else(|| self.default.bind(py).clone()))
     }
 }
 
@@ -136,7 +174,7 @@ impl Handle for StringFlag {
 #[pyclass(frozen, module = "vexil")]
 pub(crate) struct JsonFlag {
     reader: vexil::Reader,
-    key: String,
+    key: HandleKey,
     default: Py<PyAny>,
     owner: Py<PyAny>,
 }
@@ -145,11 +183,11 @@ impl JsonFlag {
     pub(crate) fn new(
         owner: &Bound<'_, PyAny>,
         reader: &vexil::Reader,
-        key: &str,
+        key: HandleKey,
         default: Option<Py<PyAny>>,
     ) -> JsonFlag {
         let default = default.unwrap_or_else(|| owner.py().None());
-        JsonFlag { reader: reader.clone(), key: key.to_owned(), default, owner: owner.clone().unbind() }
+        JsonFlag { reader: reader.clone(), key, default, owner: owner.clone().unbind() }
     }
 }
 
@@ -157,7 +195,7 @@ impl Handle for JsonFlag {
     const DOC: &'static CStr = c"get($self)\n--\n\nThe value now. Never raises.";
 
     fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let value = match self.reader.get(&*self.key) {
+        let value = match self.key.text().and_then(|key| self.reader.get(key)) {
             Some(Value::Json(text)) => parsed_or_none(py, &text)?,
             _ => None,
         };
@@ -168,13 +206,13 @@ impl Handle for JsonFlag {
 #[pymethods]
 impl BoolFlag {
     fn __bool__(&self) -> bool {
-        self.flag.get()
+        self.now()
     }
 
     /// The key of the flag.
     #[getter]
-    fn key(&self) -> &str {
-        &self.key
+    fn key(&self, py: Python<'_>) -> Py<PyString> {
+        self.key.given.clone_ref(py)
     }
 
     /// What is answered if the flag is missing or no boolean.
@@ -183,8 +221,8 @@ impl BoolFlag {
         self.default
     }
 
-    fn __repr__(&self) -> String {
-        format!("<vexil.BoolFlag {:?}>", self.key)
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        self.key.shown("BoolFlag", py)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -199,8 +237,8 @@ macro_rules! describe {
         impl $class {
             /// The key of the flag.
             #[getter]
-            fn key(&self) -> &str {
-                &self.key
+            fn key(&self, py: Python<'_>) -> Py<PyString> {
+                self.key.given.clone_ref(py)
             }
 
             /// What is answered if the flag is missing or of another type.
@@ -213,8 +251,8 @@ macro_rules! describe {
                 self.get(py)?.is_truthy()
             }
 
-            fn __repr__(&self) -> String {
-                format!(concat!("<vexil.", stringify!($class), " {:?}>"), self.key)
+            fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+                self.key.shown(stringify!($class), py)
             }
 
             fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -2,7 +2,7 @@
 //!
 //! # Guarantees
 //! - A getter answers or gives the default back; it raises nothing but `TypeError` for a call with wrong arguments.
-//! - No thread of ours waits for the interpreter while it holds a lock, and none touches it once it began to end.
+//! - No thread of ours ever calls Python: what it has to say goes through the relay to a thread that Python started.
 //! - Waiting releases the interpreter and ends with a signal whose handler raises.
 //!
 //! # Limits
@@ -12,19 +12,20 @@
 //! # Map
 //! `client`, `reader`, `handle`, `snapshot`, `status`, `changes` and `watcher` are one Python class each (`handle` has the four
 //! flags). `getter` is what the getters do, `fastcall` how CPython calls them: the one module with unsafe code. `value` turns
-//! values into objects, `waiting` waits. `gate` is the only way from our threads into the interpreter; `callbacks` and `log`
-//! go through it.
+//! values into objects, `waiting` waits. `relay` is the only way from our threads to code of the caller; `callbacks` and `log` go
+//! through it. `gate` is what happens when Python ends or forks.
 
 mod callbacks;
 mod changes;
 mod client;
-#[allow(unsafe_code, reason = "method descriptors and calls from foreign threads have no safe wrapper")]
+#[allow(unsafe_code, reason = "method descriptors have no safe wrapper")]
 mod fastcall;
 mod gate;
 mod getter;
 mod handle;
 mod log;
 mod reader;
+mod relay;
 mod snapshot;
 mod status;
 mod value;
@@ -49,10 +50,13 @@ fn _vexil(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<handle::JsonFlag>()?;
     module.add_class::<watcher::Watcher>()?;
     module.add_function(wrap_pyfunction!(changes::changes_between, module)?)?;
-    module.add_function(wrap_pyfunction!(callbacks::_tell_by, module)?)?;
+    module.add_class::<relay::Job>()?;
+    module.add_function(wrap_pyfunction!(relay::_start_by, module)?)?;
+    module.add_function(wrap_pyfunction!(relay::_jobs, module)?)?;
+    module.add_function(wrap_pyfunction!(relay::_running, module)?)?;
+    module.add_function(wrap_pyfunction!(relay::_next_line, module)?)?;
     module.add_function(wrap_pyfunction!(gate::_at_exit, module)?)?;
-    module.add_function(wrap_pyfunction!(gate::_before_fork, module)?)?;
-    module.add_function(wrap_pyfunction!(gate::_after_fork_in_parent, module)?)?;
+    module.add_function(wrap_pyfunction!(gate::_before_exit, module)?)?;
     module.add_function(wrap_pyfunction!(gate::_after_fork, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     getter::add_to::<client::Client>(py)?;

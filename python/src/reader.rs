@@ -6,7 +6,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 
 use crate::getter::Flags;
-use crate::handle::{BoolFlag, Given, JsonFlag, NumberFlag, StringFlag};
+use crate::handle::{BoolFlag, Given, HandleKey, JsonFlag, NumberFlag, StringFlag};
 use crate::snapshot::Snapshot;
 use crate::status::Status;
 use crate::waiting;
@@ -15,7 +15,7 @@ use crate::waiting;
 ///
 /// Raises `SnapshotError` if there is no good file at `path`, unless `attach` is true: then it answers defaults until one
 /// appears, for start-up code that must not fail.
-#[pyclass(frozen, weakref, module = "vexil")]
+#[pyclass(frozen, weakref, dict, subclass, module = "vexil")]
 pub(crate) struct Reader {
     reader: vexil::Reader,
 }
@@ -70,8 +70,9 @@ impl Reader {
 
     /// Waits until the generation is another one than `generation`, and returns the current one; after `timeout` seconds the same.
     #[pyo3(signature = (generation, timeout=None))]
-    fn wait_for_change(&self, py: Python<'_>, generation: u64, timeout: Option<f64>) -> PyResult<u64> {
-        waiting::for_change(py, generation, timeout, || &self.reader)
+    fn wait_for_change(this: &Bound<'_, Reader>, generation: u64, timeout: Option<f64>) -> PyResult<u64> {
+        let reader = &this.get().reader;
+        waiting::for_change(this.as_any(), generation, timeout, || reader)
     }
 
     /// As `wait_for_change`, for asyncio. `generation` is the current one by default.
@@ -101,27 +102,27 @@ impl Reader {
 
     /// A handle to a boolean flag: the fastest way to read one flag often.
     #[pyo3(signature = (key, default=false))]
-    fn bool_flag(this: &Bound<'_, Reader>, key: &str, default: bool) -> BoolFlag {
+    fn bool_flag(this: &Bound<'_, Reader>, key: HandleKey, default: bool) -> BoolFlag {
         BoolFlag::new(this.as_any(), &this.get().reader, key, default)
     }
 
     /// A handle to a number flag.
     #[pyo3(signature = (key, default=Given::NOTHING))]
     #[pyo3(text_signature = "($self, key, default=0)")]
-    fn number_flag(this: &Bound<'_, Reader>, key: &str, default: Given) -> PyResult<NumberFlag> {
+    fn number_flag(this: &Bound<'_, Reader>, key: HandleKey, default: Given) -> PyResult<NumberFlag> {
         NumberFlag::new(this.as_any(), &this.get().reader, key, default)
     }
 
     /// A handle to a string flag.
     #[pyo3(signature = (key, default=Given::NOTHING))]
     #[pyo3(text_signature = "($self, key, default='')")]
-    fn string_flag(this: &Bound<'_, Reader>, key: &str, default: Given) -> StringFlag {
+    fn string_flag(this: &Bound<'_, Reader>, key: HandleKey, default: Given) -> StringFlag {
         StringFlag::new(this.as_any(), &this.get().reader, key, default)
     }
 
     /// A handle to a JSON flag.
     #[pyo3(signature = (key, default=None))]
-    fn json_flag(this: &Bound<'_, Reader>, key: &str, default: Option<Py<PyAny>>) -> JsonFlag {
+    fn json_flag(this: &Bound<'_, Reader>, key: HandleKey, default: Option<Py<PyAny>>) -> JsonFlag {
         JsonFlag::new(this.as_any(), &this.get().reader, key, default)
     }
 

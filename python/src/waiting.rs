@@ -1,4 +1,4 @@
-//! Waiting: without the interpreter, and open to signals.
+//! Waiting: without the interpreter, open to signals, and to other greenlets.
 
 use std::time::{Duration, Instant};
 
@@ -6,8 +6,13 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use vexil::Generation;
 
+use crate::relay;
+
 /// How long a signal waits at most until its handler runs.
 const SLICE: Duration = Duration::from_millis(100);
+
+/// How often a wait looks that must not block.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Longer than any process lives; what `None` and infinity mean.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -29,15 +34,19 @@ pub(crate) fn limit(timeout: Option<f64>) -> PyResult<Duration> {
 }
 
 /// Calls `wait` without the interpreter, again and again, until it answers something or `limit` has passed. `None` then.
+///
+/// Under gevent and eventlet `wait` only looks, and other greenlets run between two looks.
 pub(crate) fn in_slices<T: Send>(
     py: Python<'_>,
     limit: Duration,
     mut wait: impl FnMut(Duration) -> Option<T> + Send,
 ) -> PyResult<Option<T>> {
     let begun = Instant::now();
+    let greenlets = relay::greenlets(py);
+    let slice = if greenlets.is_none() { SLICE } else { Duration::ZERO };
     loop {
         let left = limit.saturating_sub(begun.elapsed());
-        let answer = py.detach(|| wait(SLICE.min(left)));
+        let answer = py.detach(|| wait(slice.min(left)));
         if answer.is_some() {
             return Ok(answer);
         }
@@ -45,17 +54,24 @@ pub(crate) fn in_slices<T: Send>(
         if left.is_zero() {
             return Ok(None);
         }
+        if let Some(greenlets) = &greenlets {
+            greenlets.call_method1("pause", (LOOK_EVERY.min(left).as_secs_f64(),))?;
+        }
     }
 }
 
 /// `wait_for_change` of the classes. The reader is asked for anew each time: a client may move to another one.
 pub(crate) fn for_change<'a>(
-    py: Python<'_>,
+    this: &Bound<'_, PyAny>,
     seen: u64,
     timeout: Option<f64>,
     reader: impl Fn() -> &'a vexil::Reader + Send + Sync,
 ) -> PyResult<u64> {
-    let limit = limit(timeout)?;
+    let (py, limit) = (this.py(), limit(timeout)?);
+    if let Some(greenlets) = relay::greenlets(py) {
+        let limit = timeout.map(|_| limit.as_secs_f64());
+        return greenlets.call_method1("wait_for_change", (this, seen, limit))?.extract();
+    }
     let wait = |slice| {
         let now = reader().wait_for_change(Generation(seen), slice).0;
         (now != seen).then_some(now)

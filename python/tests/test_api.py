@@ -1,7 +1,10 @@
 """The SDK's surface: names, arguments, defaults, exceptions."""
 
 import dataclasses
+import hashlib
 import inspect
+import json
+import os
 from datetime import datetime, timezone
 
 import pytest
@@ -36,6 +39,40 @@ def test_a_missing_key_is_a_type_error_and_a_blank_one_a_value_error(tmp_path):
             create_soasap_client(api_key=blank, cache_directory=tmp_path)
         with pytest.raises(ValueError, match=r"(?i)api key"):
             create_soasap_client(SoasapClientOptions(api_key=blank, cache_directory=str(tmp_path)))
+
+
+# A mounted secret ends in a line break. The SDK sends it as it is, and servers drop what is around a header's value.
+@pytest.mark.parametrize("given", ["test-key\n", "test-key\r\n", " test-key", "\ttest-key \n"])
+def test_white_space_around_a_key_does_not_belong_to_it(given, server, make_client):
+    client = make_client(server.url, api_key=given)
+    assert client.wait_until_ready(20)
+    assert "x-api-key: test-key\r\n" in server.requests[0].lower()
+    other = make_client(server.url, api_key="test-key")
+    assert other.path == client.path
+    assert other.get_bool("on") is True
+    assert len(server.requests) == 1
+    with pytest.raises(ValueError, match="printable ascii"):
+        make_client(server.url, api_key="test\nkey")
+
+
+def test_a_key_with_white_space_starts_from_the_cache_that_the_sdk_made_for_it(tmp_path):
+    name = f"soasap_cache_{hashlib.sha256(b'k' + bytes([10])).hexdigest()[:8]}.json"
+    (tmp_path / name).write_text(json.dumps({"from-sdk": True}))
+    with create_soasap_client(api_key="k\n", base_url=DEAD, cache_directory=tmp_path) as client:
+        assert client.get_bool("from-sdk") is True
+
+
+# The snapshot file of another base URL is another one, so that the old cache of the SDK was all that there was.
+def test_a_changed_base_url_keeps_the_flags_of_the_key_and_not_those_of_the_old_cache(server, tmp_path):
+    cache = tmp_path / f"soasap_cache_{hashlib.sha256(b'k').hexdigest()[:8]}.json"
+    cache.write_text(json.dumps({"on": "months ago"}))
+    os.utime(cache, (1e9, 1e9))
+    with create_soasap_client(api_key="k", base_url=server.url, cache_directory=tmp_path) as client:
+        assert client.wait_until_ready(20)
+        known = dict(client.snapshot())
+    with create_soasap_client(api_key="k", base_url=DEAD, cache_directory=tmp_path) as client:
+        assert client.get_string("on", "no text") == "no text"
+        assert client.snapshot() == known
 
 
 def test_a_base_url_that_is_none_is_a_value_error_and_an_empty_one_the_default(tmp_path):
@@ -125,9 +162,6 @@ def test_answers_are_the_sdks(tmp_path):
         assert ours.wait_until_ready(20)
         theirs = soasap.create_soasap_client(api_key="k", base_url=DEAD, cache_directory=str(tmp_path))
         # The SDK cannot read a chunked stream: it gets the flags by its cache.
-        import hashlib
-        import json
-
         theirs.close()
         name = f"soasap_cache_{hashlib.sha256(b'k').hexdigest()[:8]}.json"
         (tmp_path / name).write_text(json.dumps(flags))
@@ -145,9 +179,6 @@ def test_answers_are_the_sdks(tmp_path):
 
 
 def test_the_cache_of_the_sdk_is_where_flags_start_from(tmp_path):
-    import hashlib
-    import json
-
     from server import eventually
 
     name = f"soasap_cache_{hashlib.sha256(b'k').hexdigest()[:8]}.json"

@@ -11,6 +11,7 @@ import pytest
 
 import vexil
 from server import eventually
+from vexil import _background
 
 
 def test_trouble_with_the_network_reaches_the_handler_with_the_sdks_context(server, make_client):
@@ -209,8 +210,125 @@ def test_nothing_is_printed_by_a_program_that_does_not_log(run):
     assert run.stderr == ""
 
 
-@pytest.mark.parametrize("bad", [5, "text"])
-def test_a_handler_that_cannot_be_called_is_logged(bad, make_client, caplog):
-    client = make_client("http://127.0.0.1:9", on_error=bad)
-    client.get_bool("x")
-    eventually(lambda: "not callable" in caplog.text)
+WRONG_KEY = """if 1:
+    import sys, tempfile, time
+    {before}
+    import vexil
+    told = []
+    clients = [
+        vexil.create_soasap_client(
+            api_key=f"wrong{{number}}",
+            base_url=sys.argv[1],
+            cache_directory=tempfile.mkdtemp(),
+            preload=True,
+            on_error=told.append,
+        )
+        for number in range(3)
+    ]
+    deadline = time.monotonic() + 20
+    while len(told) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(told) >= 3
+"""
+
+
+# A wrong key was silent: the logger had a handler that drops everything, so that only those who had set up logging heard of it.
+@pytest.mark.parametrize("before", ["pass", "import logging"], ids=["without logging", "with logging"])
+def test_a_wrong_key_says_so_in_one_line_where_no_log_is_set_up(before, server, run):
+    server.status = 401
+    run(WRONG_KEY.format(before=before), server.url)
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("vexil: ")
+    assert "401" in line
+    assert "wrong" not in line
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "import logging; logging.getLogger('vexil').addHandler(logging.NullHandler())",
+        "import logging; logging.getLogger('vexil').setLevel(logging.CRITICAL)",
+        "import logging; logging.lastResort = None",
+    ],
+    ids=["by a handler", "by the level", "by having no last resort"],
+)
+def test_the_line_about_a_wrong_key_is_silenced_as_every_other_of_logging(before, server, run):
+    server.status = 401
+    run(WRONG_KEY.format(before=before), server.url)
+    assert run.stderr == ""
+
+
+def test_the_line_about_a_wrong_key_goes_to_the_log_once_it_is_set_up(server, run):
+    server.status = 401
+    before = "import logging; logging.basicConfig(level=logging.ERROR, format='%(name)s %(levelname)s %(message)s')"
+    run(WRONG_KEY.format(before=before), server.url)
+    lines = run.stderr.splitlines()
+    assert lines
+    assert all(line.startswith("vexil ERROR no stream") and "401" in line for line in lines)
+
+
+def test_errors_without_a_log_are_printed_once_a_minute(monkeypatch, capsys):
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(_background, "_last_resort_at", [])
+    for seconds in (0, 1, 59, 60, 61, 119, 121):
+        now[0] = 1000.0 + seconds
+        _background._print_as_last_resort(None, f"at {seconds}")
+    assert capsys.readouterr().err == "at 0\nat 60\nat 121\n"
+
+
+@pytest.mark.parametrize("bad", [5, "text", 0, False])
+def test_a_handler_that_cannot_be_called_is_a_type_error_at_once(bad, make_client):
+    kind = type(bad).__name__
+    with pytest.raises(TypeError, match=f"on_error is a {kind}, expected a function"):
+        make_client("http://127.0.0.1:9", on_error=bad)
+    with pytest.raises(TypeError, match=f"on_error is a {kind}, expected a function"):
+        vexil.create_soasap_client(vexil.SoasapClientOptions("k", on_error=bad))
+    client = make_client("http://127.0.0.1:9")
+    with pytest.raises(TypeError, match=f"callback is a {kind}, expected a function"):
+        client.on_change(bad)
+
+
+# The SDK hands out what `socket`, `urllib` and `json` raise, so that this is what handlers look for.
+def test_exceptions_are_also_what_users_of_the_sdk_look_for():
+    for kind, base in (
+        (vexil.NetworkError, OSError),
+        (vexil.DiskError, OSError),
+        (vexil.ParserError, ValueError),
+    ):
+        error = kind("what happened: why")
+        assert isinstance(error, (base, vexil.VexilError))
+        assert isinstance(error, base)
+        assert isinstance(error, vexil.VexilError)
+        assert str(error) == "what happened: why"
+
+
+def test_a_client_made_before_a_fork_calls_back_in_the_child(server, tmp_path, start):
+    code = """if 1:
+        import os, sys, threading, vexil
+        told = threading.Event()
+        def tell(changes):
+            os.write(1, b"told in the child\\n" if os.getpid() != parent else b"told in the parent\\n")
+            told.set()
+        parent = os.getpid()
+        client = vexil.Client("k", base_url=sys.argv[1], cache_directory=sys.argv[2])
+        client.on_change(tell)
+        assert client.wait_until_ready(20)
+        assert told.wait(20)
+        told.clear()
+        pid = os.fork()
+        if pid == 0:
+            client.get_bool("on")
+            os.write(1, b"forked\\n")
+            assert told.wait(20)
+            os._exit(0)
+        os._exit(os.waitpid(pid, 0)[1])
+    """
+    program = start(code, server.url, tmp_path / "cache")
+    eventually(lambda: "forked" in program.text())
+    turn = 0
+    while program.process.poll() is None:
+        turn += 1
+        server.publish({"turn": turn})
+        time.sleep(0.02)
+    assert "told in the child\n" in program.end()

@@ -67,3 +67,19 @@ def test_handles_of_a_reader_follow_the_publisher(client, server):
     assert on
     server.publish({})
     eventually(lambda: not on)
+
+
+# `bool_flag` raised for such a key, which the getters and the SDK take for one of a flag that is missing.
+@pytest.mark.parametrize("kind", ["client", "reader"])
+def test_a_key_that_no_flag_can_have_has_a_handle_that_answers_its_default(kind, client, reader):
+    flags = {"client": client, "reader": reader}[kind]
+    for key in ("\ud800", "on\udfff"):
+        assert flags.bool_flag(key).get() is False
+        assert flags.bool_flag(key, True).get() is True
+        assert bool(flags.bool_flag(key, True)) is True
+        assert flags.number_flag(key).get() == 0
+        assert flags.number_flag(key, 2.5).get() == 2.5
+        assert flags.string_flag(key, "x").get() == "x"
+        assert flags.json_flag(key, [1]).get() == [1]
+        assert flags.json_flag(key).key == key
+        assert ascii(key) in ascii(flags.bool_flag(key))

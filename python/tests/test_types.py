@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import vexil
-from vexil import SoasapClient, SoasapClientOptions, SoasapErrorContext, create_soasap_client
+from vexil import FlagReader, SoasapClient, SoasapClientOptions, SoasapErrorContext, create_soasap_client
 
 
 def report(context: SoasapErrorContext) -> None:
@@ -40,6 +40,37 @@ async def main() -> None:
     print(number)
 
 
+class Fake:
+    def get_bool(self, flag_key: str, default_value: bool = False) -> bool:
+        return True
+
+    def get_flag(self, flag_key: str, default_value: bool = False) -> bool:
+        return True
+
+    def get_number(self, key: str, default: float = 0) -> float:
+        return 1
+
+    def get_string(self, key: str, default: str = "") -> str:
+        return default
+
+    def get_json(self, key: str, default: object = None) -> object:
+        return default
+
+
+def is_open(flags: FlagReader) -> bool:
+    return flags.get_bool("open", True) and flags.get_number("limit") > flags.get_json("rules")["limit"]
+
+
+is_open(client)
+is_open(vexil.Reader("path"))
+is_open(Fake())
+
+
+class Shop(vexil.Client):
+    def close(self, timeout: float = 1.0) -> None:
+        super().close(timeout)
+
+
 with create_soasap_client(api_key="k") as entered:
     reveal_type(entered)
 """
@@ -52,6 +83,7 @@ client.get_bool(5)
 client.bool_flag("k", default="yes")
 n: int = client.get_string("k")
 client.status().generation = 5
+reader: vexil.FlagReader = "no reader"
 """
 
 
@@ -77,7 +109,7 @@ def test_a_program_that_uses_everything_is_checked_without_a_complaint(mypy):
 def test_wrong_use_is_found(mypy):
     code, output = mypy(WRONG)
     assert code == 1
-    assert output.count("error:") == 5, output
+    assert output.count("error:") == 6, output
 
 
 def test_the_stubs_say_what_is_there(tmp_path):
@@ -88,9 +120,11 @@ def test_the_stubs_say_what_is_there(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-# Names of arguments that are taken besides those that are shown, and the parts without stubs.
+# Names of arguments that are taken besides those that are shown, `__init__`, which takes whatever `__new__` does, and the parts
+# without stubs.
 ALLOWED = r"""
 vexil\.(_vexil\.)?(Client|Reader|SoasapClient)\.get_(bool|flag|number|string|json)
+vexil\.(_vexil\.)?(Client|Reader|SoasapClient)\.__init__
 vexil\._vexil\.__all__
-vexil\._(background|asyncio|errors|options)(\..*)?
+vexil\._(background|asyncio|errors|greenlets|options|protocol)(\..*)?
 """

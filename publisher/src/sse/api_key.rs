@@ -9,11 +9,27 @@ use std::sync::Arc;
 /// Longest key accepted, in bytes. Servers refuse header lines that are much longer.
 pub const MAX_KEY_BYTES: usize = 4 * 1024;
 
+/// White space around the key that a key file may have beside it, in bytes.
+const MAX_SPACE_BYTES: usize = 1024;
+
 /// A key that is fit for the `X-API-Key` header.
 ///
-/// `Debug` shows `ApiKey(..)`, there is no `Display`, and clones share one copy in memory.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey(Arc<str>);
+/// White space around it does not belong to it: secrets that are mounted as files end in a line break, and a header value has no space
+/// at its ends. `Debug` shows `ApiKey(..)`, there is no `Display`, and clones share one copy in memory.
+#[derive(Clone)]
+pub struct ApiKey {
+    key: Arc<str>,
+    /// With the white space around it, if there was some: the service's own SDK names its cache after that.
+    as_given: Option<Arc<str>>,
+}
+
+impl PartialEq for ApiKey {
+    fn eq(&self, other: &ApiKey) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for ApiKey {}
 
 /// Why a key was refused. The messages never hold the key.
 #[derive(Debug, thiserror::Error)]
@@ -29,12 +45,9 @@ pub enum ApiKeyError {
     IllegalByte {
         /// The byte found.
         byte: u8,
-        /// Its index, from 0.
+        /// Its index in the key, from 0.
         position: usize,
     },
-    /// White space at an end, which servers would strip.
-    #[error("api key starts or ends with a space; remove it")]
-    SurroundingSpace,
     /// Longer than [`MAX_KEY_BYTES`].
     #[error("api key is longer than {MAX_KEY_BYTES} bytes; check that this is the key and not another file")]
     TooLong,
@@ -57,52 +70,56 @@ pub enum ApiKeyError {
 }
 
 impl ApiKey {
-    /// Checks a key.
+    /// Checks a key, without the white space around it.
     ///
     /// # Errors
-    /// When it is blank, too long, or holds anything but printable ASCII without spaces at the ends.
+    /// When it is blank, too long, or holds anything but printable ASCII.
     pub fn new(key: &str) -> Result<ApiKey, ApiKeyError> {
         ApiKey::from_bytes(key.as_bytes())
     }
 
-    /// Reads a key from a file and drops one LF or CRLF at its end.
+    /// Reads a key from a file, without the white space around it.
     ///
     /// # Errors
     /// When the file cannot be read or its text is no key, see [`ApiKey::new`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<ApiKey, ApiKeyError> {
         let path = path.as_ref();
         let mut bytes = Vec::new();
-        // One byte more than a key with CRLF can have tells a file that is too long, whatever its size.
+        // One byte more than is allowed tells a file that is too long, whatever its size.
+        let most = MAX_KEY_BYTES + MAX_SPACE_BYTES;
         File::open(path)
-            .and_then(|file| file.take(MAX_KEY_BYTES as u64 + 3).read_to_end(&mut bytes))
+            .and_then(|file| file.take(most as u64 + 1).read_to_end(&mut bytes))
             .map_err(|source| ApiKeyError::Unreadable { path: path.to_owned(), source })?;
-        let key = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-        let key = if key.len() < bytes.len() { key.strip_suffix(b"\r").unwrap_or(key) } else { key };
-        ApiKey::from_bytes(key)
-            .map_err(|error| ApiKeyError::BadFile { path: path.to_owned(), source: Box::new(error) })
+        let key = if bytes.len() > most { Err(ApiKeyError::TooLong) } else { ApiKey::from_bytes(&bytes) };
+        key.map_err(|error| ApiKeyError::BadFile { path: path.to_owned(), source: Box::new(error) })
     }
 
-    fn from_bytes(bytes: &[u8]) -> Result<ApiKey, ApiKeyError> {
-        if bytes.trim_ascii().is_empty() {
+    fn from_bytes(given: &[u8]) -> Result<ApiKey, ApiKeyError> {
+        let bytes = given.trim_ascii();
+        if bytes.is_empty() {
             return Err(ApiKeyError::Blank);
         }
         if bytes.len() > MAX_KEY_BYTES {
             return Err(ApiKeyError::TooLong);
         }
-        let illegal = bytes.iter().position(|byte| !matches!(byte, b' '..=b'~'));
-        if let Some(position) = illegal {
+        if let Some(position) = bytes.iter().position(|byte| !matches!(byte, b' '..=b'~')) {
             return Err(ApiKeyError::IllegalByte { byte: bytes[position], position });
         }
-        if bytes.trim_ascii().len() < bytes.len() {
-            return Err(ApiKeyError::SurroundingSpace);
-        }
-        Ok(ApiKey(Arc::from(String::from_utf8_lossy(bytes))))
+        let shared = |bytes: &[u8]| Arc::from(String::from_utf8_lossy(bytes));
+        let as_given = (bytes.len() < given.len()).then(|| shared(given));
+        Ok(ApiKey { key: shared(bytes), as_given })
     }
 
     /// The key itself. For the request and for hashing only: never log it.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.key
+    }
+
+    /// The key as it was given, with the white space around it. Never log it either.
+    #[must_use]
+    pub fn expose_as_given(&self) -> &str {
+        self.as_given.as_ref().unwrap_or(&self.key)
     }
 
     /// Text that came from a server, made fit for a message: without the key, on one line, not long.
@@ -169,7 +186,7 @@ mod tests {
     fn keys_with_bytes_that_are_illegal_in_a_header_are_refused_without_repeating_them() {
         for (key, found) in [
             ("secret\r\nX: y", 13),
-            ("secret\n", 10),
+            ("secr\net", 10),
             ("secret\0", 0),
             ("secret\u{7f}", 0x7f),
             ("secr\u{e9}t", 0xc3),
@@ -180,11 +197,15 @@ mod tests {
         }
     }
 
+    /// Symptom: a key from a mounted secret, which ends in a line break, was refused. Cause: the key was taken as it stood. Fix: white space
+    /// around it does not belong to it, as with the service's own SDK, whose servers drop it.
     #[test]
-    fn spaces_are_allowed_inside_and_refused_at_the_ends() {
-        assert_eq!(ApiKey::new("a b").unwrap().expose(), "a b");
-        assert!(matches!(ApiKey::new(" ab"), Err(ApiKeyError::SurroundingSpace)));
-        assert!(matches!(ApiKey::new("ab "), Err(ApiKeyError::SurroundingSpace)));
+    fn white_space_around_a_key_is_dropped_and_a_space_inside_stays() {
+        for given in ["a b", "a b\n", "a b\r\n", " a b", "\ta b \n\n"] {
+            let key = ApiKey::new(given).unwrap();
+            assert_eq!((key.expose(), key.expose_as_given()), ("a b", given));
+            assert_eq!(key, ApiKey::new("a b").unwrap());
+        }
     }
 
     #[test]
@@ -194,22 +215,23 @@ mod tests {
     }
 
     #[test]
-    fn exactly_one_line_end_of_a_key_file_is_dropped() {
+    fn white_space_around_the_key_of_a_file_is_dropped_and_a_file_that_is_too_long_is_not_cut() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         let read = |text: &[u8]| {
             std::fs::write(&path, text).unwrap();
             ApiKey::from_file(&path).map(|key| key.expose().to_owned())
         };
-        assert_eq!(read(b"abc").unwrap(), "abc");
-        assert_eq!(read(b"abc\n").unwrap(), "abc");
-        assert_eq!(read(b"abc\r\n").unwrap(), "abc");
-        assert!(read(b"abc\n\n").is_err());
-        assert!(read(b"abc\r").is_err());
-        assert!(read(b"").is_err());
+        for text in [&b"abc"[..], b"abc\n", b"abc\r\n", b"abc\n\n", b" abc\r", b"\tabc \n"] {
+            assert_eq!(read(text).unwrap(), "abc");
+        }
+        assert!(read(b"").is_err() && read(b"\n").is_err() && read(b"a\nb\n").is_err());
         assert!(read(&[b'k'; MAX_KEY_BYTES * 3]).is_err());
         let full = [&[b'k'; MAX_KEY_BYTES][..], b"\r\n"].concat();
         assert_eq!(read(&full).unwrap().len(), MAX_KEY_BYTES);
+        // Read in part, this would be another key.
+        let spaced = [&b"k"[..], &[b'\n'; MAX_KEY_BYTES * 2], b"k"].concat();
+        assert!(read(&spaced).is_err());
     }
 
     #[test]

@@ -14,7 +14,7 @@ import atexit as _atexit
 import os as _os
 from _collections_abc import Mapping as _Mapping
 
-from vexil import _background, _vexil
+from vexil import _background, _greenlets, _vexil
 from vexil._vexil import (
     BoolFlag,
     Change,
@@ -35,6 +35,7 @@ __all__ = (
     "Changes",
     "Client",
     "DiskError",
+    "FlagReader",
     "JsonFlag",
     "NetworkError",
     "NumberFlag",
@@ -60,6 +61,7 @@ _DEFAULT_BASE_URL = "https://api.soasap.com"
 
 _LAZY = {
     "DiskError": "vexil._errors",
+    "FlagReader": "vexil._protocol",
     "NetworkError": "vexil._errors",
     "ParserError": "vexil._errors",
     "SnapshotError": "vexil._errors",
@@ -90,7 +92,8 @@ def create_soasap_client(
     base_url: the address of the service.
     preload: whether the background starts at once, and not with the first read.
     cache_directory: where the snapshot file is; by default `soasap/cache` in the user's local data.
-    on_error: called with a `SoasapErrorContext` for trouble in the background.
+    on_error: called with a `SoasapErrorContext` for trouble in the background. What is not callable
+        raises `TypeError`.
     """
     if options is not None:
         if isinstance(options, str):
@@ -107,7 +110,7 @@ def create_soasap_client(
         base_url=base_url or _DEFAULT_BASE_URL,
         preload=bool(preload),
         cache_directory=cache_directory or None,
-        on_error=on_error or None,
+        on_error=on_error,
     )
 
 
@@ -126,11 +129,14 @@ def __dir__():
     return sorted({*globals(), *_LAZY})
 
 
-_vexil._tell_by(_background.tell_log, _background.tell_error, _background.tell_changes)
+def _init(self, *arguments, **named):
+    """Take what `__new__` was given, so that a subclass may pass arguments on in an `__init__` of its own."""
+
+
+for _class in (Client, Reader):
+    _class.__init__ = _init
+
+_vexil._start_by(_background.start, _greenlets.found)
 _Mapping.register(Snapshot)
-_atexit.register(_vexil._at_exit)
-_os.register_at_fork(
-    before=_vexil._before_fork,
-    after_in_parent=_vexil._after_fork_in_parent,
-    after_in_child=_vexil._after_fork,
-)
+_atexit.register(_background.at_exit)
+_os.register_at_fork(after_in_child=_vexil._after_fork)

@@ -5,6 +5,7 @@ from vexil._errors import NetworkError as NetworkError
 from vexil._errors import ParserError as ParserError
 from vexil._errors import SnapshotError as SnapshotError
 from vexil._errors import VexilError as VexilError
+from vexil._protocol import FlagReader as FlagReader
 from vexil._options import SoasapClientOptions as SoasapClientOptions
 from vexil._options import SoasapErrorContext as SoasapErrorContext
 from vexil._options import SoasapErrorHandler as SoasapErrorHandler
@@ -27,6 +28,7 @@ __all__ = (
     "Changes",
     "Client",
     "DiskError",
+    "FlagReader",
     "JsonFlag",
     "NetworkError",
     "NumberFlag",

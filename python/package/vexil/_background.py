@@ -1,66 +1,145 @@
-"""What threads of the native module call. Nothing here raises."""
+"""What is done in threads of ours: greenlets, under gevent and eventlet.
 
+They are started here, with `_thread`, from a thread of the caller, and take what the threads of the native
+module have to say: see `relay.rs`. Nothing here raises for what a log or a callback does.
+"""
+
+import _thread
+import os
 import sys
 
-_loggers: list = []
+from vexil import _greenlets, _vexil
+
+# Where no log has been set up, errors are printed this often at most, in seconds.
+_LAST_RESORT_EVERY = 60
+
+_ERROR = 40
+
+_last_resort_at: list = []
 
 
-def _logger():
-    if not _loggers:
-        import logging
-
-        logger = logging.getLogger("vexil")
-        # A program that does not set up logging is not to find lines of a library on its standard error.
-        logger.addHandler(logging.NullHandler())
-        _loggers.append(logger)
-    return _loggers[0]
+def start(descriptor):
+    """Start the dispatcher of this process."""
+    greenlets = _greenlets.found()
+    os.set_blocking(descriptor, greenlets is None)
+    _thread.start_new_thread(_dispatch, (descriptor, greenlets, os.getpid()))
 
 
-def tell_log(level, text):
-    """Log a line of the native module."""
-    # Who has not imported logging by now has no handler for it.
-    if "logging" in sys.modules:
+def _dispatch(descriptor, greenlets, process):
+    try:
+        # Greenlets live on in a forked child: it has a dispatcher of its own, for its own jobs.
+        while os.getpid() == process:
+            # Each in a thread of its own, so that one that blocks holds up no other.
+            for job in _vexil._jobs():
+                _thread.start_new_thread(_run, (job, greenlets))
+            if greenlets is not None:
+                greenlets.wait_readable(descriptor)
+                if os.getpid() != process:
+                    return
+            try:
+                os.read(descriptor, 4096)
+            except BlockingIOError:
+                pass
+    except BaseException:
+        # The exception of a signal handler may come out in a greenlet. It goes on to who may expect it.
+        if greenlets is not None:
+            _thread.start_new_thread(_dispatch, (descriptor, greenlets, process))
+            raise
+
+
+def _run(job, greenlets):
+    if job.is_log:
+        log_lines()
+        return
+    name = "callback"
+    try:
+        call = job.take()
+        if call is not None:
+            name, tell = _KINDS[call[0]]
+            tell(*call[1:])
+    except BaseException as error:
+        _log_exception(f"the {name} raised; it will be called again all the same", error)
+        # As above. In a thread it has nothing to end.
+        if greenlets is not None and not isinstance(error, Exception):
+            raise
+    finally:
+        job.done()
+
+
+def log_lines():
+    """Log what the native module has to say."""
+    while (line := _vexil._next_line()) is not None:
         try:
-            _logger().log(level, "%s", text)
+            _log(*line)
         except Exception:
             pass
 
 
-def tell_error(handler, source, messages, is_transient, since, dropped):
-    """Call an error handler with its context."""
-    try:
-        from datetime import datetime, timezone
+def at_exit():
+    """Tell the last lines, give callbacks a moment to return, and close the clients."""
+    from time import monotonic, sleep
 
-        from vexil import _errors
-        from vexil._options import SoasapErrorContext, SoasapErrorSource
+    log_lines()
+    _vexil._before_exit()
+    deadline = monotonic() + 0.2
+    while _vexil._running() and monotonic() < deadline:
+        sleep(0.001)
+    _vexil._at_exit()
 
-        kind = {"network": _errors.NetworkError, "disk": _errors.DiskError}.get(source, _errors.ParserError)
-        if dropped:
-            messages[-1] += f" ({dropped} errors before this one were not told, because the handler was busy)"
-        exception = kind(": ".join(messages))
-        timestamp = datetime.fromtimestamp(since, timezone.utc)
-        context = SoasapErrorContext(exception, SoasapErrorSource(source), is_transient, timestamp)
-    except BaseException:
-        _log_exception("an error could not be told")
+
+def _log(level, text):
+    # Who has not imported logging by now has no handler for it.
+    logging = sys.modules.get("logging")
+    logger = logging and logging.getLogger("vexil")
+    if logger and logger.hasHandlers():
+        logger.log(level, "%s", text)
+    elif level >= _ERROR and (not logger or logger.isEnabledFor(level)):
+        _print_as_last_resort(logging, f"vexil: {text}")
+
+
+def _print_as_last_resort(logging, text):
+    """Print an error where no log has been set up, as `logging` does. Somebody has to act on it."""
+    from time import monotonic
+
+    now = monotonic()
+    if _last_resort_at and now - _last_resort_at[0] < _LAST_RESORT_EVERY:
         return
-    _call("the error handler raised; it will be called again all the same", handler, context)
+    _last_resort_at[:] = [now]
+    if not logging:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    elif logging.lastResort:
+        logging.lastResort.handle(logging.LogRecord("vexil", _ERROR, __file__, 0, "%s", (text,), None))
 
 
-def tell_changes(handler, changes):
-    """Call a handler of changes."""
-    _call("the change callback raised; it will be called again all the same", handler, changes)
+def _tell_error(handler, source, messages, is_transient, since, dropped):
+    from datetime import datetime, timezone
+
+    from vexil import _errors
+    from vexil._options import SoasapErrorContext, SoasapErrorSource
+
+    kind = {"network": _errors.NetworkError, "disk": _errors.DiskError}.get(source, _errors.ParserError)
+    if dropped:
+        messages[-1] += f" ({dropped} errors before this one were not told, because the handler was busy)"
+    exception = kind(": ".join(messages))
+    timestamp = datetime.fromtimestamp(since, timezone.utc)
+    handler(SoasapErrorContext(exception, SoasapErrorSource(source), is_transient, timestamp))
 
 
-def _call(message, handler, argument):
+def _tell_changes(handler, changes):
+    handler(changes)
+
+
+_KINDS = {"error": ("error handler", _tell_error), "changes": ("change callback", _tell_changes)}
+
+
+def _log_exception(message, error):
     try:
-        handler(argument)
-    # SystemExit too: a thread that is not Python's has nothing to end.
-    except BaseException:
-        _log_exception(message)
-
-
-def _log_exception(message):
-    try:
-        _logger().error(message, exc_info=True)
-    except BaseException:
+        logging = sys.modules.get("logging")
+        logger = logging and logging.getLogger("vexil")
+        if logger and logger.hasHandlers():
+            logger.error(message, exc_info=error)
+        elif not logger or logger.isEnabledFor(_ERROR):
+            _print_as_last_resort(logging, f"vexil: {message}: {error!r}")
+    except Exception:
         pass

@@ -1,19 +1,19 @@
-"""What can go wrong."""
+"""What can go wrong. The bases beside `VexilError` are what users of the SDK catch."""
 
 
 class VexilError(Exception):
     """Base of all exceptions of this package."""
 
 
-class NetworkError(VexilError):
+class NetworkError(VexilError, OSError):
     """The stream from the service has trouble. Reaches `on_error` as `ctx.exception`."""
 
 
-class DiskError(VexilError):
+class DiskError(VexilError, OSError):
     """The snapshot file or its lock has trouble. Reaches `on_error` as `ctx.exception`."""
 
 
-class ParserError(VexilError):
+class ParserError(VexilError, ValueError):
     """A payload was refused as a whole. Reaches `on_error` as `ctx.exception`."""
 
 

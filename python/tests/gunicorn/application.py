@@ -1,10 +1,20 @@
 """The application that runs under Gunicorn: its client is made at import, as users do it.
 
 What it is to do comes from the environment: SDK (`vexil`, `soasap` or `none`), SERVICE, CACHE, MEMORY, API_KEY, SECOND_KEY,
-READ_AT_IMPORT, CLOSE_AT_EXIT.
+READ_AT_IMPORT, CLOSE_AT_EXIT, LOCKS, PATCH.
 """
 
 import os
+
+if "PATCH" in os.environ:
+    # Before anything else, as gevent asks for: with --preload Gunicorn would do it after the import.
+    from gevent import monkey
+
+    monkey.patch_all()
+
+import logging
+import threading
+import time
 
 
 def make_client(api_key):
@@ -39,7 +49,35 @@ if flags and "CLOSE_AT_EXIT" in os.environ:
     atexit.register(flags.close)
 
 
+# With LOCKS, requests, callbacks and the log share locks in which each of them waits a moment.
+LOCKS = "LOCKS" in os.environ
+lock = threading.Lock()
+told = []
+
+
+class SlowHandler(logging.Handler):
+    def emit(self, record):
+        time.sleep(0.001)
+        self.format(record)
+
+
+def changed(changes):
+    with lock:
+        time.sleep(0.001)
+        told.append(changes.new.get("version"))
+        logging.info("changed: %s", changes.keys)
+
+
+if LOCKS:
+    logging.basicConfig(level=logging.INFO, handlers=[SlowHandler()])
+    flags.on_change(changed)
+
+
 def app(environ, start_response):
+    if LOCKS:
+        with lock:
+            time.sleep(0.001)
+            logging.info("request")
     version = int(flags.get_number("version", -1)) if flags else 0
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"%d %d" % (os.getpid(), version)]

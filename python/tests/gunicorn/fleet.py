@@ -106,10 +106,10 @@ class Fleet:
             # One was recycled or killed meanwhile.
             return False
 
-    def get(self):
+    def get(self, timeout=30):
         """One request: the process that answered, and its version."""
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(30)
+            connection.settimeout(timeout)
             connection.connect(f"{self.folder}/app.sock")
             connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
             answer = b""

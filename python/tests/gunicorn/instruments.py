@@ -54,6 +54,12 @@ def do_errors():
     return [[error.source.value, error.is_transient] for error in errors]
 
 
+def do_told():
+    from application import told
+
+    return told[-1:]
+
+
 def do_watch(version, every, seconds):
     """Poll until `version` is answered. When the first such read had ended, and when the last one before had begun."""
     old = None
