@@ -82,7 +82,7 @@ fn publish_watched(writer: &mut Writer, archive: &mut Archive, view: &View) -> O
     let (watching, done) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let watch = scope.spawn(|| {
-            let is_odd = || view.map().generation().load(Ordering::Relaxed) % 2 == 1;
+            let is_odd = || view.map().generation().load() % 2 == 1;
             watching.store(true, Ordering::Relaxed);
             while !is_odd() {
                 if done.load(Ordering::Relaxed) {

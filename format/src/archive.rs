@@ -218,7 +218,7 @@ impl Archive {
         let middle = of.middle().map_or(0, |at| at.word);
         record[0] & 0xf != kind::EMPTY
             && of.has_windows_of(hashed)
-            && of.has_middle_of(key.as_bytes(), |i| self.word_at(middle + i))
+            && of.has_middle_of(key.as_bytes(), |i| self.word_at(middle + i)) == Some(true)
     }
 
     pub(crate) fn records(&self) -> impl Iterator<Item = [u64; RECORD_WORDS]> + '_ {

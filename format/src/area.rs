@@ -8,7 +8,7 @@ use crate::frame::{Damage, Frame};
 use crate::header::reserved;
 use crate::layout::{Area, FRAME_BYTES, FRAME_WORDS, word};
 use crate::map::{BLOCK, Mapping};
-use crate::protocol::{Sound, observe, still_valid_or_superseded};
+use crate::protocol::{MAX_GENERATION, Observed, Sound, observe, still_valid_or_superseded};
 
 /// From this many words on, mapping all pages at once is quicker than a fault for every 16 of them.
 const POPULATE_FROM: usize = 64 * 1024;
@@ -122,6 +122,14 @@ fn current<T>(
             let expected = expected.to_string();
             return Err(Damage::Implausible { what: "generation", found: found_generation, expected });
         }
+        if is_ahead(map, seen) {
+            if observe::<Sound, _>(g) != seen {
+                std::thread::yield_now();
+                continue;
+            }
+            let expected = "none newer in the file".to_owned();
+            return Err(Damage::Implausible { what: "generation", found: found_generation, expected });
+        }
         return Ok(Some(found));
     }
     Err(Damage::Overtaken)
@@ -162,6 +170,20 @@ pub fn newest(map: &Mapping) -> Option<(Area, Archive)> {
         Area::ALL.into_iter().filter_map(|area| Some((area, frame(map, area).ok()?))).collect();
     frames.sort_by_key(|(_, frame)| std::cmp::Reverse(frame.generation));
     frames.into_iter().find_map(|(area, _)| Some((area, copy(map, area).ok()?)))
+}
+
+/// Whether anything names a newer generation than the word, which was observed as `seen`: then the word is damaged. The slot of an
+/// interrupted publish, which the odd word tells, is ahead by right. The file may be in use: the word is to be looked at again.
+#[must_use]
+pub(crate) fn is_ahead(map: &Mapping, seen: Observed) -> bool {
+    let (word, in_slots) =
+        (seen.generation(), if seen.is_odd() { seen.generation().next() } else { seen.generation() });
+    let durable = map.load(word::DURABLE);
+    let newer = |area| {
+        let most = if matches!(area, Area::Slot(_)) { in_slots } else { word };
+        frame(map, area).is_ok_and(|frame| frame.generation > most)
+    };
+    (durable > word.0 && durable < MAX_GENERATION / 2) || Area::ALL.into_iter().any(newer)
 }
 
 /// The highest generation that any frame names, good archive or not.

@@ -43,12 +43,12 @@ impl View {
         }
         let place = high(hashed.hash.wrapping_mul(multiplier(entry)), places as u64) as usize;
         let record = self.record(slot, place * RECORD_WORDS)?;
-        if self.has_key(slot, &record, key, hashed) {
+        if self.has_key(slot, &record, key, hashed)? {
             return Some(Found { meta: record[0], value: record[1] });
         }
         for i in 0..((table >> 32) as usize).min(MAX_OVERFLOW) {
             let record = self.record(slot, overflow_word(places) + i * RECORD_WORDS)?;
-            if self.has_key(slot, &record, key, hashed) {
+            if self.has_key(slot, &record, key, hashed)? {
                 return Some(Found { meta: record[0], value: record[1] });
             }
         }
@@ -84,10 +84,12 @@ impl View {
         if self.still_valid(seen) { out.get(..at.bytes) } else { None }
     }
 
-    fn has_key(&self, slot: usize, record: &[u64; RECORD_WORDS], key: &str, hashed: &Hashed) -> bool {
+    /// Whether a record is that of `key`. `None`: the middle of its key lies outside of the bounds, so that it cannot be told. That
+    /// is not "another key": the snapshot may have outgrown the bounds.
+    fn has_key(&self, slot: usize, record: &[u64; RECORD_WORDS], key: &str, hashed: &Hashed) -> Option<bool> {
         let of = KeyOf(record);
         if record[0] & 0xf == kind::EMPTY || !of.has_windows_of(hashed) {
-            return false;
+            return Some(false);
         }
         let middle = of.middle().map_or(0, |at| at.word);
         of.has_middle_of(key.as_bytes(), |i| self.word(slot, middle.saturating_add(i)))

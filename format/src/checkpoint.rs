@@ -14,7 +14,7 @@ use crate::area;
 use crate::error::WriteError;
 use crate::file::SnapshotFile;
 use crate::layout::{Area, FRAME_BYTES, word};
-use crate::map::Mapping;
+use crate::map::{Mapping, WritableMapping};
 use crate::protocol::Generation;
 
 /// Writes the checkpoints of one file.
@@ -40,7 +40,7 @@ impl Checkpoints {
 
     /// The header page of the file, for the status words.
     #[must_use]
-    pub fn status_words(&self) -> &Mapping {
+    pub fn status_words(&self) -> &WritableMapping {
         &self.snapshot.header
     }
 

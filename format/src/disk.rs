@@ -70,6 +70,11 @@ pub(crate) fn rename(watch: &Watch, from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)
 }
 
+pub(crate) fn link(watch: &Watch, from: &Path, to: &Path) -> io::Result<()> {
+    watch.step(Step::Link { from, to })?;
+    std::fs::hard_link(from, to)
+}
+
 pub(crate) fn remove(watch: &Watch, path: &Path) -> io::Result<()> {
     watch.step(Step::Remove { path })?;
     std::fs::remove_file(path)

@@ -43,8 +43,8 @@ pub trait Waker {
 
 /// The waiter's side of the word, and the kernel's part in it.
 pub trait Sleeper {
-    /// Loads the word.
-    fn load(&self, order: Ordering) -> u32;
+    /// Loads the word, relaxed: on a read-only page no other order is promised to work.
+    fn load(&self) -> u32;
     /// A fence between this thread's accesses to atomics of this kind.
     fn fence(order: Ordering);
     /// Sleeps while the word is `ticket`, at most for `limit`, until woken. May return at any time.
@@ -134,14 +134,13 @@ pub enum Look<T> {
 
 /// Waiter: looks once, and sleeps unless there is an answer. To be called until there is one: W5.
 pub fn turn<O: Turns, S: Sleeper, T>(event: &S, look: impl FnOnce() -> Look<T>) -> Option<T> {
-    // Relaxed, then a fence: on a read-only page only relaxed loads are promised to work.
-    let mut ticket = event.load(Relaxed); // W1, W2
+    let mut ticket = event.load(); // W1, W2
     if let Some(order) = O::TICKET_FENCE {
         S::fence(order);
     }
     let found = look();
     if O::TICKET == Ticket::AfterLook {
-        ticket = event.load(Relaxed);
+        ticket = event.load();
     }
     match found {
         Look::Answer(answer) => return Some(answer),
@@ -163,8 +162,8 @@ impl Waker for AtomicU32 {
 }
 
 impl Sleeper for AtomicU32 {
-    fn load(&self, order: Ordering) -> u32 {
-        AtomicU32::load(self, order)
+    fn load(&self) -> u32 {
+        AtomicU32::load(self, Relaxed)
     }
 
     fn fence(order: Ordering) {
@@ -172,10 +171,8 @@ impl Sleeper for AtomicU32 {
     }
 
     fn sleep(&self, ticket: u32, limit: Duration) {
-        let (tv_sec, tv_nsec) = (limit.as_secs() as i64, i64::from(limit.subsec_nanos()));
-        let timeout = futex::Timespec { tv_sec, tv_nsec };
         // Every way to return, also an error, leads to another look.
-        if futex::wait(self, futex::Flags::empty(), ticket, Some(&timeout)).is_err_and(is_no_wait) {
+        if wait(self, ticket, limit).is_err_and(is_no_wait) {
             std::thread::sleep(limit.min(REFUSED));
         }
     }
@@ -183,6 +180,13 @@ impl Sleeper for AtomicU32 {
     fn pause(time: Duration) {
         std::thread::sleep(time);
     }
+}
+
+/// Sleeps on a word while it is `ticket`. The word is looked at by the kernel only.
+pub(crate) fn wait(word: &AtomicU32, ticket: u32, limit: Duration) -> rustix::io::Result<()> {
+    let (tv_sec, tv_nsec) = (limit.as_secs() as i64, i64::from(limit.subsec_nanos()));
+    let timeout = futex::Timespec { tv_sec, tv_nsec };
+    futex::wait(word, futex::Flags::empty(), ticket, Some(&timeout))
 }
 
 /// Whether the kernel did not wait at all. It may lack the call (`ENOSYS`), or a sandbox may refuse it with any number; who

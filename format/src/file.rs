@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::atomic::{Ordering, fence};
 
 use rustix::io::Errno;
 use rustix::process::Resource;
@@ -15,10 +15,10 @@ use crate::error::WriteError;
 use crate::event::Waker;
 use crate::header::{Header, decode_reserved, encode_reserved};
 use crate::layout::{AREA_BYTES, Area, FILE_BYTES, FRAME_BYTES, FRAME_WORDS, HEADER_BYTES, PAGE, word};
-use crate::map::Mapping;
+use crate::map::{Mapping, WritableMapping};
 use crate::protocol::Generation;
 use crate::step::{Step, Watch};
-use crate::sync::Word;
+use crate::sync::{Load, Word};
 use crate::view::FileId;
 
 /// A snapshot file open for writing, with its header page mapped.
@@ -26,7 +26,7 @@ use crate::view::FileId;
 pub(crate) struct SnapshotFile {
     pub(crate) path: PathBuf,
     pub(crate) file: File,
-    pub(crate) header: Mapping,
+    pub(crate) header: WritableMapping,
     pub(crate) id: FileId,
     pub(crate) watch: Watch,
     /// Its name is known to be on the disk. A publisher may have died between rename and sync, or the sync has failed.
@@ -37,17 +37,19 @@ pub(crate) struct SnapshotFile {
 #[derive(Debug)]
 pub(crate) struct GenerationWord<'a>(&'a SnapshotFile);
 
-impl Word for GenerationWord<'_> {
-    fn load(&self, order: Ordering) -> u64 {
-        AtomicU64::load(self.0.header.generation(), order)
-    }
-
-    fn store(&self, value: u64, order: Ordering) {
-        self.0.store(word::GENERATION, value, order);
+impl Load for GenerationWord<'_> {
+    fn load(&self) -> u64 {
+        self.0.header.generation().load()
     }
 
     fn fence(order: Ordering) {
         fence(order);
+    }
+}
+
+impl Word for GenerationWord<'_> {
+    fn store(&self, value: u64, order: Ordering) {
+        self.0.store(word::GENERATION, value, order);
     }
 }
 
@@ -57,15 +59,14 @@ pub(crate) struct EventWord<'a>(&'a SnapshotFile);
 
 impl Waker for EventWord<'_> {
     fn bump(&self, order: Ordering) {
-        let event = self.0.header.event();
-        let value = u64::from(event.load(Ordering::Relaxed).wrapping_add(1));
+        let value = self.0.header.load(word::EVENT).wrapping_add(1);
         if self.0.watch.step(Step::Store { file: self.0.id, word: word::EVENT, value }).is_ok() {
-            event.bump(order);
+            self.0.header.bump(order);
         }
     }
 
     fn wake(&self, most: u32) {
-        self.0.header.event().wake(most);
+        self.0.header.wake(most);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::boot::BootId;
+use crate::boot::{self, BootId};
 use crate::error::OpenError;
 use crate::layout::{AREA_BYTES, Area, FINGERPRINT, HEADER_BYTES, MAGIC, PAGE, VERSION, word};
 use crate::map::Mapping;
@@ -20,19 +20,40 @@ pub struct Header {
     pub identity: [u8; 32],
     /// The boot in which it was made.
     pub boot: BootId,
+    /// When in that boot it was made, in nanoseconds of its clock; 0 if that is unknown.
+    pub made_at: u64,
 }
+
+/// Words of the fixed part: those that the checksum covers, the checksum, and [`word::MADE_AT`].
+const WORDS: usize = word::MADE_AT + 1;
 
 impl Header {
     /// A header for a file made now, in this boot.
     #[must_use]
     pub fn now(identity: [u8; 32]) -> Header {
-        Header { created_at: unix_micros(), identity, boot: BootId::current() }
+        let made_at = boot::now().as_nanos() as u64;
+        Header { created_at: unix_micros(), identity, boot: BootId::current(), made_at }
+    }
+
+    /// Whether this file was made later than another one. Within one boot its clock tells, which never goes back; a file of this boot
+    /// is later than one of another boot; only between other boots the wall clock has to do, which somebody may have set.
+    #[must_use]
+    pub fn is_later_than(&self, other: &Header) -> bool {
+        let current = BootId::current();
+        if self.boot == other.boot && self.made_at != 0 && other.made_at != 0 {
+            return self.made_at > other.made_at;
+        }
+        match (self.boot == current, other.boot == current) {
+            (true, false) if other.boot != BootId::default() => true,
+            (false, true) if self.boot != BootId::default() => false,
+            _ => self.created_at > other.created_at,
+        }
     }
 
     /// The words of the fixed part.
     #[must_use]
-    pub fn words(&self) -> [u64; word::CHECKSUM + 1] {
-        let mut words = [0; word::CHECKSUM + 1];
+    pub fn words(&self) -> [u64; WORDS] {
+        let mut words = [0; WORDS];
         words[word::MAGIC] = MAGIC;
         words[word::VERSION] = u64::from(VERSION) | HEADER_BYTES << 32;
         words[word::FINGERPRINT] = FINGERPRINT;
@@ -44,6 +65,7 @@ impl Header {
         }
         words[word::BOOT_ID..word::CHECKSUM].copy_from_slice(&self.boot.0);
         words[word::CHECKSUM] = sum(&words);
+        words[word::MADE_AT] = self.made_at;
         words
     }
 
@@ -52,7 +74,7 @@ impl Header {
     /// # Errors
     /// [`OpenError::NotASnapshot`], [`OpenError::Version`] or [`OpenError::Header`].
     pub fn read(map: &Mapping, path: &Path) -> Result<Header, OpenError> {
-        let words: [u64; word::CHECKSUM + 1] = std::array::from_fn(|i| map.load(i));
+        let words: [u64; WORDS] = std::array::from_fn(|i| map.load(i));
         let path = path.to_owned();
         if words[word::MAGIC] != MAGIC {
             let problem = format!("it starts with {:#018x}, expected {MAGIC:#018x}", words[word::MAGIC]);
@@ -92,11 +114,11 @@ impl Header {
             *bytes = word.to_le_bytes();
         }
         let boot = BootId([words[word::BOOT_ID], words[word::BOOT_ID + 1]]);
-        Ok(Header { created_at: words[word::CREATED_AT], identity, boot })
+        Ok(Header { created_at: words[word::CREATED_AT], identity, boot, made_at: words[word::MADE_AT] })
     }
 }
 
-fn sum(words: &[u64; word::CHECKSUM + 1]) -> u64 {
+fn sum(words: &[u64; WORDS]) -> u64 {
     let bytes: Vec<u8> = words[..word::CHECKSUM].iter().flat_map(|word| word.to_le_bytes()).collect();
     xxh3_64(&bytes)
 }
@@ -125,4 +147,31 @@ pub(crate) fn reserved(map: &Mapping, area: Area) -> u64 {
 #[must_use]
 pub fn unix_micros() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_files_the_later_one_is_told_without_the_wall_clock_where_that_is_possible() {
+        let now = Header::now([0; 32]);
+        let made = |created_at, boot, made_at| Header { created_at, boot, made_at, ..now };
+        let (here, one, other) = (BootId::current(), BootId([1, 1]), BootId([2, 2]));
+        for (first, second) in [
+            // The wall clock was set back between them.
+            (made(900, here, 10), made(100, here, 11)),
+            (made(900, one, 10), made(100, one, 11)),
+            // This boot is the last one.
+            (made(900, one, 11), made(100, here, 10)),
+            (made(900, one, 0), made(100, here, 0)),
+            // Nothing else tells.
+            (made(100, one, 11), made(900, other, 10)),
+            (made(100, here, 0), made(900, here, 10)),
+            (made(100, BootId::default(), 11), made(900, here, 10)),
+        ] {
+            assert!(second.is_later_than(&first) && !first.is_later_than(&second), "{first:?} {second:?}");
+        }
+        assert!(!now.is_later_than(&now));
+    }
 }

@@ -69,6 +69,8 @@ pub mod word {
     pub const BOOT_ID: usize = 10;
     /// xxh3-64 of the words before.
     pub const CHECKSUM: usize = 12;
+    /// Nanoseconds of the boot clock when the file was made. Not part of what the checksum covers; 0 is unknown.
+    pub const MADE_AT: usize = 13;
 
     /// The generation word. Its cache line holds nothing that changes between publishes.
     pub const GENERATION: usize = 16;

@@ -35,8 +35,8 @@ pub(crate) struct Lead<'a> {
 impl<'a> Lead<'a> {
     /// The way to a mapping.
     pub(crate) fn of(map: &'a Mapping) -> Lead<'a> {
-        // SAFETY: L1: the mapping is borrowed for `'a`.
-        unsafe { Lead::from_raw(map.generation()) }
+        // SAFETY: L1: the mapping is borrowed for `'a`. An address and no reference: it leads to the rest of the memory as well.
+        unsafe { Lead::from_raw(map.generation_address()) }
     }
 
     /// # Safety

@@ -29,6 +29,7 @@
 //! | `view`, `attempt` | bounds of the fast path; the checked path |
 //! | `current`, `follow` | moving to another file |
 //! | `open`, `area`, `status`, `last_failure`, `boot` | opening and checking files, status words and one of them, clocks |
+//! | `epoch` | which side of a fork this is |
 //! | `writer`, `file`, `checkpoint` | the publisher's side |
 //! | `disk`, `step` | its calls that change files, and who is shown each of them |
 //!
@@ -46,6 +47,8 @@ mod checkpoint;
 mod current;
 mod difference;
 mod disk;
+#[allow(unsafe_code, reason = "maps a page that the kernel wipes in a child of a fork")]
+mod epoch;
 mod error;
 pub mod event;
 mod file;
@@ -85,13 +88,14 @@ pub use boot::BootId;
 pub use checkpoint::Checkpoints;
 pub use current::Current;
 pub use difference::Difference;
+pub use epoch::Epoch;
 pub use error::{BuildError, OpenError, WriteError};
 pub use frame::{Damage, Frame};
 pub use header::{Header, unix_micros};
 pub use key::{FlagKey, Hashed, Key};
 pub use kinds::{Kinds, kinds_of_current};
 pub use last_failure::{FailureKind, LastFailure};
-pub use map::Mapping;
+pub use map::{EventWord, Mapping, SharedWord, WritableMapping};
 pub use open::{is_in_sticky_public_directory, view as open_view};
 pub use protocol::Generation;
 pub use record::{Found, TextAt, kind};

@@ -7,33 +7,46 @@
 //! to anything but an atomic is ever made from it.
 //! M3: the mapping has at least [`HEADER_BYTES`] bytes and starts at a page boundary.
 //! M4: the [`FRONT_WORDS`] words before `base` are the line of [`crate::front`].
+//! M5: the pages can be stored into if and only if `access` says so. Only a [`WritableMapping`] stores, and its mapping's `access`
+//! says so for as long as it lives. What a [`Mapping`] hands out can only load.
+//! M6: every word is accessed as 64 bits, also the event word, of which the kernel alone looks at a half. (Atomic accesses of
+//! different sizes to one word are a data race.)
 //!
 //! A page of the file that does not exist (the file was truncated by hand, or a hole on a full file system) kills the
 //! process that touches it. That is why readers stay inside the reserved bytes of an area.
 
+mod word;
+
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
-use crate::event::announce;
+use crate::event::{Waker, announce};
 use crate::front::{FRONT_WORDS, Fronted};
-use crate::layout::{HEADER_BYTES, PAGE, word};
+use crate::layout::{self, HEADER_BYTES, PAGE};
 use crate::protocol::Sound;
+
+pub use word::{EventWord, SharedWord};
 
 /// Bytes copied or hashed at a time.
 pub(crate) const BLOCK: usize = 4096;
 
-/// A mapping of the start of a file, or of an anonymous page.
+/// A mapping of the start of a file, or of an anonymous page. It only loads: see [`WritableMapping`].
 #[derive(Debug)]
 pub struct Mapping {
     /// Unmaps when dropped. `None` for [`Mapping::nothing`], whose memory is static.
     memory: Option<Fronted>,
     base: *const AtomicU64,
     words: usize,
-    writable: bool,
+    access: ProtFlags,
 }
+
+/// A mapping that can be stored into as well.
+#[derive(Debug)]
+pub struct WritableMapping(Mapping);
 
 // SAFETY: M1, M2: the memory is reachable from every thread and touched through atomics only.
 unsafe impl Send for Mapping {}
@@ -41,31 +54,37 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps `bytes` bytes of a file for reading. The file must be that long.
+    /// Maps the first `bytes` bytes of a file for reading.
     ///
     /// # Errors
-    /// What `mmap` says.
+    /// What `mmap` says, or that the file is not that long.
     pub fn read_only(file: &File, bytes: u64) -> io::Result<Mapping> {
-        Mapping::file(file, bytes, false)
+        Mapping::file(file, bytes, ProtFlags::READ)
     }
 
-    /// Maps `bytes` bytes of a file for reading and writing.
+    /// Maps the first `bytes` bytes of a file for reading and writing.
     ///
     /// # Errors
-    /// What `mmap` says.
-    pub fn read_write(file: &File, bytes: u64) -> io::Result<Mapping> {
-        Mapping::file(file, bytes, true)
+    /// As [`Mapping::read_only`].
+    pub fn read_write(file: &File, bytes: u64) -> io::Result<WritableMapping> {
+        // Establishes M5.
+        Mapping::file(file, bytes, ProtFlags::READ | ProtFlags::WRITE).map(WritableMapping)
     }
 
-    fn file(file: &File, bytes: u64, writable: bool) -> io::Result<Mapping> {
+    fn file(file: &File, bytes: u64, access: ProtFlags) -> io::Result<Mapping> {
+        let invalid = |problem| Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
         // Establishes M3.
         if bytes < HEADER_BYTES {
-            let problem = format!("{bytes} bytes to map, expected at least {HEADER_BYTES}");
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+            return invalid(format!("{bytes} bytes to map, expected at least {HEADER_BYTES}"));
+        }
+        // Whoever touched a page behind the end would be killed.
+        let have = file.metadata()?.len();
+        if bytes > have {
+            return invalid(format!("{bytes} bytes to map of a file of {have}"));
         }
         let length = usize::try_from(bytes).map_err(|e| io::Error::new(io::ErrorKind::OutOfMemory, e))?;
-        let memory = Fronted::file(file, length, writable)?;
-        let mapping = Mapping { base: memory.base(), words: length / 8, memory: Some(memory), writable };
+        let memory = Fronted::file(file, length, access.contains(ProtFlags::WRITE))?;
+        let mapping = Mapping { base: memory.base(), words: length / 8, memory: Some(memory), access };
         // Values of flags do not belong in a core file. Best effort: old kernels and odd file systems refuse.
         let _ = mapping.advise(Advice::LinuxDontDump, 0, mapping.words);
         Ok(mapping)
@@ -81,7 +100,7 @@ impl Mapping {
         let start = (&raw const NOTHING).cast::<AtomicU64>();
         // M1, M4: the front is not the zeros' neighbour by chance, the struct is laid out so.
         let base = start.wrapping_add(NOTHING.front.len());
-        Mapping { memory: None, base, words: NOTHING.zeros.len(), writable: false }
+        Mapping { memory: None, base, words: NOTHING.zeros.len(), access: ProtFlags::READ }
     }
 
     /// As [`Mapping::nothing`], in memory of its own, so that a child of a fork can be told from its parent. If there is no
@@ -92,7 +111,7 @@ impl Mapping {
             base: memory.base(),
             words: HEADER_BYTES as usize / 8,
             memory: Some(memory),
-            writable: false,
+            access: ProtFlags::READ,
         }
     }
 
@@ -112,54 +131,44 @@ impl Mapping {
 
     /// The word at an offset, if it is inside the mapping.
     #[inline(always)]
-    #[must_use]
-    pub fn word(&self, at: usize) -> Option<&AtomicU64> {
+    fn atomic(&self, at: usize) -> Option<&AtomicU64> {
         if at >= self.words {
             return None;
         }
         // SAFETY: M1: `at < words`.
         let word = unsafe { self.base.add(at) };
-        // SAFETY: M1, M2: mapped for the life of `self`, aligned to 8 by M3, only ever seen as an atomic.
+        // SAFETY: M1, M2, M6: mapped for the life of `self`, aligned to 8 by M3, only ever seen as an atomic of 64 bits.
         Some(unsafe { &*word })
     }
 
     /// Loads a word; 0 outside the mapping.
     #[must_use]
     pub fn load(&self, at: usize) -> u64 {
-        self.word(at).map_or(0, |word| word.load(Ordering::Relaxed))
-    }
-
-    /// Stores a word of a writable mapping; nothing happens outside of it or if it is read-only.
-    pub fn store(&self, at: usize, value: u64, order: Ordering) {
-        if let Some(word) = self.word(at).filter(|_| self.writable) {
-            word.store(value, order);
-        }
+        self.atomic(at).map_or(0, |word| word.load(Ordering::Relaxed))
     }
 
     /// The generation word, where both sides of the protocol meet.
     #[inline(always)]
     #[must_use]
-    pub fn generation(&self) -> &AtomicU64 {
+    pub fn generation(&self) -> &SharedWord {
+        // SAFETY: M1, M2, M3; a `SharedWord` is an atomic that only loads, as M5 demands.
+        unsafe { &*self.generation_address().cast::<SharedWord>() }
+    }
+
+    /// Where the generation word stands, for everything that stands at a fixed distance from it.
+    #[inline(always)]
+    pub(crate) fn generation_address(&self) -> *const AtomicU64 {
         // SAFETY: M3: the header page is always mapped.
-        let word = unsafe { self.base.add(word::GENERATION) };
-        // SAFETY: M1, M2.
-        unsafe { &*word }
+        unsafe { self.base.add(layout::word::GENERATION) }
     }
 
     /// The event word, on which readers sleep.
     #[must_use]
-    pub fn event(&self) -> &AtomicU32 {
+    pub fn event(&self) -> &EventWord {
         // SAFETY: M3: the header page is always mapped.
-        let word = unsafe { self.base.add(word::EVENT) };
-        // SAFETY: M1, M2; this word is never used as 64 bits.
-        unsafe { &*word.cast::<AtomicU32>() }
-    }
-
-    /// Bumps the event word and wakes everybody who sleeps on it. Nothing happens on a read-only mapping.
-    pub fn wake(&self) {
-        if self.writable {
-            let _ = announce::<Sound, _, (), ()>(self.event(), || Ok(()));
-        }
+        let word = unsafe { self.base.add(layout::word::EVENT) };
+        // SAFETY: M1, M2, M6; an `EventWord` is an atomic that only loads, as M5 demands.
+        unsafe { &*word.cast::<EventWord>() }
     }
 
     /// Hands `count` words from `at` on to `sink` in blocks of bytes. False if they do not lie inside the mapping.
@@ -209,8 +218,8 @@ impl Mapping {
         let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
         let start = self.base.cast_mut().cast();
         // SAFETY: M1: exactly this mapping's own range is replaced; M2: nobody holds anything but atomics in it, and all
-        // of them stay mapped and readable.
-        unsafe { rustix::mm::mmap_anonymous(start, self.words * 8, ProtFlags::READ, flags) }?;
+        // of them stay mapped and readable; M5: and writable, if they were.
+        unsafe { rustix::mm::mmap_anonymous(start, self.words * 8, self.access, flags) }?;
         Ok(())
     }
 
@@ -228,6 +237,42 @@ impl Mapping {
     }
 }
 
+impl WritableMapping {
+    /// Stores a word; nothing happens outside of the mapping.
+    pub fn store(&self, at: usize, value: u64, order: Ordering) {
+        // M5.
+        if let Some(word) = self.0.atomic(at) {
+            word.store(value, order);
+        }
+    }
+
+    /// Bumps the event word and wakes everybody who sleeps on it.
+    pub fn announce(&self) {
+        let _ = announce::<Sound, _, (), ()>(self, || Ok(()));
+    }
+}
+
+impl Deref for WritableMapping {
+    type Target = Mapping;
+
+    fn deref(&self) -> &Mapping {
+        &self.0
+    }
+}
+
+impl Waker for WritableMapping {
+    fn bump(&self, order: Ordering) {
+        // M5; M6: what the half that readers sleep on carries over is nobody's.
+        if let Some(word) = self.0.atomic(layout::word::EVENT) {
+            word.fetch_add(1, order);
+        }
+    }
+
+    fn wake(&self, most: u32) {
+        self.event().wake(most);
+    }
+}
+
 /// Zeros, and in front of them a line that says the same to everybody: there is nothing to look at.
 #[repr(C, align(4096))]
 struct Nothing {
@@ -238,6 +283,7 @@ struct Nothing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Sleeper as _;
 
     fn file(words: u64) -> File {
         let file = tempfile::tempfile().unwrap();
@@ -256,18 +302,52 @@ mod tests {
         assert!(!map.copy(usize::MAX, 2, |_| panic!("outside")));
     }
 
+    /// Symptom: a safe call on a read-only mapping, `map.generation().store(..)`, killed the process. Cause: mappings handed out plain
+    /// atomics. Fix: what a read-only mapping hands out can only load, which the compiler checks, see [`SharedWord`].
     #[test]
-    fn a_read_only_mapping_sees_what_a_writable_one_stores_and_stores_nothing_itself() {
+    fn a_read_only_mapping_sees_what_a_writable_one_stores() {
         let file = file(1024);
         let (writer, reader) =
             (Mapping::read_write(&file, 8192).unwrap(), Mapping::read_only(&file, 8192).unwrap());
         writer.store(600, 5, Ordering::Release);
-        reader.store(600, 6, Ordering::Release);
-        reader.wake();
+        writer.store(layout::word::GENERATION, 8, Ordering::Release);
         let mut seen = Vec::new();
         assert!(reader.copy(500, 101, |bytes| seen.extend_from_slice(bytes)));
         assert_eq!((seen.len(), seen.last_chunk::<8>()), (808, Some(&5_u64.to_le_bytes())));
-        assert_eq!(reader.event().load(Ordering::Relaxed), 0);
+        assert_eq!((reader.generation().load(), writer.generation().load()), (8, 8));
+    }
+
+    /// Symptom: the event word was 32 bits for those who sleep and 64 for those who load words, a data race by the rules of the
+    /// language. Fix: 64 bits for everybody, and the kernel is shown the low half.
+    #[test]
+    fn the_event_is_the_low_half_of_a_word_that_is_always_accessed_as_a_whole() {
+        let file = file(1024);
+        let (writer, reader) =
+            (Mapping::read_write(&file, 8192).unwrap(), Mapping::read_only(&file, 8192).unwrap());
+        writer.store(layout::word::EVENT, u64::from(u32::MAX), Ordering::Relaxed);
+        writer.announce();
+        assert_eq!((reader.event().load(), reader.load(layout::word::EVENT)), (0, 1 << 32));
+        let asleep = reader.event().wait(1, std::time::Duration::from_secs(60));
+        assert_eq!(asleep, Err(rustix::io::Errno::AGAIN), "the kernel compares the low half");
+        std::thread::scope(|scope| {
+            let sleeper = scope.spawn(|| {
+                while reader.event().load() == 0 {
+                    reader.event().sleep(0, std::time::Duration::from_secs(60));
+                }
+            });
+            writer.announce();
+            sleeper.join().unwrap();
+        });
+        assert_eq!(reader.event().load(), 1);
+    }
+
+    #[test]
+    fn more_of_a_file_than_there_is_is_not_mapped() {
+        let file = file(1024);
+        let refused = |mapped: io::Result<Mapping>| mapped.unwrap_err().to_string();
+        assert_eq!(refused(Mapping::read_only(&file, 8200)), "8200 bytes to map of a file of 8192");
+        assert_eq!(refused(Mapping::read_only(&file, 8)), "8 bytes to map, expected at least 4096");
+        assert!(Mapping::read_write(&file, u64::MAX).is_err());
     }
 
     #[test]
@@ -279,5 +359,9 @@ mod tests {
         assert_eq!(reader.load(1000), 5);
         reader.lay_zeros().unwrap();
         assert_eq!((reader.load(1000), writer.load(1000)), (0, 5));
+        // Also where they are laid over what is stored into: the next store must find a page that takes it.
+        writer.lay_zeros().unwrap();
+        writer.store(1000, 6, Ordering::Release);
+        assert_eq!((reader.load(1000), writer.load(1000)), (0, 6));
     }
 }

@@ -48,7 +48,7 @@ impl<W: Word> BoolMemo<W> {
     #[inline(always)]
     #[must_use]
     pub fn get(&self, stamp: u64) -> Option<bool> {
-        let memo = self.0.load(Relaxed);
+        let memo = self.0.load();
         if memo ^ stamp < 2 { Some(memo & 1 != 0) } else { None }
     }
 

@@ -23,9 +23,9 @@
 //! The orderings are associated constants of [`Orders`], so that the model checker can weaken each one and show that it
 //! notices. [`Sound`] is the only implementation outside tests; all constants fold away.
 
-use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{self, Acquire, Release};
 
-use crate::sync::Word;
+use crate::sync::{Load, Word};
 
 /// Bit of the generation word that says: this file is superseded, look at its path again.
 pub const MARK: u64 = 1 << 63;
@@ -115,6 +115,12 @@ impl Observed {
         (self.0 >> 1 & 1) as usize
     }
 
+    /// Whether a publish was under way.
+    #[must_use]
+    pub const fn is_odd(self) -> bool {
+        self.0 & 1 != 0
+    }
+
     /// Whether the file has been superseded.
     #[inline(always)]
     #[must_use]
@@ -125,8 +131,8 @@ impl Observed {
 
 /// Reader, before the slot words: E1 and E2.
 #[inline(always)]
-pub fn observe<O: Orders, W: Word>(g: &W) -> Observed {
-    let seen = g.load(Relaxed);
+pub fn observe<O: Orders, W: Load>(g: &W) -> Observed {
+    let seen = g.load();
     if let Some(order) = O::FIRST_FENCE {
         W::fence(order);
     }
@@ -135,24 +141,24 @@ pub fn observe<O: Orders, W: Word>(g: &W) -> Observed {
 
 /// Reader, after the slot words: E3. True if every word read in between belongs to the observed generation.
 #[inline(always)]
-pub fn still_valid<O: Orders, W: Word>(g: &W, seen: Observed) -> bool {
+pub fn still_valid<O: Orders, W: Load>(g: &W, seen: Observed) -> bool {
     if let Some(order) = O::RECHECK_FENCE {
         W::fence(order);
     }
-    g.load(Relaxed).wrapping_sub(seen.base()) < O::BOUND
+    g.load().wrapping_sub(seen.base()) < O::BOUND
 }
 
 /// As [`still_valid`], also on a file that carries the mark: its last generation can be read until the successor is at the
 /// path, as long as the word stays what it was.
 #[inline]
-pub fn still_valid_or_superseded<O: Orders, W: Word>(g: &W, seen: Observed) -> bool {
+pub fn still_valid_or_superseded<O: Orders, W: Load>(g: &W, seen: Observed) -> bool {
     if !seen.is_superseded() {
         return still_valid::<O, W>(g, seen);
     }
     if let Some(order) = O::RECHECK_FENCE {
         W::fence(order);
     }
-    (g.load(Relaxed) & !MARK).wrapping_sub(seen.base()) < O::BOUND
+    (g.load() & !MARK).wrapping_sub(seen.base()) < O::BOUND
 }
 
 /// Writer: publishes the next generation. `write` fills the slot it is given.
@@ -166,7 +172,7 @@ pub fn publish<O: Orders, W: Word, E>(
     g: &W,
     write: impl FnOnce(Generation) -> Result<(), E>,
 ) -> Result<Generation, E> {
-    let base = g.load(Relaxed) & !1;
+    let base = g.load() & !1;
     let next = Generation((base & !MARK) >> 1).next();
     if let Some(order) = O::ODD_STORE {
         g.store(base | 1, order); // E2, E3
@@ -182,13 +188,14 @@ pub fn publish<O: Orders, W: Word, E>(
 /// Writer: marks the file as superseded. The caller announces that ([`crate::event`]) and then renames the new file over the
 /// path, in this order: a reader that sees the mark too early finds the old file still there and goes on with it.
 pub fn mark_superseded<W: Word>(g: &W) {
-    g.store(g.load(Relaxed) | MARK, Release);
+    g.store(g.load() | MARK, Release);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::Ordering::Relaxed;
 
     fn seen(word: u64) -> Observed {
         observe::<Sound, _>(&AtomicU64::new(word))

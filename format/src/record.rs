@@ -187,12 +187,18 @@ impl KeyOf<'_> {
     }
 
     /// Whether the pairs of windows that `word` hands out, by their position in the middle, are those of `key`, which has the
-    /// length of this one.
-    pub(crate) fn has_middle_of(self, key: &[u8], mut word: impl FnMut(usize) -> Option<u64>) -> bool {
-        (0..middle_pairs(key.len())).all(|i| {
-            let [a, b] = middle_pair(key, i);
-            word(2 * i) == Some(a) && word(2 * i + 1) == Some(b)
-        })
+    /// length of this one. `None`, if `word` has none for a position that matters.
+    pub(crate) fn has_middle_of(
+        self,
+        key: &[u8],
+        mut word: impl FnMut(usize) -> Option<u64>,
+    ) -> Option<bool> {
+        for i in 0..middle_pairs(key.len()) {
+            if [word(2 * i)?, word(2 * i + 1)?] != middle_pair(key, i) {
+                return Some(false);
+            }
+        }
+        Some(true)
     }
 
     /// The key's bytes, given the pairs of windows of its middle. `None` if there are more or fewer than there should be.
@@ -234,7 +240,10 @@ mod tests {
             let bytes: Vec<u8> = middle.iter().flat_map(|word| word.to_le_bytes()).collect();
             prop_assert_eq!(KeyOf(&words).assemble(&bytes), Some(key.clone()));
             prop_assert!(KeyOf(&words).has_windows_of(&hashed));
-            prop_assert!(KeyOf(&words).has_middle_of(&key, |i| middle.get(i).copied()));
+            prop_assert_eq!(KeyOf(&words).has_middle_of(&key, |i| middle.get(i).copied()), Some(true));
+            if !middle.is_empty() {
+                prop_assert_eq!(KeyOf(&words).has_middle_of(&key, |_| None), None);
+            }
         }
 
         #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::boot;
 use crate::last_failure::{self, FailureKind, LastFailure};
 use crate::layout::word;
-use crate::map::Mapping;
+use crate::map::{Mapping, WritableMapping};
 
 /// State of the publisher's link to its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,44 +114,44 @@ pub fn read(map: &Mapping) -> PublisherStatus {
 }
 
 /// Says in which state the link is from now on.
-pub fn set_link(map: &Mapping, state: LinkState) {
+pub fn set_link(map: &WritableMapping, state: LinkState) {
     let now = boot::now().as_millis() as u64 & 0x00ff_ffff_ffff_ffff;
     map.store(word::LINK, state.code() << 56 | now, Relaxed);
 }
 
 /// Says what failed just now. It stays until something else fails, or the same once more.
-pub fn set_failure(map: &Mapping, kind: FailureKind) {
+pub fn set_failure(map: &WritableMapping, kind: FailureKind) {
     map.store(word::LAST_FAILURE, last_failure::encode(kind, boot::now()), Relaxed);
 }
 
 /// Says that the source gave a sign of life just now.
-pub fn touch_contact(map: &Mapping) {
+pub fn touch_contact(map: &WritableMapping) {
     map.store(word::LAST_CONTACT, boot::now().as_nanos() as u64, Relaxed);
 }
 
 /// Says that the publisher is alive.
-pub fn beat(map: &Mapping) {
+pub fn beat(map: &WritableMapping) {
     map.store(word::HEARTBEAT, boot::now().as_nanos() as u64, Relaxed);
 }
 
 /// Says that a publisher starts.
-pub fn set_started(map: &Mapping) {
+pub fn set_started(map: &WritableMapping) {
     set_since(map, boot::now().as_nanos() as u64);
 }
 
 /// Says that the publisher stops cleanly.
-pub fn set_stopped(map: &Mapping) {
+pub fn set_stopped(map: &WritableMapping) {
     set_since(map, 0);
 }
 
-fn set_since(map: &Mapping, since: u64) {
+fn set_since(map: &WritableMapping, since: u64) {
     map.store(word::PUBLISHER_START, since, Relaxed);
     map.store(word::HEARTBEAT, since, Relaxed);
     set_link(map, LinkState::Idle);
 }
 
 /// Takes over what a publisher said about itself in a file that it moves away from. What is on the disk is each file's own.
-pub(crate) fn carry_over(from: &Mapping, to: &Mapping) {
+pub(crate) fn carry_over(from: &Mapping, to: &WritableMapping) {
     for at in [word::LINK, word::LAST_CONTACT, word::PUBLISHER_START, word::HEARTBEAT, word::LAST_FAILURE] {
         to.store(at, from.load(at), Relaxed);
     }

@@ -83,6 +83,13 @@ pub enum Step<'a> {
         /// Its name from now on.
         to: &'a Path,
     },
+    /// A file gets a second name.
+    Link {
+        /// A name that it has.
+        from: &'a Path,
+        /// The other one, which nobody has.
+        to: &'a Path,
+    },
     /// A name is removed.
     Remove {
         /// The name.

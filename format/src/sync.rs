@@ -3,32 +3,39 @@
 //! Production code uses those of the standard library; the model checker (`tests/*_model.rs`) implements the traits for its
 //! own, and so runs the very code of [`crate::protocol`], [`crate::event`], [`crate::memo`] and [`crate::follow`].
 
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence};
+use std::sync::atomic::Ordering::{self, Relaxed};
+use std::sync::atomic::{AtomicPtr, AtomicU64, fence};
 
-/// A 64-bit atomic word and the fences that order it.
-pub trait Word {
-    /// Loads the word.
-    fn load(&self, order: Ordering) -> u64;
-    /// Stores the word.
-    fn store(&self, value: u64, order: Ordering);
+/// A 64-bit word that is loaded while others store it, and the fences that order it.
+pub trait Load {
+    /// Loads the word, relaxed: its page may be read-only, and there no other order is promised to work.
+    fn load(&self) -> u64;
     /// A fence between this thread's accesses to words of this kind.
     fn fence(order: Ordering);
 }
 
-impl Word for AtomicU64 {
-    #[inline(always)]
-    fn load(&self, order: Ordering) -> u64 {
-        AtomicU64::load(self, order)
-    }
+/// A 64-bit word that is stored as well.
+pub trait Word: Load {
+    /// Stores the word.
+    fn store(&self, value: u64, order: Ordering);
+}
 
+impl Load for AtomicU64 {
     #[inline(always)]
-    fn store(&self, value: u64, order: Ordering) {
-        AtomicU64::store(self, value, order);
+    fn load(&self) -> u64 {
+        AtomicU64::load(self, Relaxed)
     }
 
     #[inline(always)]
     fn fence(order: Ordering) {
         fence(order);
+    }
+}
+
+impl Word for AtomicU64 {
+    #[inline(always)]
+    fn store(&self, value: u64, order: Ordering) {
+        AtomicU64::store(self, value, order);
     }
 }
 

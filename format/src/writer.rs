@@ -2,6 +2,7 @@
 //!
 //! Only the holder of the publisher lock uses this. `opening` is how a file is found and taken over.
 
+mod live_link;
 mod opening;
 
 use std::path::Path;
@@ -13,8 +14,8 @@ use crate::error::WriteError;
 use crate::event::announce;
 use crate::file::{SnapshotFile, failed, rights_of};
 use crate::header::Header;
-use crate::layout::{Area, FRAME_BYTES, HEADER_BYTES};
-use crate::map::Mapping;
+use crate::layout::{Area, FRAME_BYTES, HEADER_BYTES, word};
+use crate::map::{Mapping, WritableMapping};
 use crate::open;
 use crate::protocol::{self, Generation, MAX_GENERATION, Sound, mark_superseded};
 use crate::status;
@@ -82,15 +83,22 @@ pub enum PathState {
 pub struct Writer {
     snapshot: SnapshotFile,
     map: Mapping,
-    identity: [u8; 32],
+    header: Header,
+    /// What was published last. The word in the file says the same unless it was damaged.
+    generation: Generation,
+    /// Words of the header page as this writer left them: places of slot 0 and 1, reserved bytes of both.
+    tables: [u64; 4],
     locked: [u64; 2],
 }
+
+/// Where the words of [`Writer::tables`] stand.
+const TABLES: [usize; 4] = [word::PLACES[0], word::PLACES[1], word::RESERVED[0], word::RESERVED[1]];
 
 impl Writer {
     /// The current generation.
     #[must_use]
     pub fn generation(&self) -> Generation {
-        protocol::observe::<Sound, _>(self.snapshot.header.generation()).generation()
+        self.generation
     }
 
     /// Publishes `archive` as the next generation: in memory at once, on the disk when the next checkpoint is written.
@@ -99,8 +107,12 @@ impl Writer {
     /// # Errors
     /// [`WriteError`]: the current generation then stays as it is, and a later publish may work.
     pub fn publish(&mut self, archive: &mut Archive) -> Result<Generation, WriteError> {
+        if self.damage().is_some() {
+            // Readers that trust the damaged page are led to a whole one first.
+            self.supersede()?;
+        }
         self.snapshot.watch.moment("publish");
-        let next = self.generation().next();
+        let next = self.generation.next();
         if next.0 >= MAX_GENERATION {
             return Err(WriteError::Generation { path: self.snapshot.path.clone(), found: next.0 });
         }
@@ -111,11 +123,13 @@ impl Writer {
         // Readers have one bound for both slots on their fast path. If this one has no space now, they read on the slow
         // one, and the next publish says so.
         let _ = self.snapshot.reserve(Area::Slot(1 - slot), bytes);
-        announce::<Sound, _, _, _>(&self.snapshot.event(), || {
+        let published = announce::<Sound, _, _, _>(&self.snapshot.event(), || {
             protocol::publish::<Sound, _, _>(&self.snapshot.generation(), |_| {
                 self.snapshot.write(Area::Slot(slot), archive)
             })
-        })?;
+        });
+        self.tables = TABLES.map(|at| self.snapshot.header.load(at));
+        self.generation = published?;
         self.keep_in_memory(slot, bytes);
         Ok(next)
     }
@@ -123,7 +137,8 @@ impl Writer {
     /// The current snapshot, copied out of the file and checked.
     #[must_use]
     pub fn current(&self) -> Option<Archive> {
-        area::copy_current(&self.map).ok().flatten()
+        let archive = area::copy(&self.map, Area::Slot(self.generation.slot() as usize)).ok()?;
+        (archive.generation() == self.generation).then_some(archive)
     }
 
     /// The snapshot before the current one, if it still stands in the other slot: copied out and checked.
@@ -134,9 +149,40 @@ impl Writer {
         (archive.generation() == before).then_some(archive)
     }
 
+    /// What is wrong with the header page, if it no longer says what this writer wrote. The file is then to be superseded: readers
+    /// that trust it may answer from an older generation, or look flags up in the wrong places.
+    #[must_use]
+    pub fn damage(&self) -> Option<String> {
+        let said = |what: &str, found: u64, expected: u64| {
+            Some(format!("{what} of its header is {found:#x}, expected {expected:#x}"))
+        };
+        let header = &self.snapshot.header;
+        for (at, expected) in self.header.words().into_iter().enumerate() {
+            if header.load(at) != expected {
+                return said(&format!("word {at}"), header.load(at), expected);
+            }
+        }
+        for (at, expected) in TABLES.into_iter().zip(self.tables) {
+            if header.load(at) != expected {
+                return said(&format!("word {at}"), header.load(at), expected);
+            }
+        }
+        // Odd after a publish that failed.
+        let generation = header.load(word::GENERATION);
+        if generation & !1 != self.generation.0 * 2 {
+            return said("the generation word", generation, self.generation.0 * 2);
+        }
+        None
+    }
+
+    /// Gives the file its hidden second name back, if somebody removed that. See [`live_link`].
+    pub fn keep_live_link(&self) {
+        live_link::keep(&self.snapshot);
+    }
+
     /// The header page, for the status words.
     #[must_use]
-    pub fn status_words(&self) -> &Mapping {
+    pub fn status_words(&self) -> &WritableMapping {
         &self.snapshot.header
     }
 
@@ -169,26 +215,42 @@ impl Writer {
         let mut archive = self.current().or_else(|| Some(area::newest(&self.map)?.1));
         let path = self.snapshot.path.clone();
         let other = self.other_at_path(&path);
-        let floor = [Some(floor_of(&self.map)), other.as_ref().map(|(_, floor)| *floor)];
-        let floor = floor.into_iter().flatten().max().unwrap_or_default();
+        let floor = floor_of(&self.map).max(self.generation);
+        let floor = other.as_ref().map_or(floor, |(_, other)| floor.max(*other));
         if let Some(archive) = &mut archive {
             archive.set_generation(floor.next());
         }
         // The owner may have changed them since the file was made.
         let rights = self.snapshot.file.metadata().map_err(failed("examine", &path))?;
-        let header = Header::now(self.identity);
+        let header = Header::now(self.header.identity);
         let (rights, watch) = (rights_of(&rights), &self.snapshot.watch);
         let new = SnapshotFile::create_beside(&path, header, rights, floor, archive.as_ref(), watch)?;
         // The same publisher with the same link goes on in the new file.
         status::carry_over(&self.snapshot.header, &new.header);
-        let mut writer = Writer::of(new, self.identity)?;
-        mark(&self.snapshot);
-        if let Some((other, _)) = &other {
-            mark(other);
-        }
-        writer.snapshot.rename_over(&path)?;
+        let mut writer = Writer::of(new, header)?;
+        writer.move_in(&path, || {
+            mark(&self.snapshot);
+            if let Some((other, _)) = &other {
+                mark(other);
+            }
+            Ok(())
+        })?;
         *self = writer;
         Ok(())
+    }
+
+    /// Puts a complete new file at the path, after `mark_old` has told the readers of all files before that they are to look there.
+    fn move_in(
+        &mut self,
+        path: &Path,
+        mark_old: impl FnOnce() -> Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
+        let has_second_name = live_link::prepare(&self.snapshot, path);
+        mark_old()?;
+        if has_second_name {
+            live_link::commit(&self.snapshot.watch, path);
+        }
+        self.snapshot.rename_over(path)
     }
 
     /// A snapshot at the path that is not this writer's, and the generation that it has reached.
@@ -201,10 +263,13 @@ impl Writer {
         Some((SnapshotFile::open(path, other.id(), &self.snapshot.watch).ok()?, floor_of(&other.map)))
     }
 
-    fn of(snapshot: SnapshotFile, identity: [u8; 32]) -> Result<Writer, WriteError> {
+    /// Publishes into a file whose header page is known to be good.
+    fn of(snapshot: SnapshotFile, header: Header) -> Result<Writer, WriteError> {
         let map = snapshot.map()?;
         map.lock(0, HEADER_BYTES as usize / 8);
-        let mut writer = Writer { snapshot, map, identity, locked: [0; 2] };
+        let generation = protocol::observe::<Sound, _>(snapshot.header.generation()).generation();
+        let tables = TABLES.map(|at| snapshot.header.load(at));
+        let mut writer = Writer { snapshot, map, header, generation, tables, locked: [0; 2] };
         for slot in [0, 1] {
             if let Ok(frame) = area::frame(&writer.map, Area::Slot(slot)) {
                 writer.keep_in_memory(slot, FRAME_BYTES + frame.archive_bytes);
@@ -221,11 +286,12 @@ impl Writer {
     }
 }
 
-/// The highest generation that a file has reached, if its generation word can be true.
+/// The highest generation that anything in a file names, as far as it can be true.
 fn floor_of(map: &Mapping) -> Generation {
     let seen = protocol::observe::<Sound, _>(map.generation()).generation().0;
-    let plausible = if seen < MAX_GENERATION / 2 { seen } else { 0 };
-    Generation(plausible.max(area::highest_generation(map)))
+    let plausible = |generation| if generation < MAX_GENERATION / 2 { generation } else { 0 };
+    let words = plausible(seen).max(plausible(map.load(word::DURABLE)));
+    Generation(words.max(area::highest_generation(map)))
 }
 
 /// Mark, event, wake: readers look at the path again. The rename follows.

@@ -18,7 +18,7 @@ use model::memory::Memory;
 use model::{Model, Outcome, holds, is_long, noticed, preemptions, run};
 use vexil_format::memo::{BoolMemo, Claim, MemoOrders, WordMemo};
 use vexil_format::protocol::{Generation, Sound, observe, still_valid};
-use vexil_format::sync::Word;
+use vexil_format::sync::Load;
 
 /// The value of a stamp: twice the generation leads to `generation * 100`.
 const fn value(stamp: u64) -> u64 {
@@ -89,7 +89,7 @@ struct Flag {
 
 impl Flag {
     fn stamp(&self) -> u64 {
-        Word::load(&self.memory.g, Relaxed) & !1
+        Load::load(&self.memory.g) & !1
     }
 
     /// Reads what the memory does not have: the generation, and the stamp to remember it under.

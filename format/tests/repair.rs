@@ -10,7 +10,8 @@ use std::path::Path;
 use std::process::Command;
 
 use poke::{
-    damage, flip, look_up, mode, open, place, published, set_word, snapshot, told, view, word, writable,
+    damage, flip, live_link, look_up, mode, open, place, published, set_word, snapshot, told, view, word,
+    writable,
 };
 use vexil_format::layout::{Area, FILE_BYTES, word as at};
 use vexil_format::protocol::MARK;
@@ -53,6 +54,7 @@ fn a_damaged_slot_is_replaced_by_the_newest_good_snapshot_under_a_new_generation
         }
         drop(again);
         fs::remove_file(&copy).unwrap();
+        fs::remove_file(live_link(&copy)).unwrap();
     }
 }
 

@@ -72,8 +72,8 @@ impl Waker for Event {
 }
 
 impl Sleeper for Event {
-    fn load(&self, order: Ordering) -> u32 {
-        self.word.load(order)
+    fn load(&self) -> u32 {
+        self.word.load(Relaxed)
     }
 
     fn fence(order: Ordering) {

@@ -60,25 +60,27 @@ impl Held {
         }
         let mut writer = self.writer();
         status::beat(writer.status_words());
-        let state = writer.path_state();
-        if state != PathState::Same {
+        let (state, damage) = (writer.path_state(), writer.damage());
+        if state != PathState::Same || damage.is_some() {
             match supersede(&mut writer, &self.checkpointer) {
                 Ok(()) => {
                     self.superseded.store(true, Ordering::Release);
                     tracing::warn!(
                         ?state,
+                        damage,
                         "snapshot file was touched by somebody else and has been made anew"
                     );
                 }
                 Err(error) => {
                     status::set_failure(writer.status_words(), failure_kind::of_disk(&error));
                     if !std::mem::replace(complained, true) {
-                        tracing::error!(%error, ?state, "snapshot file was touched by somebody else and cannot be made anew");
+                        tracing::error!(%error, ?state, damage, "snapshot file was touched by somebody else and cannot be made anew");
                     }
                 }
             }
         } else {
             *complained = false;
+            writer.keep_live_link();
         }
     }
 }

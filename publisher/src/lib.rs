@@ -23,15 +23,13 @@
 //! # Map
 //! `publisher` ties a file, its lock and its two threads together: `checkpointer` writes to the disk, `keeper` shows twice a
 //! second that the publisher lives, and sees whether the paths still lead to its lock and its file. `run` feeds it from a source. [`sse`] is the
-//! stream, [`payload`] what is accepted, `identity` and `place` names and default paths, `epoch` which side of a fork this is, `changes` what a log says,
+//! stream, [`payload`] what is accepted, `identity` and `place` names and default paths, `changes` what a log says,
 //! `failure_kind` what the file says of an error.
 
 #[allow(unsafe_code, reason = "the C library's allocator is set by a C function")]
 mod allocator;
 mod changes;
 mod checkpointer;
-#[allow(unsafe_code, reason = "MADV_WIPEONFORK has no safe wrapper")]
-mod epoch;
 mod error;
 mod failure_kind;
 mod identity;
@@ -46,11 +44,10 @@ pub mod sse;
 
 pub use allocator::{give_memory_back, trim_memory};
 pub use changes::Changes;
-pub use epoch::Epoch;
 pub use error::{CloseError, OpenError, PublishError, RunError};
 pub use identity::{Identity, default_cache_dir};
 pub use options::Options;
 pub use place::Place;
 pub use publisher::{Outcome, Publisher, lock_path};
 pub use run::{Notice, Source, run};
-pub use vexil_format::Watch;
+pub use vexil_format::{Epoch, Watch};

@@ -47,12 +47,15 @@ impl Attached {
         Ok(attached)
     }
 
-    /// Whether a reader of `old` may move here. Generations do not go back, with one exception: whoever removes the file
-    /// and starts a publisher anew begins at generation 1, in a file that was made later. Its flags are the newer ones.
+    /// Whether a reader of `old` may move here. Generations do not go back, with one exception: where a publisher could not find the
+    /// file of before (it was removed on a file system without hard links), it begins at generation 1, in a file that was made later.
+    /// Its flags are the newer ones.
     pub(crate) fn is_newer_than(&self, old: &Attached) -> bool {
-        let made_at = |attached: &Attached| attached.view.header().map_or(0, |header| header.created_at);
-        let made_later = self.generation() > 0 && made_at(self) > made_at(old);
-        self.generation() >= old.generation() || made_later
+        let made_later = || match (self.view.header(), old.view.header()) {
+            (Some(header), Some(before)) => self.generation() > 0 && header.is_later_than(before),
+            _ => self.generation() > 0,
+        };
+        self.generation() >= old.generation() || made_later()
     }
 
     /// Gives the view a number of its own among those of its reader.

@@ -146,7 +146,7 @@ fn a_removed_file_is_read_on_until_a_publisher_supersedes_it() {
     assert_eq!((reader.get_u64("the-number"), reader.status().path), (3, PathState::Same));
 }
 
-/// Symptom: after the file was removed and the publisher started again, readers kept the old flags until the new file had
+/// On a file system without hard links, or where somebody removes everything. Symptom: after the file was removed and the publisher started again, readers kept the old flags until the new file had
 /// caught up with the old generation number. Cause: the number alone decided which file was newer. Fix: a file that was
 /// made later, and has flags, is newer.
 #[test]
@@ -157,7 +157,7 @@ fn a_file_that_was_made_anew_is_followed_as_soon_as_it_has_flags() {
     }
     let reader = Reader::open(&stage.path).unwrap();
     drop(writer);
-    std::fs::remove_file(&stage.path).unwrap();
+    stage.remove();
     let mut younger = stage.writer();
     assert_eq!((reader.status().path, reader.get_u64("the-number")), (PathState::Stuck, 5));
     publish_number(&mut younger, 101);
@@ -306,12 +306,12 @@ fn a_generation_word_that_lost_its_bits_is_answered_from_the_newest_good_area() 
     publish_number(&mut writer, 1);
     publish_number(&mut writer, 2);
     drop(writer);
+    // Also where it names the generation before, which still stands in its slot, whole.
     for word in [0, 1, 2, 6, 1 << 40, u64::MAX, u64::MAX >> 1, MARK] {
         stage.scribble(word::GENERATION as u64 * 8, &u64::to_le_bytes(word));
         let reader = Reader::open(&stage.path).unwrap();
-        let expected = if word == 2 { 1 } else { 2 };
-        assert_eq!(reader.get_u64("the-number"), expected, "{word:#x}");
-        assert_eq!(reader.generation(), Generation(expected), "{word:#x}");
+        assert_eq!(reader.get_u64("the-number"), 2, "{word:#x}");
+        assert_eq!(reader.generation(), Generation(2), "{word:#x}");
         let missing = (reader.bool_flag("missing"), reader.bool_flag_or("missing", true));
         assert_eq!((missing.0.get(), missing.1.get()), (false, true), "{word:#x}");
         assert!(reader.bool_flag("always-true").get(), "{word:#x}");
@@ -383,7 +383,7 @@ fn a_copy_of_the_file_before_does_not_stand_in_for_a_file_that_was_made_later() 
     }
     let reader = Reader::open(&stage.path).unwrap();
     assert_eq!(reader.snapshot().generation(), Generation(5));
-    std::fs::remove_file(&stage.path).unwrap();
+    stage.remove();
     drop(writer);
     let mut writer = stage.writer();
     publish_number(&mut writer, 101);

@@ -184,7 +184,7 @@ fn a_waiter_that_wakes_between_the_mark_and_the_rename_does_not_miss_the_rename(
         asleep(id);
         let before = sleeps(id);
         stage.scribble(word::GENERATION as u64 * 8, &(MARK | 2).to_le_bytes());
-        writer.status_words().wake();
+        writer.status_words().announce();
         stage::until("the waiter sleeps again", || sleeps(id) > before);
         let start = Instant::now();
         stage::mv(&arrived, &stage.path);

@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
+use vexil_format::event::Waker as _;
 use vexil_format::layout::Area;
 use vexil_format::{Generation, Mapping, Step, Watch, Witness, boot};
 use vexil_publisher::lock::{Cancel, LockMode, PublisherLock};
@@ -128,7 +129,7 @@ fn poke_without_waking(path: &Path) {
         match order {
             "write" => file.write_all_at(&n.to_le_bytes(), 600 * 8).unwrap(),
             "store" => map.store(100, n, std::sync::atomic::Ordering::Release),
-            _ => drop(map.event().fetch_add(1, Relaxed)),
+            _ => map.bump(Relaxed),
         }
         say(&line);
     }

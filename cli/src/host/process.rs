@@ -44,8 +44,8 @@ impl Process {
             } else {
                 command::line(&arguments)
             },
-            // Both count from the boot, sleep of the machine included.
-            uptime: boot::now().checked_sub(started).map(|age| age.as_secs_f64()),
+            // Both count from the boot, sleep of the machine included, as this process's time namespace shows it.
+            uptime: boot::in_namespace().checked_sub(started).map(|age| age.as_secs_f64()),
             rss_bytes: stat.rss_bytes().get(),
             cpu_seconds: (stat.utime + stat.stime) as f64 / ticks,
         })

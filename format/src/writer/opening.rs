@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::live_link::{self, LeftBehind};
 use super::{NOBODY, Writer, WriterOptions, floor_of, mark};
 use crate::archive::Archive;
 use crate::area;
@@ -10,6 +11,7 @@ use crate::disk;
 use crate::error::{OpenError, WriteError};
 use crate::file::{Rights, SnapshotFile, failed, rights_of};
 use crate::header::{Header, unix_micros};
+use crate::map::Mapping;
 use crate::open::{self, Candidate};
 use crate::protocol::{self, Generation, MAX_GENERATION, Sound};
 use crate::step::Watch;
@@ -61,30 +63,37 @@ impl Writer {
     pub fn open(path: &Path, options: &WriterOptions) -> Result<Opened, WriteError> {
         let (rights, watch) = (Rights { mode: options.mode, owner: None }, &options.watch);
         watch.moment("open");
-        let candidate = match open::candidate(path) {
-            Ok(candidate) => candidate,
+        let at_path =
+            match open::candidate(path).and_then(|candidate| Ok((candidate.header(path), candidate))) {
+                // A snapshot whose first bytes were damaged still has whole frames, and readers that must be told to move.
+                Ok((Err(e @ OpenError::NotASnapshot { .. }), candidate))
+                    if area::newest(&candidate.map).is_none() =>
+                {
+                    Err(e)
+                }
+                other => other,
+            };
+        let id = at_path.as_ref().ok().map(|(_, candidate)| candidate.id());
+        let left = LeftBehind::find(path, id);
+        let (header, candidate) = match at_path {
+            Ok(found) => found,
             Err(OpenError::Missing { .. }) => {
-                return Writer::fresh(path, options.identity, rights, Found::Nothing, watch);
+                return Writer::anew(path, options, rights, left.as_ref(), Found::Nothing);
             }
             Err(OpenError::NotASnapshot { problem, .. }) if is_empty(path) => {
-                return Writer::fresh(path, options.identity, rights, Found::Superseded(problem), watch);
+                return Writer::anew(path, options, rights, left.as_ref(), Found::Superseded(problem));
             }
             Err(e @ OpenError::NotASnapshot { .. }) => {
-                return Writer::put_aside(path, options.identity, rights, e, watch);
+                let aside = put_aside(path, e, watch)?;
+                return Writer::anew(path, options, rights, left.as_ref(), Found::PutAside(aside));
             }
             Err(e) => return Err(e.into()),
         };
-        let header = match candidate.header(path) {
+        let old = Old { candidate: &candidate, left: left.as_ref() };
+        let header = match header {
             Ok(header) => header,
-            // A snapshot whose first bytes were damaged still has whole frames, and readers that must be told to move.
-            Err(OpenError::NotASnapshot { problem, .. }) if area::newest(&candidate.map).is_some() => {
-                return Writer::replace(path, options.identity, &candidate, Trust::Frames, problem, watch);
-            }
-            Err(e @ OpenError::NotASnapshot { .. }) => {
-                return Writer::put_aside(path, options.identity, rights, e, watch);
-            }
-            Err(OpenError::Header { problem, .. }) => {
-                return Writer::replace(path, options.identity, &candidate, Trust::Frames, problem, watch);
+            Err(OpenError::NotASnapshot { problem, .. } | OpenError::Header { problem, .. }) => {
+                return Writer::replace(path, options.identity, old, Trust::Frames, problem, watch);
             }
             Err(e) => return Err(e.into()),
         };
@@ -92,67 +101,57 @@ impl Writer {
         let is_of_this_boot = header.boot.may_be(BootId::current());
         let trust = if is_of_this_boot { Trust::Word } else { Trust::Frames };
         let why_not = match () {
-            () if protocol::observe::<Sound, _>(candidate.map.generation()).is_superseded() => {
-                "it was marked as superseded"
-            }
+            () if is_marked(&candidate.map) => "it was marked as superseded",
             () if !is_of_this_boot => "it is from another boot",
             () if header.identity != identity => "it is from another source",
-            () => return Writer::go_on(path, identity, &candidate, watch),
+            () if left.is_some() => "it was put in the place of another one",
+            () => return Writer::go_on(path, Header { identity, ..header }, old, watch),
         };
-        Writer::replace(path, identity, &candidate, trust, why_not.to_owned(), watch)
+        Writer::replace(path, identity, old, trust, why_not.to_owned(), watch)
     }
 
-    fn fresh(
+    /// Makes a file where there is none. Whoever removes the file does not mean to lose the flags, no more than with a publisher that
+    /// is running: those that readers still have are carried on.
+    fn anew(
         path: &Path,
-        identity: [u8; 32],
+        options: &WriterOptions,
         rights: Rights,
+        left: Option<&LeftBehind>,
         found: Found,
-        watch: &Watch,
     ) -> Result<Opened, WriteError> {
-        let header = Header::now(identity);
-        let new = SnapshotFile::create_beside(path, header, rights, Generation(0), None, watch)?;
-        let mut writer = Writer::of(new, identity)?;
-        writer.snapshot.rename_over(path)?;
-        Ok(Opened { writer, snapshot: None, found })
-    }
-
-    /// Somebody's file that is no snapshot: kept under another name where the name says that it should be one.
-    fn put_aside(
-        path: &Path,
-        identity: [u8; 32],
-        rights: Rights,
-        why: OpenError,
-        watch: &Watch,
-    ) -> Result<Opened, WriteError> {
-        if path.extension().is_none_or(|extension| extension != "vexil") {
-            return Err(why.into());
-        }
-        let beside = |ending: &str| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(ending);
-            PathBuf::from(name)
+        let watch = &options.watch;
+        let Some(left) = left else {
+            let header = Header::now(options.identity);
+            let new = SnapshotFile::create_beside(path, header, rights, Generation(0), None, watch)?;
+            let mut writer = Writer::of(new, header)?;
+            writer.move_in(path, || Ok(()))?;
+            return Ok(Opened { writer, snapshot: None, found });
         };
-        let mut aside = beside(".damaged");
-        if aside.exists() {
-            aside = beside(&format!(".damaged-{}", unix_micros()));
-        }
-        disk::rename(watch, path, &aside).map_err(failed("put aside", path))?;
-        Writer::fresh(path, identity, rights, Found::PutAside(aside), watch)
+        let header = left.candidate.header(path);
+        let trust = match &header {
+            Ok(header) if header.boot.may_be(BootId::current()) => Trust::Word,
+            _ => Trust::Frames,
+        };
+        let kept = header.map_or(NOBODY, |header| header.identity);
+        let identity = if options.identity == NOBODY { kept } else { options.identity };
+        let old = Old { candidate: &left.candidate, left: Some(left) };
+        let why = "it was removed, and was found again by its second name".to_owned();
+        let opened = Writer::replace(path, identity, old, trust, why, watch)?;
+        Ok(match found {
+            Found::Nothing => opened,
+            found => Opened { found, ..opened },
+        })
     }
-
-    fn go_on(
-        path: &Path,
-        identity: [u8; 32],
-        candidate: &Candidate,
-        watch: &Watch,
-    ) -> Result<Opened, WriteError> {
-        // In one boot the word is the truth, and then no frame is more than the interrupted publish ahead of it.
-        let seen = protocol::observe::<Sound, _>(candidate.map.generation()).generation();
-        if area::highest_generation(&candidate.map) > seen.next().0 || seen.0 >= MAX_GENERATION / 2 {
-            let why = format!("its generation word says {seen}, which does not fit its slots");
-            return Writer::replace(path, identity, candidate, Trust::Frames, why, watch);
+    fn go_on(path: &Path, header: Header, old: Old<'_>, watch: &Watch) -> Result<Opened, WriteError> {
+        // In one boot the word is the truth, and nothing but the slot of an interrupted publish is ahead of it.
+        let map = &old.candidate.map;
+        let seen = protocol::observe::<Sound, _>(map.generation());
+        if area::is_ahead(map, seen) || seen.generation().0 >= MAX_GENERATION / 2 {
+            let why = format!("its generation word says {}, which does not fit the rest", seen.generation());
+            return Writer::replace(path, header.identity, old, Trust::Frames, why, watch);
         }
-        let mut writer = Writer::of(SnapshotFile::open(path, candidate.id(), watch)?, identity)?;
+        let mut writer = Writer::of(SnapshotFile::open(path, old.candidate.id(), watch)?, header)?;
+        live_link::keep(&writer.snapshot);
         // What readers check first, and then what is carried on.
         let current = area::check_current(&writer.map).and_then(|_| area::copy_current(&writer.map));
         let newest = || area::newest(&writer.map).map(|(_, archive)| archive);
@@ -177,7 +176,7 @@ impl Writer {
     fn replace(
         path: &Path,
         identity: [u8; 32],
-        old: &Candidate,
+        Old { candidate: old, left }: Old<'_>,
         trust: Trust,
         why: String,
         watch: &Watch,
@@ -185,6 +184,7 @@ impl Writer {
         watch.moment("take over");
         let rights = rights_of(&old.metadata);
         let floor = floor_of(&old.map);
+        let floor = left.map_or(floor, |left| floor.max(floor_of(&left.candidate.map)));
         let current = match trust {
             Trust::Word => area::copy_current(&old.map).ok().flatten(),
             Trust::Frames => None,
@@ -197,11 +197,46 @@ impl Writer {
         }
         let header = Header::now(identity);
         let new = SnapshotFile::create_beside(path, header, rights, floor, snapshot.as_ref(), watch)?;
-        let mut writer = Writer::of(new, identity)?;
-        mark(&SnapshotFile::open(path, old.id(), watch)?);
-        writer.snapshot.rename_over(path)?;
+        let mut writer = Writer::of(new, header)?;
+        writer.move_in(path, || {
+            if left.is_none_or(|left| left.candidate.id() != old.id()) {
+                mark(&SnapshotFile::open(path, old.id(), watch)?);
+            }
+            left.map_or(Ok(()), |left| left.mark(watch))
+        })?;
         Ok(Opened { writer, snapshot, found: Found::Superseded(why) })
     }
+}
+
+/// A file that nobody publishes into any more.
+#[derive(Clone, Copy)]
+struct Old<'a> {
+    /// What is carried on.
+    candidate: &'a Candidate,
+    /// What readers may still have beside it. The same file, if there is nothing at the path.
+    left: Option<&'a LeftBehind>,
+}
+
+fn is_marked(map: &Mapping) -> bool {
+    protocol::observe::<Sound, _>(map.generation()).is_superseded()
+}
+
+/// Somebody's file that is no snapshot: kept under another name where the name says that it should be one.
+fn put_aside(path: &Path, why: OpenError, watch: &Watch) -> Result<PathBuf, WriteError> {
+    if path.extension().is_none_or(|extension| extension != "vexil") {
+        return Err(why.into());
+    }
+    let beside = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let mut aside = beside(".damaged");
+    if aside.exists() {
+        aside = beside(&format!(".damaged-{}", unix_micros()));
+    }
+    disk::rename(watch, path, &aside).map_err(failed("put aside", path))?;
+    Ok(aside)
 }
 
 fn is_empty(path: &Path) -> bool {

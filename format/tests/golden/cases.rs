@@ -105,6 +105,7 @@ pub fn make(name: &str, path: &Path) {
     let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
     let mut header = Header::now(IDENTITY);
     header.created_at = TIME;
+    header.made_at = 0;
     header.boot = BootId([0x0123_4567_89ab_cdef, 0x0123_4567_89ab_cdef]);
     for (at, word) in header.words().into_iter().enumerate() {
         file.write_all_at(&word.to_le_bytes(), at as u64 * 8).unwrap();

@@ -21,7 +21,7 @@ use std::sync::atomic::AtomicUsize as Counter;
 use std::sync::atomic::Ordering::{self, Relaxed};
 
 use loom::sync::atomic::{AtomicU64, fence};
-use vexil_format::sync::{Exchange, Word};
+use vexil_format::sync::{Exchange, Load, Word};
 
 /// The number of executions, or that and the message of the assertion that failed.
 pub type Outcome = Result<usize, (usize, String)>;
@@ -35,17 +35,19 @@ impl Model {
     }
 }
 
-impl Word for Model {
-    fn load(&self, order: Ordering) -> u64 {
-        self.0.load(order)
-    }
-
-    fn store(&self, value: u64, order: Ordering) {
-        self.0.store(value, order);
+impl Load for Model {
+    fn load(&self) -> u64 {
+        self.0.load(Relaxed)
     }
 
     fn fence(order: Ordering) {
         fence(order);
+    }
+}
+
+impl Word for Model {
+    fn store(&self, value: u64, order: Ordering) {
+        self.0.store(value, order);
     }
 }
 

@@ -29,6 +29,19 @@ pub fn place() -> Place {
     Place { _directory: directory, path }
 }
 
+/// The hidden second name of a snapshot file.
+pub fn live_link(path: &Path) -> PathBuf {
+    path.with_file_name(format!(".{}.live", path.file_name().unwrap().to_str().unwrap()))
+}
+
+/// All names in the directory of a file, sorted.
+pub fn names_beside(path: &Path) -> Vec<PathBuf> {
+    let names = std::fs::read_dir(path.parent().unwrap()).unwrap();
+    let mut names: Vec<_> = names.map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    names
+}
+
 pub fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().mode() & 0o7777
 }

@@ -50,9 +50,8 @@ use std::sync::mpsc;
 pub use cancel::Cancel;
 pub use error::{LockError, UnsafeLockFile};
 
-use vexil_format::Watch;
+use vexil_format::{Epoch, Watch};
 
-use crate::epoch::Epoch;
 use lock_file::FileId;
 use thread::{Event, Job, LockThread, Wait};
 use waiter::Waiter;

@@ -9,9 +9,10 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use vexil_format::Epoch;
+
 use super::LockMode;
 use super::thread::Event;
-use crate::epoch::Epoch;
 
 /// Waiters without an owner. Only ever tried: a thread that was lost in a fork may hold it for ever.
 static ABANDONED: Mutex<Vec<Arc<Waiter>>> = Mutex::new(Vec::new());

@@ -43,6 +43,12 @@ impl Stage {
         Writer::open(&self.path, &WriterOptions::default()).unwrap().writer
     }
 
+    /// Removes the file with its hidden second name, so that no publisher can find it.
+    pub(crate) fn remove(&self) {
+        std::fs::remove_file(&self.path).unwrap();
+        std::fs::remove_file(self.path.with_file_name(".flags.vexil.live")).unwrap();
+    }
+
     /// Overwrites bytes of the file.
     pub(crate) fn scribble(&self, offset: u64, bytes: &[u8]) {
         let file = OpenOptions::new().write(true).open(&self.path).unwrap();

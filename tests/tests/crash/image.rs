@@ -1,8 +1,9 @@
 //! What is on a disk after a power loss, as files.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fastrand::Rng;
 use vexil_format::layout::{MAGIC, word};
@@ -40,9 +41,17 @@ pub(crate) fn build(machine: &Machine, cut: Cut, random: &mut Rng, folder: &Path
         Cut::Nothing => &machine.names[0],
         Cut::Pages | Cut::Sectors => &machine.names[random.usize(..machine.names.len())],
     };
+    let mut made: HashMap<usize, PathBuf> = HashMap::new();
     for (path, object) in names {
-        let file = File::create(folder.join(path.file_name().unwrap())).unwrap();
-        write(&machine.objects[*object], cut, random, &file);
+        let path = folder.join(path.file_name().unwrap());
+        match made.get(object) {
+            // One file by two names.
+            Some(other) => fs::hard_link(other, path).unwrap(),
+            None => {
+                write(&machine.objects[*object], cut, random, &File::create(&path).unwrap());
+                made.insert(*object, path);
+            }
+        }
     }
 }
 

@@ -73,6 +73,10 @@ impl Machine {
                 let object = names.remove(from).unwrap();
                 names.insert(to.clone(), object);
             }),
+            Op::Link { from, to } => self.rename(|names| {
+                let object = names[from];
+                names.insert(to.clone(), object);
+            }),
             Op::Remove { path } | Op::RemovedByHand { path } if self.now().contains_key(path) => {
                 self.rename(|names| {
                     names.remove(path);

@@ -38,6 +38,10 @@ pub(crate) enum Op {
         from: PathBuf,
         to: PathBuf,
     },
+    Link {
+        from: PathBuf,
+        to: PathBuf,
+    },
     Remove {
         path: PathBuf,
     },
@@ -185,6 +189,7 @@ impl Witness for Recorder {
                 Some(Op::Write { file, at: word as u64 * 8, bytes: value.to_le_bytes().to_vec() })
             }
             Step::Rename { from, to } => Some(Op::Rename { from: path(from), to: path(to) }),
+            Step::Link { from, to } => Some(Op::Link { from: path(from), to: path(to) }),
             Step::Remove { path: name } => Some(Op::Remove { path: path(name) }),
             // Reserved space reads as zeros; owner and mode are not what this is about.
             _ => None,
@@ -203,6 +208,7 @@ fn fallible(step: &Step<'_>) -> Option<&'static str> {
         Step::Write { .. } => Some("write"),
         Step::Sync { .. } => Some("sync"),
         Step::SyncDirectory { .. } => Some("sync directory"),
+        Step::Link { .. } => Some("link"),
         Step::Rename { .. } => Some("rename"),
         Step::Mode { .. } => Some("mode"),
         _ => None,

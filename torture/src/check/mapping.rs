@@ -3,10 +3,8 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use rustix::thread::futex;
 use vexil_format::{FileId, Mapping};
 
 use crate::problem::Problem;
@@ -19,6 +17,9 @@ const ROUNDS: u64 = 200;
 
 /// Sleeps.
 const SLEEPS: usize = 10;
+
+/// How long a sleep lasts that nobody ends.
+const SLEEP: Duration = Duration::from_secs(3);
 
 /// How long it is looked for a value that is not there at once, to say whether it comes late or never.
 const LATE: Duration = Duration::from_secs(1);
@@ -71,13 +72,12 @@ fn sees(what: &str, expected: u64, look: impl Fn() -> u64) -> Result<(), Problem
 }
 
 fn wakes(stage: &mut Stage<'_>, other: &mut Process, map: &Mapping) -> Result<(), Problem> {
-    let limit = futex::Timespec { tv_sec: 3, tv_nsec: 0 };
     let (mut woken, mut slept) = (0, Vec::new());
     for _ in 0..SLEEPS {
-        let event = map.event().load(Relaxed);
+        let event = map.event().load();
         other.say("wake");
         let begun = Instant::now();
-        match futex::wait(map.event(), futex::Flags::empty(), event, Some(&limit)) {
+        match map.event().wait(event, SLEEP) {
             Ok(()) => {
                 woken += 1;
                 slept.push(begun.elapsed());
@@ -92,7 +92,7 @@ fn wakes(stage: &mut Stage<'_>, other: &mut Process, map: &Mapping) -> Result<()
             }
         }
         let begun = Instant::now();
-        while map.event().load(Relaxed) == event {
+        while map.event().load() == event {
             if begun.elapsed() > LATE {
                 return Err(Problem::Found("a wake was not seen in the event word".to_owned()));
             }

@@ -36,7 +36,7 @@ pub(super) fn poke(path: &Path) -> Outcome {
             "store" => map.store(STORED, n, Ordering::Release),
             "wake" => {
                 std::thread::sleep(BEFORE_WAKE);
-                map.wake();
+                map.announce();
             }
             "replace" => {
                 let beside = path.with_extension("new");

@@ -1,20 +1,20 @@
 //! Which process this is, in a way that no fork can fool.
 //!
-//! A process id is not enough: a worker that is forked months later can get the id of an ancestor that is gone. So the
-//! number stands on a page that the kernel wipes in every child, and whoever finds it wiped writes a new one.
+//! A process id is not enough: a worker that is forked months later can get the id of an ancestor that is gone, and a child in a
+//! process namespace of its own can have the id of its parent. So the number stands on a page that the kernel wipes in every child,
+//! and whoever finds it wiped writes a new one.
 //!
-//! Invariants
+//! # Invariants
 //! - I1: `PAGE` is null, or leads to a page of this process that is never unmapped, on which only this word is used.
 //! - I2: a number comes from `LAST`, which is raised first and which children inherit. So all numbers of ancestors are
 //!   lower than those that a child gives itself. (Siblings may have the same, but share no memory.)
 
 use std::process;
-use std::ptr;
+use std::ptr::{self, null_mut};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::sync::atomic::{AtomicPtr, AtomicU64};
 
-use memmap2::MmapMut;
-use rustix::mm::{Advice, madvise};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 
 static PAGE: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
 static LAST: AtomicU64 = AtomicU64::new(0);
@@ -39,6 +39,11 @@ impl Epoch {
             number => Epoch(number),
         }
     }
+
+    /// Its number, which is never 0.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
 }
 
 /// No lock, also not that of a `OnceLock`: a child may be forked while another thread is here for the first time.
@@ -57,11 +62,14 @@ fn word() -> Option<&'static AtomicU64> {
 }
 
 fn wiped_page() -> Option<*mut AtomicU64> {
-    let mut page = MmapMut::map_anon(rustix::param::page_size()).ok()?;
+    let (bytes, access) = (rustix::param::page_size(), ProtFlags::READ | ProtFlags::WRITE);
+    // SAFETY: the kernel chooses addresses that nobody uses. I1: they are not unmapped once they are in `PAGE`.
+    let page = unsafe { mmap_anonymous(null_mut(), bytes, access, MapFlags::PRIVATE) }.ok()?;
     // SAFETY: the page is a private mapping of its own, on which nothing has been written or borrowed.
-    unsafe { madvise(page.as_mut_ptr().cast(), page.len(), Advice::LinuxWipeOnFork) }.ok()?;
-    let start = page.as_mut_ptr().cast();
-    // I1: it is never unmapped.
-    std::mem::forget(page);
-    Some(start)
+    if unsafe { madvise(page, bytes, Advice::LinuxWipeOnFork) }.is_err() {
+        // SAFETY: exactly what was mapped above, and nobody knows of it.
+        let _ = unsafe { munmap(page, bytes) };
+        return None;
+    }
+    Some(page.cast())
 }
