@@ -87,6 +87,7 @@ impl Serve {
         let mut signals = Signals::new([SIGTERM, SIGINT])
             .map_err(|source| Failure::System { action: "listen for signals", source })?;
         allow_many_streams();
+        vexil_publisher::give_memory_back();
         let server = Server::start(self.options()?)?;
         if self.file.is_none() {
             tracing::warn!("sample flags in memory: nothing is kept; name a file to keep flags");

@@ -2,21 +2,44 @@
 
 use std::collections::BTreeMap;
 
-use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, ETAG};
+use axum::body::{Body, Bytes};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use futures_util::stream;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::change::FlagChange;
 use crate::condition::Tags;
 use crate::environment::Applied;
+use crate::shared::{PIECE, Pieces, Shared};
 use crate::value::FlagValue;
 
-/// JSON that is ready.
-pub(crate) fn json(body: impl Into<Body>) -> Response {
-    let mut response = Response::new(body.into());
+/// JSON that is ready. What is large is given up if too much of that waits for clients that do not read.
+pub(crate) fn json(body: impl Into<Bytes>) -> Response {
+    let body = body.into();
+    if body.len() > PIECE { shared(Shared::passing(body)) } else { with_type(Body::from(body)) }
+}
+
+/// JSON that others get as well.
+pub(crate) fn shared(text: Shared) -> Response {
+    let mut pieces = Pieces::default();
+    pieces.all(text);
+    of_pieces(pieces)
+}
+
+/// JSON in pieces.
+pub(crate) fn of_pieces(pieces: Pieces) -> Response {
+    let length = pieces.len();
+    let body = stream::unfold(pieces, async |mut pieces| Some((pieces.next()?, pieces)));
+    let mut response = with_type(Body::from_stream(body));
+    response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    response
+}
+
+fn with_type(body: Body) -> Response {
+    let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
@@ -28,10 +51,10 @@ pub(crate) fn object(value: &impl Serialize) -> Response {
 }
 
 /// JSON with its tag, or 304 for those who have it.
-pub(crate) fn tagged(headers: &HeaderMap, tag: &str, body: impl Into<Body>) -> Response {
+pub(crate) fn tagged(headers: &HeaderMap, tag: &str, body: impl FnOnce() -> Response) -> Response {
     let known =
         crate::guard::joined(headers, "if-none-match").is_some_and(|header| Tags::parse(&header).names(tag));
-    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { json(body) };
+    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { body() };
     set_tag(&mut response, tag);
     response
 }

@@ -43,7 +43,7 @@ impl FlagChange {
     /// Bytes that are kept for it.
     pub(crate) fn bytes(&self) -> usize {
         let value = |value: &Option<FlagValue>| value.as_ref().map_or(0, |value| value.text().len());
-        self.key.len() + value(&self.old) + value(&self.new)
+        size_of::<FlagChange>() + self.key.len() + value(&self.old) + value(&self.new)
     }
 }
 
@@ -107,6 +107,21 @@ pub struct Change {
     pub undoes: Option<u64>,
     /// Its flags, each once.
     pub flags: Vec<FlagChange>,
+    /// Bytes that are kept for it.
+    pub(crate) bytes: usize,
+}
+
+impl Change {
+    pub(crate) fn new(
+        revision: u64,
+        time: SystemTime,
+        author: Author,
+        undoes: Option<u64>,
+        flags: Vec<FlagChange>,
+    ) -> Change {
+        let bytes = flags.iter().map(FlagChange::bytes).sum();
+        Change { revision, time, author, undoes, flags, bytes }
+    }
 }
 
 impl Serialize for Change {

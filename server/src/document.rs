@@ -9,11 +9,22 @@ use serde_json::value::RawValue;
 use vexil_publisher::payload::{DEFAULT_MAX_PAYLOAD, Limits, PayloadError, decode};
 
 use crate::change::FlagChange;
+use crate::layout::{Length, Sink};
 use crate::value::{FlagValue, quoted};
 
 /// The flags. Of keys that are written twice the last value counts, at the place of the first.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Document(IndexMap<Arc<str>, FlagValue>);
+
+/// What becomes of one flag.
+#[derive(Debug)]
+pub(crate) struct Assignment {
+    pub(crate) key: Arc<str>,
+    /// `None`: it is removed.
+    pub(crate) value: Option<FlagValue>,
+    /// Its place among the flags if it was not there; `None`: the last.
+    pub(crate) at: Option<usize>,
+}
 
 impl Document {
     /// Reads a payload.
@@ -29,31 +40,36 @@ impl Document {
         self.0.iter()
     }
 
-    /// Gives a flag another value, or none, and says what that changed. `at` is the place of a flag that is new.
-    pub(crate) fn assign(
-        &mut self,
-        key: &Arc<str>,
-        value: Option<FlagValue>,
-        at: Option<usize>,
-    ) -> Option<FlagChange> {
-        let change = |old, new, at| Some(FlagChange { key: key.clone(), old, new, at });
-        match (self.0.get_full_mut(&**key), value) {
-            (Some((_, _, old)), Some(new)) if *old == new => None,
-            (Some((place, _, old)), Some(new)) => {
-                let old = std::mem::replace(old, new.clone());
-                change(Some(old), Some(new), place)
+    /// The same flags but for these: each has another value, or none. Takes time in proportion to all flags, however many are
+    /// assigned at once. Of flags that were not there, those with a place come to it, and the others come last.
+    pub(crate) fn with(&self, assignments: Vec<Assignment>) -> Document {
+        let mut wanted: IndexMap<_, _> =
+            assignments.into_iter().map(|one| (one.key, (one.value, one.at))).collect();
+        let mut kept = Vec::with_capacity(self.0.len() + wanted.len());
+        for (key, old) in &self.0 {
+            match wanted.get_mut(key) {
+                None => kept.push((key.clone(), old.clone())),
+                Some((value, _)) => {
+                    // The same value keeps the layout that it has in the file.
+                    let value = value.take().map(|new| if *old == new { old.clone() } else { new });
+                    kept.extend(value.map(|value| (key.clone(), value)));
+                }
             }
-            (Some((place, _, _)), None) => {
-                let old = self.0.shift_remove(&**key);
-                change(old, None, place)
-            }
-            (None, Some(new)) => {
-                let place = at.unwrap_or(usize::MAX).min(self.0.len());
-                self.0.shift_insert(place, key.clone(), new.clone());
-                change(None, Some(new), place)
-            }
-            (None, None) => None,
         }
+        let added = wanted.into_iter().filter_map(|(key, (value, at))| Some((at, key, value?)));
+        let (mut placed, last): (Vec<_>, Vec<_>) = added.partition(|(at, ..)| at.is_some());
+        // From the front to the end, so that each finds those that were before it.
+        placed.sort_by_key(|(at, ..)| *at);
+        let mut flags = IndexMap::with_capacity(kept.len() + placed.len() + last.len());
+        let mut kept = kept.into_iter();
+        for (at, key, value) in placed {
+            let before = at.unwrap_or_default().saturating_sub(flags.len());
+            flags.extend(kept.by_ref().take(before));
+            flags.insert(key, value);
+        }
+        flags.extend(kept);
+        flags.extend(last.into_iter().map(|(_, key, value)| (key, value)));
+        Document(flags)
     }
 
     /// What makes this document `newer`. Another order of the keys is no change of a flag.
@@ -75,7 +91,14 @@ impl Document {
 
     /// The object as one line.
     pub(crate) fn line(&self) -> String {
-        let mut out = String::from("{");
+        let mut out = String::new();
+        self.write_line(&mut out);
+        out
+    }
+
+    /// Appends the object as one line.
+    pub(crate) fn write_line(&self, out: &mut String) {
+        out.push('{');
         for (place, (key, value)) in self.0.iter().enumerate() {
             out.push_str(if place == 0 { "" } else { "," });
             out.push_str(&quoted(key));
@@ -83,21 +106,30 @@ impl Document {
             out.push_str(value.text());
         }
         out.push('}');
-        out
     }
 
-    /// The object as it stands in a file. At most as many bytes as a publisher accepts.
+    /// The object as it stands in a file. At most as many bytes as a publisher accepts; of more, no text is made.
     pub(crate) fn file_text(&self) -> Result<String, PayloadError> {
-        let mut out = String::from("{");
-        for (place, (key, value)) in self.0.iter().enumerate() {
-            out.push_str(if place == 0 { "\n  " } else { ",\n  " });
-            out.push_str(&quoted(key));
-            out.push_str(": ");
-            value.write(&mut out);
+        let mut length = Length::default();
+        self.write(&mut length);
+        let (found, limit) = (length.bytes(), DEFAULT_MAX_PAYLOAD);
+        if found > limit {
+            return Err(PayloadError::TooLarge { found, limit });
         }
-        out.push_str(if self.0.is_empty() { "}\n" } else { "\n}\n" });
-        let (found, limit) = (out.len(), DEFAULT_MAX_PAYLOAD);
-        if found > limit { Err(PayloadError::TooLarge { found, limit }) } else { Ok(out) }
+        let mut out = String::with_capacity(found);
+        self.write(&mut out);
+        Ok(out)
+    }
+
+    fn write(&self, out: &mut impl Sink) {
+        out.text("{");
+        for (place, (key, value)) in self.0.iter().enumerate() {
+            out.text(if place == 0 { "\n  " } else { ",\n  " });
+            out.text(&quoted(key));
+            out.text(": ");
+            value.write(out);
+        }
+        out.text(if self.0.is_empty() { "}\n" } else { "\n}\n" });
     }
 }
 
@@ -150,6 +182,43 @@ mod tests {
         Some(FlagValue::parse("k", json).unwrap())
     }
 
+    fn assign(key: &str, value: Option<FlagValue>, at: Option<usize>) -> Assignment {
+        Assignment { key: key.into(), value, at }
+    }
+
+    /// The way that is plain to see: one flag after the other, each moving those behind it.
+    fn one_by_one(document: &Document, assignments: &[(String, Option<FlagValue>, usize)]) -> Document {
+        let mut flags: Vec<_> = document.0.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        flags.retain(|(key, _)| !assignments.iter().any(|(k, value, _)| **k == **key && value.is_none()));
+        let mut set: Vec<_> =
+            assignments.iter().filter_map(|(key, value, at)| Some((at, key, value.clone()?))).collect();
+        set.sort_by_key(|(at, ..)| **at);
+        for (at, key, value) in set {
+            match flags.iter_mut().find(|(k, _)| **k == **key) {
+                Some((_, old)) => *old = value,
+                None => flags.insert((*at).min(flags.len()), (key.as_str().into(), value)),
+            }
+        }
+        Document(flags.into_iter().collect())
+    }
+
+    #[test]
+    fn many_flags_at_once_come_where_they_would_come_one_by_one() {
+        let numbers = |count: usize, seed: usize| (0..count).map(move |n| (n * 7_919 + seed * 104_729) % 60);
+        for seed in 0..200 {
+            let members: Vec<_> = numbers(seed % 40, seed).map(|n| format!("\"k{n}\":{n}")).collect();
+            let document = Document::parse(&format!("{{{}}}", members.join(","))).unwrap();
+            let mut assignments: IndexMap<String, _> = IndexMap::new();
+            for (place, n) in numbers(seed % 31, seed + 1).enumerate() {
+                let value = if n % 3 == 0 { None } else { value(&format!("{}", n + 1)) };
+                assignments.insert(format!("k{n}"), (value, (place * 7 + seed) % 53));
+            }
+            let list: Vec<_> = assignments.into_iter().map(|(key, (value, at))| (key, value, at)).collect();
+            let batch = list.iter().map(|(key, value, at)| assign(key, value.clone(), Some(*at))).collect();
+            assert_eq!(document.with(batch).line(), one_by_one(&document, &list).line(), "seed {seed}");
+        }
+    }
+
     #[test]
     fn a_file_in_our_layout_stays_byte_for_byte_with_numbers_and_values_as_written() {
         let document = Document::parse(ODD).unwrap();
@@ -166,11 +235,11 @@ mod tests {
 
     #[test]
     fn a_new_key_comes_last_and_a_removed_one_comes_back_where_it_was() {
-        let mut document = Document::parse(r#"{"a":1,"b":2,"c":3}"#).unwrap();
-        let removed = document.assign(&"b".into(), None, None).unwrap();
-        document.assign(&"d".into(), value("[4]"), None).unwrap();
+        let first = Document::parse(r#"{"a":1,"b":2,"c":3}"#).unwrap();
+        let document = first.with(vec![assign("b", None, None), assign("d", value("[4]"), None)]);
+        let removed = first.changes_to(&document).into_iter().find(|change| &*change.key == "b").unwrap();
         assert_eq!(document.line(), r#"{"a":1,"c":3,"d":[4]}"#);
-        document.assign(&"b".into(), removed.old, Some(removed.at)).unwrap();
+        let document = document.with(vec![assign("b", removed.old, Some(removed.at))]);
         assert_eq!(document.line(), r#"{"a":1,"b":2,"c":3,"d":[4]}"#);
         assert_eq!(
             document.file_text().unwrap(),
@@ -180,9 +249,9 @@ mod tests {
 
     #[test]
     fn the_same_value_and_the_absence_of_an_absent_flag_change_nothing() {
-        let mut document = Document::parse("{\"a\": [1, 2]}").unwrap();
-        assert!(document.assign(&"a".into(), value("[1,2]"), None).is_none());
-        assert!(document.assign(&"b".into(), None, None).is_none());
+        let before = Document::parse("{\"a\": [1, 2]}").unwrap();
+        let document = before.with(vec![assign("a", value("[1,2]"), None), assign("b", None, None)]);
+        assert!(before.changes_to(&document).is_empty());
         assert_eq!(document.file_text().unwrap(), "{\n  \"a\": [1, 2]\n}\n");
     }
 
@@ -205,8 +274,8 @@ mod tests {
 
     #[test]
     fn more_than_a_publisher_accepts_is_no_file() {
-        let mut document = Document::default();
-        document.assign(&"k".into(), value(&format!("\"{}\"", "x".repeat(DEFAULT_MAX_PAYLOAD))), None);
+        let large = value(&format!("\"{}\"", "x".repeat(DEFAULT_MAX_PAYLOAD)));
+        let document = Document::default().with(vec![assign("k", large, None)]);
         assert!(matches!(document.file_text(), Err(PayloadError::TooLarge { .. })));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::change::FlagChange;
 use crate::condition::Subject;
-use crate::document::Document;
+use crate::document::{Assignment, Document};
 use crate::error::ChangeError;
 use crate::history::History;
 use crate::value::FlagValue;
@@ -44,40 +44,38 @@ impl Edit {
         }
     }
 
-    /// Makes the change. `document` is of no use after an error.
+    /// The flags after the change, and what it changed. Takes time in proportion to all flags and those of the change.
     pub(crate) fn apply(
-        self,
-        document: &mut Document,
+        &self,
+        document: &Document,
         history: &History,
-    ) -> Result<Vec<FlagChange>, ChangeError> {
-        Ok(match self {
-            Edit::Set { key, value } => document.assign(&key, Some(value), None).into_iter().collect(),
-            Edit::Remove { key } => match document.assign(&key, None, None) {
-                Some(change) => vec![change],
-                None => return Err(ChangeError::NoFlag { key: key.as_ref().to_owned() }),
-            },
-            Edit::Merge(members) => {
-                let before = document.clone();
-                for (key, value) in members {
-                    document.assign(&key, value, None);
-                }
-                // A key that is written twice is one change.
-                before.changes_to(document)
+    ) -> Result<(Document, Vec<FlagChange>), ChangeError> {
+        let assign =
+            |key: &Arc<str>, value: Option<FlagValue>| Assignment { key: key.clone(), value, at: None };
+        let assignments = match self {
+            Edit::Set { key, value } => vec![assign(key, Some(value.clone()))],
+            Edit::Remove { key } if document.get(key).is_none() => {
+                return Err(ChangeError::NoFlag { key: key.as_ref().to_owned() });
             }
+            Edit::Remove { key } => vec![assign(key, None)],
+            Edit::Merge(members) => members.iter().map(|(key, value)| assign(key, value.clone())).collect(),
             Edit::Undo { revision, force } => {
-                let change = history.get(revision).ok_or(ChangeError::NotRemembered { revision })?;
+                let change =
+                    history.get(*revision).ok_or(ChangeError::NotRemembered { revision: *revision })?;
                 let touched = |flag: &&FlagChange| document.get(&flag.key) != flag.new.as_ref();
                 let keys: Vec<_> = change.flags.iter().filter(touched).map(|flag| flag.key.clone()).collect();
                 if !keys.is_empty() && !force {
                     return Err(ChangeError::ChangedSince { keys });
                 }
-                let mut back: Vec<_> = change.flags.iter().collect();
-                // From the front to the end, so that each finds those that were before it.
-                back.sort_by_key(|flag| flag.at);
-                back.into_iter()
-                    .filter_map(|flag| document.assign(&flag.key, flag.old.clone(), Some(flag.at)))
-                    .collect()
+                let back = |flag: &FlagChange| Assignment {
+                    at: Some(flag.at),
+                    ..assign(&flag.key, flag.old.clone())
+                };
+                change.flags.iter().map(back).collect()
             }
-        })
+        };
+        let after = document.with(assignments);
+        let changes = document.changes_to(&after);
+        Ok((after, changes))
     }
 }

@@ -1,10 +1,11 @@
 //! One API key and its flags.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use vexil_publisher::payload::{FileEvent, ImportError, PayloadError};
 
 use crate::change::{Author, Change, FlagChange};
@@ -13,12 +14,19 @@ use crate::condition::{Condition, Subject};
 use crate::document::{Document, members};
 use crate::edit::Edit;
 use crate::error::{ChangeError, StartError};
+use crate::file_lock::FileLock;
 use crate::flag_file::FlagFile;
 use crate::flag_key;
 use crate::history::History;
-use crate::kept::Kept;
+use crate::kept::{Kept, NotWritten};
 use crate::value::FlagValue;
 use crate::view::View;
+
+/// How often a change is tried again because somebody has edited the file in that moment.
+const MOST_TRIES: usize = 20;
+
+/// For an editor to save the second half of what it saves.
+const HALF_SAVED: Duration = Duration::from_millis(300);
 
 /// The flags of one API key, for the program that the server is a part of. Clones are the same environment.
 ///
@@ -33,6 +41,10 @@ struct Inner {
     clients: Clients,
     /// Each open page has a clone.
     pages: Arc<()>,
+    /// The server ends.
+    ends: AtomicBool,
+    /// One change after the other: those that wait take no thread.
+    turn: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -41,6 +53,8 @@ struct State {
     revision: u64,
     history: History,
     kept: Option<Kept>,
+    /// The view before, until the next look at the file.
+    old_view: Option<Arc<View>>,
 }
 
 /// A change that was made, or was none.
@@ -58,7 +72,11 @@ impl Environment {
 
     /// Takes the flags from a file; makes one without flags where there is none.
     pub(crate) fn in_file(path: PathBuf) -> Result<Environment, StartError> {
+        let lock = FileLock::take(&path)?;
         let file = FlagFile::new(path);
+        if lock.is_some() {
+            file.recover();
+        }
         let text = match file.read() {
             Err(ImportError::Missing { path }) => {
                 file.create().map_err(|source| StartError::Create { path: path.clone(), source })?;
@@ -70,19 +88,21 @@ impl Environment {
         let text = text.map_err(StartError::File)?;
         let refused = |source| ImportError::Payload { path: file.path().to_owned(), source };
         let document = Document::parse(&text).map_err(|error| StartError::File(refused(error)))?;
-        Ok(Environment::new(document, Some(Kept::new(file, text))))
+        Ok(Environment::new(document, Some(Kept::new(file, lock, text))))
     }
 
     fn new(document: Document, kept: Option<Kept>) -> Environment {
         let document = Arc::new(document);
         let view = View::new(0, document.clone(), History::default(), None);
-        let state = State { document, revision: 0, history: History::default(), kept };
+        let state = State { document, revision: 0, history: History::default(), kept, old_view: None };
         let view = watch::Sender::new(Arc::new(view));
         Environment(Arc::new(Inner {
             state: Mutex::new(state),
             view,
             clients: Clients::default(),
             pages: Arc::default(),
+            ends: AtomicBool::new(false),
+            turn: Arc::new(Semaphore::new(1)),
         }))
     }
 
@@ -164,7 +184,7 @@ impl Environment {
     }
 
     fn edit(&self, edit: Edit) -> Result<u64, ChangeError> {
-        self.apply(edit, &Condition::default(), Author::PROGRAM).map(|applied| applied.view.revision)
+        self.apply(&edit, &Condition::default(), Author::PROGRAM).map(|applied| applied.view.revision)
     }
 
     pub(crate) fn view(&self) -> Arc<View> {
@@ -182,12 +202,28 @@ impl Environment {
     /// Makes a change under a condition. Waits for the disk.
     pub(crate) fn apply(
         &self,
-        edit: Edit,
+        edit: &Edit,
         condition: &Condition,
         author: Author,
     ) -> Result<Applied, ChangeError> {
         let mut state = self.state();
-        self.catch_up(&mut state)?;
+        for _ in 0..MOST_TRIES {
+            self.catch_up(&mut state)?;
+            if let Some(applied) = self.attempt(&mut state, edit, condition, author)? {
+                return Ok(applied);
+            }
+        }
+        Err(ChangeError::FileBusy)
+    }
+
+    /// `None`: somebody has edited the file meanwhile.
+    fn attempt(
+        &self,
+        state: &mut State,
+        edit: &Edit,
+        condition: &Condition,
+        author: Author,
+    ) -> Result<Option<Applied>, ChangeError> {
         let view = self.view();
         let subject = edit.subject(&state.document);
         if !condition.holds(&view.etag, &subject) {
@@ -198,36 +234,103 @@ impl Environment {
             let (etag, revision) = (view.etag.clone(), view.revision);
             return Err(ChangeError::Precondition { etag, revision, current });
         }
-        let undoes = edit.undoes();
-        let mut document = Document::clone(&state.document);
-        let changes = edit.apply(&mut document, &state.history)?;
+        let (document, changes) = edit.apply(&state.document, &state.history)?;
         if changes.is_empty() {
-            return Ok(Applied { view, changes });
+            return Ok(Some(Applied { view, changes }));
         }
-        let text = document.file_text().map_err(too_large)?;
-        self.keep(&mut state, text)?;
-        self.announce(&mut state, document, &changes, author, undoes);
-        Ok(Applied { view: self.view(), changes })
+        if self.0.ends.load(Ordering::SeqCst) {
+            return Err(ChangeError::Stopping);
+        }
+        let text =
+            if state.kept.is_some() { document.file_text().map_err(too_large)? } else { String::new() };
+        if !self.keep(state, text)? {
+            return Ok(None);
+        }
+        self.announce(state, document, &changes, author, edit.undoes());
+        Ok(Some(Applied { view: self.view(), changes }))
+    }
+
+    /// Waits until a change may be made; the next one may when what is answered is dropped.
+    pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        self.0.turn.clone().acquire_owned().await.ok()
+    }
+
+    /// No change is begun any more.
+    pub(crate) fn end(&self) {
+        self.0.ends.store(true, Ordering::SeqCst);
     }
 
     /// Looks at the file, if there is one. Called again and again.
     pub(crate) fn poll(&self) {
-        let mut state = self.state();
+        // A change that is being made looks at the file itself.
+        let mut state = match self.0.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(state)) => state.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        let state = &mut *state;
+        state.old_view = None;
         let Some(kept) = &mut state.kept else { return };
         match kept.poll() {
-            FileEvent::Changed(text) => self.adopt(&mut state, text),
+            FileEvent::Changed(text) => self.adopt(state, text),
             FileEvent::Unchanged => kept.is_usable(),
             FileEvent::Failed(error) => drop(kept.is_unusable(&error)),
             _ => {}
         }
+        self.take_late_edits(state);
         if let Some(kept) = &mut state.kept {
             kept.rehearse();
         }
-        self.show_problem(&state);
+        self.show_problem(state);
     }
 
-    /// Before a change: takes over what somebody has written into the file since the last look, or refuses to write over it.
+    /// Takes over what somebody has written into files that were taken out of their place: key by key, because changes were made since.
+    fn take_late_edits(&self, state: &mut State) {
+        for _ in 0..MOST_TRIES {
+            let Some(kept) = &mut state.kept else { return };
+            let Some(late) = kept.late_edit() else { return };
+            let text = String::from_utf8(late.bytes.clone()).ok();
+            let documents = text.and_then(|text| {
+                Some((Document::parse(&late.base).ok()?, Document::parse(&text).ok()?, text))
+            });
+            let Some((base, edited, text)) = documents else {
+                kept.is_refused(&late);
+                return;
+            };
+            let changed = base.changes_to(&edited).into_iter().map(|change| (change.key, change.new));
+            let edit = Edit::Merge(changed.collect());
+            // What is in the place now comes first.
+            let done = self
+                .read_file(state)
+                .and_then(|()| self.attempt(state, &edit, &Condition::default(), Author::FILE));
+            let Some(kept) = &mut state.kept else { return };
+            match done {
+                Ok(Some(_)) => kept.is_taken(&late, text),
+                Ok(None) => {}
+                // It would not fit. Everything else passes.
+                Err(ChangeError::TooLarge { .. }) => return kept.is_refused(&late),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Before a change: takes over all edits by hand.
     fn catch_up(&self, state: &mut State) -> Result<(), ChangeError> {
+        let begun = Instant::now();
+        while let Err(error) = self.read_file(state) {
+            // Half of a save, most likely.
+            if begun.elapsed() > HALF_SAVED {
+                return Err(error);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.take_late_edits(state);
+        Ok(())
+    }
+
+    /// Takes over what somebody has written into the file since the last look, or says why it cannot be.
+    fn read_file(&self, state: &mut State) -> Result<(), ChangeError> {
         let Some(kept) = &mut state.kept else { return Ok(()) };
         match kept.read_now() {
             Ok(text) => self.adopt(state, text),
@@ -252,14 +355,19 @@ impl Environment {
         self.show_problem(state);
     }
 
-    fn keep(&self, state: &mut State, text: String) -> Result<(), ChangeError> {
-        let Some(kept) = &mut state.kept else { return Ok(()) };
-        if let Err(source) = kept.write(text) {
-            let path = kept.path().to_owned();
-            self.show_problem(state);
-            return Err(ChangeError::NotKept { path, source });
+    /// Writes the file; `false`: somebody has edited it since it was read.
+    fn keep(&self, state: &mut State, text: String) -> Result<bool, ChangeError> {
+        let Some(kept) = &mut state.kept else { return Ok(true) };
+        match kept.write(text) {
+            Ok(()) => Ok(true),
+            Err(NotWritten::Changed) => Ok(false),
+            Err(NotWritten::Busy) => Err(ChangeError::FileBusy),
+            Err(NotWritten::Io(source)) => {
+                let path = kept.path().to_owned();
+                self.show_problem(state);
+                Err(ChangeError::NotKept { path, source })
+            }
         }
-        Ok(())
     }
 
     fn announce(
@@ -278,11 +386,14 @@ impl Environment {
             let keys: Vec<_> = changes.iter().take(5).map(|change| &*change.key).collect();
             tracing::info!(revision, by = ?author.by, flags = changes.len(), ?keys, "changed");
             let flags = changes.to_vec();
-            state.history.push(Change { revision, time: SystemTime::now(), author, undoes, flags });
+            state.history.push(Change::new(revision, SystemTime::now(), author, undoes, flags));
         }
         let problem = state.problem();
         let view = View::new(state.revision, state.document.clone(), state.history.clone(), problem);
-        self.0.view.send_replace(Arc::new(view));
+        // Large, and not to be freed by whoever looks at it just now and must not wait.
+        let old = self.0.view.send_replace(Arc::new(view));
+        old.frame.is_old();
+        state.old_view = Some(old);
     }
 
     fn show_problem(&self, state: &State) {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
+use vexil_publisher::lock::LockError;
 use vexil_publisher::payload::{ImportError, PayloadError};
 use vexil_publisher::sse::ApiKeyError;
 
@@ -27,6 +28,22 @@ pub enum StartError {
     SameFile {
         /// The file.
         path: PathBuf,
+    },
+    /// Another server has the file.
+    #[error("the flag file {} is served by {} already; end that one, or name another file", path.display(), process(*pid))]
+    Served {
+        /// The file.
+        path: PathBuf,
+        /// The process id of the other server, where it could be read.
+        pid: Option<u32>,
+    },
+    /// The lock beside the file cannot be taken.
+    #[error("the flag file {} cannot be locked for this server", path.display())]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: LockError,
     },
     /// The file of an environment is there and cannot be used. It has not been touched.
     #[error("the flag file cannot be used; correct it (nothing in it was changed), or name another one")]
@@ -71,6 +88,10 @@ pub enum StartError {
     /// No thread, or no event loop.
     #[error("cannot start the threads of the server")]
     Threads(#[from] io::Error),
+}
+
+fn process(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
 }
 
 impl StartError {
@@ -144,6 +165,12 @@ pub enum ChangeError {
         /// What is wrong with the file.
         problem: String,
     },
+    /// Somebody edits the file by hand, again and again.
+    #[error("the file was edited by hand again each time this change was to be written; try again")]
+    FileBusy,
+    /// The server ends.
+    #[error("the change was not made, because the server stops; send it to the one that comes after")]
+    Stopping,
     /// The disk does not take it.
     #[error("the change was not made, because it cannot be written to {}", path.display())]
     NotKept {

@@ -8,8 +8,27 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use vexil_publisher::payload::{ImportError, Limits, WatchedFile, read_file};
 
+use crate::displaced::{self, Displaced};
+use crate::exchange::{Outcome, exchange, holds};
+
 /// What a new file holds.
 pub(crate) const EMPTY: &str = "{}\n";
+
+/// Why the file was not written.
+#[derive(Debug)]
+pub(crate) enum WriteError {
+    /// It holds something else than expected.
+    Changed,
+    /// The same, and an editor may have opened the new file in the meantime.
+    Entered(Displaced),
+    Io(io::Error),
+}
+
+impl From<io::Error> for WriteError {
+    fn from(error: io::Error) -> WriteError {
+        WriteError::Io(error)
+    }
+}
 
 /// The file.
 #[derive(Debug)]
@@ -42,20 +61,52 @@ impl FlagFile {
         WatchedFile::new(&self.0, Limits::default())
     }
 
-    /// Replaces what the file holds: by a rename, after the new content is on the disk. A symbolic link stays one, and what it
-    /// leads to keeps its mode, and its owner where that is permitted.
-    pub(crate) fn write(&self, text: &str) -> io::Result<()> {
+    /// Replaces what the file holds, if that is still `expected`: by an exchange with a new file, after the new content is on the disk. A
+    /// symbolic link stays one, and what it leads to keeps its mode, and its owner where that is permitted. Answers the old file if
+    /// somebody may still write to it.
+    pub(crate) fn write(&self, text: &str, expected: &str) -> Result<Option<Displaced>, WriteError> {
         let (target, scratch) = self.scratch(text)?;
-        if let Err(error) = fs::rename(&scratch, &target) {
-            // What is left over then is replaced by the next write.
-            let _ = fs::remove_file(&scratch);
-            return Err(error);
-        }
+        let out = displaced::name(&target, fs::metadata(&scratch)?.ino(), expected);
+        fs::rename(&scratch, &out)?;
+        let (outcome, base) = match exchange(&out, &target, expected) {
+            Ok(Outcome::Unsupported) => return rename(&out, &target, expected),
+            Ok(Outcome::Done) => (Ok(()), expected),
+            Ok(Outcome::Changed) => (Err(WriteError::Changed), text),
+            Err(error) => (Err(error.into()), text),
+        };
+        let old = Displaced::open(out, base).map(|old| {
+            if old.is_over() {
+                old.remove();
+                None
+            } else {
+                Some(old)
+            }
+        });
         if let Err(error) = sync_folder(&target) {
             // The new content is there; after a loss of power the old one may be back.
             tracing::warn!(path = %self.0.display(), %error, "cannot sync the folder of the flag file");
         }
-        Ok(())
+        match (outcome, old) {
+            (Ok(()), old) => Ok(old.unwrap_or_default()),
+            // Ours was in the place for a moment, in which an editor may have opened it.
+            (Err(_), Ok(Some(old))) => Err(WriteError::Entered(old)),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// The file that the path leads to.
+    pub(crate) fn target(&self) -> PathBuf {
+        crate::file_lock::real(&self.0)
+    }
+
+    /// Puts away what a server left that was killed.
+    pub(crate) fn recover(&self) {
+        match displaced::recover(&self.target()) {
+            Ok(kept) => kept.iter().for_each(|path| warn_of_kept(path)),
+            Err(error) => {
+                tracing::warn!(path = %self.0.display(), %error, "cannot look for what is left of an earlier server");
+            }
+        }
     }
 
     /// Does all that [`FlagFile::write`] does but the last step: whether it would work.
@@ -86,6 +137,41 @@ impl FlagFile {
             }
         }
     }
+}
+
+/// Where files cannot be exchanged: looks, and renames at once. An edit that is renamed over the file between the two is lost.
+fn rename(new: &Path, target: &Path, expected: &str) -> Result<Option<Displaced>, WriteError> {
+    let renamed = || {
+        if !holds(target, expected) {
+            return Err(WriteError::Changed);
+        }
+        // So that what an editor still writes to it has a name.
+        let aside = displaced::name(target, 0, expected);
+        let old = match fs::hard_link(target, &aside) {
+            Ok(()) => Displaced::open(aside, expected)?,
+            Err(_) => Displaced::without_name(target, expected)?,
+        };
+        if let Err(error) = fs::rename(new, target) {
+            old.remove();
+            return Err(error.into());
+        }
+        sync_folder(target)?;
+        if old.is_over() {
+            old.remove();
+            return Ok(None);
+        }
+        Ok(Some(old))
+    };
+    let result = renamed();
+    if result.is_err() {
+        let _ = fs::remove_file(new);
+    }
+    result
+}
+
+/// Says where an edit by hand is that could not be taken over.
+pub(crate) fn warn_of_kept(path: &Path) {
+    tracing::error!("an edit of the flag file by hand could not be taken over; it is in {}", path.display());
 }
 
 fn fill(mut file: &File, text: &str, old: &fs::Metadata) -> io::Result<()> {
@@ -124,7 +210,8 @@ mod tests {
         let file = FlagFile::new(link.clone());
         file.rehearse("{\"a\": 0}\n").unwrap();
         assert_eq!(file.read().unwrap(), "{}");
-        file.write("{\"a\": 1}\n").unwrap();
+        assert!(matches!(file.write("{\"a\": 1}\n", "other"), Err(WriteError::Changed)));
+        assert!(file.write("{\"a\": 1}\n", "{}").unwrap().is_none());
         assert_eq!(file.read().unwrap(), "{\"a\": 1}\n");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::metadata(real.join("kept.json")).unwrap().mode() & 0o777, 0o664);
@@ -136,7 +223,8 @@ mod tests {
     fn a_file_that_is_gone_is_not_made_anew_by_a_write() {
         let folder = tempfile::tempdir().unwrap();
         let file = FlagFile::new(folder.path().join("flags.json"));
-        assert_eq!(file.write("{}").unwrap_err().kind(), io::ErrorKind::NotFound);
+        let Err(WriteError::Io(error)) = file.write("{}", "{}") else { panic!("written") };
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
         file.create().unwrap();
         assert_eq!(file.read().unwrap(), EMPTY);
         assert_eq!(file.create().unwrap_err().kind(), io::ErrorKind::AlreadyExists);

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::change::{Change, FlagChange};
+use crate::change::Change;
 
 /// Changes that are remembered.
 pub(crate) const MOST_CHANGES: usize = 100;
@@ -21,7 +21,7 @@ impl History {
         self.0.truncate(MOST_CHANGES);
         let mut bytes = 0;
         let fits = self.0.iter().take_while(|change| {
-            bytes += change.flags.iter().map(FlagChange::bytes).sum::<usize>();
+            bytes += change.bytes;
             bytes <= MOST_BYTES
         });
         let fits = fits.count().max(1);
@@ -48,13 +48,13 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::change::Author;
+    use crate::change::{Author, FlagChange};
     use crate::value::FlagValue;
 
     fn change(revision: u64, bytes: usize) -> Change {
         let value = FlagValue::parse("k", &format!("\"{}\"", "x".repeat(bytes))).unwrap();
         let flags = vec![FlagChange { key: "k".into(), old: None, new: Some(value), at: 0 }];
-        Change { revision, time: SystemTime::UNIX_EPOCH, author: Author::FILE, undoes: None, flags }
+        Change::new(revision, SystemTime::UNIX_EPOCH, Author::FILE, None, flags)
     }
 
     fn revisions(history: &History) -> Vec<u64> {

@@ -7,15 +7,43 @@ use std::time::{Duration, Instant};
 
 use vexil_publisher::payload::{FileEvent, ImportError, WatchedFile};
 
+use crate::displaced::{Displaced, Look};
 use crate::error::with_causes;
-use crate::flag_file::FlagFile;
+use crate::file_lock::FileLock;
+use crate::flag_file::{FlagFile, WriteError, warn_of_kept};
 
 /// Time between two looks at whether a file that could not be written can be written again.
 const REHEARSAL: Duration = Duration::from_secs(1);
 
+/// Why a file was not written.
+#[derive(Debug)]
+pub(crate) enum NotWritten {
+    /// Somebody has edited it since it was read.
+    Changed,
+    /// Too many editors have old states of it open.
+    Busy,
+    Io(io::Error),
+}
+
+/// An edit of a file that is not in its place any more.
+#[derive(Debug)]
+pub(crate) struct LateEdit {
+    place: usize,
+    /// What the file held before the edit.
+    pub(crate) base: String,
+    pub(crate) bytes: Vec<u8>,
+    /// Nobody can write to it any more.
+    is_last: bool,
+}
+
+/// Files that were taken out of the place and may still be written to by somebody.
+const MOST_DISPLACED: usize = 64;
+
 #[derive(Debug)]
 pub(crate) struct Kept {
     file: FlagFile,
+    displaced: Vec<Displaced>,
+    _lock: Option<FileLock>,
     watched: WatchedFile,
     /// What the file held when it was last good.
     text: String,
@@ -27,8 +55,16 @@ pub(crate) struct Kept {
 
 impl Kept {
     /// `text` is what the file holds.
-    pub(crate) fn new(file: FlagFile, text: String) -> Kept {
-        Kept { watched: file.watch(), file, text, unusable: None, unwritable: None }
+    pub(crate) fn new(file: FlagFile, lock: Option<FileLock>, text: String) -> Kept {
+        Kept {
+            watched: file.watch(),
+            file,
+            displaced: Vec::new(),
+            _lock: lock,
+            text,
+            unusable: None,
+            unwritable: None,
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -59,15 +95,81 @@ impl Kept {
         is_other
     }
 
-    pub(crate) fn write(&mut self, text: String) -> io::Result<()> {
-        if let Err(error) = self.file.write(&text) {
-            self.is_unwritable(&error);
-            return Err(error);
+    /// Writes the file, if it still holds what it held when it was last good.
+    pub(crate) fn write(&mut self, text: String) -> Result<(), NotWritten> {
+        if self.displaced.len() >= MOST_DISPLACED && !self.forget_one() {
+            return Err(NotWritten::Busy);
         }
-        self.text = text;
-        self.unwritable = None;
-        self.watch_anew();
-        Ok(())
+        match self.file.write(&text, &self.text) {
+            Ok(old) => {
+                self.displaced.extend(old);
+                self.text = text;
+                self.unwritable = None;
+                self.watch_anew();
+                Ok(())
+            }
+            Err(WriteError::Changed) => Err(NotWritten::Changed),
+            Err(WriteError::Entered(ours)) => {
+                self.displaced.push(ours);
+                Err(NotWritten::Changed)
+            }
+            // Moved away since it was read, as some editors do before they write a new one.
+            Err(WriteError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Err(NotWritten::Changed),
+            Err(WriteError::Io(error)) => {
+                self.is_unwritable(&error);
+                Err(NotWritten::Io(error))
+            }
+        }
+    }
+
+    /// Of files of which the system cannot say whether they are open the oldest is waited for the shortest.
+    fn forget_one(&mut self) -> bool {
+        let unknown = self.displaced.iter().position(|one| !one.is_open());
+        if let Some(place) = unknown {
+            self.displaced.remove(place).remove();
+        }
+        unknown.is_some()
+    }
+
+    /// An edit that was written into a file that is not in its place any more: what it held before, and since.
+    pub(crate) fn late_edit(&mut self) -> Option<LateEdit> {
+        let mut place = 0;
+        while let Some(one) = self.displaced.get_mut(place) {
+            match one.look() {
+                Ok((Look::Edited(bytes), is_last)) => {
+                    return Some(LateEdit { place, base: one.base().to_owned(), bytes, is_last });
+                }
+                Ok((_, true)) => self.displaced.remove(place).remove(),
+                Ok((_, false)) => place += 1,
+                Err(error) => {
+                    tracing::error!(%error, "cannot read the file that was the flag file before");
+                    drop(self.displaced.remove(place));
+                }
+            }
+        }
+        None
+    }
+
+    /// What a late edit holds is among the flags now.
+    pub(crate) fn is_taken(&mut self, edit: &LateEdit, text: String) {
+        match self.displaced.get_mut(edit.place) {
+            Some(_) if edit.is_last => self.displaced.remove(edit.place).remove(),
+            Some(one) => one.taken(text),
+            None => {}
+        }
+    }
+
+    /// What a late edit holds cannot be taken over; it is put where people see it, when nobody writes to it any more.
+    pub(crate) fn is_refused(&mut self, edit: &LateEdit) {
+        if !edit.is_last || edit.place >= self.displaced.len() {
+            return;
+        }
+        match self.displaced.remove(edit.place).keep(&self.file.target()) {
+            Ok(path) => warn_of_kept(&path),
+            Err(error) => {
+                tracing::error!(%error, "an edit of the flag file by hand could be neither taken over nor kept");
+            }
+        }
     }
 
     /// The text did not come from the watched file's own look: what it handed out last no longer counts as unchanged.

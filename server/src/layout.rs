@@ -12,44 +12,76 @@ pub(crate) fn compact(json: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Where text goes.
+pub(crate) trait Sink {
+    fn text(&mut self, text: &str);
+
+    /// The same text several times.
+    fn times(&mut self, text: &str, count: usize) {
+        (0..count).for_each(|_| self.text(text));
+    }
+}
+
+impl Sink for String {
+    fn text(&mut self, text: &str) {
+        self.push_str(text);
+    }
+}
+
+/// Only counts the bytes: text that turns out to be too large need not be made.
+#[derive(Debug, Default)]
+pub(crate) struct Length(usize);
+
+impl Length {
+    pub(crate) fn bytes(&self) -> usize {
+        self.0
+    }
+}
+
+impl Sink for Length {
+    fn text(&mut self, text: &str) {
+        self.0 = self.0.saturating_add(text.len());
+    }
+
+    fn times(&mut self, text: &str, count: usize) {
+        self.0 = self.0.saturating_add(text.len().saturating_mul(count));
+    }
+}
+
 /// The text as people read it: two spaces for each level, a line for each member. `level` is the level of the line that it
-/// starts on. `json` must be valid.
-pub(crate) fn pretty(json: &str, level: usize) -> String {
-    let mut out = String::with_capacity(json.len() * 2);
+/// starts on. `json` must be valid. Can be many times as long as `json`.
+pub(crate) fn pretty(json: &str, level: usize, out: &mut impl Sink) {
     let mut level = level;
     let mut tokens = Tokens(json).filter(|token| !token.starts_with(is_space)).peekable();
     while let Some(token) = tokens.next() {
         match token {
             "{" | "[" => {
-                out.push_str(token);
+                out.text(token);
                 if let Some(end) = tokens.next_if(|next| matches!(*next, "}" | "]")) {
-                    out.push_str(end);
+                    out.text(end);
                 } else {
                     level += 1;
-                    line(&mut out, level);
+                    line(out, level);
                 }
             }
             "}" | "]" => {
                 level = level.saturating_sub(1);
-                line(&mut out, level);
-                out.push_str(token);
+                line(out, level);
+                out.text(token);
             }
             "," => {
-                out.push(',');
-                line(&mut out, level);
+                out.text(",");
+                line(out, level);
             }
-            ":" => out.push_str(": "),
-            _ => out.push_str(token),
+            ":" => out.text(": "),
+            _ => out.text(token),
         }
     }
-    out
 }
 
-fn line(out: &mut String, level: usize) {
-    out.push('\n');
-    for _ in 0..level {
-        out.push_str("  ");
-    }
+fn line(out: &mut impl Sink, level: usize) {
+    out.text("\n");
+    out.times("  ", level);
 }
 
 fn is_space(character: char) -> bool {
@@ -100,6 +132,14 @@ fn string_len(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn pretty(json: &str, level: usize) -> String {
+        let (mut out, mut length) = (String::new(), Length::default());
+        super::pretty(json, level, &mut out);
+        super::pretty(json, level, &mut length);
+        assert_eq!(length.bytes(), out.len(), "{json}");
+        out
+    }
 
     #[test]
     fn compact_text_is_borrowed_and_strings_and_numbers_stay_as_written() {

@@ -15,19 +15,20 @@
 //! # Guarantees
 //! - A change is announced when it is on the disk, and only then. A `FLAGS.json` is the old one or the new one, whole, also
 //!   if this process dies at any instant.
-//! - An edit of the file by hand is picked up, and never overwritten by a change through the API.
+//! - An edit of the file by hand is picked up, and never overwritten by a change through the API, whenever it is saved.
 //! - Numbers, nested values and the order of keys stay as they were written.
 //! - Two who change the same thing at the same time and name what they saw: one is refused.
 //! - A client that does not read holds nobody up and makes nothing grow: a stream holds the newest flags only, and all
 //!   streams hold the same copy.
 //!
 //! # Limits
-//! Payloads of up to 5 MiB. The last 100 changes are remembered in memory, not beyond a restart. One server for a file. No TLS: put a proxy in
+//! Payloads of up to 5 MiB. 1,500 connections. The last 100 changes are remembered in memory, not beyond a restart. One server for a file. No TLS: put a proxy in
 //! front. It binds to the loopback interface unless told otherwise, and then asks for a token.
 //!
 //! # Map
 //! `options` and `server` are how a program starts one, `error` what can go wrong there. `environment` is one API key and its flags: a
-//! `document` of `value`s in a `layout`, a `flag_file` that is `kept`, the `history` of each `change`, the `edit` that is asked for and the
+//! `document` of `value`s in a `layout`, a `flag_file` that is `kept` (written by an `exchange`, so that the file that was `displaced` can be looked at
+//! for as long as it has `writers`; a `file_lock` keeps other servers away), the `history` of each `change`, the `edit` that is asked for and the
 //! `condition` under which. What it shows is a `view`. `watcher` looks at the files. `routes` is the HTTP API: `guard` says who may ask, by
 //! `origin`, `token` and `access`, `request_body` and `flag_key` what they may send, `answer` and `refusal` what they get; `reads`, `writes`,
 //! `stream`, `page_stream` and `page` answer. `clients` are the live streams, `listener` the sockets.
@@ -37,10 +38,13 @@ mod answer;
 mod change;
 mod clients;
 mod condition;
+mod displaced;
 mod document;
 mod edit;
 mod environment;
 mod error;
+mod exchange;
+mod file_lock;
 mod flag_file;
 mod flag_key;
 mod guard;
@@ -58,11 +62,14 @@ mod request_body;
 mod routes;
 mod samples;
 mod server;
+mod shared;
 mod stream;
 mod token;
 mod value;
 mod view;
 mod watcher;
+#[allow(unsafe_code, reason = "read leases have no safe wrapper")]
+mod writers;
 mod writes;
 
 pub use change::{Author, By, Change, FlagChange};

@@ -2,10 +2,13 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -13,10 +16,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::guard::Peer;
+use crate::refusal::Refusal;
 
 /// For the head of a request, and for the next request of a connection.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
@@ -36,6 +40,15 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Clients that may wait to be accepted: all of them may come back at the same moment.
 const BACKLOG: i32 = 4096;
 
+/// Connections at the same time. One whose client does not read takes up to 100 KiB.
+const MOST_CONNECTIONS: usize = 1500;
+
+/// Connections beyond that are answered 503, so many at the same time; others are closed.
+const MOST_REFUSALS: usize = 64;
+
+/// For those.
+const REFUSAL_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Listens; does not accept yet.
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
@@ -54,12 +67,20 @@ pub(crate) async fn serve(
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let mut connections = JoinSet::new();
+    let (places, refusals) =
+        (Arc::new(Semaphore::new(MOST_CONNECTIONS)), Arc::new(Semaphore::new(MOST_REFUSALS)));
     loop {
         tokio::select! {
             () = end_of(&mut stopped) => break,
             accepted = listener.accept() => match accepted {
                 Ok((socket, peer)) => {
-                    connections.spawn(connection(socket, peer, router.clone(), stopped.clone()));
+                    if let Ok(place) = places.clone().try_acquire_owned() {
+                        let served = connection(socket, peer, router.clone(), stopped.clone());
+                        connections.spawn(async { served.await; drop(place) });
+                    } else if let Ok(place) = refusals.clone().try_acquire_owned() {
+                        let refused = refuse(socket, router.clone());
+                        connections.spawn(async { refused.await; drop(place) });
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -80,6 +101,26 @@ pub(crate) async fn serve(
 async fn end_of(stopped: &mut watch::Receiver<bool>) {
     // An error is a server that is gone.
     drop(stopped.wait_for(|stopped| *stopped).await);
+}
+
+/// Tells somebody for whom there is no place. Whether the server lives can be asked all the same.
+async fn refuse(socket: TcpStream, router: Router) {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let router = router.clone();
+        async move {
+            if request.uri().path() == "/healthz" {
+                return router.call(request).await;
+            }
+            let text = format!("all {MOST_CONNECTIONS} connections are taken; try again in a second");
+            Ok(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", text).into_response())
+        }
+    });
+    let mut http = http1::Builder::new();
+    http.keep_alive(false).max_buf_size(MOST_WAITING);
+    // Whoever is slow here has no answer.
+    let _ =
+        tokio::time::timeout(REFUSAL_PATIENCE, http.serve_connection(TokioIo::new(socket), service)).await;
 }
 
 async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, mut stopped: watch::Receiver<bool>) {

@@ -9,14 +9,13 @@ use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::access::Access;
-use crate::change::Change;
 use crate::clients::Clients;
 use crate::routes::Service;
+use crate::shared::{Gone, Pieces};
 use crate::stream::{HEARTBEAT, response};
 use crate::view::View;
 
@@ -32,6 +31,8 @@ struct PageStream {
     /// Revision and tag that were sent last.
     sent: Option<(u64, String)>,
     problem: Option<String>,
+    /// What is left of events that were begun.
+    pieces: Pieces,
     clients_due: bool,
     /// Not before.
     clients_at: Instant,
@@ -48,6 +49,7 @@ pub(crate) async fn page(State(service): State<Arc<Service>>, Access(environment
         heartbeat: service.heartbeat,
         sent: None,
         problem: None,
+        pieces: Pieces::default(),
         clients_due: true,
         clients_at: Instant::now(),
         _open: environment.open_page(),
@@ -56,14 +58,17 @@ pub(crate) async fn page(State(service): State<Arc<Service>>, Access(environment
 }
 
 impl PageStream {
-    async fn next(&mut self) -> Option<Bytes> {
+    async fn next(&mut self) -> Option<Result<Bytes, Gone>> {
         loop {
+            if let Some(piece) = self.pieces.next() {
+                return Some(piece);
+            }
             if *self.stopped.borrow() {
                 return None;
             }
-            let events = self.due();
-            if !events.is_empty() {
-                return Some(events.into());
+            self.due().await;
+            if self.pieces.len() > 0 {
+                continue;
             }
             tokio::select! {
                 _ = self.stopped.changed() => {}
@@ -73,56 +78,50 @@ impl PageStream {
                     self.clients_due = true;
                 }
                 () = tokio::time::sleep_until(self.clients_at), if self.clients_due => {}
-                () = tokio::time::sleep(self.heartbeat) => return Some(HEARTBEAT),
+                () = tokio::time::sleep(self.heartbeat) => return Some(Ok(HEARTBEAT)),
             }
         }
     }
 
-    /// The events that are due now.
-    fn due(&mut self) -> String {
-        let mut out = String::new();
+    /// Takes up the events that are due now.
+    async fn due(&mut self) {
         let view = self.view.borrow_and_update().clone();
         let now = (view.revision, view.etag.clone());
         if self.sent.as_ref() != Some(&now) {
             let since = self.sent.as_ref().map_or(0, |(revision, _)| *revision);
-            event(&mut out, "flags", &Flags::of(&view, since));
+            self.flags(&view, since).await;
             self.sent = Some(now);
         }
         if self.problem != view.problem {
             self.problem.clone_from(&view.problem);
-            event(&mut out, "problem", &BTreeMap::from([("error", &view.problem)]));
+            self.event("problem", &BTreeMap::from([("error", &view.problem)]));
         }
         if self.clients_due && Instant::now() >= self.clients_at {
             self.clients_due = false;
             self.clients_at = Instant::now() + CLIENTS_PAUSE;
             self.clients_changed.mark_unchanged();
-            event(&mut out, "clients", &BTreeMap::from([("clients", self.clients.all())]));
+            self.event("clients", &BTreeMap::from([("clients", self.clients.all())]));
         }
-        out
     }
-}
 
-#[derive(Serialize)]
-struct Flags<'a> {
-    revision: u64,
-    etag: &'a str,
-    flags: &'a RawValue,
-    tags: BTreeMap<&'a str, String>,
-    history: Vec<&'a Change>,
-}
-
-impl<'a> Flags<'a> {
-    fn of(view: &'a View, since: u64) -> Flags<'a> {
-        // The line is JSON that was made by this program.
-        let flags = serde_json::from_slice(&view.line).unwrap_or(RawValue::NULL);
-        let tags = view.document.iter().map(|(key, value)| (&**key, value.tag())).collect();
-        Flags { revision: view.revision, etag: &view.etag, flags, tags, history: view.history.since(since) }
+    /// The event of flags: its large parts are those that other pages get too.
+    async fn flags(&mut self, view: &Arc<View>, since: u64) {
+        let (tags, changes) = (view.tags().await, view.changes(since).await);
+        let (revision, etag) = (view.revision, &view.etag);
+        self.pieces
+            .text(format!("event: flags\ndata: {{\"revision\":{revision},\"etag\":\"{etag}\",\"flags\":"));
+        self.pieces.part(view.frame.clone(), view.line.clone());
+        self.pieces.text(",\"tags\":");
+        self.pieces.all(tags);
+        self.pieces.text(",\"history\":");
+        self.pieces.all(changes);
+        self.pieces.text("}\n\n");
     }
-}
 
-/// Appends an event. JSON as it is written here has no line ends.
-fn event(out: &mut String, name: &str, data: &impl Serialize) {
-    // Texts, numbers and JSON can always be written.
-    let data = serde_json::to_string(data).unwrap_or_default();
-    out.push_str(&format!("event: {name}\ndata: {data}\n\n"));
+    /// A small event. JSON as it is written here has no line ends.
+    fn event(&mut self, name: &str, data: &impl Serialize) {
+        // Texts, numbers and JSON can always be written.
+        let data = serde_json::to_string(data).unwrap_or_default();
+        self.pieces.text(format!("event: {name}\ndata: {data}\n\n"));
+    }
 }

@@ -6,15 +6,19 @@ use serde::Serialize;
 
 use crate::access::Access;
 use crate::answer;
-use crate::change::Change;
 use crate::clients::Client;
 use crate::error::ChangeError;
 use crate::flag_key::FlagKey;
 use crate::refusal::Refusal;
+use crate::shared::Pieces;
 
 pub(crate) async fn flags(Access(environment): Access, headers: HeaderMap) -> Response {
     let view = environment.view();
-    answer::tagged(&headers, &view.etag, view.line.clone())
+    answer::tagged(&headers, &view.etag, || {
+        let mut pieces = Pieces::default();
+        pieces.part(view.frame.clone(), view.line.clone());
+        answer::of_pieces(pieces)
+    })
 }
 
 pub(crate) async fn flag(
@@ -25,17 +29,16 @@ pub(crate) async fn flag(
     let view = environment.view();
     let value =
         view.document.get(&key).ok_or_else(|| ChangeError::NoFlag { key: key.as_ref().to_owned() })?;
-    Ok(answer::tagged(&headers, &value.tag(), value.text().to_owned()))
+    Ok(answer::tagged(&headers, &value.tag(), || answer::json(value.text().to_owned())))
 }
 
 pub(crate) async fn history(Access(environment): Access) -> Response {
-    #[derive(Serialize)]
-    struct Answer<'a> {
-        revision: u64,
-        changes: Vec<&'a Change>,
-    }
     let view = environment.view();
-    answer::object(&Answer { revision: view.revision, changes: view.history.since(0) })
+    let mut pieces = Pieces::default();
+    pieces.text(format!("{{\"revision\":{},\"changes\":", view.revision));
+    pieces.all(view.changes(0).await);
+    pieces.text("}");
+    answer::of_pieces(pieces)
 }
 
 pub(crate) async fn clients(Access(environment): Access) -> Response {

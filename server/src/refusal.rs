@@ -1,13 +1,13 @@
 //! What somebody gets whose request is not done.
 
-use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use vexil_publisher::payload::PayloadError;
 
+use crate::answer;
 use crate::error::{ChangeError, with_causes};
 
 /// A status with a sentence, a word for programs, and what else helps.
@@ -46,9 +46,11 @@ impl Serialize for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let body = serde_json::to_string(&self).unwrap_or_default();
-        let mut response = Response::new(Body::from(body));
+        let mut response = answer::json(body);
         *response.status_mut() = self.status;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         if self.code == "token_needed" {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -82,6 +84,8 @@ impl From<ChangeError> for Refusal {
             ChangeError::NotRemembered { revision } => {
                 new(StatusCode::NOT_FOUND, "not_remembered").with("revision", revision)
             }
+            ChangeError::FileBusy => new(StatusCode::CONFLICT, "file_busy"),
+            ChangeError::Stopping => new(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
             ChangeError::FileUnusable { .. } => new(StatusCode::CONFLICT, "file_unusable"),
             ChangeError::NotKept { source, .. } => {
                 let full = matches!(

@@ -1,5 +1,6 @@
 //! What somebody sends: JSON text.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -7,10 +8,12 @@ use axum::extract::{FromRequest, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use axum::http::{HeaderMap, StatusCode};
 use futures_util::StreamExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vexil_publisher::payload::{DEFAULT_MAX_PAYLOAD, PayloadError};
 
 use crate::error::{ChangeError, with_causes};
 use crate::refusal::Refusal;
+use crate::routes::Service;
 
 /// Bytes of a body: as many as all flags together may have, and some white space.
 const MOST_BYTES: usize = DEFAULT_MAX_PAYLOAD + 64 * 1024;
@@ -21,14 +24,32 @@ const MOST_THROWN_AWAY: usize = 64 * 1024 * 1024;
 /// For a body to come.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Bytes of a body that count to no bound of all bodies.
+const SMALL: usize = 16 * 1024;
+
+/// Bytes that are asked for at once.
+const STEP: usize = 64 * 1024;
+
+/// Bytes of all bodies together that have arrived and are not done with, apart from small ones. In steps.
+const MOST_STEPS: usize = 32 * 1024 * 1024 / STEP;
+
+/// Room for bodies.
+pub(crate) fn room() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(MOST_STEPS))
+}
+
 /// A body that may be JSON.
 #[derive(Debug)]
-pub(crate) struct JsonText(pub(crate) String);
+pub(crate) struct JsonText {
+    pub(crate) text: String,
+    /// Given back when the text is not needed any more.
+    _room: Vec<OwnedSemaphorePermit>,
+}
 
-impl<S: Sync> FromRequest<S> for JsonText {
+impl FromRequest<Arc<Service>> for JsonText {
     type Rejection = Refusal;
 
-    async fn from_request(request: Request, _: &S) -> Result<JsonText, Refusal> {
+    async fn from_request(request: Request, service: &Arc<Service>) -> Result<JsonText, Refusal> {
         let (parts, body) = request.into_parts();
         if let Some(found) = other_type(&parts.headers) {
             let text = format!(
@@ -41,19 +62,27 @@ impl<S: Sync> FromRequest<S> for JsonText {
         if parts.headers.contains_key(EXPECT) && length.is_some_and(|length: usize| length > MOST_BYTES) {
             return Err(too_large());
         }
-        let bytes = read(body).await?;
-        String::from_utf8(bytes).map(JsonText).map_err(|error| {
+        let mut room = Vec::new();
+        let bytes = read(body, &service.room, &mut room).await?;
+        String::from_utf8(bytes).map(|text| JsonText { text, _room: room }).map_err(|error| {
             let source = error.utf8_error();
             ChangeError::from(PayloadError::NotUtf8 { at: source.valid_up_to(), source }).into()
         })
     }
 }
 
-async fn read(body: Body) -> Result<Vec<u8>, Refusal> {
-    match tokio::time::timeout(PATIENCE, gather(body)).await {
+type Room = Vec<OwnedSemaphorePermit>;
+
+async fn read(body: Body, all: &Arc<Semaphore>, room: &mut Room) -> Result<Vec<u8>, Refusal> {
+    match tokio::time::timeout(PATIENCE, gather(body, all, room)).await {
         Ok(Ok(bytes)) if bytes.len() > MOST_BYTES => Err(too_large()),
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) => Err(Refusal::new(
+        Ok(Err(None)) => Err(Refusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "too many large bodies arrive at the same time; send it again in a second",
+        )),
+        Ok(Err(Some(error))) => Err(Refusal::new(
             StatusCode::BAD_REQUEST,
             "body_cut_off",
             format!("the body did not arrive whole: {}", with_causes(&error)),
@@ -67,13 +96,24 @@ async fn read(body: Body) -> Result<Vec<u8>, Refusal> {
 }
 
 /// The body, or the beginning of one that is too large. Of that, some more is read and thrown away: a connection that is closed while its
-/// client still sends is reset, and then the client never sees why.
-async fn gather(body: Body) -> Result<Vec<u8>, axum::Error> {
+/// client still sends is reset, and then the client never sees why. An error without a cause: there is no room.
+async fn gather(body: Body, all: &Arc<Semaphore>, room: &mut Room) -> Result<Vec<u8>, Option<axum::Error>> {
     let (mut bytes, mut thrown_away) = (Vec::new(), 0);
+    let mut is_refused = false;
     let mut parts = body.into_data_stream();
     while let Some(part) = parts.next().await {
         let part = part?;
-        if bytes.len() <= MOST_BYTES {
+        while !is_refused && bytes.len() + part.len() > SMALL + room.len() * STEP && bytes.len() <= MOST_BYTES
+        {
+            match all.clone().try_acquire_owned() {
+                Ok(step) => room.push(step),
+                Err(_) => {
+                    (bytes, is_refused) = (Vec::new(), true);
+                    room.clear();
+                }
+            }
+        }
+        if bytes.len() <= MOST_BYTES && !is_refused {
             bytes.extend_from_slice(&part);
         } else {
             thrown_away += part.len();
@@ -82,7 +122,7 @@ async fn gather(body: Body) -> Result<Vec<u8>, axum::Error> {
             }
         }
     }
-    Ok(bytes)
+    if is_refused { Err(None) } else { Ok(bytes) }
 }
 
 fn too_large() -> Refusal {

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post, put};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::environment::Environment;
 use crate::guard::guard;
@@ -27,6 +27,8 @@ pub(crate) struct Service {
     pub(crate) is_loopback: bool,
     pub(crate) token: Option<Token>,
     pub(crate) heartbeat: Duration,
+    /// For the bodies of requests.
+    pub(crate) room: Arc<Semaphore>,
     /// Becomes true when the server ends.
     pub(crate) stopped: watch::Receiver<bool>,
 }

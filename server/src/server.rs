@@ -18,14 +18,15 @@ use crate::environment::Environment;
 use crate::error::{ChangeError, StartError};
 use crate::listener::{listen, serve};
 use crate::options::{DEFAULT_API_KEY, Flags, Options};
+use crate::request_body::room;
 use crate::routes::{Service, router};
 use crate::watcher::Watcher;
 
-/// Threads that may wait for the disk at the same time.
-const DISK_THREADS: usize = 4;
+/// Threads that may take their time, beside one for the changes of each environment.
+const MORE_THREADS: usize = 3;
 
 /// For those threads to end when the server ends.
-const DISK_PATIENCE: Duration = Duration::from_millis(200);
+const DISK_PATIENCE: Duration = Duration::from_millis(30);
 
 /// A server, on threads of its own. It ends when this is dropped: streams are closed in order, within half a second.
 #[derive(Debug)]
@@ -66,12 +67,13 @@ impl Server {
             is_loopback,
             token: options.token,
             heartbeat: options.heartbeat,
+            room: room(),
             stopped: stopped.clone(),
         };
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
-            .max_blocking_threads(DISK_THREADS)
+            .max_blocking_threads(environments.len() + MORE_THREADS)
             .thread_name("vexil-serve-disk")
             .build()?;
         let run = move || {
@@ -81,8 +83,7 @@ impl Server {
             runtime.shutdown_timeout(DISK_PATIENCE);
         };
         let thread = thread::Builder::new().name("vexil-serve".to_owned()).spawn(run)?;
-        let watcher =
-            Watcher::start(environments.iter().map(|(_, environment)| environment.clone()).collect())?;
+        let watcher = Watcher::start(environments.iter().map(|(_, environment)| environment.clone()))?;
         Ok(Server { address, environments, first, stop, thread: Some(thread), _watcher: watcher })
     }
 
@@ -141,6 +142,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        self.environments.iter().for_each(|(_, environment)| environment.end());
         self.stop.send_replace(true);
         if let Some(thread) = self.thread.take() {
             // Its panic would have been logged.

@@ -3,7 +3,6 @@
 //! A stream holds no events. It holds the newest view, which all streams share, and makes nothing while its connection takes
 //! nothing: what a slow client has missed is gone, because each event replaces all flags.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +11,14 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, USER_AGENT};
 use axum::http::{Extensions, HeaderMap, HeaderValue};
 use axum::response::Response;
-use futures_util::{Stream, StreamExt as _, stream};
+use futures_util::{Stream, stream};
 use tokio::sync::watch;
 
 use crate::access::Access;
 use crate::clients::Connected;
 use crate::guard::Peer;
 use crate::routes::Service;
+use crate::shared::{Gone, Pieces};
 use crate::view::View;
 
 /// Characters of a client's name that are kept.
@@ -32,7 +32,10 @@ struct FlagStream {
     stopped: watch::Receiver<bool>,
     heartbeat: Duration,
     connected: Connected,
-    sent: Option<u64>,
+    /// The revision whose event was begun last.
+    begun: Option<u64>,
+    /// What is left of it.
+    pieces: Pieces,
 }
 
 pub(crate) async fn flags(
@@ -49,38 +52,45 @@ pub(crate) async fn flags(
         stopped: service.stopped.clone(),
         heartbeat: service.heartbeat,
         connected: environment.streams().connect(address, agent),
-        sent: None,
+        begun: None,
+        pieces: Pieces::default(),
     };
     response(stream::unfold(stream, async |mut stream| Some((stream.next().await?, stream))))
 }
 
 impl FlagStream {
     /// What is to be sent next, as soon as there is something; `None`: the server ends.
-    async fn next(&mut self) -> Option<Bytes> {
+    async fn next(&mut self) -> Option<Result<Bytes, Gone>> {
         loop {
+            if let Some(piece) = self.pieces.next() {
+                if let (0, Some(revision)) = (self.pieces.len(), self.begun) {
+                    self.connected.sent(revision);
+                }
+                return Some(piece);
+            }
             if *self.stopped.borrow() {
                 return None;
             }
             let view = self.view.borrow_and_update().clone();
             // Trouble with the file makes another view of the same flags.
-            if self.sent != Some(view.revision) {
-                self.sent = Some(view.revision);
-                self.connected.sent(view.revision);
-                return Some(view.frame.clone());
+            if self.begun != Some(view.revision) {
+                self.begun = Some(view.revision);
+                self.pieces.all(view.frame.clone());
+                continue;
             }
             drop(view);
             tokio::select! {
                 _ = self.stopped.changed() => {}
                 changed = self.view.changed() => changed.ok()?,
-                () = tokio::time::sleep(self.heartbeat) => return Some(HEARTBEAT),
+                () = tokio::time::sleep(self.heartbeat) => return Some(Ok(HEARTBEAT)),
             }
         }
     }
 }
 
 /// A response of events.
-pub(crate) fn response(events: impl Stream<Item = Bytes> + Send + 'static) -> Response {
-    let mut response = Response::new(Body::from_stream(events.map(Ok::<_, Infallible>)));
+pub(crate) fn response(events: impl Stream<Item = Result<Bytes, Gone>> + Send + 'static) -> Response {
+    let mut response = Response::new(Body::from_stream(events));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     // A proxy that gathers answers would gather this one for ever.

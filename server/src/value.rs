@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use vexil_publisher::payload::{Limits, PayloadError, decode};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::layout::{compact, pretty};
+use crate::layout::{Sink, compact, pretty};
 
 /// A value. Clones share one copy in memory. Values are equal if they are written with the same tokens: `1.0` is not `1`.
 #[derive(Debug, Clone)]
@@ -75,11 +75,11 @@ impl FlagValue {
     }
 
     /// Appends the value as it stands in a file, where it is a member of the root.
-    pub(crate) fn write(&self, out: &mut String) {
+    pub(crate) fn write(&self, out: &mut impl Sink) {
         match &self.layout {
-            Layout::Ours => out.push_str(&pretty(self.text(), 1)),
-            Layout::Compact => out.push_str(self.text()),
-            Layout::Theirs(text) => out.push_str(text),
+            Layout::Ours => pretty(self.text(), 1, out),
+            Layout::Compact => out.text(self.text()),
+            Layout::Theirs(text) => out.text(text),
         }
     }
 

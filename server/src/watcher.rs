@@ -1,39 +1,54 @@
-//! The thread that looks at the files.
+//! The threads that look at the files, one for each environment: a large file holds up no other.
 
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use vexil_publisher::payload::DEFAULT_POLL_INTERVAL;
 
 use crate::environment::Environment;
 
-/// The thread. Ends when this is dropped.
+/// The threads. They end when this is dropped: at once, or after the look at a file that they are in.
 #[derive(Debug)]
 pub(crate) struct Watcher {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    stops: Vec<Sender<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
+/// For a look at a file that has begun.
+const LAST_LOOK: Duration = Duration::from_millis(50);
+
 impl Watcher {
-    pub(crate) fn start(environments: Vec<Environment>) -> io::Result<Watcher> {
-        let (stop, stopped) = mpsc::channel();
-        let watch = move || {
-            while stopped.recv_timeout(DEFAULT_POLL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                environments.iter().for_each(Environment::poll);
-            }
-        };
-        let thread = thread::Builder::new().name("vexil-serve-files".to_owned()).spawn(watch)?;
-        Ok(Watcher { stop: Some(stop), thread: Some(thread) })
+    pub(crate) fn start(environments: impl Iterator<Item = Environment>) -> io::Result<Watcher> {
+        let mut watcher = Watcher { stops: Vec::new(), threads: Vec::new() };
+        for environment in environments {
+            let (stop, stopped) = mpsc::channel();
+            let watch = move || {
+                while stopped.recv_timeout(DEFAULT_POLL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                    environment.poll();
+                }
+            };
+            let thread = thread::Builder::new().name("vexil-serve-file".to_owned()).spawn(watch)?;
+            watcher.stops.push(stop);
+            watcher.threads.push(thread);
+        }
+        Ok(watcher)
     }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // It does not panic.
-            let _ = thread.join();
+        self.stops.clear();
+        let begun = Instant::now();
+        for thread in self.threads.drain(..) {
+            while !thread.is_finished() && begun.elapsed() < LAST_LOOK {
+                thread::sleep(Duration::from_millis(1));
+            }
+            if thread.is_finished() {
+                // It does not panic.
+                let _ = thread.join();
+            }
         }
     }
 }

@@ -5,8 +5,10 @@
 mod api;
 mod conditions;
 mod files;
+mod hand_edits;
 mod history;
 mod life;
+mod load;
 mod page;
 mod safety;
 mod streams;
