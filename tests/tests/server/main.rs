@@ -8,5 +8,6 @@ mod files;
 mod history;
 mod life;
 mod page;
+mod requests;
 mod safety;
 mod streams;
