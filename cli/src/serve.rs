@@ -23,7 +23,7 @@ const MOST_FILES: u64 = 65_536;
 const EXAMPLES: &str = "\
 The address is printed on stdout; open it in a browser, or use curl:
   curl -H 'X-API-Key: dev' http://127.0.0.1:7878/api/v1/flags
-  curl -H 'X-API-Key: dev' -X PUT --json true http://127.0.0.1:7878/api/v1/flags/new-checkout
+  curl -H 'X-API-Key: dev' -X PUT --json true http://127.0.0.1:7878/api/v1/flags/by-key/new-checkout
   VEXIL_API_KEY=dev vexil run --base-url http://127.0.0.1:7878 --file /tmp/flags.vexil
 
 Examples:

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, ORIGIN, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::origin;
 use crate::refusal::Refusal;
 use crate::routes::Service;
+use crate::{origin, request_form};
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy)]
@@ -38,18 +38,19 @@ pub(crate) async fn guard(State(service): State<Arc<Service>>, request: Request,
 
 fn check(service: &Service, request: &Request) -> Result<(), Refusal> {
     let headers = request.headers();
-    let host = joined(headers, HOST.as_str()).unwrap_or_default();
+    let host = request_form::host(request)?;
+    request_form::check_encoding(request.uri())?;
     // A request for a proxy has a second name, which counts for those that look at it.
     let name_of_uri = request.uri().authority().map(|authority| authority.as_str());
     let is_ours = |name: &str| !service.is_loopback || origin::is_loopback(name);
-    if !is_ours(&host) || !name_of_uri.is_none_or(is_ours) {
+    if !is_ours(host) || !name_of_uri.is_none_or(is_ours) {
         let text = "host is not a name of this machine's loopback interface; use http://127.0.0.1 or http://localhost, or serve with --bind and --token";
         return Err(Refusal::new(StatusCode::FORBIDDEN, "host_refused", text));
     }
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
     }
-    let is_foreign = joined(headers, ORIGIN.as_str()).is_some_and(|origin| !origin::is_same(&origin, &host))
+    let is_foreign = joined(headers, ORIGIN.as_str()).is_some_and(|origin| !origin::is_same(&origin, host))
         || joined(headers, "sec-fetch-site").is_some_and(|site| !origin::is_own_site(&site));
     if is_foreign {
         let text = "a page of another origin may not change flags; use the server's own page, or a program";

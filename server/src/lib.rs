@@ -30,7 +30,7 @@
 //! `document` of `value`s in a `layout`, a `flag_file` that is `kept` (written by an `exchange`, so that the file that was `displaced` can be looked at
 //! for as long as it has `writers`; a `file_lock` keeps other servers away), the `history` of each `change`, the `edit` that is asked for and the
 //! `condition` under which. What it shows is a `view`. `watcher` looks at the files. `routes` is the HTTP API: `guard` says who may ask, by
-//! `origin`, `token` and `access`, `request_body` and `flag_key` what they may send, `answer` and `refusal` what they get; `reads`, `writes`,
+//! `request_form`, `origin`, `token` and `access`, `request_body` and `flag_key` what they may send, `answer` and `refusal` what they get; `reads`, `writes`,
 //! `stream`, `page_stream` and `page` answer. `clients` are the live streams, `listener` the sockets.
 
 mod access;
@@ -59,6 +59,7 @@ mod page_stream;
 mod reads;
 mod refusal;
 mod request_body;
+mod request_form;
 mod routes;
 mod samples;
 mod server;

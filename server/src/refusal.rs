@@ -10,6 +10,9 @@ use vexil_publisher::payload::PayloadError;
 use crate::answer;
 use crate::error::{ChangeError, with_causes};
 
+/// How an API key is asked for: a scheme of this server's own, which names the header.
+const API_KEY_SCHEME: &str = "ApiKey header=\"X-API-Key\"";
+
 /// A status with a sentence, a word for programs, and what else helps.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -51,8 +54,10 @@ impl IntoResponse for Refusal {
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        if self.code == "token_needed" {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 wants it. Browsers open a dialog for schemes that they know, such as Basic; these are none of them.
+            let scheme = if self.code == "token_needed" { "Bearer" } else { API_KEY_SCHEME };
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
         }
         response
     }

@@ -8,14 +8,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post, put};
+use axum::routing::{get, post};
 use tokio::sync::{Semaphore, watch};
 
 use crate::environment::Environment;
 use crate::guard::guard;
 use crate::refusal::Refusal;
 use crate::token::Token;
-use crate::{page, page_stream, reads, stream, writes};
+use crate::{flag_key, page, page_stream, reads, stream, writes};
 
 /// What all requests share.
 #[derive(Debug)]
@@ -34,16 +34,15 @@ pub(crate) struct Service {
 }
 
 pub(crate) fn router(service: Arc<Service>) -> Router {
-    // A flag may have the name of the stream; then its path is that of the stream for GET alone.
-    let stream = get(stream::flags).put(writes::put).delete(writes::delete);
     let flag = get(reads::flag).put(writes::put).delete(writes::delete);
     Router::new()
         .route("/", get(page::page))
         .route("/healthz", get(reads::health))
         .route("/api/v1/flags", get(reads::flags).patch(writes::patch))
-        .route("/api/v1/flags/", put(writes::put).delete(writes::delete))
-        .route("/api/v1/flags/live", stream)
-        .route("/api/v1/flags/{key}", flag)
+        .route("/api/v1/flags/live", get(stream::flags))
+        .route(flag_key::PATH, flag.clone())
+        .route(&format!("{}/", flag_key::PATH), flag.clone())
+        .route(&format!("{}/{{key}}", flag_key::PATH), flag)
         .route("/api/v1/history", get(reads::history))
         .route("/api/v1/history/{revision}/undo", post(writes::undo))
         .route("/api/v1/clients", get(reads::clients))
@@ -55,7 +54,11 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
 }
 
 async fn nothing(uri: Uri) -> Refusal {
-    let text = format!("there is nothing at {:?}; flags are at /api/v1/flags", uri.path());
+    let text = format!(
+        "there is nothing at {:?}; all flags are at /api/v1/flags, one flag is at {}/<key>, with a slash in its key as %2F",
+        uri.path(),
+        flag_key::PATH
+    );
     Refusal::new(StatusCode::NOT_FOUND, "no_such_path", text)
 }
 

@@ -102,5 +102,5 @@ impl FlagServer {
 
 /// A request that sets a flag.
 pub fn put(key: &str, json: &str) -> Request {
-    Request::new("PUT", &format!("/api/v1/flags/{key}")).body(json)
+    Request::new("PUT", &format!("/api/v1/flags/by-key/{key}")).body(json)
 }

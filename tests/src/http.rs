@@ -201,8 +201,19 @@ impl Events {
     #[track_caller]
     #[must_use]
     pub fn open(request: &Request, address: SocketAddr) -> Events {
-        let mut reader = BufReader::new(request.open(address).expect("a server"));
-        let (status, headers) = read_head(&mut reader).expect("an answer within the deadline");
+        Events::try_open(request, address).expect("a stream within the deadline")
+    }
+
+    /// As [`Events::open`], for a server that may be killed meanwhile.
+    ///
+    /// # Errors
+    /// There is no answer.
+    ///
+    /// # Panics
+    /// The answer is no stream.
+    pub fn try_open(request: &Request, address: SocketAddr) -> io::Result<Events> {
+        let mut reader = BufReader::new(request.open(address)?);
+        let (status, headers) = read_head(&mut reader)?;
         assert_eq!(status, 200, "{headers:?}");
         for expected in [
             ("content-type", "text/event-stream"),
@@ -214,7 +225,37 @@ impl Events {
                 "{headers:?}"
             );
         }
-        Events(BufReader::new(Chunks { reader, left: 0, ended: false }))
+        Ok(Events(BufReader::new(Chunks { reader, left: 0, ended: false })))
+    }
+
+    /// The next event or comment; the end if the stream was ended in order.
+    ///
+    /// # Errors
+    /// Nothing comes within the deadline, or the stream is cut off.
+    ///
+    /// # Panics
+    /// What comes is no event.
+    pub fn try_next(&mut self) -> io::Result<Option<Event>> {
+        let mut event = Event::default();
+        loop {
+            let mut line = String::new();
+            if self.0.read_line(&mut line)? == 0 {
+                assert_eq!(event, Event::default(), "the stream ends within an event");
+                return Ok(None);
+            }
+            let line = line.trim_end_matches('\n');
+            match line.split_once(':') {
+                None => {
+                    assert_eq!(line, "", "a line without a colon");
+                    return Ok(Some(event));
+                }
+                Some(("", comment)) => (event.name, event.data) = (":".to_owned(), comment.trim().to_owned()),
+                Some(("event", name)) => name.trim().clone_into(&mut event.name),
+                Some(("id", id)) => id.trim().clone_into(&mut event.id),
+                Some(("data", data)) => event.data += data.trim_start(),
+                Some((field, _)) => panic!("unexpected field {field:?}"),
+            }
+        }
     }
 
     /// The next event that is `wanted`; others are skipped.
@@ -237,26 +278,7 @@ impl Iterator for Events {
     type Item = Event;
 
     fn next(&mut self) -> Option<Event> {
-        let mut event = Event::default();
-        loop {
-            let mut line = String::new();
-            if self.0.read_line(&mut line).expect("an event within the deadline") == 0 {
-                assert_eq!(event, Event::default(), "the stream ends within an event");
-                return None;
-            }
-            let line = line.trim_end_matches('\n');
-            match line.split_once(':') {
-                None => {
-                    assert_eq!(line, "", "a line without a colon");
-                    return Some(event);
-                }
-                Some(("", comment)) => (event.name, event.data) = (":".to_owned(), comment.trim().to_owned()),
-                Some(("event", name)) => name.trim().clone_into(&mut event.name),
-                Some(("id", id)) => id.trim().clone_into(&mut event.id),
-                Some(("data", data)) => event.data += data.trim_start(),
-                Some((field, _)) => panic!("unexpected field {field:?}"),
-            }
-        }
+        self.try_next().expect("an event within the deadline")
     }
 }
 

@@ -50,7 +50,7 @@ class HeldBack:
     def __init__(self, page):
         self.held = []
         self.released = False
-        page.route("**/api/v1/flags/*", self._hold)
+        page.route("**/api/v1/flags/by-key?*", self._hold)
 
     def _hold(self, route):
         if self.released:

@@ -142,7 +142,7 @@ class Service:
     def text(self, key):
         """The value as the server has it, or None."""
         try:
-            return self.call("GET", f"flags/{urllib.parse.quote(key, safe='')}")
+            return self.call("GET", f"flags/by-key?key={urllib.parse.quote(key, safe='')}")
         except urllib.error.HTTPError as error:
             with error:
                 if error.code == 404:
@@ -151,7 +151,7 @@ class Service:
 
     def put(self, key, text):
         """Change a flag as another program does."""
-        self.call("PUT", f"flags/{urllib.parse.quote(key, safe='')}", text)
+        self.call("PUT", f"flags/by-key?key={urllib.parse.quote(key, safe='')}", text)
 
     def history(self):
         return json.loads(self.call("GET", "history"))["changes"]

@@ -91,7 +91,7 @@ def test_a_toggle_that_crosses_a_change_asks(page, service):
 def test_a_flag_that_was_deleted_meanwhile_can_be_created_again(page, service):
     form = open_editor(page, "cart-limit")
     field(form).fill("120")
-    service.call("DELETE", "flags/cart-limit")
+    service.call("DELETE", "flags/by-key/cart-limit")
     expect(form.locator(".note")).to_contain_text("Deleted meanwhile by somebody else")
     button(form, "Create again").click()
     eventually(lambda: service.text("cart-limit") == "120")

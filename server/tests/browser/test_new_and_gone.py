@@ -82,7 +82,7 @@ def test_a_deleted_flag_comes_back_with_undo(page, service):
 def test_the_last_flag_leaves_a_page_that_says_how_to_begin(serve, look):
     service = serve({"only": True})
     page = look(service)
-    service.call("DELETE", "flags/only")
+    service.call("DELETE", "flags/by-key/only")
     expect(page.locator("#empty")).to_contain_text("No flags yet")
     button(page.locator("#empty"), "Add the first flag").click()
     expect(page.locator("#add").get_by_label("Key")).to_be_focused()

@@ -61,14 +61,17 @@ fn patch_replaces_members_and_removes_those_that_are_null() {
 #[test]
 fn delete_removes_a_flag_and_says_what_it_was() {
     let (_place, server) = server(r#"{"a": 1, "b": "x"}"#);
-    let gone = server.send(Request::new("DELETE", "/api/v1/flags/b"));
+    let gone = server.send(Request::new("DELETE", "/api/v1/flags/by-key/b"));
     assert_eq!(
         (gone.status, gone.json()["old"].clone(), gone.json()["key"].clone()),
         (200, json!("x"), json!("b"))
     );
     assert!(gone.json().get("new").is_none());
-    assert_eq!(server.send(Request::new("DELETE", "/api/v1/flags/b")).refusal(), (404, "no_flag".to_owned()));
-    assert_eq!(server.get("/api/v1/flags/b").refusal(), (404, "no_flag".to_owned()));
+    assert_eq!(
+        server.send(Request::new("DELETE", "/api/v1/flags/by-key/b")).refusal(),
+        (404, "no_flag".to_owned())
+    );
+    assert_eq!(server.get("/api/v1/flags/by-key/b").refusal(), (404, "no_flag".to_owned()));
     assert_eq!(server.flags(), r#"{"a":1}"#);
 }
 
@@ -79,7 +82,7 @@ fn numbers_stay_as_they_were_written_through_every_way() {
     let answer = server.put("c", "0.10");
     assert!(answer.body.contains(r#""new":0.10"#), "{answer:?}");
     assert_eq!(server.flags(), line);
-    assert_eq!(server.get("/api/v1/flags/b").body, "1e400");
+    assert_eq!(server.get("/api/v1/flags/by-key/b").body, "1e400");
     assert_eq!(server.stream().next().unwrap().data, line);
     let event = server.page_stream().find(|event| event.name == "flags");
     assert!(event.data.contains(line), "{event:?}");
@@ -93,11 +96,11 @@ fn numbers_stay_as_they_were_written_through_every_way() {
 fn odd_keys_are_kept_even_one_with_the_name_of_the_stream() {
     let (_place, server) = server("{}");
     assert_eq!(server.put("a%2Fb%20%C3%A9", "1").json()["key"], "a/b \u{e9}");
-    assert_eq!(server.get("/api/v1/flags/a%2Fb%20%C3%A9").body, "1");
+    assert_eq!(server.get("/api/v1/flags/by-key/a%2Fb%20%C3%A9").body, "1");
     assert_eq!(server.put("live", "true").status, 201);
-    assert_eq!(server.get("/api/v1/flags/%6cive").body, "true");
+    assert_eq!(server.get("/api/v1/flags/by-key/live").body, "true");
     assert_eq!(server.flags(), "{\"a/b \u{e9}\":1,\"live\":true}");
-    assert_eq!(server.send(Request::new("DELETE", "/api/v1/flags/live")).status, 200);
+    assert_eq!(server.send(Request::new("DELETE", "/api/v1/flags/by-key/live")).status, 200);
     for key in ["", "a%0Ab", "%ff", &"x".repeat(257)] {
         assert_eq!(server.put(key, "1").refusal(), (400, "bad_key".to_owned()), "{key}");
     }
@@ -115,7 +118,7 @@ fn what_a_publisher_would_refuse_is_refused_with_its_place() {
     }
     let deep = format!("{}{}", "[".repeat(128), "]".repeat(128));
     assert_eq!(server.put("b", &deep).refusal(), (400, "too_deep".to_owned()));
-    let not_text = Request::new("PUT", "/api/v1/flags/b").body(b"\"\xff\"".to_vec());
+    let not_text = Request::new("PUT", "/api/v1/flags/by-key/b").body(b"\"\xff\"".to_vec());
     assert_eq!(server.send(not_text).refusal(), (400, "not_utf8".to_owned()));
     let list = server.send(Request::new("PATCH", "/api/v1/flags").body("[1]"));
     assert_eq!(list.refusal(), (400, "not_an_object".to_owned()));
@@ -142,15 +145,15 @@ fn more_than_five_mebibytes_are_refused_with_the_sizes() {
     // Without a length, the limit is met while it is read.
     let chunk = format!("{:x}\r\n\"{}\"\r\n0\r\n\r\n", 6 * 1024 * 1024 + 2, "x".repeat(6 * 1024 * 1024));
     let request =
-        Request::new("PUT", "/api/v1/flags/c").header("Transfer-Encoding", "chunked").trailing(chunk);
+        Request::new("PUT", "/api/v1/flags/by-key/c").header("Transfer-Encoding", "chunked").trailing(chunk);
     assert_eq!(server.send(request).refusal(), (413, "too_large".to_owned()));
-    assert_eq!(server.get("/api/v1/flags/c").status, 404);
+    assert_eq!(server.get("/api/v1/flags/by-key/c").status, 404);
 }
 
 #[test]
 fn tags_save_a_transfer() {
     let (_place, server) = server(r#"{"a": 1, "b": 2}"#);
-    for path in ["/api/v1/flags", "/api/v1/flags/a"] {
+    for path in ["/api/v1/flags", "/api/v1/flags/by-key/a"] {
         let first = server.get(path);
         let tag = first.header("etag").unwrap().to_owned();
         let again =
@@ -165,7 +168,7 @@ fn tags_save_a_transfer() {
 fn paths_and_methods_that_are_none_say_so_in_json() {
     let (_place, server) = server("{}");
     assert_eq!(server.get("/api/v2/flags").refusal(), (404, "no_such_path".to_owned()));
-    let other = server.send(Request::new("POST", "/api/v1/flags/a"));
+    let other = server.send(Request::new("POST", "/api/v1/flags/by-key/a"));
     assert_eq!(other.refusal(), (405, "method_not_allowed".to_owned()));
     assert!(other.header("allow").unwrap().contains("PUT"), "{other:?}");
     assert_eq!(server.send(Request::new("OPTIONS", "/api/v1/flags")).status, 405);

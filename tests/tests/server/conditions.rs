@@ -15,7 +15,7 @@ fn tag(server: &FlagServer, path: &str) -> String {
 fn of_two_editors_with_the_same_tag_exactly_one_wins() {
     let server = FlagServer::start([] as [&str; 0]);
     for round in 0..20 {
-        let path = if round % 2 == 0 { "/api/v1/flags" } else { "/api/v1/flags/greeting" };
+        let path = if round % 2 == 0 { "/api/v1/flags" } else { "/api/v1/flags/by-key/greeting" };
         let seen = tag(&server, path);
         let barrier = Barrier::new(2);
         let edit = |who: &str| {
@@ -30,7 +30,7 @@ fn of_two_editors_with_the_same_tag_exactly_one_wins() {
         });
         let (winner, loser) = if one.0.status == 200 { (one, other) } else { (other, one) };
         assert_eq!((winner.0.status, loser.0.status), (200, 412), "{winner:?} {loser:?}");
-        assert_eq!(server.get("/api/v1/flags/greeting").body, winner.1);
+        assert_eq!(server.get("/api/v1/flags/by-key/greeting").body, winner.1);
         // The loser learns what it would have overwritten.
         assert_eq!(loser.0.refusal().1, "precondition_failed");
         let told = loser.0.json();
@@ -42,7 +42,7 @@ fn of_two_editors_with_the_same_tag_exactly_one_wins() {
 #[test]
 fn a_flags_own_tag_does_not_mind_changes_of_other_flags() {
     let server = FlagServer::start([] as [&str; 0]);
-    let (all, own) = (tag(&server, "/api/v1/flags"), tag(&server, "/api/v1/flags/cart-limit"));
+    let (all, own) = (tag(&server, "/api/v1/flags"), tag(&server, "/api/v1/flags/by-key/cart-limit"));
     server.put("greeting", "\"other\"");
     let edit = |value: &str, tag: &str| server.send(put("cart-limit", value).header("If-Match", tag)).status;
     assert_eq!(edit("60", &all), 412);
@@ -51,9 +51,9 @@ fn a_flags_own_tag_does_not_mind_changes_of_other_flags() {
     // As JSON answers have it: without quotes.
     let answer = server.put("cart-limit", "80").json();
     assert_eq!(edit("90", answer["tags"]["cart-limit"].as_str().unwrap()), 200);
-    let gone = |tag: &str| Request::new("DELETE", "/api/v1/flags/cart-limit").header("If-Match", tag);
+    let gone = |tag: &str| Request::new("DELETE", "/api/v1/flags/by-key/cart-limit").header("If-Match", tag);
     assert_eq!(server.send(gone(&own)).refusal(), (412, "precondition_failed".to_owned()));
-    assert_eq!(server.send(gone(&tag(&server, "/api/v1/flags/cart-limit"))).status, 200);
+    assert_eq!(server.send(gone(&tag(&server, "/api/v1/flags/by-key/cart-limit"))).status, 200);
     assert_eq!(edit("1", &own), 412, "a flag that is gone has no tag");
 }
 

@@ -64,8 +64,11 @@ fn a_signal_ends_streams_in_order_and_the_server_within_a_second() {
         // A connection that sends nothing, and a client that has sent half a request.
         let _silent = std::net::TcpStream::connect(server.address).unwrap();
         let mut half = std::net::TcpStream::connect(server.address).unwrap();
-        std::io::Write::write_all(&mut half, b"PUT /api/v1/flags/a HTTP/1.1\r\nHost: localhost\r\nContent-")
-            .unwrap();
+        std::io::Write::write_all(
+            &mut half,
+            b"PUT /api/v1/flags/by-key/a HTTP/1.1\r\nHost: localhost\r\nContent-",
+        )
+        .unwrap();
         let begun = Instant::now();
         server.process.signal(signal);
         let status = server.process.wait(DEADLINE);

@@ -10,5 +10,6 @@ mod history;
 mod life;
 mod load;
 mod page;
+mod requests;
 mod safety;
 mod streams;

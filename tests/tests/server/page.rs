@@ -39,7 +39,7 @@ fn the_page_hears_all_at_first_and_then_what_is_new() {
     assert_eq!(first["flags"], now.json());
     assert_eq!(now.header("etag").unwrap().trim_matches('"'), first["etag"]);
     assert_eq!(first["tags"].as_object().unwrap().len(), first["flags"].as_object().unwrap().len());
-    let own = server.get("/api/v1/flags/greeting");
+    let own = server.get("/api/v1/flags/by-key/greeting");
     assert_eq!(own.header("etag").unwrap().trim_matches('"'), first["tags"]["greeting"]);
 
     let answer = server.put("greeting", "\"three\"").json();

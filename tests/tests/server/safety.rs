@@ -43,7 +43,7 @@ fn a_page_of_another_origin_may_not_change_flags() {
         for request in [
             put("a", "1"),
             Request::new("PATCH", "/api/v1/flags").body("{\"a\":1}"),
-            Request::new("DELETE", "/api/v1/flags/greeting"),
+            Request::new("DELETE", "/api/v1/flags/by-key/greeting"),
             Request::new("POST", "/api/v1/history/1/undo"),
         ] {
             let answer = server.send(request.header(name, value));
@@ -63,7 +63,7 @@ fn a_request_needs_the_api_key_of_an_environment() {
     let server = FlagServer::start(["--api-key", "s3cret"]);
     for path in [
         "/api/v1/flags",
-        "/api/v1/flags/a",
+        "/api/v1/flags/by-key/a",
         "/api/v1/flags/live",
         "/api/v1/history",
         "/api/v1/clients",
@@ -100,7 +100,7 @@ fn beyond_the_loopback_interface_changes_need_a_token() {
     assert_eq!(wrong.refusal(), refused(401, "token_needed"));
     for request in [
         Request::new("PATCH", "/api/v1/flags").body("{\"a\":1}"),
-        Request::new("DELETE", "/api/v1/flags/greeting"),
+        Request::new("DELETE", "/api/v1/flags/by-key/greeting"),
         Request::new("POST", "/api/v1/history/1/undo"),
     ] {
         assert_eq!(server.send(request).refusal(), refused(401, "token_needed"));
