@@ -5,7 +5,8 @@
 //! commands on it, `process` a child that does not outlive its test, `wait` waiting. The program `vexil-test-role` plays the roles
 //! of `vexil-torture` (readers and publishers that are to be killed, and flags that show what is wrong with them), with `defect`
 //! wrong ones, with `client_role` clients that fork, and with `leader_role` some that elect one of them to die at a step of the
-//! `step_list`; `fork` is how, `namespace` what needs one. `long` says whether the long form of a test was asked for.
+//! `step_list`; with `lives` hosts of readers that live long;
+//! `fork` is how, `namespace` what needs one. `long` says whether the long form of a test was asked for.
 
 pub mod client_role;
 pub mod defect;
@@ -14,6 +15,7 @@ pub mod fork;
 pub mod http;
 pub mod leader_role;
 pub mod life_role;
+pub mod lives;
 pub mod long;
 pub mod namespace;
 pub mod pages;

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use vexil_format::Generation;
 use vexil_reader::Reader;
+use vexil_tests::lives::{host, press};
 use vexil_tests::{client_role, defect, leader_role, life_role, scarce_role};
 use vexil_torture::role::{self, ending_with_stdin, say};
 
@@ -32,6 +33,17 @@ fn main() -> ExitCode {
     let role = first.to_str().unwrap();
     let path = PathBuf::from(&rest[0]);
     let arguments: Vec<String> = rest[1..].iter().map(|word| word.to_str().unwrap().to_owned()).collect();
+    match role {
+        "lives-host" => {
+            host::host(&path, &arguments[0], &arguments[1]);
+            return ExitCode::SUCCESS;
+        }
+        "lives-press" => {
+            press::press(&path);
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
+    }
     let ending = ending_with_stdin();
     match role {
         "watch" => watch(&path, ending),

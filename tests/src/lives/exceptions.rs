@@ -1,0 +1,14 @@
+//! All exceptions from "the newest at the next read", each with its bound. The bounds hold room for a loaded machine.
+
+use std::time::Duration;
+
+/// A reader without any good file looks for one every 5 ms at most, so that a loop of reads does not open files all the time.
+pub const NO_FILE: Duration = Duration::from_millis(100);
+
+/// A reader that did not follow a file at its path, because that one holds older flags, looks at the same file again every 100 ms at
+/// most.
+pub const REFUSED: Duration = Duration::from_millis(300);
+
+/// While a publisher lives and somebody touches the path, a reader that is opened sees what lies there, until the publisher has put its
+/// own file back: it looks every 500 ms.
+pub const TOUCHED: Duration = Duration::from_secs(5);

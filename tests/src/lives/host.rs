@@ -1,0 +1,247 @@
+//! A process with subjects. It connects to the test, does what it is told line by line, and answers each line with one.
+//!
+//! | it is told | it answers |
+//! |---|---|
+//! | `open N contents`, `attach N contents`, `client N URL contents`, `clone N OF` | `ok READS`: subject `N` answers one of the contents; `none WHY` |
+//! | `drop N` | `ok 0` |
+//! | `exact READS SEED LATE content N,..` | `ok READS`: all subjects answer that content at their next read, the named ones perhaps not yet; |
+//! | | `LATE` milliseconds are given to those that the test has an exception for |
+//! | `loose READS SEED contents` | `ok READS`: each answers what it answered last, or one of these with a higher seed |
+//! | `wait N` | `waits`, then `woke MILLISECONDS` |
+//! | `fork NAME`, `exec NAME` | `ok 0`; the child, or the new program, connects by itself |
+//!
+//! A `wrong ..` instead of `ok` says which subject answered what.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a role that cannot play fails its test")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use vexil_reader::Reader;
+
+use super::exceptions::NO_FILE;
+use super::flags::Content;
+use super::subject::{Subject, Wrong};
+use crate::place::KEY;
+
+/// Longest life of a forked host, in seconds: a test that is killed leaves nothing behind for ever.
+const LIFE: u32 = 3 * 3600;
+
+/// How long a wait for a change lasts at most.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Keys that a new subject is asked for.
+const FIRST_READS: usize = 6;
+
+/// The name of a planted defect: readers open a copy of the file, which stays as it is.
+const STALE: &str = "stale";
+
+struct Host<'a> {
+    path: &'a Path,
+    subjects: BTreeMap<u32, Subject>,
+    defect: String,
+}
+
+/// Plays a host with subjects of `path` that connects as `name` to the socket beside it.
+///
+/// # Panics
+/// If it is told something that it does not know.
+pub fn host(path: &Path, name: &str, defect: &str) {
+    let mut host = Host { path, subjects: BTreeMap::new(), defect: defect.to_owned() };
+    host.serve(name);
+}
+
+impl Host<'_> {
+    fn serve(&mut self, name: &str) {
+        let mut stream = UnixStream::connect(self.path.with_file_name("hosts")).unwrap();
+        writeln!(stream, "{name} {}", std::process::id()).unwrap();
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        while let Some(Ok(line)) = lines.next() {
+            let words: Vec<&str> = line.split(' ').collect();
+            let answer = match words[0] {
+                "wait" => {
+                    let reader = self.subjects[&number(words[1])].reader();
+                    let seen = reader.generation();
+                    writeln!(stream, "waits").unwrap();
+                    let begun = Instant::now();
+                    let _ = reader.wait_for_change(seen, PATIENCE);
+                    format!("woke {}", begun.elapsed().as_millis())
+                }
+                "fork" => {
+                    // The child has its own connection; that of its parent is closed there.
+                    vexil_torture::fork(LIFE, || {
+                        let (subjects, defect) = (std::mem::take(&mut self.subjects), self.defect.clone());
+                        Host { path: self.path, subjects, defect }.serve(words[1]);
+                    })
+                    .unwrap();
+                    "ok 0".to_owned()
+                }
+                "exec" => {
+                    writeln!(stream, "ok 0").unwrap();
+                    let program = std::env::current_exe().unwrap();
+                    let mut command = Command::new(program);
+                    panic!(
+                        "{}",
+                        command.arg("lives-host").arg(self.path).args([words[1], &self.defect]).exec()
+                    );
+                }
+                _ => match self.command(&words) {
+                    Ok(answer) => answer,
+                    Err(wrong) => format!("wrong {wrong}").replace('\n', " "),
+                },
+            };
+            if writeln!(stream, "{answer}").is_err() {
+                return;
+            }
+        }
+    }
+
+    fn command(&mut self, words: &[&str]) -> Result<String, Wrong> {
+        match *words {
+            ["open", id, contents] => match Reader::open(self.place()) {
+                Ok(reader) => self.add(number(id), Subject::new(Arc::new(reader), number(id)), contents),
+                Err(error) => Ok(format!("none {error}")),
+            },
+            ["attach", id, contents] => {
+                let reader = Reader::attach(self.path);
+                self.add(number(id), Subject::new(Arc::new(reader), number(id)), contents)
+            }
+            ["client", id, url, contents] => {
+                let client = vexil::Client::builder(KEY).file(self.path).base_url(url).start().unwrap();
+                self.add(number(id), Subject::new(Arc::new(client), number(id)), contents)
+            }
+            ["clone", id, of] => {
+                let subject = self.subjects[&number(of)].again(number(id));
+                self.subjects.insert(number(id), subject);
+                Ok("ok 0".to_owned())
+            }
+            ["drop", id] => {
+                self.subjects.remove(&number(id));
+                Ok("ok 0".to_owned())
+            }
+            ["exact", reads, seed, late, content, except] => {
+                let content = Content::parse(content).unwrap();
+                let except: Vec<u32> = except.split(',').filter_map(|word| word.parse().ok()).collect();
+                self.exact(number(reads), number(seed), Duration::from_millis(number(late)), content, &except)
+            }
+            ["loose", reads, seed, contents] => self.loose(number(reads), number(seed), contents),
+            _ => panic!("a host does not know {words:?}"),
+        }
+    }
+
+    /// The file; with the planted defect a copy of it that nobody changes.
+    fn place(&self) -> std::path::PathBuf {
+        if self.defect != STALE {
+            return self.path.to_owned();
+        }
+        let copy = self.path.with_file_name(format!("stale-{}", std::process::id()));
+        let mut cp = Command::new("cp");
+        let _ = cp.args(["--sparse=always"]).args([self.path, &copy]).status();
+        copy
+    }
+
+    fn add(&mut self, id: u32, mut subject: Subject, contents: &str) -> Result<String, Wrong> {
+        let mut random = Rng::with_seed(u64::from(id));
+        let answer = ask_one_of(&mut subject, &parsed(contents), FIRST_READS, &mut random);
+        let reads = std::mem::take(&mut subject.reads);
+        self.subjects.insert(id, subject);
+        answer.map_err(|wrong| told(id, "new", &wrong))?;
+        Ok(format!("ok {reads}"))
+    }
+
+    fn exact(
+        &mut self,
+        reads: usize,
+        seed: u64,
+        late: Duration,
+        content: Content,
+        except: &[u32],
+    ) -> Result<String, Wrong> {
+        let mut all = 0;
+        for (id, subject) in &mut self.subjects {
+            let mut random = Rng::with_seed(seed ^ u64::from(*id));
+            if except.contains(id) {
+                let candidates = [subject.at, content];
+                ask_one_of(subject, &candidates, reads, &mut random)
+                    .map_err(|wrong| told(*id, "excepted", &wrong))?;
+                all += std::mem::take(&mut subject.reads);
+                continue;
+            }
+            let begun = Instant::now();
+            let late = if subject.at.seed == 0 { late.max(NO_FILE) } else { late };
+            loop {
+                let at = subject.at;
+                match subject.ask(content, reads, &mut random) {
+                    Ok(()) => break,
+                    // Until then it answers what it did before.
+                    Err(wrong) if begun.elapsed() >= late => {
+                        let is_old = subject.ask(at, reads, &mut random).is_ok();
+                        let how = if is_old { "frozen" } else { "living" };
+                        return Err(told(*id, how, &wrong));
+                    }
+                    Err(_) => std::thread::sleep(Duration::from_millis(1)),
+                }
+            }
+            subject.at = content;
+            all += std::mem::take(&mut subject.reads);
+        }
+        Ok(format!("ok {all}"))
+    }
+
+    fn loose(&mut self, reads: usize, seed: u64, contents: &str) -> Result<String, Wrong> {
+        let contents = parsed(contents);
+        let mut all = 0;
+        for (id, subject) in &mut self.subjects {
+            let mut random = Rng::with_seed(seed ^ u64::from(*id));
+            // What it answered last, or what came after that: seeds grow.
+            let later = contents.iter().copied().filter(|content| content.seed > subject.at.seed);
+            let candidates: Vec<Content> = [subject.at].into_iter().chain(later).collect();
+            ask_one_of(subject, &candidates, reads, &mut random)
+                .map_err(|wrong| told(*id, "loose", &wrong))?;
+            all += std::mem::take(&mut subject.reads);
+        }
+        Ok(format!("ok {all}"))
+    }
+}
+
+/// The subject answers the first of `candidates` that fits, and nothing else.
+fn ask_one_of(
+    subject: &mut Subject,
+    candidates: &[Content],
+    reads: usize,
+    random: &mut Rng,
+) -> Result<(), Wrong> {
+    let mut last = None;
+    for candidate in candidates {
+        match subject.ask(*candidate, reads, random) {
+            Ok(()) => {
+                subject.at = *candidate;
+                return Ok(());
+            }
+            Err(wrong) => last = last.or(Some(wrong)),
+        }
+    }
+    last.map_or(Ok(()), Err)
+}
+
+fn told(id: u32, how: &str, wrong: &Wrong) -> Wrong {
+    Wrong::of(format!("{how} subject {id} ({:?}): {wrong}", super::subject::Diet::of(id)))
+}
+
+fn parsed(contents: &str) -> Vec<Content> {
+    contents.split(',').filter_map(Content::parse).collect()
+}
+
+fn number<T: std::str::FromStr>(word: &str) -> T
+where
+    T::Err: std::fmt::Debug,
+{
+    word.parse().unwrap()
+}

@@ -1,0 +1,316 @@
+//! One reader that lives long, with handles made at different times, and how it is asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use vexil_reader::{
+    BoolFlag, FlagKey as _, Generation, JsonFlag, Key, NumberFlag, Reader, StringFlag, Value,
+};
+
+use super::flags::{Content, HOT, Held, key};
+
+/// How a subject asks. Most ask in one way only: a call that looks at the path would hide that another one does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Diet {
+    /// Getters by key.
+    Getters,
+    /// Handles.
+    Handles,
+    /// `read(|view|)`.
+    View,
+    /// `snapshot()`.
+    Snapshot,
+    /// `kinds()`.
+    Kinds,
+    /// `wait_for_change`, and getters.
+    Wait,
+    /// All of it.
+    All,
+}
+
+impl Diet {
+    const EACH: [Diet; 6] =
+        [Diet::Getters, Diet::Handles, Diet::View, Diet::Snapshot, Diet::Kinds, Diet::Wait];
+
+    /// That of a subject with this number.
+    #[must_use]
+    pub fn of(number: u32) -> Diet {
+        match number % 10 {
+            0..3 => Diet::Getters,
+            3..5 => Diet::Handles,
+            5 => Diet::View,
+            6 => Diet::Snapshot,
+            7 => Diet::Kinds,
+            8 => Diet::Wait,
+            _ => Diet::All,
+        }
+    }
+}
+
+struct Handles {
+    on: BoolFlag,
+    on_or: BoolFlag,
+    number: NumberFlag,
+    text: StringFlag,
+    json: JsonFlag<serde_json::Value>,
+}
+
+/// The reader of a subject: a plain one, or what a client dereferences to.
+pub trait Source {
+    /// It.
+    fn reader(&self) -> &Reader;
+}
+
+impl Source for Reader {
+    fn reader(&self) -> &Reader {
+        self
+    }
+}
+
+impl Source for vexil::Client {
+    fn reader(&self) -> &Reader {
+        self
+    }
+}
+
+/// The subject.
+pub struct Subject {
+    source: Arc<dyn Source>,
+    diet: Diet,
+    /// Made the first time that each is asked for.
+    handles: Vec<Option<Handles>>,
+    /// What it answered last.
+    pub at: Content,
+    /// Answers that were compared.
+    pub reads: u64,
+}
+
+/// An answer that is not the expected one.
+#[derive(Debug)]
+pub struct Wrong(String);
+
+impl Wrong {
+    pub(super) fn of(text: String) -> Wrong {
+        Wrong(text)
+    }
+}
+
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn compare<T: PartialEq + std::fmt::Debug>(call: &str, i: usize, got: T, expected: T) -> Result<(), Wrong> {
+    if got == expected {
+        return Ok(());
+    }
+    let name = key(i);
+    let show = |value: &T| format!("{value:?}").chars().take(80).collect::<String>();
+    Err(Wrong(format!(
+        "{call} of key {i} ({} bytes): {} instead of {}",
+        name.len(),
+        show(&got),
+        show(&expected)
+    )))
+}
+
+fn bool_of(held: Option<&Held>) -> Option<bool> {
+    if let Some(Held::Bool(on)) = held { Some(*on) } else { None }
+}
+
+fn number_of(held: Option<&Held>) -> Option<f64> {
+    match held {
+        Some(Held::I64(n)) => Some(*n as f64),
+        Some(Held::U64(n)) => Some(*n as f64),
+        Some(Held::F64(n)) => Some(*n),
+        _ => None,
+    }
+}
+
+fn i64_of(held: Option<&Held>) -> Option<i64> {
+    if let Some(Held::I64(n)) = held { Some(*n) } else { None }
+}
+
+fn u64_of(held: Option<&Held>) -> Option<u64> {
+    match held {
+        Some(Held::I64(n)) => u64::try_from(*n).ok(),
+        Some(Held::U64(n)) => Some(*n),
+        _ => None,
+    }
+}
+
+fn text_of(held: Option<&Held>) -> Option<&str> {
+    if let Some(Held::Text(text)) = held { Some(text) } else { None }
+}
+
+fn json_of(held: Option<&Held>) -> Option<&str> {
+    if let Some(Held::Json(text)) = held { Some(text) } else { None }
+}
+
+fn value_of(held: Option<&Held>) -> Option<Value<'_>> {
+    Some(match held? {
+        Held::Null => Value::Null,
+        Held::Bool(on) => Value::Bool(*on),
+        Held::I64(n) => Value::I64(*n),
+        Held::U64(n) => Value::U64(*n),
+        Held::F64(n) => Value::F64(*n),
+        Held::Huge => Value::HugeNumber("1e999".into()),
+        Held::Text(text) => Value::String(text.into()),
+        Held::Json(text) => Value::Json(text.into()),
+    })
+}
+
+impl Subject {
+    /// A subject that has answered nothing yet.
+    #[must_use]
+    pub fn new(source: Arc<dyn Source>, number: u32) -> Subject {
+        let handles = (0..HOT).map(|_| None).collect();
+        Subject { source, diet: Diet::of(number), handles, at: Content::default(), reads: 0 }
+    }
+
+    /// Another one of a clone of the same reader.
+    #[must_use]
+    pub fn again(&self, number: u32) -> Subject {
+        Subject { at: self.at, ..Subject::new(Arc::new(self.reader().clone()), number) }
+    }
+
+    /// The reader.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        self.source.reader()
+    }
+
+    /// Asks about `count` keys and compares each answer with `expected`.
+    ///
+    /// # Errors
+    /// The first answer that is another one.
+    pub fn ask(&mut self, expected: Content, count: usize, random: &mut Rng) -> Result<(), Wrong> {
+        let diet = match self.diet {
+            Diet::All => Diet::EACH[random.usize(..Diet::EACH.len())],
+            diet => diet,
+        };
+        let keys: Vec<usize> = (0..count)
+            .map(|_| match random.u32(..10) {
+                0 => random.usize(..(expected.size as usize + 10).max(HOT)),
+                _ => random.usize(..HOT),
+            })
+            .collect();
+        self.reads += count as u64;
+        match diet {
+            Diet::Getters | Diet::All => self.ask_getters(expected, &keys, random),
+            Diet::Handles => self.ask_handles(expected, &keys),
+            Diet::View => self.ask_view(expected, &keys),
+            Diet::Snapshot => self.ask_snapshot(expected, &keys),
+            Diet::Kinds => {
+                let kinds = self.reader().kinds();
+                let got = [kinds.bools, kinds.numbers, kinds.strings, kinds.jsons, kinds.nulls];
+                compare("kinds", 0, got, expected.kinds())
+            }
+            Diet::Wait => {
+                let _ = self.reader().wait_for_change(Generation(u64::MAX), Duration::ZERO);
+                self.ask_getters(expected, &keys, random)
+            }
+        }
+    }
+
+    fn ask_getters(&self, expected: Content, keys: &[usize], random: &mut Rng) -> Result<(), Wrong> {
+        let reader = self.reader();
+        for &i in keys {
+            let (held, key) = (expected.held(i), key(i));
+            let (held, key) = (held.as_ref(), key.as_str());
+            match random.u32(..11) {
+                0 => compare("get_bool", i, reader.get_bool(key), bool_of(held).unwrap_or(false))?,
+                1 => compare("get_bool_or", i, reader.get_bool_or(key, true), bool_of(held).unwrap_or(true))?,
+                2 => compare(
+                    "get_number",
+                    i,
+                    reader.get_number_or(key, -0.25),
+                    number_of(held).unwrap_or(-0.25),
+                )?,
+                3 => compare("get_i64", i, reader.get_i64_or(key, -3), i64_of(held).unwrap_or(-3))?,
+                4 => compare("get_u64", i, reader.get_u64(key), u64_of(held).unwrap_or(0))?,
+                5 => compare(
+                    "get_string",
+                    i,
+                    reader.get_string_or(key, "?").as_str(),
+                    text_of(held).unwrap_or("?"),
+                )?,
+                6 => reader.with_str(key, |text| compare("with_str", i, text, text_of(held)))?,
+                7 => compare("get", i, reader.get(key), value_of(held))?,
+                8 => compare("get of a Key", i, reader.get(Key::new(key)), value_of(held))?,
+                9 => compare(
+                    "get_bool of a Key",
+                    i,
+                    reader.get_bool_or(Key::new(key), true),
+                    bool_of(held).unwrap_or(true),
+                )?,
+                _ => {
+                    let parsed = json_of(held).and_then(|text| serde_json::from_str(text).ok());
+                    compare("get_json", i, reader.get_json::<serde_json::Value>(key), parsed)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ask_handles(&mut self, expected: Content, keys: &[usize]) -> Result<(), Wrong> {
+        for &i in keys.iter().filter(|i| **i < HOT) {
+            let held = expected.held(i);
+            let held = held.as_ref();
+            let reader = self.source.reader();
+            let handles = self.handles[i].get_or_insert_with(|| {
+                let key = key(i);
+                Handles {
+                    on: reader.bool_flag(&key),
+                    on_or: reader.bool_flag_or(&key, true),
+                    number: reader.number_flag_or(&key, -0.25),
+                    text: reader.string_flag_or(&key, "?"),
+                    json: reader.json_flag(&key),
+                }
+            });
+            compare("BoolFlag", i, handles.on.get(), bool_of(held).unwrap_or(false))?;
+            compare("BoolFlag, true by default,", i, handles.on_or.get(), bool_of(held).unwrap_or(true))?;
+            compare("NumberFlag", i, handles.number.get(), number_of(held).unwrap_or(-0.25))?;
+            compare("StringFlag", i, &*handles.text.get(), text_of(held).unwrap_or("?"))?;
+            let parsed: Option<serde_json::Value> =
+                json_of(held).and_then(|text| serde_json::from_str(text).ok());
+            compare("JsonFlag", i, handles.json.get().as_deref(), parsed.as_ref())?;
+        }
+        Ok(())
+    }
+
+    fn ask_view(&self, expected: Content, keys: &[usize]) -> Result<(), Wrong> {
+        let names: Vec<String> = keys.iter().map(|i| key(*i)).collect();
+        let answers = self.reader().read(|view| {
+            let all = names.iter().map(|key| {
+                (
+                    view.get_bool_or(key, true),
+                    view.get_number_or(key, -0.25),
+                    view.get_string_or(key, "?"),
+                    view.get_json_text(key),
+                )
+            });
+            all.collect::<Vec<_>>()
+        });
+        for (&i, (on, number, text, json)) in keys.iter().zip(answers) {
+            let held = expected.held(i);
+            let held = held.as_ref();
+            compare("get_bool in read", i, on, bool_of(held).unwrap_or(true))?;
+            compare("get_number in read", i, number, number_of(held).unwrap_or(-0.25))?;
+            compare("get_string in read", i, text.as_str(), text_of(held).unwrap_or("?"))?;
+            compare("get_json_text in read", i, json.as_deref(), json_of(held))?;
+        }
+        Ok(())
+    }
+
+    fn ask_snapshot(&self, expected: Content, keys: &[usize]) -> Result<(), Wrong> {
+        let snapshot = self.reader().snapshot();
+        for &i in keys {
+            let held = expected.held(i);
+            compare("get of a snapshot", i, snapshot.get(key(i).text()), value_of(held.as_ref()))?;
+        }
+        Ok(())
+    }
+}

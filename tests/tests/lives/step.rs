@@ -1,0 +1,188 @@
+//! What happens in a life, step by step. A step that makes no sense where it comes does nothing: so every part of a list of steps is
+//! a life too, and a long one can be made shorter by leaving steps out.
+
+use std::fmt;
+use std::str::FromStr;
+
+use fastrand::Rng;
+
+/// Payloads grow and shrink by orders of magnitude; the last is seldom.
+const SIZES: [u32; 6] = [0, 1, 10, 400, 5000, 100_000];
+
+/// A step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The publisher publishes that many flags, with a variety from 0 to 999.
+    Publish(u32, u32),
+    /// So many payloads at once.
+    Burst(u32, u32, u32),
+    /// A payload that is refused.
+    Refused,
+    /// A publisher is killed while it publishes.
+    KillInPublish(u32, u32),
+    /// `vexil publish`.
+    OneShot(u32, u32),
+    /// A publisher starts.
+    Start,
+    /// As `Start`, and its wall clock is so many seconds behind.
+    StartBehind(u32),
+    /// It ends cleanly.
+    Close,
+    /// SIGKILL.
+    Kill,
+    /// SIGSTOP.
+    Stop,
+    /// SIGCONT.
+    Continue,
+    /// The file is removed.
+    Remove,
+    /// It gets another name.
+    RenameAway,
+    /// It gets its name back.
+    PutBack,
+    /// A copy is made.
+    Copy,
+    /// The copy takes the place of the file, by `mv`.
+    Restore,
+    /// The file's mode.
+    Mode(u32),
+    /// Each makes a subject, in the process of that number.
+    Open(u32),
+    /// As `Open`, whether or not there is a file.
+    Attach(u32),
+    /// A clone of that subject.
+    Clone(u32),
+    /// A subject is dropped.
+    Drop(u32),
+    /// A subject waits, and is woken by a publish.
+    Wait(u32, u32, u32),
+    /// A process with subjects starts.
+    Host,
+    /// It forks.
+    Fork(u32),
+    /// It executes itself anew.
+    Exec(u32),
+    /// It ends.
+    End(u32),
+    /// It sleeps, through whatever happens.
+    Sleep(u32),
+    /// All that sleep wake up.
+    Wake,
+    /// So many milliseconds pass.
+    Pause(u32),
+    /// What the publisher has to put right is waited for.
+    Settle,
+}
+
+use Step::*;
+
+impl Step {
+    /// Any step.
+    pub(crate) fn random(random: &mut Rng) -> Step {
+        let size = |random: &mut Rng| match random.u32(..200) {
+            0 => SIZES[5],
+            1..10 => SIZES[4],
+            10..60 => SIZES[3],
+            n => SIZES[n as usize % 3],
+        };
+        let (size, variety, which) = (size(random), random.u32(..1000), random.u32(..64));
+        match random.u32(..200) {
+            0..80 => Publish(size, variety),
+            80..84 => Burst(random.u32(2..6), size, variety),
+            84..86 => Refused,
+            86..88 => KillInPublish(size, variety),
+            88..91 => OneShot(size, variety),
+            91..106 => Start,
+            106..108 => StartBehind([3600, 86_400, 40_000_000][random.usize(..3)]),
+            108..112 => Close,
+            112..116 => Kill,
+            116..118 => Stop,
+            118..124 => Continue,
+            124..127 => Remove,
+            127..129 => RenameAway,
+            129..131 => PutBack,
+            131..133 => Copy,
+            133..135 => Restore,
+            135..137 => Mode([0o400, 0o440, 0o444, 0o600, 0o640][random.usize(..5)]),
+            137..149 => Open(which),
+            149..155 => Attach(which),
+            155..158 => Clone(which),
+            158..170 => Drop(which),
+            170..173 => Wait(which, size.min(400), variety),
+            173..175 => Host,
+            175..179 => Fork(which),
+            179 => Exec(which),
+            180..184 => End(which),
+            184..187 => Sleep(which),
+            187..192 => Wake,
+            192..196 => Pause(random.u32(..30)),
+            _ => Settle,
+        }
+    }
+
+    /// A step that does less, if there is one.
+    pub(crate) fn smaller(self) -> Option<Step> {
+        let less = |size| SIZES.iter().rev().find(|other| **other < size).copied();
+        match self {
+            Publish(size, variety) => less(size).map(|size| Publish(size, variety)),
+            OneShot(size, variety) => less(size).map(|size| OneShot(size, variety)),
+            KillInPublish(size, variety) => less(size).map(|size| KillInPublish(size, variety)),
+            Burst(_, size, variety) => Some(Publish(size, variety)),
+            StartBehind(_) => Some(Start),
+            Attach(host) => Some(Open(host)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The form that `derive(Debug)` gives, without its punctuation: `Publish 400 17`.
+        let text = format!("{self:?}").replace(['(', ')', ','], " ");
+        f.write_str(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+}
+
+impl FromStr for Step {
+    type Err = String;
+
+    fn from_str(line: &str) -> Result<Step, String> {
+        let mut words = line.split_whitespace();
+        let name = words.next().unwrap_or_default();
+        let numbers: Result<Vec<u32>, _> = words.map(str::parse).collect();
+        let numbers = numbers.map_err(|error| format!("{line:?}: {error}"))?;
+        Ok(match (name, &*numbers) {
+            ("Publish", &[size, variety]) => Publish(size, variety),
+            ("Burst", &[count, size, variety]) => Burst(count, size, variety),
+            ("Refused", []) => Refused,
+            ("KillInPublish", &[size, variety]) => KillInPublish(size, variety),
+            ("OneShot", &[size, variety]) => OneShot(size, variety),
+            ("Start", []) => Start,
+            ("StartBehind", &[seconds]) => StartBehind(seconds),
+            ("Close", []) => Close,
+            ("Kill", []) => Kill,
+            ("Stop", []) => Stop,
+            ("Continue", []) => Continue,
+            ("Remove", []) => Remove,
+            ("RenameAway", []) => RenameAway,
+            ("PutBack", []) => PutBack,
+            ("Copy", []) => Copy,
+            ("Restore", []) => Restore,
+            ("Mode", &[mode]) => Mode(mode),
+            ("Open", &[host]) => Open(host),
+            ("Attach", &[host]) => Attach(host),
+            ("Clone", &[subject]) => Clone(subject),
+            ("Drop", &[subject]) => Drop(subject),
+            ("Wait", &[subject, size, variety]) => Wait(subject, size, variety),
+            ("Host", []) => Host,
+            ("Fork", &[host]) => Fork(host),
+            ("Exec", &[host]) => Exec(host),
+            ("End", &[host]) => End(host),
+            ("Sleep", &[host]) => Sleep(host),
+            ("Wake", []) => Wake,
+            ("Pause", &[milliseconds]) => Pause(milliseconds),
+            ("Settle", []) => Settle,
+            _ => return Err(format!("no step: {line:?}")),
+        })
+    }
+}
