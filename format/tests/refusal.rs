@@ -10,13 +10,16 @@ use std::sync::{Arc, Mutex};
 use vexil_format::layout::word;
 use vexil_format::protocol::MARK;
 use vexil_format::{
-    Archive, Facts, Flag, Generation, Opened, Step, Value, Watch, Witness, Writer, WriterOptions,
-    copy_current, open_view,
+    Archive, Facts, Flag, Generation, Opened, Records as _, Step, Value, Watch, Witness, Writer,
+    WriterOptions, copy_current, open_view,
 };
 
 /// Refuses the stores that it is told to.
 #[derive(Debug, Default)]
-struct Full(Mutex<Option<fn(usize, u64) -> bool>>);
+struct Full(Mutex<Option<Refuses>>);
+
+/// Whether a word is refused, by its place and its value.
+type Refuses = fn(usize, u64) -> bool;
 
 impl Full {
     fn refuse(&self, which: Option<fn(usize, u64) -> bool>) {

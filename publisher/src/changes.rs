@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_key_cannot_forge_a_line_of_a_log() {
         let new = archive(r#"{"a\nINFO all is well\u001b[2J\u202e": 1}"#);
-        let changes = Changes::between(None, &new);
+        let changes = Changes::between(None::<&Archive>, &new);
         assert_eq!(changes.to_string(), "1 added: a\u{fffd}INFO all is well\u{fffd}[2J\u{fffd}");
         assert_eq!(changes.added.listed, ["a\nINFO all is well\x1b[2J\u{202e}"], "for programs as it is");
     }

@@ -105,6 +105,14 @@ impl Held {
         result
     }
 
+    /// Publishes the flags of another file as they are.
+    pub(crate) fn take_over(&self, archive: &mut Archive) -> Result<(), PublishError> {
+        let mut feed = self.feed();
+        self.writer().publish(archive)?;
+        feed.last = Some(archive.facts().payload_digest);
+        Ok(())
+    }
+
     /// A payload came that is refused before it can be looked at.
     pub(crate) fn refuse(&self, why: FailureKind) {
         let mut feed = self.feed();

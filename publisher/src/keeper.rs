@@ -109,7 +109,10 @@ impl Held {
     }
 }
 
-pub(crate) fn supersede(writer: &mut Writer, checkpointer: &Checkpointer) -> Result<(), vexil_format::WriteError> {
+pub(crate) fn supersede(
+    writer: &mut Writer,
+    checkpointer: &Checkpointer,
+) -> Result<(), vexil_format::WriteError> {
     writer.supersede()?;
     checkpointer.move_to(writer.checkpoints()?);
     Ok(())

@@ -19,7 +19,7 @@ use crate::feed::Feed;
 use crate::keeper::{Held, Keeper, coarse_millis};
 use crate::lock::{Cancel, PublisherLock};
 use crate::options::Options;
-use crate::payload::{self, Limits};
+use crate::payload::Limits;
 use crate::predecessor::{self, Predecessor};
 use crate::sse::Stopper;
 
@@ -290,8 +290,7 @@ impl Publisher {
 
     /// Publishes the flags of another file as they are.
     fn take_over(&mut self, mut archive: Archive) -> Result<(), PublishError> {
-        self.held.writer().publish(&mut archive)?;
-        self.last = Some(archive.facts().payload_digest);
+        self.held.take_over(&mut archive)?;
         self.held.checkpointer.offer(Arc::new(archive));
         Ok(())
     }

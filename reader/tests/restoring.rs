@@ -168,9 +168,9 @@ fn a_second_name_that_somebody_removed_is_given_back() {
         fs::remove_file(&live).unwrap();
         // By the publisher that runs, or by the one that starts.
         if round == 0 {
-            writer.keep_live_link()
+            writer.keep_live_link();
         } else {
-            writer = stage.writer()
+            writer = stage.writer();
         }
         assert!(live.exists());
         writer.supersede().unwrap();

@@ -225,7 +225,7 @@ fn live_through_a_full_disk(disk: &Disk, before: Before, says: Says) {
     }
     // A leader dies while it is behind: another one leads, and gets the flags from the service.
     let leads = |client: &Process| client.stderr().contains("publishes for this host");
-    let leader = all.iter().position(|process| leads(process)).unwrap();
+    let leader = all.iter().position(leads).unwrap();
     all[leader].kill();
     wait_until("another client leads", DEADLINE, || {
         all[2..].iter().filter(|client| leads(client)).count() == 2

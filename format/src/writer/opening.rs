@@ -63,16 +63,15 @@ impl Writer {
     pub fn open(path: &Path, options: &WriterOptions) -> Result<Opened, WriteError> {
         let (rights, watch) = (Rights { mode: options.mode, owner: None }, &options.watch);
         watch.moment("open");
-        let at_path =
-            match open::candidate(path).and_then(|candidate| Ok((candidate.header(path), candidate))) {
-                // A snapshot whose first bytes were damaged still has whole frames, and readers that must be told to move.
-                Ok((Err(e @ OpenError::NotASnapshot { .. }), candidate))
-                    if area::newest(&candidate.map).is_none() =>
-                {
-                    Err(e)
-                }
-                other => other,
-            };
+        let at_path = match open::candidate(path).map(|candidate| (candidate.header(path), candidate)) {
+            // A snapshot whose first bytes were damaged still has whole frames, and readers that must be told to move.
+            Ok((Err(e @ OpenError::NotASnapshot { .. }), candidate))
+                if area::newest(&candidate.map).is_none() =>
+            {
+                Err(e)
+            }
+            other => other,
+        };
         let id = at_path.as_ref().ok().map(|(_, candidate)| candidate.id());
         let left = LeftBehind::find(path, id);
         let (header, candidate) = match at_path {

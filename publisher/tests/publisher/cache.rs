@@ -169,7 +169,7 @@ fn snapshots_of_other_keys_and_of_files_are_not_taken_over() {
     let (mut publisher, _) = moved.open("https://one", &ApiKey::new("another").unwrap());
     published(&mut publisher, r#"{"n": 1}"#);
     let mut of_a_file =
-        Publisher::open(&moved.folder.path().join("flags.vexil"), &Options::default()).unwrap();
+        Publisher::open(moved.folder.path().join("flags.vexil"), &Options::default()).unwrap();
     published(&mut of_a_file, r#"{"n": 2}"#);
     fs::write(moved.folder.path().join("junk.vexil"), "junk").unwrap();
     fs::create_dir(moved.folder.path().join("folder.vexil")).unwrap();

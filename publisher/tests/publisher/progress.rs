@@ -31,7 +31,9 @@ fn a_publisher_whose_publishing_thread_hangs_gives_no_sign_of_life_until_it_goes
     let of_thread = stopper.clone();
     let publishing = thread::spawn(move || {
         // The first payload is not done with until somebody says so.
-        let mut hang = |_: Notice<'_>| drop(gone.recv());
+        let mut hang = |_: Notice<'_>| {
+            let _ = gone.recv();
+        };
         run(&mut publisher, Source::File(source), &of_thread, &mut hang).unwrap();
     });
     let reader = Reader::attach(&path);

@@ -46,7 +46,6 @@ fn fail(seed: u64, steps: &[Step], found: &Found) -> ! {
 }
 
 #[test]
-#[ignore = "finds that this server loses edits by hand, within a burst; goes with the change that mends that"]
 fn what_was_accepted_or_saved_by_hand_is_in_the_file_the_stream_and_the_history() {
     let is_long = vexil_tests::long::is_wanted();
     let seconds = number("VEXIL_SECONDS").unwrap_or(if is_long { 600 } else { 15 });
@@ -79,7 +78,6 @@ fn what_was_accepted_or_saved_by_hand_is_in_the_file_the_stream_and_the_history(
 }
 
 #[test]
-#[ignore = "finds that this server loses edits by hand, within a burst; goes with the change that mends that"]
 fn steps_that_once_found_something_find_nothing() {
     for (seed, places) in CASES {
         let most = places.iter().max().copied().unwrap_or(0);

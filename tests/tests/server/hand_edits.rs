@@ -87,7 +87,7 @@ fn no_edit_by_hand_is_lost_among_changes_without_a_pause() {
             let mut flags = flags.unwrap();
             flags["hand"] = json!(n);
             save(&file, &serde_json::to_string_pretty(&flags).unwrap());
-            let there = || server.get("/api/v1/flags/hand").body == n.to_string();
+            let there = || server.get("/api/v1/flags/by-key/hand").body == n.to_string();
             slowest = slowest.max(wait_until(&format!("edit {n}, {style}"), DEADLINE, there));
             let kept = || flags_in(&file).is_some_and(|flags| flags["hand"] == n);
             wait_until(&format!("edit {n} is in the file, {style}"), DEADLINE, kept);
@@ -135,7 +135,7 @@ fn an_editor_that_has_the_file_open_through_many_changes_still_has_its_say_key_b
     // And once more, because it is still open.
     editor.set_len(0).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&editor, br#"{"a": 9, "b": 2, "new": 3}"#, 0).unwrap();
-    wait_until("the second edit is merged", DEADLINE, || server.get("/api/v1/flags/a").body == "9");
+    wait_until("the second edit is merged", DEADLINE, || server.get("/api/v1/flags/by-key/a").body == "9");
 }
 
 #[test]

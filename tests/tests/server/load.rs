@@ -118,7 +118,7 @@ fn clients_that_do_not_read_large_answers_share_them() {
     for n in 0..12 {
         server.put("large", &format!("\"{n} {}\"", "x".repeat(2_500_000)));
     }
-    let paths = ["/api/v1/history", "/api/v1/flags", "/api/v1/flags/large", "/api/v1/page/live"];
+    let paths = ["/api/v1/history", "/api/v1/flags", "/api/v1/flags/by-key/large", "/api/v1/page/live"];
     let sockets: Vec<_> = (0..160).map(|n| unread(&server, paths[n % paths.len()])).collect();
     for (n, socket) in sockets.iter().enumerate() {
         assert!(is_answered(socket), "client {n}");
@@ -169,7 +169,7 @@ fn large_bodies_beyond_what_there_is_room_for_are_refused_and_small_ones_are_not
             let mut socket = TcpStream::connect(server.address).unwrap();
             write!(
                 socket,
-                "PUT /api/v1/flags/x HTTP/1.1\r\nHost: {}\r\nX-API-Key: dev\r\nContent-Length: {}\r\n\r\n",
+                "PUT /api/v1/flags/by-key/x HTTP/1.1\r\nHost: {}\r\nX-API-Key: dev\r\nContent-Length: {}\r\n\r\n",
                 server.address,
                 body.len()
             )

@@ -75,7 +75,7 @@ fn peak(of: &Process, during: impl FnOnce()) -> u64 {
 /// gives way to the next payload.
 #[test]
 fn the_densest_payloads_that_are_legal_take_at_most_90_mib_of_anonymous_memory_one_after_the_other() {
-    let long = |at: usize| format!("{:/>49}", at);
+    let long = |at: usize| format!("{at:/>49}");
     let (place, server) = (place(), FaultServer::start());
     server.publish(r#"{"the payload": 0}"#);
     let publisher = run(&place, &server.url(), &[], &[]);
