@@ -253,10 +253,14 @@ impl Writer {
             self.snapshot.discard();
             return Err(error);
         }
+        if let Err(error) = self.snapshot.rename_over(path) {
+            live_link::withdraw(&self.snapshot.watch, path);
+            return Err(error);
+        }
         if has_second_name {
             live_link::commit(&self.snapshot.watch, path);
         }
-        self.snapshot.rename_over(path)
+        Ok(())
     }
 
     /// A snapshot at the path that is not this writer's, and the generation that it has reached.

@@ -6,7 +6,7 @@ mod stage;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 
-use stage::{Stage, publish_number};
+use stage::{Stage, publish_number, until};
 use vexil_format::layout::word;
 use vexil_format::{Generation, Writer};
 use vexil_reader::{Reader, Snapshot};
@@ -65,6 +65,8 @@ fn after_one_flipped_bit_of_the_header_the_next_publisher_leads_every_reader_on_
             assert_eq!((before.get_u64("the-number"), handle.get(), &*text.get()), (3, 3.0, "3"), "{what}");
             let next = publish_number(&mut writer, 4);
             assert!(next > Generation(3), "{next}: {what}");
+            // Without a file it looks at its path every 5 ms at most.
+            until("the fresh one has a file", || !is_refused || fresh.get_u64("the-number") == 4);
             for reader in [&before, &fresh] {
                 assert_eq!((reader.get_u64("the-number"), reader.generation()), (4, next), "{what}");
                 assert_eq!(number(&reader.snapshot()), 4, "{what}");

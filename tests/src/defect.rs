@@ -52,6 +52,9 @@ pub fn main(words: &[OsString]) -> ExitCode {
         ("killed", "limited") => make_too_long_a_file(path),
         ("killed-when-full", "full") => kill_process(getpid(), Signal::BUS).unwrap(),
         ("starts-over", "publish" | "write") => {
+            // With its second name, or the next publisher would find it.
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let _ = fs::remove_file(path.with_file_name(format!(".{name}.live")));
             let _ = fs::remove_file(path);
             return role::main(rest);
         }

@@ -115,6 +115,7 @@ fn what(step: &Step<'_>) -> String {
         Step::Store { word, .. } => format!("store {}", word_name(*word)),
         Step::Sync { .. } => "sync".to_owned(),
         Step::SyncDirectory { .. } => "sync directory".to_owned(),
+        Step::Link { .. } => "link".to_owned(),
         Step::Rename { .. } => "rename".to_owned(),
         Step::Remove { .. } => "remove".to_owned(),
         Step::Mode { .. } => "mode".to_owned(),

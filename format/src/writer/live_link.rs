@@ -5,19 +5,20 @@
 //! at the path that leads to the readers of before. So every file that gets the path has a hidden hard link beside it, which no
 //! usual procedure (`rm`, `mv`, a restored backup) touches. Whoever opens the path for publishing looks there as well.
 //!
-//! The order of a move is: link the new file under a scratch name, mark the old files, rename the link, rename the file. A publisher
-//! killed anywhere in between leaves the link on a file that is marked or on one that has never been at the path.
+//! The order of a move is: link the new file under a scratch name, mark the old files, rename the file, rename the link. So at each
+//! moment every file that is or was at the path, and is not marked, has one of both names; who opens the path looks at both.
 //!
 //! Best effort: file systems without hard links have no second name. docs/design.md says what readers see there.
 
 use std::path::{Path, PathBuf};
 
-use super::mark;
+use super::floor_of;
 use crate::disk;
 use crate::error::WriteError;
 use crate::file::SnapshotFile;
 use crate::layout::FILE_BYTES;
 use crate::open::{self, Candidate};
+use crate::protocol::Generation;
 use crate::step::Watch;
 use crate::view::FileId;
 
@@ -43,28 +44,41 @@ pub(super) struct LeftBehind {
 }
 
 impl LeftBehind {
-    /// The file behind the second name, unless it is the one at the path.
-    pub(super) fn find(path: &Path, at_path: Option<FileId>) -> Option<LeftBehind> {
-        let link = live_link(path);
-        // Ours is never a symbolic link.
-        if !std::fs::symlink_metadata(&link).is_ok_and(|metadata| metadata.is_file()) {
-            return None;
+    /// The files behind the second name and its scratch name, unless they are the one at the path. The one to go on from comes first.
+    pub(super) fn find(path: &Path, at_path: Option<FileId>) -> Vec<LeftBehind> {
+        let mut found: Vec<LeftBehind> = Vec::new();
+        for link in [live_link(path), scratch(path)] {
+            // Ours is never a symbolic link.
+            if !std::fs::symlink_metadata(&link).is_ok_and(|metadata| metadata.is_file()) {
+                continue;
+            }
+            let Ok(candidate) = open::candidate(&link) else { continue };
+            let is_new = Some(candidate.id()) != at_path
+                && found.iter().all(|other| other.candidate.id() != candidate.id());
+            if is_new && candidate.metadata.len() == FILE_BYTES {
+                found.push(LeftBehind { candidate, link });
+            }
         }
-        let candidate = open::candidate(&link).ok()?;
-        let is_other = Some(candidate.id()) != at_path && candidate.metadata.len() == FILE_BYTES;
-        is_other.then_some(LeftBehind { candidate, link })
+        found.sort_by_key(|left| std::cmp::Reverse(left.reached()));
+        found
     }
 
-    /// Tells the readers of the file to look at the path.
+    /// The highest generation that anything in it names.
+    pub(super) fn reached(&self) -> Generation {
+        floor_of(&self.candidate.map)
+    }
+
+    /// Opens the file to mark it. `None`, if it is not ours to write to: its readers find the new file when they look at the path by
+    /// themselves.
     ///
     /// # Errors
-    /// [`WriteError`]. That it is not ours to write to is none: its readers find the new file when they look at the path by themselves.
-    pub(super) fn mark(&self, watch: &Watch) -> Result<(), WriteError> {
-        match SnapshotFile::open(&self.link, self.candidate.id(), watch).and_then(|file| mark(&file)) {
+    /// [`WriteError`], if something else is in the way.
+    pub(super) fn open(&self, watch: &Watch) -> Result<Option<SnapshotFile>, WriteError> {
+        match SnapshotFile::open(&self.link, self.candidate.id(), watch) {
             Err(WriteError::Io { source, .. }) if source.kind() == std::io::ErrorKind::PermissionDenied => {
-                Ok(())
+                Ok(None)
             }
-            other => other,
+            other => other.map(Some),
         }
     }
 }
@@ -79,9 +93,8 @@ pub(super) fn prepare(new: &SnapshotFile, path: &Path) -> bool {
 
 /// Gives the file that was prepared its second name.
 pub(super) fn commit(watch: &Watch, path: &Path) {
-    if disk::rename(watch, &scratch(path), &live_link(path)).is_err() {
-        withdraw(watch, path);
-    }
+    // If this fails, the scratch name does as well.
+    let _ = disk::rename(watch, &scratch(path), &live_link(path));
 }
 
 /// Takes the scratch name away again: nothing came of the move.

@@ -77,18 +77,18 @@ impl Writer {
         let (header, candidate) = match at_path {
             Ok(found) => found,
             Err(OpenError::Missing { .. }) => {
-                return Writer::anew(path, options, rights, left.as_ref(), Found::Nothing);
+                return Writer::anew(path, options, rights, &left, Found::Nothing);
             }
             Err(OpenError::NotASnapshot { problem, .. }) if is_empty(path) => {
-                return Writer::anew(path, options, rights, left.as_ref(), Found::Superseded(problem));
+                return Writer::anew(path, options, rights, &left, Found::Superseded(problem));
             }
             Err(e @ OpenError::NotASnapshot { .. }) => {
                 let aside = put_aside(path, e, watch)?;
-                return Writer::anew(path, options, rights, left.as_ref(), Found::PutAside(aside));
+                return Writer::anew(path, options, rights, &left, Found::PutAside(aside));
             }
             Err(e) => return Err(e.into()),
         };
-        let old = Old { candidate: &candidate, left: left.as_ref() };
+        let old = Old { candidate: &candidate, left: &left, rights: rights_of(&candidate.metadata) };
         let header = match header {
             Ok(header) => header,
             Err(OpenError::NotASnapshot { problem, .. } | OpenError::Header { problem, .. }) => {
@@ -103,7 +103,9 @@ impl Writer {
             () if is_marked(&candidate.map) => "it was marked as superseded",
             () if !is_of_this_boot => "it is from another boot",
             () if header.identity != identity => "it is from another source",
-            () if left.is_some() => "it was put in the place of another one",
+            () if left.iter().any(|left| must_be_told(left, &candidate.map)) => {
+                "it was put in the place of another one"
+            }
             () => return Writer::go_on(path, Header { identity, ..header }, old, watch),
         };
         Writer::replace(path, identity, old, trust, why_not.to_owned(), watch)
@@ -115,25 +117,25 @@ impl Writer {
         path: &Path,
         options: &WriterOptions,
         rights: Rights,
-        left: Option<&LeftBehind>,
+        left: &[LeftBehind],
         found: Found,
     ) -> Result<Opened, WriteError> {
         let watch = &options.watch;
-        let Some(left) = left else {
+        let Some(newest) = left.first() else {
             let header = Header::now(options.identity);
             let new = SnapshotFile::create_beside(path, header, rights, Generation(0), None, watch)?;
             let mut writer = Writer::of(new, header)?;
             writer.move_in(path, || Ok(()))?;
             return Ok(Opened { writer, snapshot: None, found });
         };
-        let header = left.candidate.header(path);
+        let header = newest.candidate.header(path);
         let trust = match &header {
             Ok(header) if header.boot.may_be(BootId::current()) => Trust::Word,
             _ => Trust::Frames,
         };
         let kept = header.map_or(NOBODY, |header| header.identity);
         let identity = if options.identity == NOBODY { kept } else { options.identity };
-        let old = Old { candidate: &left.candidate, left: Some(left) };
+        let old = Old { candidate: &newest.candidate, left, rights };
         let why = "it was removed, and was found again by its second name".to_owned();
         let opened = Writer::replace(path, identity, old, trust, why, watch)?;
         Ok(match found {
@@ -175,15 +177,17 @@ impl Writer {
     fn replace(
         path: &Path,
         identity: [u8; 32],
-        Old { candidate: old, left }: Old<'_>,
+        Old { candidate: old, left, rights }: Old<'_>,
         trust: Trust,
         why: String,
         watch: &Watch,
     ) -> Result<Opened, WriteError> {
         watch.moment("take over");
-        let rights = rights_of(&old.metadata);
+        // By their names, which are about to change.
+        let told: Vec<SnapshotFile> =
+            left.iter().filter_map(|left| left.open(watch).transpose()).collect::<Result<_, _>>()?;
         let floor = floor_of(&old.map);
-        let floor = left.map_or(floor, |left| floor.max(floor_of(&left.candidate.map)));
+        let floor = left.iter().map(LeftBehind::reached).fold(floor, Generation::max);
         let current = match trust {
             Trust::Word => area::copy_current(&old.map).ok().flatten(),
             Trust::Frames => None,
@@ -197,11 +201,12 @@ impl Writer {
         let header = Header::now(identity);
         let new = SnapshotFile::create_beside(path, header, rights, floor, snapshot.as_ref(), watch)?;
         let mut writer = Writer::of(new, header)?;
+        let is_left = left.iter().any(|left| left.candidate.id() == old.id());
         writer.move_in(path, || {
-            if left.is_none_or(|left| left.candidate.id() != old.id()) {
+            if !is_left {
                 mark(&SnapshotFile::open(path, old.id(), watch)?)?;
             }
-            left.map_or(Ok(()), |left| left.mark(watch))
+            told.iter().try_for_each(mark)
         })?;
         Ok(Opened { writer, snapshot, found: Found::Superseded(why) })
     }
@@ -212,8 +217,15 @@ impl Writer {
 struct Old<'a> {
     /// What is carried on.
     candidate: &'a Candidate,
-    /// What readers may still have beside it. The same file, if there is nothing at the path.
-    left: Option<&'a LeftBehind>,
+    /// What readers may still have beside it; the same file, if there is nothing at the path.
+    left: &'a [LeftBehind],
+    /// Those of the new file.
+    rights: Rights,
+}
+
+/// Whether readers of a file that was left behind do not know yet, or would not follow to what is at the path.
+fn must_be_told(left: &LeftBehind, at_path: &Mapping) -> bool {
+    !is_marked(&left.candidate.map) || left.reached() >= floor_of(at_path)
 }
 
 fn is_marked(map: &Mapping) -> bool {

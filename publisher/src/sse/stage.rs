@@ -83,6 +83,8 @@ pub(super) fn failure(error: ureq::Error, host: &str, options: &Options) -> Fail
         | ureq::Error::TlsRequired
         | ureq::Error::Rustls(_)
         | ureq::Error::Pem(_)) => Failure::Tls { host, source: Box::new(error) },
+        // After the handshake by this side's account: a service that demands a certificate of ours says so only then.
+        ureq::Error::Io(error) if is_tls_alert(&error) => Failure::Tls { host, source: error.into() },
         error @ (ureq::Error::Protocol(_) | ureq::Error::Http(_) | ureq::Error::BadUri(_)) => {
             Failure::Protocol { source: Box::new(error) }
         }
@@ -93,6 +95,12 @@ pub(super) fn failure(error: ureq::Error, host: &str, options: &Options) -> Fail
 /// What an error of reading the body means. ureq wraps its own errors for the reader.
 pub(super) fn read_failure(error: io::Error, host: &str, options: &Options) -> Failure {
     failure(ureq::Error::from(error), host, options)
+}
+
+/// Whether the other side ended the connection with a TLS alert.
+fn is_tls_alert(error: &io::Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    matches!(cause, Some(rustls::Error::AlertReceived(_)))
 }
 
 fn cause_of(error: ureq::Error) -> Cause {

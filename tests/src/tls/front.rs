@@ -5,7 +5,9 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustls::{ServerConfig, ServerConnection};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoClientAuth, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig, ServerConnection};
 
 use super::authority::Identity;
 use crate::relay::{Open, Relay};
@@ -22,11 +24,24 @@ struct Shared(Mutex<ServerConnection>);
 impl TlsFront {
     /// Listens on a free port of 127.0.0.1, and passes everything to `server`.
     pub fn start(server: SocketAddr, identity: Identity) -> TlsFront {
+        TlsFront::with(server, identity, Arc::new(NoClientAuth))
+    }
+
+    /// As [`TlsFront::start`], and demands a certificate of whoever connects, which nobody has.
+    pub fn demanding(server: SocketAddr, identity: Identity) -> TlsFront {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(identity.chain.iter().cloned());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        TlsFront::with(server, identity, clients.expect("a check of clients"))
+    }
+
+    fn with(server: SocketAddr, identity: Identity, clients: Arc<dyn ClientCertVerifier>) -> TlsFront {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("versions of the protocol")
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_single_cert(identity.chain, identity.key)
             .expect("a certificate and its key");
         let (config, handshakes) = (Arc::new(config), Arc::<Mutex<usize>>::default());

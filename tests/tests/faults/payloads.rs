@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use vexil_reader::Generation;
 use vexil_tests::numbered::{number, payload};
+use vexil_tests::process::Process;
 use vexil_tests::server::{FaultServer, Script};
 use vexil_tests::wait::{DEADLINE, wait_until};
 
@@ -55,6 +56,44 @@ fn row_9_an_event_that_is_cut_off_is_discarded_whole() {
     }
 }
 
+/// Sends a payload until the log says of it what it should: refusals that follow each other within a second are counted only.
+fn sent_until_told(
+    server: &FaultServer,
+    publisher: &Process,
+    payload: &str,
+    said: &str,
+) -> (Instant, String) {
+    wait_until("the refusal is told", DEADLINE, || {
+        server.send_event(payload);
+        let again = Instant::now() + Duration::from_millis(1100);
+        while Instant::now() < again && !publisher.stderr().contains(said) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        publisher.stderr().contains(said)
+    });
+    publisher.expect_log(said)
+}
+
+#[test]
+fn row_11_refusals_that_follow_each_other_are_told_once_a_second_with_the_number_of_those_not_shown() {
+    let (place, server) = (place(), FaultServer::start());
+    let publisher = place.run(&server);
+    server.wait_for_streams(1, DEADLINE);
+    let begun = Instant::now();
+    for n in 0..40 {
+        server.send_event(&format!("[{n}]"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let told = || publisher.stderr().matches("payload refused").count();
+    wait_until("one is told with the number of the others", DEADLINE, || {
+        server.send_event("[]");
+        std::thread::sleep(Duration::from_millis(20));
+        publisher.stderr().contains("not_shown=")
+    });
+    let most = begun.elapsed().as_secs() as usize + 1;
+    assert!((2..=most).contains(&told()), "{} told, at most {most}", told());
+}
+
 #[test]
 fn row_11_a_payload_that_is_refused_is_reported_and_the_stream_goes_on() {
     let place = place();
@@ -72,8 +111,8 @@ fn row_11_a_payload_that_is_refused_is_reported_and_the_stream_goes_on() {
         (&bomb, "payload is not valid JSON"),
         (&format!("{{\"deep\": {}{}}}", "[".repeat(200), "]".repeat(200)), "nested deeper than 128 levels"),
     ] {
-        server.send_event(payload);
-        let (_, line) = publisher.expect_log(said);
+        // At most one refusal a second is told.
+        let (_, line) = sent_until_told(&server, &publisher, payload, said);
         assert!(line.contains("ERROR") && line.contains("payload refused"), "{line}");
         serves_last_good(&place, said);
     }

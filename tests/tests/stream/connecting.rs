@@ -17,7 +17,10 @@ const RULES: [(&str, fn()); 21] = [
         "Only status 200 with `Content-Type: text/event-stream`, in any case and with any parameters, opens a stream.",
         only_event_streams,
     ),
-    ("Gzip that was not asked for is undone; any other encoding is refused.", encodings),
+    (
+        "Gzip that was not asked for is undone; any other encoding is refused. So is a transfer coding other than `chunked`.",
+        encodings,
+    ),
     ("After 204 it is asked again minutes later, which is shown.", no_content),
     ("Redirects 301, 302, 303, 307 and 308 are followed, five in a row at most.", redirects),
     ("A redirect without a location is an error.", no_location),

@@ -61,7 +61,7 @@ fn peak(of: &Process, during: impl FnOnce()) -> u64 {
                 peak = peak.max(of.memory("RssAnon"));
                 thread::sleep(Duration::from_micros(500));
             }
-            peak
+            peak.max(of.memory("RssAnon"))
         });
         during();
         is_done.store(true, Relaxed);

@@ -3,7 +3,7 @@
 use vexil_tests::place::{KEY, vexil};
 use vexil_tests::proxy::{Manner, Proxy};
 use vexil_tests::server::{FaultServer, Script};
-use vexil_tests::tls::{Authority, Identity};
+use vexil_tests::tls::{Authority, Identity, TlsFront};
 
 use crate::support::{Secure, place, run};
 
@@ -62,6 +62,21 @@ pub(crate) fn verified() {
     for word in ["insecure", "verif", "danger", "--no-tls", "skip"] {
         assert!(!help.contains(word), "{word}: {help}");
     }
+}
+
+/// Symptom: a service that demands a certificate of its clients was reported as "connection lost". Cause: with TLS 1.3 it says so after
+/// the handshake, in an alert that comes in the place of the answer. Fix: an alert is a matter of TLS whenever it comes.
+#[test]
+fn a_service_that_demands_a_client_certificate_is_told_as_a_matter_of_tls() {
+    let (place, server, authority) = (place(), FaultServer::start(), Authority::new());
+    let front = TlsFront::demanding(server.address(), authority.issue("127.0.0.1"));
+    let roots = place.join("roots.pem");
+    std::fs::write(&roots, authority.pem()).unwrap();
+    let roots = roots.display().to_string();
+    let publisher = run(&place, &front.url(), &["--root-certificates", &roots], &[]);
+    let (_, line) = publisher.expect_log("cannot set up tls with https://127.0.0.1:");
+    assert!(line.to_lowercase().contains("certificate"), "{line}");
+    assert_eq!(server.requests().len(), 0);
 }
 
 pub(crate) fn proxy() {
