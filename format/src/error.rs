@@ -10,9 +10,10 @@ use crate::layout::VERSION;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// Many keys in one bucket: this does not happen by chance.
+    /// Many keys in one bucket, or hashes that no multiplier tells apart: this does not happen by chance.
     #[error(
-        "{flags} flags have keys that crowd one bucket of the table, expected at most 64 there; rename them"
+        "no table was found for {flags} flags: some keys crowd one bucket, expected at most 64 there, or always meet in one place; \
+         rename them"
     )]
     HostileKeys {
         /// Flags in the payload.

@@ -5,10 +5,9 @@ use std::time::Duration;
 /// A reader without any good file looks for one every 5 ms at most, so that a loop of reads does not open files all the time.
 pub const NO_FILE: Duration = Duration::from_millis(100);
 
-/// A reader that did not follow a file at its path, because that one holds older flags, looks at the same file again every 100 ms at
-/// most.
-pub const REFUSED: Duration = Duration::from_millis(300);
-
 /// While a publisher lives and somebody touches the path, a reader that is opened sees what lies there, until the publisher has put its
 /// own file back: it looks every 500 ms.
 pub const TOUCHED: Duration = Duration::from_secs(5);
+
+// Without a bound, because nobody can mark a file that has no name: a reader that was opened on a copy at the path, which was removed
+// or replaced again before any publisher saw it, keeps its flags until it is asked for its status. `World::lost` are these.

@@ -46,6 +46,8 @@ pub struct Content {
     pub size: u32,
     /// What their values follow from. 0 is no payload: nothing was ever published.
     pub seed: u32,
+    /// Its place in time: grows with every payload, and again when a publisher that starts carries an older one on.
+    pub order: u32,
 }
 
 static KEYS: LazyLock<Vec<String>> = LazyLock::new(|| {
@@ -183,17 +185,18 @@ impl Content {
         kinds
     }
 
-    /// From the two numbers of [`Content::words`].
+    /// From the numbers of [`Content::words`].
     #[must_use]
     pub fn parse(text: &str) -> Option<Content> {
-        let (size, seed) = text.split_once(':')?;
-        Some(Content { size: size.parse().ok()?, seed: seed.parse().ok()? })
+        let (size, rest) = text.split_once(':')?;
+        let (seed, order) = rest.split_once(':')?;
+        Some(Content { size: size.parse().ok()?, seed: seed.parse().ok()?, order: order.parse().ok()? })
     }
 
     /// As a word of a command.
     #[must_use]
     pub fn words(self) -> String {
-        format!("{}:{}", self.size, self.seed)
+        format!("{}:{}:{}", self.size, self.seed, self.order)
     }
 }
 
@@ -219,7 +222,7 @@ mod tests {
     #[test]
     fn a_payload_is_json_with_the_flags_that_are_expected_and_fits() {
         for (size, seed) in [(0, 1), (1, 2), (10, 3), (400, 4), (5000, 4), (5000, 3), (100_000, 7)] {
-            let content = Content { size, seed };
+            let content = Content { size, seed, order: 1 };
             let json = content.json();
             assert!(json.len() < 5 << 20, "{size} {seed}: {}", json.len());
             // `1e999` is no number for this parser.

@@ -4,9 +4,9 @@
 //! |---|---|
 //! | `open N contents`, `attach N contents`, `client N URL contents`, `clone N OF` | `ok READS`: subject `N` answers one of the contents; `none WHY` |
 //! | `drop N` | `ok 0` |
-//! | `exact READS SEED LATE content N,..` | `ok READS`: all subjects answer that content at their next read, the named ones perhaps not yet; |
-//! | | `LATE` milliseconds are given to those that the test has an exception for |
-//! | `loose READS SEED contents` | `ok READS`: each answers what it answered last, or one of these with a higher seed |
+//! | `check READS SEED contents lost visitors more` | `ok READS`: each subject answers one of the contents at its next read, and none that came |
+//! | | before what it answered last. The lost ones (`N,..`) ask for their status first, which looks at the path. Visitors may answer |
+//! | | what they did before, and `more` contents |
 //! | `wait N` | `waits`, then `woke MILLISECONDS` |
 //! | `fork NAME`, `exec NAME` | `ok 0`; the child, or the new program, connects by itself |
 //!
@@ -14,7 +14,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a role that cannot play fails its test")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
@@ -56,6 +56,16 @@ struct Host<'a> {
 pub fn host(path: &Path, name: &str, defect: &str) {
     let mut host = Host { path, subjects: BTreeMap::new(), defect: defect.to_owned() };
     host.serve(name);
+}
+
+/// What subjects may answer.
+struct Allowed {
+    now: Vec<Content>,
+    /// Their file may have lost its name before any publisher saw it.
+    lost: BTreeSet<u32>,
+    /// They may have opened a file that somebody put at the path.
+    visitors: BTreeSet<u32>,
+    more: Vec<Content>,
 }
 
 impl Host<'_> {
@@ -126,12 +136,15 @@ impl Host<'_> {
                 self.subjects.remove(&number(id));
                 Ok("ok 0".to_owned())
             }
-            ["exact", reads, seed, late, content, except] => {
-                let content = Content::parse(content).unwrap();
-                let except: Vec<u32> = except.split(',').filter_map(|word| word.parse().ok()).collect();
-                self.exact(number(reads), number(seed), Duration::from_millis(number(late)), content, &except)
+            ["check", reads, seed, contents, lost, visitors, more] => {
+                let who = |words: &str| words.split(',').filter_map(|word| word.parse().ok()).collect();
+                let (now, more) = (parsed(contents), parsed(more));
+                self.check(
+                    number(reads),
+                    number(seed),
+                    &Allowed { now, lost: who(lost), visitors: who(visitors), more },
+                )
             }
-            ["loose", reads, seed, contents] => self.loose(number(reads), number(seed), contents),
             _ => panic!("a host does not know {words:?}"),
         }
     }
@@ -156,55 +169,30 @@ impl Host<'_> {
         Ok(format!("ok {reads}"))
     }
 
-    fn exact(
-        &mut self,
-        reads: usize,
-        seed: u64,
-        late: Duration,
-        content: Content,
-        except: &[u32],
-    ) -> Result<String, Wrong> {
+    fn check(&mut self, reads: usize, seed: u64, allowed: &Allowed) -> Result<String, Wrong> {
         let mut all = 0;
         for (id, subject) in &mut self.subjects {
             let mut random = Rng::with_seed(seed ^ u64::from(*id));
-            if except.contains(id) {
-                let candidates = [subject.at, content];
-                ask_one_of(subject, &candidates, reads, &mut random)
-                    .map_err(|wrong| told(*id, "excepted", &wrong))?;
-                all += std::mem::take(&mut subject.reads);
-                continue;
+            let at = subject.at;
+            if allowed.lost.contains(id) {
+                let _ = subject.reader().status();
             }
+            let is_visitor = allowed.visitors.contains(id);
+            let mut candidates: Vec<Content> = if is_visitor { vec![at] } else { Vec::new() };
+            candidates.extend(&allowed.now);
+            candidates.extend(allowed.more.iter().filter(|_| is_visitor));
+            // The first that fits is remembered, so that of several that look alike it is the earliest.
+            candidates.retain(|content| content.order >= at.order);
+            candidates.sort_by_key(|content| content.order);
             let begun = Instant::now();
-            let late = if subject.at.seed == 0 { late.max(NO_FILE) } else { late };
-            loop {
-                let at = subject.at;
-                match subject.ask(content, reads, &mut random) {
-                    Ok(()) => break,
-                    // Until then it answers what it did before.
-                    Err(wrong) if begun.elapsed() >= late => {
-                        let is_old = subject.ask(at, reads, &mut random).is_ok();
-                        let how = if is_old { "frozen" } else { "living" };
-                        return Err(told(*id, how, &wrong));
-                    }
-                    Err(_) => std::thread::sleep(Duration::from_millis(1)),
+            let late = if at.seed == 0 { NO_FILE } else { Duration::ZERO };
+            while let Err(wrong) = ask_one_of(subject, &candidates, reads, &mut random) {
+                if begun.elapsed() >= late {
+                    let is_old = subject.ask(at, reads, &mut random).is_ok();
+                    return Err(told(*id, if is_old { "frozen" } else { "living" }, &wrong));
                 }
+                std::thread::sleep(Duration::from_millis(1));
             }
-            subject.at = content;
-            all += std::mem::take(&mut subject.reads);
-        }
-        Ok(format!("ok {all}"))
-    }
-
-    fn loose(&mut self, reads: usize, seed: u64, contents: &str) -> Result<String, Wrong> {
-        let contents = parsed(contents);
-        let mut all = 0;
-        for (id, subject) in &mut self.subjects {
-            let mut random = Rng::with_seed(seed ^ u64::from(*id));
-            // What it answered last, or what came after that: seeds grow.
-            let later = contents.iter().copied().filter(|content| content.seed > subject.at.seed);
-            let candidates: Vec<Content> = [subject.at].into_iter().chain(later).collect();
-            ask_one_of(subject, &candidates, reads, &mut random)
-                .map_err(|wrong| told(*id, "loose", &wrong))?;
             all += std::mem::take(&mut subject.reads);
         }
         Ok(format!("ok {all}"))
@@ -212,7 +200,10 @@ impl Host<'_> {
 }
 
 /// The subject answers the first of `candidates` that fits, and nothing else.
-fn ask_one_of(
+///
+/// # Errors
+/// Why the first one does not.
+pub fn ask_one_of(
     subject: &mut Subject,
     candidates: &[Content],
     reads: usize,
@@ -228,7 +219,7 @@ fn ask_one_of(
             Err(wrong) => last = last.or(Some(wrong)),
         }
     }
-    last.map_or(Ok(()), Err)
+    Err(last.unwrap_or_else(|| Wrong::of("nothing that came later is possible".to_owned())))
 }
 
 fn told(id: u32, how: &str, wrong: &Wrong) -> Wrong {

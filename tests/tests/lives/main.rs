@@ -9,6 +9,8 @@
 //! | `VEXIL_LONG=1` | 100,000 steps, and 1,000 restores |
 //! | `VEXIL_LIVES_STEPS` | another number of steps |
 //! | `VEXIL_LIVES_SEED` | the first seed: to see a life again |
+//! | `VEXIL_LIVES_RESTORE_SEED` | the seed of the restores by hand |
+//! | `VEXIL_LIVES_TRACE=1` | prints each step, and what was known before it |
 //!
 //! A life that goes wrong is shrunk and printed as a list of steps; kept in `cases/`, it is lived again first.
 
@@ -48,6 +50,10 @@ fn random_steps(seed: u64, count: u64) -> Vec<Step> {
     (0..count).map(|_| Step::random(&mut random)).collect()
 }
 
+fn given(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap())
+}
+
 fn text(steps: &[Step]) -> String {
     steps.iter().map(|step| format!("{step}\n")).collect()
 }
@@ -70,7 +76,7 @@ fn shorter(steps: &[Step], wrong: &str, defect: &'static str) -> (Vec<Step>, Str
 fn every_reader_answers_the_newest_flags_through_a_random_life() {
     let begun = Instant::now();
     let wanted = long::tries("VEXIL_LIVES_STEPS", 10_000);
-    let given = std::env::var("VEXIL_LIVES_SEED").ok().map(|text| text.parse::<u64>().unwrap());
+    let given = given("VEXIL_LIVES_SEED");
     let first = given.unwrap_or(1);
     let mut all = Counts::default();
     for life in 0.. {
@@ -127,7 +133,7 @@ fn lives_that_went_wrong_once_are_good() {
 #[test]
 fn every_reader_follows_a_restore_by_hand_at_its_next_read() {
     let rounds = if long::is_wanted() { 1000 } else { 30 };
-    let seed = fastrand::u64(..1 << 32);
+    let seed = given("VEXIL_LIVES_RESTORE_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32));
     let mut random = Rng::with_seed(seed);
     let mut steps = vec![Step::Host, Step::Host, Step::Start, Step::Publish(10, 1), Step::Copy];
     steps.extend((0..10).map(Step::Open));

@@ -1,6 +1,6 @@
 //! One life: the file, its publisher, the processes with subjects, and what is known of each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
 use vexil_reader::{PathState, Reader};
-use vexil_tests::lives::exceptions::{REFUSED, TOUCHED};
-use vexil_tests::lives::flags::Content;
+use vexil_tests::lives::exceptions::TOUCHED;
+use vexil_tests::lives::flags::{Content, HOT};
+use vexil_tests::lives::host::ask_one_of;
+use vexil_tests::lives::subject::Subject;
 use vexil_tests::place::{Place, answer};
 use vexil_torture::Process;
 
@@ -54,18 +56,24 @@ pub(crate) struct World {
     hosts: BTreeMap<u32, Host>,
     press: Option<Process>,
     is_stopped: bool,
-    /// What was published last.
-    newest: Content,
-    /// What a reader that is opened now may find.
+    /// What the file of the last publisher may hold: one payload, and one more after a kill in a publish.
+    live: Vec<Content>,
+    /// What is at the path, as far as it is known; with a payload of seed 0 for no file, or one without flags.
     at_path: Vec<Content>,
-    /// The publisher has to put its file back at the path.
+    /// The path was touched since a publisher put its file there, so that it may lead elsewhere.
     touched: bool,
-    /// Subjects that were opened since, and perhaps on something else.
-    strays: Vec<u32>,
-    /// A file with older flags may have been looked at.
-    refused: bool,
+    /// Subjects that may have opened what was put there.
+    visitors: BTreeSet<u32>,
+    /// All contents that these may have found: what lay at the path, and what was current while a host slept, whose file then was marked.
+    visited: Vec<Content>,
+    /// Visitors of files that lost their name before any publisher saw them.
+    lost: BTreeSet<u32>,
+    /// Subjects that may have no flags, and so look at the path all the time.
+    blank: BTreeSet<u32>,
     copy: Option<Vec<Content>>,
     aside: Option<Vec<Content>>,
+    /// The file that was renamed is the publisher's, which goes on in it until it looks at the path.
+    aside_is_live: bool,
     serial: u32,
     next: u32,
     random: Rng,
@@ -85,13 +93,16 @@ impl World {
             hosts: BTreeMap::new(),
             press: None,
             is_stopped: false,
-            newest: Content::default(),
+            live: vec![Content::default()],
             at_path: vec![Content::default()],
             touched: false,
-            strays: Vec::new(),
-            refused: false,
+            visitors: BTreeSet::new(),
+            visited: Vec::new(),
+            lost: BTreeSet::new(),
+            blank: BTreeSet::new(),
             copy: None,
             aside: None,
+            aside_is_live: false,
             serial: 0,
             next: 0,
             random: Rng::with_seed(7),
@@ -103,9 +114,16 @@ impl World {
     /// Takes a step, and asks everybody.
     pub(crate) fn step(&mut self, step: Step) -> Outcome {
         self.counts.steps += 1;
-        let publishes = self.counts.publishes;
+        if std::env::var_os("VEXIL_LIVES_TRACE").is_some() {
+            eprintln!(
+                "{} {step}: live {}, at path {}",
+                self.counts.steps,
+                words(&self.live),
+                words(&self.at_path)
+            );
+        }
         self.take(step)?;
-        if self.counts.publishes == publishes { self.check_loosely() } else { Ok(()) }
+        self.check()
     }
 
     fn take(&mut self, step: Step) -> Outcome {
@@ -122,6 +140,7 @@ impl World {
                 if let Some(mut press) = self.press.take() {
                     press.kill();
                     self.is_stopped = false;
+                    self.may_have_moved();
                 }
                 Ok(())
             }
@@ -151,11 +170,13 @@ impl World {
                 let there = fs::rename(self.place.file(), self.place.join("aside")).is_ok();
                 if there {
                     self.aside = Some(self.at_path.clone());
+                    self.aside_is_live = !self.touched;
                 }
                 self.by_hand(there, vec![Content::default()])
             }
             Step::PutBack => {
                 let Some(aside) = self.aside.take() else { return Ok(()) };
+                self.aside_is_live = false;
                 let there = fs::rename(self.place.join("aside"), self.place.file()).is_ok();
                 self.by_hand(there, aside)
             }
@@ -201,6 +222,10 @@ impl World {
                 for host in self.hosts.values_mut().filter(|host| host.sleeps) {
                     signal(host.pid, Signal::CONT);
                     host.sleeps = false;
+                    if self.touched {
+                        // Their file may be marked since long, so that they look at the path.
+                        self.visitors.extend(&host.subjects);
+                    }
                 }
                 Ok(())
             }
@@ -215,7 +240,7 @@ impl World {
 
     fn content(&mut self, size: u32, variety: u32) -> Content {
         self.serial += 1;
-        Content { size, seed: self.serial * 1000 + variety }
+        Content { size, seed: self.serial * 1000 + variety, order: self.serial }
     }
 
     fn publish(&mut self, count: u32, size: u32, variety: u32) -> Outcome {
@@ -228,18 +253,27 @@ impl World {
         if !said.starts_with("published") {
             return Err(format!("a good payload was not published: {said}"));
         }
-        self.published(contents[contents.len() - 1])
+        self.published(contents[contents.len() - 1]);
+        Ok(())
     }
 
-    fn published(&mut self, content: Content) -> Outcome {
-        self.newest = content;
+    /// From now on everybody answers that at the next read.
+    fn published(&mut self, content: Content) {
         self.counts.publishes += 1;
+        self.live = vec![content];
         if self.touched {
             self.at_path = merged(&self.at_path, content);
         } else {
             self.at_path = vec![content];
         }
-        self.check_exactly()
+        self.visited = merged(&self.visited, content);
+        self.also_aside(content);
+    }
+
+    fn also_aside(&mut self, content: Content) {
+        if let Some(aside) = self.aside.as_mut().filter(|_| self.aside_is_live) {
+            *aside = merged(aside, content);
+        }
     }
 
     fn refuse(&mut self) -> Outcome {
@@ -260,7 +294,11 @@ impl World {
             std::thread::sleep(Duration::from_micros(u64::from(variety) * 3));
             press.kill();
         }
+        self.live = merged(&self.live, content);
         self.at_path = merged(&self.at_path, content);
+        self.visited = merged(&self.visited, content);
+        self.also_aside(content);
+        self.may_have_moved();
         Ok(())
     }
 
@@ -272,7 +310,8 @@ impl World {
         match (self.press.is_some(), answer.code) {
             (false, 0) => {
                 self.moved_on();
-                self.published(content)
+                self.published(content);
+                Ok(())
             }
             (true, 1) => Ok(()),
             _ => Err(format!("one-shot publish: {answer:?}")),
@@ -282,7 +321,19 @@ impl World {
     /// A publisher has opened what is at the path.
     fn moved_on(&mut self) {
         self.touched = false;
-        self.strays.clear();
+        self.aside_is_live = false;
+        self.visitors.clear();
+    }
+
+    /// A publisher that ended may have marked its file and no longer have renamed the new one: then its readers look at the path.
+    fn may_have_moved(&mut self) {
+        if self.touched {
+            self.visitors = self.all_subjects();
+        }
+    }
+
+    fn all_subjects(&self) -> BTreeSet<u32> {
+        self.hosts.values().flat_map(|host| host.subjects.iter().copied()).collect()
     }
 
     fn start(&mut self, behind: Option<u32>) -> Outcome {
@@ -299,15 +350,44 @@ impl World {
         let press = Process::start(command).map_err(|problem| problem.to_string())?;
         press.line("ready ", PATIENCE).map_err(|problem| format!("a publisher does not start: {problem}"))?;
         self.press = Some(press);
+        // What is at the path is carried on, and what is behind the second name if nothing good is there.
+        let is_none = |content: &Content| content.seed == 0;
+        let mut carried = self.at_path.clone();
+        if carried.iter().any(is_none) {
+            carried = merged_all(&carried, &self.live);
+        }
+        if !self.live.iter().any(is_none) {
+            carried.retain(|content| !is_none(content));
+        }
+        let content = self.which_of(&carried)?;
         self.moved_on();
-        self.at_path = merged(&self.at_path, self.newest);
+        self.serial += 1;
+        // It is the newest again, whenever it was published first.
+        let content = if is_none(&content) { content } else { Content { order: self.serial, ..content } };
+        self.live = vec![content];
+        self.at_path = vec![content];
+        self.visited = merged(&self.visited, content);
         Ok(())
+    }
+
+    /// What is at the path now, of several contents: everybody has to answer the same one.
+    fn which_of(&self, contents: &[Content]) -> Result<Content, String> {
+        if let [content] = contents {
+            return Ok(*content);
+        }
+        let reader = Reader::open(self.place.file()).map_err(|error| error.to_string())?;
+        // By getters.
+        let mut subject = Subject::new(std::sync::Arc::new(reader), 0);
+        let wrong = |wrong| format!("wrong carried on: {wrong}, of {}", words(contents));
+        ask_one_of(&mut subject, contents, 10 * HOT, &mut Rng::with_seed(1)).map_err(wrong)?;
+        Ok(subject.at)
     }
 
     fn close(&mut self) -> Outcome {
         let Some(mut press) = self.press.take() else { return Ok(()) };
         press.signal(Signal::CONT);
         self.is_stopped = false;
+        self.may_have_moved();
         press.close_stdin();
         let ended = press.wait(PATIENCE).map_err(|problem| problem.to_string())?;
         if ended.success() {
@@ -344,12 +424,22 @@ impl World {
         if !done {
             return Ok(());
         }
-        self.refused = true;
+        if self.touched {
+            // Whoever is on what lay there before: nobody can reach that file any more.
+            self.lost.extend(&self.visitors);
+            if self.press.is_some() {
+                // It may have put its file back in between, and marked the one of before.
+                self.lost.extend(&self.all_subjects());
+                self.visitors = self.all_subjects();
+            }
+        }
+        self.touched = true;
+        self.visitors.extend(&self.blank);
         self.at_path = found;
         if self.press.is_some() {
-            self.touched = true;
-            self.at_path = merged(&merged_all(&self.at_path), self.newest);
+            self.at_path = merged_all(&merged(&self.at_path, Content::default()), &self.live);
         }
+        self.visited = merged_all(&self.visited, &self.at_path);
         Ok(())
     }
 
@@ -360,8 +450,13 @@ impl World {
         }
         let Some(press) = &self.press else { return Ok(()) };
         let begun = Instant::now();
+        // The second name leads to the publisher's own file only. (It maps one that was put at the path too, to mark it.)
+        let name = self.place.file().file_name().unwrap().to_string_lossy().into_owned();
+        let second = self.place.join(&format!(".{name}.live"));
+        let inode = |path: &std::path::Path| fs::metadata(path).map(|metadata| metadata.ino()).ok();
         let is_back = || {
-            let inode = fs::metadata(self.place.file()).map(|metadata| metadata.ino()).ok()?;
+            let inode =
+                inode(self.place.file().as_ref()).filter(|at_path| inode(&second) == Some(*at_path))?;
             let maps = fs::read_to_string(format!("/proc/{}/maps", press.id())).ok()?;
             let inode = format!(" {inode} ");
             Some(maps.lines().any(|line| line.contains(&inode) && !line.contains("(deleted)")))
@@ -377,9 +472,9 @@ impl World {
             return Err("the file that was put back leads elsewhere".to_owned());
         }
         self.moved_on();
-        self.at_path = vec![self.newest];
         // The rule again: its publisher is quiet, and everybody answers the newest.
-        if self.newest.seed == 0 { Ok(()) } else { self.check_exactly() }
+        self.at_path = self.live.clone();
+        Ok(())
     }
 
     fn copy_to(&self, name: &str) -> bool {
@@ -449,7 +544,10 @@ impl World {
             };
         }
         if self.touched {
-            self.strays.push(id);
+            self.visitors.insert(id);
+        }
+        if self.at_path.iter().any(|content| content.seed == 0) {
+            self.blank.insert(id);
         }
         self.hosts.get_mut(&host).unwrap().subjects.push(id);
         Ok(())
@@ -463,8 +561,10 @@ impl World {
         self.next += 1;
         let id = self.next;
         self.tell(host, &format!("clone {id} {of}"))?;
-        if self.strays.contains(&of) {
-            self.strays.push(id);
+        for others in [&mut self.visitors, &mut self.lost, &mut self.blank] {
+            if others.contains(&of) {
+                others.insert(id);
+            }
         }
         self.hosts.get_mut(&host).unwrap().subjects.push(id);
         Ok(())
@@ -483,7 +583,8 @@ impl World {
         }
         // What is quiet now has been read by all.
         self.tell(host, &format!("wait {subject}"))?;
-        let content = self.content(size, variety);
+        // No payload of no flags, which may be the one of before: that is no change, and wakes nobody.
+        let content = self.content(size.max(1), variety);
         let said = self.press(&format!("publish {}", content.words()), &["published ", "refused "])?;
         let woke = self.hosts.get_mut(&host).unwrap().answer("wait")?;
         let milliseconds: u64 =
@@ -491,7 +592,8 @@ impl World {
         if !said.starts_with("published") || milliseconds > 5000 {
             return Err(format!("frozen: a wait ended after {milliseconds} ms: {said}"));
         }
-        self.published(content)
+        self.published(content);
+        Ok(())
     }
 
     fn fork(&mut self, which: u32) -> Outcome {
@@ -510,41 +612,42 @@ impl World {
         self.accept(Vec::new(), process)
     }
 
-    fn check_exactly(&mut self) -> Outcome {
-        let late = if std::mem::take(&mut self.refused) { REFUSED.as_millis() } else { 0 };
-        let strays: Vec<String> = self.strays.iter().map(u32::to_string).collect();
+    /// Asks everybody, all hosts at the same time.
+    fn check(&mut self) -> Outcome {
         // A word is never empty.
+        let who = |ids: &BTreeSet<u32>| ids.iter().fold("0".to_owned(), |text, id| format!("{text},{id}"));
         let line = format!(
-            "exact {READS} {} {late} {} 0,{}",
+            "check {READS} {} {} {} {} 0,{}",
             self.random.u32(..),
-            self.newest.words(),
-            strays.join(",")
+            words(&self.live),
+            who(&self.lost),
+            who(&self.visitors),
+            words(&self.visited)
         );
-        self.check(&line)
-    }
-
-    fn check_loosely(&mut self) -> Outcome {
-        let line = format!("loose {READS} {} {}", self.random.u32(..), words(&self.at_path));
-        self.check(&line)
-    }
-
-    /// All hosts at the same time.
-    fn check(&mut self, line: &str) -> Outcome {
         let awake = self.hosts.values_mut().filter(|host| !host.sleeps && !host.subjects.is_empty());
         let mut awake: Vec<&mut Host> = awake.collect();
         for host in &mut awake {
-            host.say(line)?;
+            host.say(&line)?;
         }
         let mut outcome = Ok(());
         for host in &mut awake {
-            match host.answer(line)? {
+            match host.answer(&line)? {
                 answer if answer.starts_with("ok ") => {
                     self.counts.reads += answer[3..].parse::<u64>().unwrap_or_default();
                 }
                 answer => outcome = Err(answer),
             }
         }
-        outcome
+        outcome?;
+        if !self.touched && self.hosts.values().all(|host| !host.sleeps) {
+            // All of them have answered what is in the file at the path.
+            self.lost.clear();
+            self.visited.clear();
+            if self.live.iter().all(|content| content.seed != 0) {
+                self.blank.clear();
+            }
+        }
+        Ok(())
     }
 }
 
@@ -588,17 +691,14 @@ fn words(contents: &[Content]) -> String {
 }
 
 fn merged(contents: &[Content], more: Content) -> Vec<Content> {
-    let mut all = contents.to_vec();
-    if !all.contains(&more) {
-        all.push(more);
-    }
-    all.sort_by_key(|content| content.seed);
-    all
+    merged_all(contents, &[more])
 }
 
-/// With nothing, for the moment in which there is none.
-fn merged_all(contents: &[Content]) -> Vec<Content> {
-    merged(contents, Content::default())
+fn merged_all(contents: &[Content], more: &[Content]) -> Vec<Content> {
+    let mut all = [contents, more].concat();
+    all.sort_by_key(|content| content.order);
+    all.dedup();
+    all
 }
 
 /// 256 MiB with holes: by the program that everybody uses.
