@@ -1,6 +1,7 @@
 //! Many clients in one process: what they cost while they live, and what stays behind of them.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -41,7 +42,9 @@ fn publisher(place: &Place, server: &FaultServer) -> Process {
 
 fn clients(place: &Place, server: &FaultServer) -> Vec<Client> {
     let all: Vec<_> = (0..MANY).map(|_| client(place, server)).collect();
-    all.iter().for_each(|client| drop(wait_for_n(client, 1)));
+    for client in &all {
+        wait_for_n(client, 1);
+    }
     all
 }
 
@@ -115,7 +118,40 @@ fn of_many_clients_that_share_a_wait_one_takes_over_when_the_publisher_is_killed
     server.wait_for_requests(2, DEADLINE);
     server.wait_for_streams(1, DEADLINE);
     server.publish(r#"{"n": 2}"#);
-    all.iter().for_each(|client| drop(wait_for_n(client, 2)));
+    for client in &all {
+        wait_for_n(client, 2);
+    }
     assert_eq!((server.connections(), server.open_streams()), (2, 1));
     wait_until("a wait of the rest", DEADLINE, || threads("vexil-lock") == 2);
+}
+
+/// Symptom: a client answered from a removed file for ever. Nobody can mark that file any more: its publisher stands still, and
+/// the second name by which a successor finds it is gone too. So the client's process has to look by itself.
+#[test]
+fn a_client_notices_within_a_second_that_its_file_was_removed_with_its_second_name_and_made_anew() {
+    let (place, old, new) = (Place::new(), server(), server());
+    let mut stopped = publisher(&place, &old);
+    let client = client(&place, &old);
+    wait_for_n(&client, 1);
+    let handle = client.number_flag("n");
+    // Otherwise it would open, and hold, the lock file that is made anew.
+    let inode = format!(":{} ", fs::metadata(place.lock()).unwrap().ino());
+    let waits = |line: &str| line.contains("->") && line.contains(&inode);
+    wait_until("the client's wait for the lock", DEADLINE, || {
+        fs::read_to_string("/proc/locks").unwrap().lines().any(waits)
+    });
+    stopped.signal(Signal::STOP);
+    for name in ["flags.vexil", ".flags.vexil.live", "flags.vexil.lock"] {
+        fs::remove_file(place.join(name)).unwrap();
+    }
+    new.publish(r#"{"n": 2}"#);
+    let _successor = place.run(&new);
+    let is_there = || vexil::Reader::open(place.file()).is_ok_and(|reader| reader.get_i64("n") == 2);
+    wait_until("the new file", DEADLINE, is_there);
+    let made = Instant::now();
+    wait_for_n(&client, 2);
+    eprintln!("noticed after {:?}", made.elapsed());
+    assert!(made.elapsed() < Duration::from_secs(1), "{:?}", made.elapsed());
+    assert!((handle.get() - 2.0).abs() < f64::EPSILON, "{}", handle.get());
+    stopped.kill();
 }
