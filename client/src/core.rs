@@ -10,13 +10,13 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vexil_publisher::sse::Waited;
 use vexil_reader::{LinkState, Options, Reader};
 
 use crate::chain::{Chain, Entry};
 use crate::changes::{self, Listener};
 use crate::election;
 use crate::log::{Line, silently};
+use crate::looker;
 use crate::process::{Ending, Process};
 use crate::report::ErrorContext;
 use crate::settings::Settings;
@@ -26,12 +26,6 @@ const IMPORT_LIMIT: Duration = Duration::from_secs(1);
 
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
-
-/// How often a client's own thread looks at its path. Twice a second, so that a change is seen within one.
-const LOOK_AT_PATH_EVERY: Duration = Duration::from_millis(500);
-
-/// Small, because hosts that lock all their memory pay for it in full.
-const LOOKER_STACK_BYTES: usize = 256 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -99,6 +93,14 @@ impl Core {
         }
     }
 
+    /// Looks whether somebody put another file where this client reads.
+    pub(crate) fn look_at_paths(&self) {
+        self.reader.look_at_path();
+        if let Some(refuge) = self.refuge.iter().next() {
+            refuge.look_at_path();
+        }
+    }
+
     /// Where to read: in memory as soon as there is something, or if there is nothing anywhere.
     pub(crate) fn reader_now(&self) -> &Reader {
         match self.refuge.iter().next() {
@@ -133,7 +135,7 @@ impl Core {
             thread::Builder::new().name("vexil-client".to_owned()).spawn(move || core.work()).map(drop)
         });
         if process.is_started() && process.becomes_looker() {
-            look_at_paths(self, process);
+            looker::look_for(self, process);
         }
         if !process.is_started() {
             // So that the next read tries again.
@@ -192,27 +194,6 @@ impl Core {
             let ending = silently(|| election::run(&self, process));
             process.has_ended(ending);
         }
-    }
-}
-
-/// Starts the thread that notices a file which somebody put at the path without a mark in the old one.
-fn look_at_paths(core: &Arc<Core>, process: &Process) {
-    let (weak, closing) = (Arc::downgrade(core), process.closing());
-    let work = move || {
-        while closing.wait(LOOK_AT_PATH_EVERY) == Waited::Elapsed {
-            let Some(core) = weak.upgrade() else { return };
-            core.reader.look_at_path();
-            if let Some(refuge) = core.refuge.iter().next() {
-                refuge.look_at_path();
-            }
-        }
-    };
-    let thread = thread::Builder::new().name("vexil-look".to_owned()).stack_size(LOOKER_STACK_BYTES);
-    if let Err(error) = thread.spawn(work) {
-        process.log.push(Line::error(
-            "cannot start a thread; a file that is replaced by hand may go unnoticed",
-            &error,
-        ));
     }
 }
 

@@ -21,8 +21,11 @@
 //!
 //! # Limits
 //! - Linux, 64-bit little-endian, as [`vexil_reader`].
-//! - A client that is closed while another process publishes leaves one thread asleep (128 KiB of address space) until that one
-//!   ends, or until the next client here goes on with it: a wait for a lock cannot be called off in the kernel.
+//! - Threads. A process has one for each client that has read and lives, and for all clients together one that looks at their
+//!   paths and one that waits for each lock file; whoever publishes has a few more, and so have callbacks and the log. Of clients that were closed while
+//!   another process publishes there stays that one wait for each lock file (128 KiB of address space), however many they were, until
+//!   the lock is free or the next client here goes on with it: a wait for a lock cannot be called off in the kernel.
+//! - Address space: each client maps its file, 256 MiB as a rule, until it and its handles are dropped.
 //! - A name lookup cannot be called off either: a close in the middle of one waits for it, within its limit.
 //! - Who becomes the publisher is chance. Its process spends the memory and the time that a payload costs.
 //!
@@ -31,7 +34,7 @@
 //!
 //! # Map
 //! `client` and `builder` are the surface, `settings` what was asked for. `core` is what clones share, `process` what one process
-//! has of it, `election` the background thread, `shelter` flags in memory. `callback`, `report` and `changes` are what the
+//! has of it, `election` the background thread, `looker` the thread that looks at paths, `shelter` flags in memory. `callback`, `report` and `changes` are what the
 //! caller is told, `log` what the log is; the publisher's `Queue` keeps both apart from the background. `chain` is what survives a fork.
 
 mod builder;
@@ -47,6 +50,7 @@ mod error;
 #[allow(unsafe_code, reason = "fork has no safe wrapper")]
 mod forked;
 mod log;
+mod looker;
 mod process;
 mod report;
 mod settings;

@@ -26,13 +26,14 @@
 //! - Where the kernel or a seccomp filter forbids a private table (Linux before 5.9), the lock still excludes everybody
 //!   else, in this process too, but a forked child inherits the descriptor: if the holder dies first, the lock stays
 //!   taken until the child ends or calls `exec`. [`PublisherLock::isolation`] tells, so that it can be logged.
-//! - A cancelled waiter leaves its thread asleep in the kernel (128 KiB of address space) until the lock is free, or until
-//!   somebody in this process waits for the same lock and goes on with that thread. Otherwise the thread gives the lock back at
-//!   once when it comes, and a `try_acquire` in just that moment answers [`LockError::Held`].
+//! - All waits of a process for the same lock share one thread (128 KiB of address space), which a cancel leaves asleep in the kernel
+//!   until the lock is free; waits that begin meanwhile take part in it. If nobody wants the lock when it comes, the thread gives it
+//!   back at once, and a `try_acquire` in just that moment answers [`LockError::Held`].
+//! - A child that was forked in the moment in which another thread began a wait has a thread for each of its waits.
 //! - Whoever may open the lock file can hold the lock. Hence the modes of [`LockMode`].
 //! - Network file systems: `flock` may not reach other hosts.
 //!
-//! Files: `lock_file` opens and checks, `thread` holds, `waiter` is who wants it, `private_table` calls the kernel.
+//! Files: `lock_file` opens and checks, `thread` holds, `waiter` is who wants it, and shares a thread, `private_table` calls the kernel.
 
 mod cancel;
 mod error;
@@ -54,7 +55,7 @@ use vexil_format::{Epoch, Watch};
 
 use lock_file::FileId;
 use thread::{Event, Job, LockThread, Wait};
-use waiter::Waiter;
+use waiter::Place;
 
 /// Who may become the publisher, as the permissions of a lock file made here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -168,38 +169,31 @@ impl PublisherLock {
         if cancel.is_some_and(Cancel::is_cancelled) {
             return Err(LockError::Cancelled { path });
         }
-        let adopted = if wait == Wait::InKernel { Waiter::adopt(&path, mode, &report) } else { None };
-        let waiter = match adopted {
-            Some(waiter) => waiter,
-            None => {
-                let waiter = Waiter::new(path.clone(), mode, report);
-                let job = Job { path: path.clone(), mode, wait, isolate, watch: watch.clone() };
-                let handle = thread::spawn(job, waiter.clone())
-                    .map_err(|source| LockError::Thread { path: path.clone(), source })?;
-                waiter.keep(handle);
-                waiter
-            }
-        };
-        match events.recv() {
-            Ok(Event::Held(grant)) => {
-                let thread = LockThread { release: grant.release, handle: waiter.handle() };
-                Ok(Self {
-                    path,
-                    id: grant.id,
-                    isolation: grant.isolation,
-                    made: Epoch::now(),
-                    thread: Some(thread),
-                })
-            }
-            Ok(Event::Failed(error)) => Err(error),
-            Ok(Event::Cancelled) => {
-                waiter.abandon();
-                Err(LockError::Cancelled { path })
-            }
-            Ok(Event::Ended) | Err(mpsc::RecvError) => {
-                let source = io::Error::other("the lock thread ended without an answer");
-                Err(LockError::Thread { path, source })
-            }
+        loop {
+            let job = Job { path: path.clone(), mode, wait, isolate, watch: watch.clone() };
+            let spawn = |waiter| thread::spawn(job, waiter);
+            let place = match wait {
+                Wait::No => Place::alone(&path, mode, report.clone(), spawn),
+                Wait::InKernel => Place::shared(&path, mode, report.clone(), spawn),
+            };
+            let place = place.map_err(|source| LockError::Thread { path: path.clone(), source })?;
+            return match events.recv() {
+                Ok(Event::Again) => continue,
+                Ok(Event::Held(grant)) => {
+                    let thread = LockThread { release: grant.release, handle: place.into_thread() };
+                    let (id, isolation) = (grant.id, grant.isolation);
+                    Ok(Self { path, id, isolation, made: Epoch::now(), thread: Some(thread) })
+                }
+                Ok(Event::Failed(error)) => Err(error),
+                Ok(Event::Cancelled) => {
+                    place.give_up();
+                    Err(LockError::Cancelled { path })
+                }
+                Ok(Event::Ended) | Err(mpsc::RecvError) => {
+                    let source = io::Error::other("the lock thread ended without an answer");
+                    Err(LockError::Thread { path, source })
+                }
+            };
         }
     }
 }

@@ -38,6 +38,8 @@ pub(super) enum Event {
     Held(Grant),
     Failed(LockError),
     Cancelled,
+    /// The wait that this one took part in is over, and another has what came of it: wait anew.
+    Again,
     /// The thread is over. Only of interest if nothing came before it.
     Ended,
 }

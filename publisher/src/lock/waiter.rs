@@ -1,21 +1,31 @@
-//! A thread that waits for a lock, and whoever wants it.
+//! A thread that waits for a lock, and those who want it.
 //!
-//! A wait in the kernel cannot be called off. So a waiter whose owner has gone is kept here, and the next one in this process
-//! that wants the same lock goes on with its wait. Without that, each client that comes and goes beside a publisher would leave
+//! A wait in the kernel cannot be called off. So all in this process that want the same lock share one waiting thread, which also
+//! stays when they have gone and serves the next one. Without that, each client that comes and goes beside a publisher would leave
 //! another thread behind.
 
+use std::collections::VecDeque;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use vexil_format::Epoch;
 
 use super::LockMode;
 use super::thread::Event;
 
-/// Waiters without an owner. Only ever tried: a thread that was lost in a fork may hold it for ever.
-static ABANDONED: Mutex<Vec<Arc<Waiter>>> = Mutex::new(Vec::new());
+/// The waits of this process. Never waited for without a limit: a thread that was lost in a fork may hold it for ever, and the child
+/// then has a thread for each wait.
+static WAITING: Mutex<Vec<Arc<Waiter>>> = Mutex::new(Vec::new());
+
+/// How long somebody who wants a lock waits for the list above, which is held for as long as it takes to start a thread.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How often it is tried.
+const TRY_EVERY: Duration = Duration::from_micros(100);
 
 pub(super) struct Waiter {
     path: PathBuf,
@@ -26,65 +36,100 @@ pub(super) struct Waiter {
 }
 
 struct State {
-    /// `None`: nobody wants the lock.
-    owner: Option<Sender<Event>>,
+    /// Who wants the lock, the first one first. They may all have gone.
+    owners: VecDeque<Owner>,
+    next: u64,
     /// The thread is past its wait.
     is_over: bool,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Waiter {
-    pub(super) fn new(path: PathBuf, mode: LockMode, owner: Sender<Event>) -> Arc<Waiter> {
-        let state = Mutex::new(State { owner: Some(owner), is_over: false, thread: None });
-        Arc::new(Waiter { path, mode, made: Epoch::now(), state })
+struct Owner {
+    number: u64,
+    events: Sender<Event>,
+}
+
+/// One who wants the lock.
+pub(super) struct Place {
+    waiter: Arc<Waiter>,
+    number: u64,
+}
+
+impl Place {
+    /// In a wait with a thread of its own, that `spawn` starts.
+    pub(super) fn alone(
+        path: &Path,
+        mode: LockMode,
+        owner: Sender<Event>,
+        spawn: impl FnOnce(Arc<Waiter>) -> io::Result<JoinHandle<()>>,
+    ) -> io::Result<Place> {
+        let owners = VecDeque::from([Owner { number: 0, events: owner }]);
+        let state = Mutex::new(State { owners, next: 1, is_over: false, thread: None });
+        let waiter = Arc::new(Waiter { path: path.to_owned(), mode, made: Epoch::now(), state });
+        let thread = spawn(waiter.clone())?;
+        waiter.state().thread = Some(thread);
+        Ok(Place { waiter, number: 0 })
     }
 
-    /// Keeps the handle of the thread for whoever gets the lock.
-    pub(super) fn keep(&self, thread: JoinHandle<()>) {
-        self.state().thread = Some(thread);
-    }
-
-    pub(super) fn handle(&self) -> Option<JoinHandle<()>> {
-        self.state().thread.take()
-    }
-
-    /// Finds one that waits for this lock already, and owns it from now on.
-    pub(super) fn adopt(path: &Path, mode: LockMode, owner: &Sender<Event>) -> Option<Arc<Waiter>> {
-        let mut abandoned = ABANDONED.try_lock().ok()?;
-        while let Some(at) = abandoned.iter().position(|waiter| waiter.is_for(path, mode)) {
-            let waiter = abandoned.swap_remove(at);
+    /// In the wait for this lock that is under way in this process, or in a new one.
+    pub(super) fn shared(
+        path: &Path,
+        mode: LockMode,
+        owner: Sender<Event>,
+        spawn: impl FnOnce(Arc<Waiter>) -> io::Result<JoinHandle<()>>,
+    ) -> io::Result<Place> {
+        let Some(mut waiting) = waiting() else { return Place::alone(path, mode, owner, spawn) };
+        // Those of a parent are left alone: their locks may have been copied while they were taken.
+        waiting.retain(|waiter| waiter.made != Epoch::now() || !waiter.state().is_over);
+        if let Some(waiter) = waiting.iter().find(|waiter| waiter.is_for(path, mode)) {
             let mut state = waiter.state();
             if !state.is_over {
-                state.owner = Some(owner.clone());
+                let number = state.next;
+                state.next += 1;
+                state.owners.push_back(Owner { number, events: owner });
                 drop(state);
-                return Some(waiter);
+                return Ok(Place { waiter: waiter.clone(), number });
             }
         }
-        None
+        let place = Place::alone(path, mode, owner, spawn)?;
+        waiting.push(place.waiter.clone());
+        Ok(place)
     }
 
-    /// Gives it up. If the lock comes before somebody adopts it, it is given back at once.
-    pub(super) fn abandon(self: Arc<Waiter>) {
-        let mut state = self.state();
-        state.owner = None;
-        let is_over = state.is_over;
-        drop(state);
-        if let (false, Ok(mut abandoned)) = (is_over, ABANDONED.try_lock()) {
-            // Those of a parent are left alone: their locks may have been copied while they were taken.
-            abandoned.retain(|waiter| waiter.made != Epoch::now() || !waiter.state().is_over);
-            abandoned.push(self);
-        }
+    /// The thread, for whoever has the lock.
+    pub(super) fn into_thread(self) -> Option<JoinHandle<()>> {
+        self.waiter.state().thread.take()
     }
 
-    /// Tells the owner, and says whether there is one. Only the first call does: the wait is over then.
+    /// Gives it up. If the lock comes when nobody wants it, it is given back at once.
+    pub(super) fn give_up(self) {
+        self.waiter.state().owners.retain(|owner| owner.number != self.number);
+    }
+}
+
+impl Waiter {
+    /// Tells the first owner that is still there, and says whether there is one. The others are to wait anew: this thread is past its
+    /// wait.
     pub(super) fn tell(&self, event: Event) -> Told {
         let mut state = self.state();
         state.is_over = true;
-        match state.owner.take() {
-            // An error gives the event back, to be dropped here.
-            Some(owner) if owner.send(event).is_ok() => Told::Owner,
-            _ => Told::Nobody,
+        let mut owners = std::mem::take(&mut state.owners);
+        drop(state);
+        let (mut event, mut told) = (event, Told::Nobody);
+        while let Some(owner) = owners.pop_front() {
+            match owner.events.send(event) {
+                Ok(()) => {
+                    told = Told::Owner;
+                    break;
+                }
+                Err(back) => event = back.0,
+            }
         }
+        for owner in owners {
+            // An error means that it has gone.
+            owner.events.send(Event::Again).ok();
+        }
+        told
     }
 
     // The epoch first: the state of a parent's waiter is not to be looked at.
@@ -95,6 +140,19 @@ impl Waiter {
     fn state(&self) -> MutexGuard<'_, State> {
         // Whole at every step.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `None`: a fork took away who held it.
+fn waiting() -> Option<MutexGuard<'static, Vec<Arc<Waiter>>>> {
+    let begun = Instant::now();
+    loop {
+        match WAITING.try_lock() {
+            Ok(waiting) => return Some(waiting),
+            Err(TryLockError::Poisoned(waiting)) => return Some(waiting.into_inner()),
+            Err(TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => return None,
+            Err(TryLockError::WouldBlock) => thread::sleep(TRY_EVERY),
+        }
     }
 }
 

@@ -207,6 +207,42 @@ fn waits_that_are_cancelled_one_after_the_other_leave_one_thread_behind_which_th
     drop(PublisherLock::try_acquire(&dir.lock, LockMode::Owner).unwrap());
 }
 
+/// Symptom: waits that were cancelled at once each left a thread behind. Fix: they are one wait, with one thread.
+#[test]
+fn waits_at_the_same_time_share_one_thread_and_each_gets_the_lock_in_its_turn() {
+    let dir = Dir::new();
+    let held = PublisherLock::try_acquire(&dir.lock, LockMode::Owner).unwrap();
+    let wait = |cancel: &Cancel| {
+        let (path, cancel) = (dir.lock.clone(), cancel.clone());
+        thread::spawn(move || PublisherLock::acquire(path, LockMode::Owner, &cancel))
+    };
+    let (cancelled, kept) = (Cancel::new(), Cancel::new());
+    let gone: Vec<_> = (0..10).map(|_| wait(&cancelled)).collect();
+    let waiting: Vec<_> = (0..10).map(|_| wait(&kept)).collect();
+    until(|| blocked_waiters(&dir.lock) == 1);
+    cancelled.cancel();
+    for waiter in gone {
+        assert!(matches!(waiter.join().unwrap(), Err(LockError::Cancelled { .. })));
+    }
+    assert_eq!(blocked_waiters(&dir.lock), 1);
+    drop(held);
+    let holders = std::sync::atomic::AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for waiter in waiting {
+            let holders = &holders;
+            scope.spawn(move || {
+                let lock = waiter.join().unwrap().unwrap();
+                assert_eq!(holders.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
+                assert!(lock.is_mine() && lock.still_at_path().unwrap());
+                holders.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                drop(lock);
+            });
+        }
+    });
+    drop(acquire_within_deadline(&dir.lock));
+    assert_eq!(blocked_waiters(&dir.lock), 0);
+}
+
 #[test]
 fn a_lock_file_that_others_control_is_refused_and_left_alone() {
     let dir = Dir::new();

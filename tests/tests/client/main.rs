@@ -8,4 +8,5 @@ mod election;
 mod fork;
 mod leader;
 mod life;
+mod many;
 mod support;
