@@ -9,6 +9,8 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
 use vexil_format::layout::{Area, FRAME_BYTES, HEADER_BYTES, word};
@@ -81,7 +83,12 @@ impl Witness for Stepper {
         // Others go on while this one is stopped, until the kernel has stopped them too.
         drop(seen);
         match &self.at {
-            Some((at, signal)) if *at == name && self.is_first() => Ok(kill_process(getpid(), *signal)?),
+            Some((at, signal)) if *at == name && self.is_first() => {
+                kill_process(getpid(), *signal)?;
+                // Any thread may be the one that takes the signal. This one is not to make its step before it is stopped as well.
+                thread::sleep(Duration::from_millis(50));
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
