@@ -182,7 +182,7 @@ impl Writer {
         None
     }
 
-    /// Gives the file its hidden second name back, if somebody removed that. See [`live_link`].
+    /// Gives the file its hidden second name back, if somebody removed that: readers are found by it when the file is replaced by hand.
     pub fn keep_live_link(&self) {
         live_link::keep(&self.snapshot);
     }

@@ -1,7 +1,7 @@
 //! `cargo xtask test-python`: the Python package, as its users get it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::browser;
 use crate::step::{Failures, Steps, root, target_directory};
@@ -23,10 +23,24 @@ pub(crate) fn test(steps: &mut Steps, filter: &[String], command: Option<(&str, 
     // Not the profile that ships: its whole-program inlining takes minutes.
     let Some(environment) = install(steps, "venv", "tests/requirements.txt", "dev") else { return };
     let bin = environment.join("bin");
+    compile(&bin.join("python"));
     // Not `python -m pytest`: that puts the folder on the path.
     let mut pytest = Command::new(bin.join("python"));
     pytest.arg(bin.join("pytest")).args(filter).current_dir(package()).envs(command);
     steps.run("Python tests", &mut pytest);
+}
+
+/// What the package index has as sources alone. Where it cannot be compiled, its tests say that they are left out.
+const COMPILED: &str = "uwsgi";
+
+fn compile(python: &Path) {
+    let mut command = Command::new(python);
+    command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", COMPILED]);
+    if !command.stdin(Stdio::null()).status().is_ok_and(|status| status.success()) {
+        println!(
+            "\n== {COMPILED}: LEFT OUT, it cannot be installed here; it needs a C compiler and the headers of Python"
+        );
+    }
 }
 
 /// Measures the package, built as it ships, and writes a file that the benchmark program reads.

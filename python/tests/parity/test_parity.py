@@ -52,8 +52,9 @@ STEPS = [
         "empty dict": {},
         "empty list": [],
     },
-    # As somebody may write it by hand: order, duplicates, white space, escapes, the borders of numbers.
-    '{ "minus zero": -0.0, "zero": -0, "twice": 1, "twice": "second",\t"tiny": 5e-324, "too big": 1e400, "exponent": 1E+2, '
+    # As somebody may write it by hand: order, duplicates, white space, escapes, the borders of numbers. Not `-0`: the SDK makes it the
+    # integer 0, here it keeps its sign (README, "What is different from the SDK").
+    '{ "minus zero": -0.0, "zero": 0, "twice": 1, "twice": "second",\t"tiny": 5e-324, "too big": 1e400, "exponent": 1E+2, '
     '"exact": 9007199254740993, "text": "\\u0041\\n\\ud83c\\udf8f\\/", "\\u006f\\u006e": true, "big": 18446744073709551616, '
     '"list": [9007199254740993, 1.0, -0.0, 1e2], "digits": '
     + "9" * 401
