@@ -52,7 +52,8 @@ fn clients(place: &Place, server: &FaultServer) -> Vec<Client> {
 fn wait_for_the_end_of_all_threads_but(waiting: usize, place: &Place) {
     wait_until("the end of the threads", DEADLINE, || {
         let rest = ["vexil-client", "vexil-look", "vexil-keeper", "vexil-disk"].map(threads);
-        rest == [0; 4] && threads("vexil-lock") == waiting
+        // One that was dropped before its wait began has begun none.
+        rest == [0; 4] && threads("vexil-lock") <= waiting
     });
     assert_eq!(mappings(place), 0, "{}", address_space());
 }
