@@ -86,7 +86,7 @@ if os.environ["READ_AT_IMPORT"] == "1":
 
 def application(environ, start_response):
     # So that one worker alone does not answer all.
-    time.sleep(0.005)
+    time.sleep(0.02)
     start_response("200 OK", [("Content-Type", "text/plain")])
     answer = [os.getpid(), int(flags.get_number("version")), told[-1] if told else 0]
     return [" ".join(map(str, answer)).encode()]
@@ -166,8 +166,13 @@ def test_every_worker_of_uwsgi_sees_updates_and_has_callbacks(read_at_import, op
             workers.update(pid for pid, _, _ in found)
             return found and all(seen == told == version for _, seen, told in found)
 
-        # What was there before the first read of a worker is no change.
-        eventually(lambda: [seen for _, seen, _ in answers(at)] == [1] * 18)
+        def ready():
+            found = answers(at)
+            workers.update(pid for pid, _, _ in found)
+            return [seen for _, seen, _ in found] == [1] * 18 and len(workers) == 3
+
+        # Each worker once: what was there before the first read of a worker is no change.
+        eventually(ready)
         for version in (2, 3):
             server.publish({"version": version})
             eventually(lambda version=version: see(version))

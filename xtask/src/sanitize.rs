@@ -43,6 +43,9 @@ const UNFIT: [&str; 6] = [
 /// A limit of time that a slower program does not keep.
 const TIMED: &str = "hostile_payloads_end_quickly";
 
+/// A limit of address space that the tool's own does not keep.
+const LIMITED: &str = "a_reader_follows_hundreds_of_files_with_two_gib_of_address_space";
+
 /// How much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
@@ -177,7 +180,7 @@ fn sanitizer(steps: &mut Steps, left_out: &mut Vec<String>, tool: &Sanitizer, ex
             Err(error) => return steps.fail(format!("cannot list the tests of {folder}: {error}")),
         }
     }
-    command.args(["--", "--skip", TIMED]);
+    command.args(["--", "--skip", TIMED, "--skip", LIMITED]);
     command.env("RUSTFLAGS", tool.flag).env("CARGO_TARGET_DIR", target);
     let (name, options) = tool.options;
     command.env(name, options);
