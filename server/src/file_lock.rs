@@ -53,11 +53,50 @@ fn holder(lock: &Path) -> Option<u32> {
     fs::read_to_string(lock).ok()?.trim().parse().ok()
 }
 
-/// The file that a path leads to, which may not exist yet.
+/// How many symbolic links lead on from one to the next at most, as in the kernel.
+const LINKS: usize = 40;
+
+/// The file that a path leads to, which may not exist yet: an editor may be between its two steps, or a link may stand before its file.
 pub(crate) fn real(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-        folder.join(path.file_name().unwrap_or_default())
-    })
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        let Ok(next) = fs::read_link(&path) else { break };
+        // An absolute one replaces all.
+        path = folder_of(&path).join(next);
+    }
+    match path.file_name() {
+        Some(name) => {
+            fs::canonicalize(folder_of(&path)).unwrap_or_else(|_| folder_of(&path).to_owned()).join(name)
+        }
+        None => path,
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_link_leads_to_the_same_lock_while_its_file_is_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = fs::canonicalize(&folder).unwrap();
+        let (file, there) = (folder.join("flags.json"), folder.join("there"));
+        fs::create_dir(&there).unwrap();
+        symlink("../flags.json", there.join("second")).unwrap();
+        symlink("there/second", folder.join("first")).unwrap();
+        assert_eq!(real(&folder.join("first")), file);
+        let _held = FileLock::take(&file).unwrap();
+        assert!(matches!(FileLock::take(&folder.join("first")), Err(StartError::Served { .. })));
+        fs::write(&file, "{}").unwrap();
+        assert_eq!(real(&folder.join("first")), file);
+        // Links in a circle end.
+        symlink("circle", folder.join("circle")).unwrap();
+        assert_eq!(real(&folder.join("circle")), folder.join("circle"));
+    }
 }

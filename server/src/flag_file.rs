@@ -45,10 +45,12 @@ impl FlagFile {
 
     /// Makes a file without flags where there is none.
     pub(crate) fn create(&self) -> io::Result<()> {
-        let mut file = File::create_new(&self.0)?;
+        // A link may stand before its file.
+        let target = self.target();
+        let mut file = File::create_new(&target)?;
         file.write_all(EMPTY.as_bytes())?;
         file.sync_all()?;
-        sync_folder(&self.0)
+        sync_folder(&target)
     }
 
     /// The payload that the file holds now.

@@ -169,6 +169,15 @@ fn a_symbolic_link_stays_one_and_the_mode_stays() {
 }
 
 #[test]
+fn a_symbolic_link_may_stand_before_its_file() {
+    let place = Place::new();
+    std::os::unix::fs::symlink("real.json", place.join("flags.json")).unwrap();
+    let server = FlagServer::with_file(&place.join("flags.json"));
+    assert_eq!(server.put("a", "1").status, 201);
+    assert_eq!(fs::read_to_string(place.join("real.json")).unwrap(), "{\n  \"a\": 1\n}\n");
+}
+
+#[test]
 fn the_order_and_the_layout_of_values_stay() {
     let (_place, file, server) = server("{\n\t\"z\": {\"x\":   1},\n\t\"a\": [1,2],\n\t\"m\": 1\n}");
     server.put("m", "{\"deep\": [true, {}]}");
