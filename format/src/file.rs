@@ -276,13 +276,14 @@ impl SnapshotFile {
     }
 
     /// Makes sure that the first `bytes` bytes of an area really have space, so that neither a store here nor a reader's
-    /// load can meet a hole on a full disk. Grows in steps, so that normal life does it rarely.
+    /// load can meet a hole on a full disk. Grows in steps, so that normal life does it rarely, and begins small: a reader that has
+    /// followed other files keeps addresses for as much of each (`Mapping::release`).
     pub(crate) fn reserve(&self, area: Area, bytes: u64) -> Result<(), WriteError> {
         let have = self.reserved(area);
         if bytes <= have && have > 0 {
             return Ok(());
         }
-        let want = (bytes + bytes / 4).max(16 * PAGE).next_multiple_of(PAGE).min(AREA_BYTES);
+        let want = (bytes + bytes / 4).max(4 * PAGE).next_multiple_of(PAGE).min(AREA_BYTES);
         disk::reserve(&self.watch, self.this(), area.offset() + have, want - have)
             .map_err(failed("reserve space for", &self.path))?;
         self.store(word::RESERVED[area.index()], encode_reserved(want))

@@ -44,7 +44,7 @@ const UNFIT: [&str; 6] = [
 const TIMED: &str = "hostile_payloads_end_quickly";
 
 /// A limit of address space that the tool's own does not keep.
-const LIMITED: &str = "a_reader_follows_hundreds_of_files_with_two_gib_of_address_space";
+const LIMITED: &str = "a_reader_follows_thousands_of_files_with_two_gib_of_address_space";
 
 /// How much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
