@@ -5,6 +5,7 @@
 //! | valgrind memcheck | uninitialised and freed memory, leaks, in a debug build of ours and the C library | valgrind |
 //! | AddressSanitizer | the same without uninitialised memory, and overruns on the stack and of statics; 2 to 3 times slower instead of 30 | a nightly toolchain with the sanitizer's runtime |
 //! | ThreadSanitizer | data races | the same |
+//! | Miri | undefined behaviour by the letter of the language, in what needs no mapped file: archive, key windows, records, remembered values | its component of a nightly toolchain |
 //!
 //! # What ThreadSanitizer does not see
 //! It does not know fences, so that an edge that a fence makes is none to it. That makes no false alarm here: everything that two
@@ -24,6 +25,7 @@ use std::process::{Command, Stdio};
 
 use crate::bench::target;
 use crate::step::{Failures, Steps, cargo, root};
+use crate::test::has_nextest;
 
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
@@ -59,6 +61,7 @@ pub(crate) fn run(extent: Extent) -> Result<(), Failures> {
     let mut steps = Steps::default();
     let mut left_out = Vec::new();
     memcheck(&mut steps, &mut left_out);
+    miri(&mut steps, &mut left_out);
     sanitizer(&mut steps, &mut left_out, &ADDRESS, extent);
     match extent {
         Extent::Full => sanitizer(&mut steps, &mut left_out, &THREAD, extent),
@@ -105,6 +108,44 @@ fn memcheck(steps: &mut Steps, left_out: &mut Vec<String>) {
         steps.run(&format!("valgrind {what}"), &mut valgrind);
     }
     let _ = std::fs::remove_dir_all(&folder);
+}
+
+/// What an interpreter, some thousand times slower than the processor, gets through in a minute or two. It maps no files, which
+/// leaves out most modules with unsafe code, and safe ones have nothing for it: windows of keys (`key`), what the archive's library does, and
+/// words that threads share without a lock (`memo`).
+const INTERPRETED: [&str; 7] = [
+    "archive::tests::an_archive_that_disagrees_with_its_frame_is_refused",
+    "archive::tests::any_bytes_behind_a_good_frame_are_refused_or_readable",
+    "archive::tests::the_last_bit_of_the_archive_counts",
+    "archive::tests::the_last_of_several_flags_with_one_key_wins",
+    "key::tests::a_key_padded_with_nul",
+    "key::tests::hashes_are_those_of",
+    "memo::",
+];
+
+fn miri(steps: &mut Steps, left_out: &mut Vec<String>) {
+    if !is_here(unset(Command::new("cargo").args(["+nightly", "miri", "--version"]))) {
+        let missing = "Miri: it is not installed; `rustup component add --toolchain nightly miri rust-src`";
+        return left_out.push(missing.to_owned());
+    }
+    let target = match target() {
+        Ok(target) => target.join("sanitize").join("miri"),
+        Err(message) => return steps.fail(message),
+    };
+    let mut command = Command::new("cargo");
+    command.current_dir(root()).args(["+nightly", "miri", "test", "--locked", "--package", "vexil-format"]);
+    command.args(["--lib", "--"]).args(INTERPRETED);
+    command.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("PROPTEST_CASES", "2");
+    command.env("CARGO_TARGET_DIR", target);
+    steps.run("Miri", unset(&mut command));
+}
+
+/// Without what is set by the cargo that runs this task, and of another toolchain.
+fn unset(command: &mut Command) -> &mut Command {
+    for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
+        command.env_remove(variable);
+    }
+    command
 }
 
 /// A sanitizer of the compiler.
@@ -159,7 +200,14 @@ fn sanitizer(steps: &mut Steps, left_out: &mut Vec<String>, tool: &Sanitizer, ex
         Err(message) => return steps.fail(message),
     };
     let mut command = Command::new("cargo");
-    command.current_dir(root()).args(["+nightly", "test", "--locked", "--no-fail-fast", "--target", TRIPLE]);
+    // Every test in a process of its own, and the next one while one waits.
+    let run: &[&str] = if has_nextest() { &["nextest", "run"] } else { &["test"] };
+    command.current_dir(root()).arg("+nightly").args(run).args([
+        "--locked",
+        "--no-fail-fast",
+        "--target",
+        TRIPLE,
+    ]);
     if tool.wants_std {
         if !libraries.join("src/rust/library").exists() {
             return left_out.push(format!(
@@ -184,11 +232,7 @@ fn sanitizer(steps: &mut Steps, left_out: &mut Vec<String>, tool: &Sanitizer, ex
     command.env("RUSTFLAGS", tool.flag).env("CARGO_TARGET_DIR", target);
     let (name, options) = tool.options;
     command.env(name, options);
-    // Set by the cargo that runs this task, and of another toolchain.
-    for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
-        command.env_remove(variable);
-    }
-    steps.run(tool.name, &mut command);
+    steps.run(tool.name, unset(&mut command));
 }
 
 /// The test programs in a folder: files, and folders with a main file.

@@ -47,7 +47,7 @@ fn test_command(filter: &[String]) -> Command {
     command
 }
 
-fn has_nextest() -> bool {
+pub(crate) fn has_nextest() -> bool {
     let mut command = cargo(&["nextest", "--version"]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
