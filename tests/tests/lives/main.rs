@@ -17,6 +17,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 mod clock;
+mod hosts;
 mod shrink;
 mod step;
 mod world;
@@ -39,10 +40,10 @@ fn live(steps: &[Step], defect: &'static str) -> Result<Counts, (usize, String, 
     let mut world = World::new(defect);
     for (at, step) in steps.iter().enumerate() {
         if let Err(wrong) = world.step(*step) {
-            return Err((at, wrong, world.counts));
+            return Err((at, wrong, world.counts()));
         }
     }
-    Ok(world.counts)
+    Ok(world.counts())
 }
 
 fn random_steps(seed: u64, count: u64) -> Vec<Step> {
