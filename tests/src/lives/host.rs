@@ -7,6 +7,7 @@
 //! | `check READS SEED contents lost visitors more` | `ok READS`: each subject answers one of the contents at its next read, and none that came |
 //! | | before what it answered last. The lost ones (`N,..`) ask for their status first, which looks at the path. Visitors may answer |
 //! | | what they did before, and `more` contents |
+//! | `race SEED contents` | `races`; after the next line `ok READS`: meanwhile each answer was of one of the contents, in order |
 //! | `wait N` | `waits`, then `woke MILLISECONDS` |
 //! | `fork NAME`, `exec NAME` | `ok 0`; the child, or the new program, connects by itself |
 //!
@@ -27,8 +28,10 @@ use fastrand::Rng;
 use vexil_reader::Reader;
 
 use super::exceptions::NO_FILE;
+use super::expected::Wrong;
 use super::flags::Content;
-use super::subject::{Subject, Wrong};
+use super::race::race;
+use super::subject::Subject;
 use crate::place::KEY;
 
 /// Longest life of a forked host, in seconds: a test that is killed leaves nothing behind for ever.
@@ -83,6 +86,12 @@ impl Host<'_> {
                     let begun = Instant::now();
                     let _ = reader.wait_for_change(seen, PATIENCE);
                     format!("woke {}", begun.elapsed().as_millis())
+                }
+                "race" => {
+                    writeln!(stream, "races").unwrap();
+                    let raced = self.race(number(words[1]), &parsed(words[2]), &stream);
+                    let _ = lines.next();
+                    raced.unwrap_or_else(|wrong| format!("wrong {wrong}").replace('\n', " "))
                 }
                 "fork" => {
                     // The child has its own connection; that of its parent is closed there.
@@ -169,6 +178,12 @@ impl Host<'_> {
         Ok(format!("ok {reads}"))
     }
 
+    fn race(&mut self, seed: u64, contents: &[Content], end: &UnixStream) -> Result<String, Wrong> {
+        race(self.path, &mut self.subjects, contents, end, &mut Rng::with_seed(seed))?;
+        let reads: u64 = self.subjects.values_mut().map(|subject| std::mem::take(&mut subject.reads)).sum();
+        Ok(format!("ok {reads}"))
+    }
+
     fn check(&mut self, reads: usize, seed: u64, allowed: &Allowed) -> Result<String, Wrong> {
         let mut all = 0;
         for (id, subject) in &mut self.subjects {
@@ -192,6 +207,10 @@ impl Host<'_> {
                     return Err(told(*id, if is_old { "frozen" } else { "living" }, &wrong));
                 }
                 std::thread::sleep(Duration::from_millis(1));
+            }
+            if at.seed == 0 && subject.at.size == 0 {
+                // No flags look like no file: it may not have found it yet.
+                subject.at = at;
             }
             all += std::mem::take(&mut subject.reads);
         }

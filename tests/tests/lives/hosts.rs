@@ -206,7 +206,7 @@ impl Hosts {
         woken
     }
 
-    /// Says a line to all that are awake and have subjects, at the same time, and does something meanwhile.
+    /// Says a line to all that are awake and have subjects, at the same time.
     pub(crate) fn say_all(&mut self, line: &str) -> Outcome {
         self.asked().try_for_each(|host| host.say(line))
     }
@@ -222,6 +222,17 @@ impl Hosts {
         }
         self.reads += reads;
         outcome
+    }
+
+    /// Takes one line of each of them, which has to be this.
+    pub(crate) fn all_say(&mut self, expected: &str, asked: &str) -> Outcome {
+        for host in self.asked() {
+            let said = host.answer(asked)?;
+            if said != expected {
+                return Err(said);
+            }
+        }
+        Ok(())
     }
 
     fn asked(&mut self) -> impl Iterator<Item = &mut Host> {

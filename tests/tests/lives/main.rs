@@ -37,7 +37,8 @@ const SHRINKING: Duration = Duration::from_secs(60);
 
 /// Lives every step. Of one that goes wrong: which, and how.
 fn live(steps: &[Step], defect: &'static str) -> Result<Counts, (usize, String, Counts)> {
-    let mut world = World::new(defect);
+    let can_be_full = steps.iter().any(|step| matches!(step, Step::FullDisk(..)));
+    let mut world = World::new(defect, can_be_full);
     for (at, step) in steps.iter().enumerate() {
         if let Err(wrong) = world.step(*step) {
             return Err((at, wrong, world.counts()));
@@ -94,6 +95,7 @@ fn every_reader_answers_the_newest_flags_through_a_random_life() {
                 all.steps += counts.steps;
                 all.reads += counts.reads;
                 all.publishes += counts.publishes;
+                all.refused_by_the_disk += counts.refused_by_the_disk;
             }
             Err((at, wrong, counts)) => {
                 let (shrunk, again) = shorter(&steps[..=at], &wrong, "none");

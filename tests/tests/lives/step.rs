@@ -18,6 +18,10 @@ pub(crate) enum Step {
     Burst(u32, u32, u32),
     /// A payload that is refused.
     Refused,
+    /// So many payloads, larger and smaller, while everybody reads.
+    Race(u32, u32, u32),
+    /// The disk takes nothing more when a payload comes, and then it does again.
+    FullDisk(u32, u32),
     /// A publisher is killed while it publishes.
     KillInPublish(u32, u32),
     /// `vexil publish`.
@@ -26,6 +30,10 @@ pub(crate) enum Step {
     Start,
     /// As `Start`, and its wall clock is so many seconds behind.
     StartBehind(u32),
+    /// As `Start`, for the flags of another source, so that it makes the file anew.
+    StartOther(u32),
+    /// A bit of the file's header flips, and its publisher makes it anew.
+    Supersede(u32),
     /// It ends cleanly.
     Close,
     /// SIGKILL.
@@ -44,6 +52,8 @@ pub(crate) enum Step {
     Copy,
     /// The copy takes the place of the file, by `mv`.
     Restore,
+    /// Something that is no snapshot takes the place of the file: nothing, text, a file of another program.
+    Foreign(u32),
     /// The file's mode.
     Mode(u32),
     /// Each makes a subject, in the process of that number.
@@ -86,6 +96,14 @@ impl Step {
             n => SIZES[n as usize % 3],
         };
         let (size, variety, which) = (size(random), random.u32(..1000), random.u32(..64));
+        match random.u32(..1000) {
+            0 => return FullDisk(size.max(400), variety),
+            1..3 => return Supersede(variety),
+            3..9 => return StartOther(random.u32(..3)),
+            9..17 => return Foreign(random.u32(..4)),
+            17..35 => return Race(random.u32(2..9), size.min(5000), variety),
+            _ => {}
+        }
         match random.u32(..200) {
             0..80 => Publish(size, variety),
             80..84 => Burst(random.u32(2..6), size, variety),
@@ -128,7 +146,11 @@ impl Step {
             OneShot(size, variety) => less(size).map(|size| OneShot(size, variety)),
             KillInPublish(size, variety) => less(size).map(|size| KillInPublish(size, variety)),
             Burst(_, size, variety) => Some(Publish(size, variety)),
-            StartBehind(_) => Some(Start),
+            Race(count, size, variety) => Some(match less(size) {
+                Some(size) => Race(count, size, variety),
+                None => Burst(count, size, variety),
+            }),
+            StartBehind(_) | StartOther(_) => Some(Start),
             Attach(host) => Some(Open(host)),
             _ => None,
         }
@@ -154,11 +176,15 @@ impl FromStr for Step {
         Ok(match (name, &*numbers) {
             ("Publish", &[size, variety]) => Publish(size, variety),
             ("Burst", &[count, size, variety]) => Burst(count, size, variety),
+            ("Race", &[count, size, variety]) => Race(count, size, variety),
+            ("FullDisk", &[size, variety]) => FullDisk(size, variety),
             ("Refused", []) => Refused,
             ("KillInPublish", &[size, variety]) => KillInPublish(size, variety),
             ("OneShot", &[size, variety]) => OneShot(size, variety),
             ("Start", []) => Start,
             ("StartBehind", &[seconds]) => StartBehind(seconds),
+            ("StartOther", &[source]) => StartOther(source),
+            ("Supersede", &[variety]) => Supersede(variety),
             ("Close", []) => Close,
             ("Kill", []) => Kill,
             ("Stop", []) => Stop,
@@ -168,6 +194,7 @@ impl FromStr for Step {
             ("PutBack", []) => PutBack,
             ("Copy", []) => Copy,
             ("Restore", []) => Restore,
+            ("Foreign", &[what]) => Foreign(what),
             ("Mode", &[mode]) => Mode(mode),
             ("Open", &[host]) => Open(host),
             ("Attach", &[host]) => Attach(host),

@@ -70,7 +70,8 @@ impl World {
             // All of them have answered what is in the file at the path.
             self.lost.clear();
             self.visited.clear();
-            if self.live.iter().all(|content| content.seed != 0) {
+            // No flags look like no file.
+            if self.live.iter().all(|content| content.size > 0) {
                 self.blank.clear();
             }
         }

@@ -1,8 +1,10 @@
 //! One life: the file, its publisher, the processes with subjects, and what is known of each.
 //!
-//! `press` is what the publisher does, `path` what people do at the path, `asking` how the subjects are made and asked.
+//! `press` is what the publisher does, `path` what people do at the path, `disk` a disk that is full, `asking` how the subjects are made
+//! and asked.
 
 mod asking;
+mod disk;
 mod path;
 mod press;
 
@@ -14,6 +16,8 @@ use vexil_tests::lives::flags::Content;
 use vexil_tests::place::Place;
 use vexil_torture::Process;
 
+use disk::Disk;
+
 use crate::hosts::{Hosts, Outcome, words};
 use crate::step::Step;
 
@@ -23,9 +27,13 @@ pub(crate) struct Counts {
     pub(crate) steps: u64,
     pub(crate) reads: u64,
     pub(crate) publishes: u64,
+    /// Payloads that met a full disk.
+    pub(crate) refused_by_the_disk: u64,
 }
 
 pub(crate) struct World {
+    /// The folder is a file system of its own, which goes before the folder does.
+    disk: Option<Disk>,
     place: Place,
     hosts: Hosts,
     press: Option<Process>,
@@ -54,11 +62,14 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(defect: &'static str) -> World {
+    /// In a folder that can be full, if that is wanted and permitted.
+    pub(crate) fn new(defect: &'static str, can_be_full: bool) -> World {
         let place = Place::new();
+        let disk = if can_be_full { Disk::mount(place.folder()) } else { None };
         let hosts = Hosts::new(place.file(), defect);
         World {
             place,
+            disk,
             hosts,
             press: None,
             is_stopped: false,
@@ -102,11 +113,15 @@ impl World {
         match step {
             Step::Publish(size, variety) => return self.publish(1, size, variety),
             Step::Burst(count, size, variety) => return self.publish(count, size, variety),
+            Step::Race(count, size, variety) => return self.race(count, size, variety),
+            Step::FullDisk(size, variety) => return self.full_disk(size, variety),
             Step::Refused => return self.refuse(),
             Step::KillInPublish(size, variety) => return self.kill_in_publish(size, variety),
             Step::OneShot(size, variety) => return self.one_shot(size, variety),
-            Step::Start => return self.start(None),
-            Step::StartBehind(seconds) => return self.start(Some(seconds)),
+            Step::Start => return self.start(None, ""),
+            Step::StartBehind(seconds) => return self.start(Some(seconds), ""),
+            Step::StartOther(source) => return self.start(None, &format!("http://source-{source}")),
+            Step::Supersede(variety) => return self.supersede(variety),
             Step::Close => return self.close(),
             Step::Kill => self.kill(),
             Step::Stop => self.stop(),
@@ -116,6 +131,7 @@ impl World {
             Step::PutBack => return self.put_back(),
             Step::Copy => self.copy(),
             Step::Restore => return self.restore(),
+            Step::Foreign(what) => return self.foreign(what),
             Step::Mode(mode) => self.mode(mode),
             Step::Open(host) => return self.open(host, "open"),
             Step::Attach(host) => return self.open(host, "attach"),

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use vexil_format::layout::word;
 use vexil_reader::{PathState, Reader};
 use vexil_tests::lives::exceptions::TOUCHED;
 use vexil_tests::lives::flags::Content;
@@ -55,6 +57,34 @@ impl World {
         self.by_hand(there, copy)
     }
 
+    /// Something that is no snapshot takes its place.
+    pub(super) fn foreign(&mut self, what: u32) -> Outcome {
+        let bytes: &[u8] = match what {
+            0 => b"",
+            1 => b"these are not the flags\n",
+            2 => b"{\"n\": 1}",
+            _ => &[b"SQLite format 3\0".as_slice(), &[1; 8192]].concat(),
+        };
+        let foreign = self.place.join("foreign");
+        fs::write(&foreign, bytes).unwrap();
+        let there = fs::rename(foreign, self.place.file()).is_ok();
+        self.by_hand(there, vec![Content::default()])
+    }
+
+    /// A bit of the header flips that says whose file this is, and the publisher, which compares it, makes the file anew.
+    pub(super) fn supersede(&mut self, variety: u32) -> Outcome {
+        if self.press.is_none() || self.is_stopped || self.touched {
+            return Ok(());
+        }
+        let before = inode(&self.place.file());
+        let words = word::CHECKSUM - word::FINGERPRINT + 1;
+        let at = word::FINGERPRINT + variety as usize % words;
+        self.place.flip(at as u64 * 8 + u64::from(variety / 100 % 8), (variety % 8) as u8);
+        self.wait_for_own_file(before)?;
+        self.moved_on();
+        Ok(())
+    }
+
     /// The file's mode.
     pub(super) fn mode(&self, mode: u32) {
         // There may be no file.
@@ -89,15 +119,26 @@ impl World {
         if !self.touched || self.is_stopped {
             return Ok(());
         }
+        if self.press.is_none() {
+            return Ok(());
+        }
+        self.wait_for_own_file(None)?;
+        self.moved_on();
+        // The rule again: its publisher is quiet, and everybody answers the newest.
+        self.at_path = self.live.clone();
+        Ok(())
+    }
+
+    /// Waits until the publisher has its own file at the path, another one than that.
+    fn wait_for_own_file(&self, not: Option<u64>) -> Outcome {
         let Some(press) = &self.press else { return Ok(()) };
         let begun = Instant::now();
         // The second name leads to the publisher's own file only. (It maps one that was put at the path too, to mark it.)
         let name = self.place.file().file_name().unwrap().to_string_lossy().into_owned();
         let second = self.place.join(&format!(".{name}.live"));
-        let inode = |path: &std::path::Path| fs::metadata(path).map(|metadata| metadata.ino()).ok();
         let is_back = || {
-            let inode =
-                inode(self.place.file().as_ref()).filter(|at_path| inode(&second) == Some(*at_path))?;
+            let inode = inode(&self.place.file())
+                .filter(|at_path| inode(&second) == Some(*at_path) && not != Some(*at_path))?;
             let maps = fs::read_to_string(format!("/proc/{}/maps", press.id())).ok()?;
             let inode = format!(" {inode} ");
             Some(maps.lines().any(|line| line.contains(&inode) && !line.contains("(deleted)")))
@@ -112,9 +153,10 @@ impl World {
         if reader.status().path != PathState::Same {
             return Err("the file that was put back leads elsewhere".to_owned());
         }
-        self.moved_on();
-        // The rule again: its publisher is quiet, and everybody answers the newest.
-        self.at_path = self.live.clone();
         Ok(())
     }
+}
+
+fn inode(path: &Path) -> Option<u64> {
+    fs::metadata(path).map(|metadata| metadata.ino()).ok()
 }

@@ -32,7 +32,32 @@ impl World {
         if !said.starts_with("published") {
             return Err(format!("a good payload was not published: {said}"));
         }
+        self.counts.publishes += u64::from(count) - 1;
         self.published(contents[contents.len() - 1]);
+        Ok(())
+    }
+
+    /// Everybody reads while payloads come.
+    pub(super) fn race(&mut self, count: u32, size: u32, variety: u32) -> Outcome {
+        let is_quiet = !self.is_stopped && !self.touched && self.blank.is_empty() && self.lost.is_empty();
+        if self.press.is_none() || !is_quiet || self.live.len() > 1 || self.live[0].seed == 0 {
+            return Ok(());
+        }
+        let sizes = [size, size / 7, size + 60];
+        let coming: Vec<Content> =
+            (0..count as usize).map(|i| self.content(sizes[i % sizes.len()], variety)).collect();
+        let line = format!("race {} {}", self.random.u32(..), words(&[&self.live[..], &coming].concat()));
+        self.hosts.say_all(&line)?;
+        self.hosts.all_say("races", &line)?;
+        let payloads: Vec<String> = coming.iter().map(|content| content.words()).collect();
+        let said = self.press(&format!("publish {}", payloads.join(" ")), &["published ", "refused "]);
+        self.hosts.say_all("enough")?;
+        self.hosts.answers(&line)?;
+        if !said?.starts_with("published") {
+            return Err("a good payload was not published in a race".to_owned());
+        }
+        self.counts.publishes += u64::from(count) - 1;
+        self.published(coming[coming.len() - 1]);
         Ok(())
     }
 
@@ -111,12 +136,12 @@ impl World {
         }
     }
 
-    pub(super) fn start(&mut self, behind: Option<u32>) -> Outcome {
+    pub(super) fn start(&mut self, behind: Option<u32>, source: &str) -> Outcome {
         if self.press.is_some() {
             return Ok(());
         }
         let mut command = Command::new(role());
-        command.arg("lives-press").arg(self.place.file());
+        command.arg("lives-press").arg(self.place.file()).arg(source);
         if let Some(seconds) = behind
             && !clock::set_behind(&mut command, seconds)
         {
