@@ -2,7 +2,7 @@
 //!
 //! | it is told | it answers |
 //! |---|---|
-//! | `open N contents`, `attach N contents`, `client N URL contents`, `clone N OF` | `ok READS`: subject `N` answers one of the contents; `none WHY` |
+//! | `open N contents`, `attach N contents`, `client N contents URL`, `clone N OF` | `ok READS`: subject `N` answers one of the contents; `none WHY` |
 //! | `drop N` | `ok 0` |
 //! | `check READS SEED contents lost visitors more` | `ok READS`: each subject answers one of the contents at its next read, and none that came |
 //! | | before what it answered last. The lost ones (`N,..`) ask for their status first, which looks at the path. Visitors may answer |
@@ -132,8 +132,13 @@ impl Host<'_> {
                 let reader = Reader::attach(self.path);
                 self.add(number(id), Subject::new(Arc::new(reader), number(id)), contents)
             }
-            ["client", id, url, contents] => {
-                let client = vexil::Client::builder(KEY).file(self.path).base_url(url).start().unwrap();
+            ["client", id, contents, url] => {
+                let memory = self.path.with_file_name("memory");
+                let builder = vexil::Client::builder(KEY).file(self.path).base_url(url).memory_dir(memory);
+                let client = builder.start().unwrap();
+                if !client.wait_until_ready(PATIENCE) {
+                    return Err(Wrong::of(format!("frozen client {id}: no flags within {PATIENCE:?}")));
+                }
                 self.add(number(id), Subject::new(Arc::new(client), number(id)), contents)
             }
             ["clone", id, of] => {

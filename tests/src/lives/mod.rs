@@ -12,5 +12,5 @@ pub mod flags;
 pub mod host;
 mod look;
 pub mod press;
-mod race;
+pub mod race;
 pub mod subject;

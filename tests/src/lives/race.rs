@@ -17,11 +17,14 @@ use super::subject::Subject;
 
 /// How far a publisher is, for whoever asks at the same time: two numbers in a file beside the snapshot.
 #[derive(Debug)]
-pub(super) struct Progress(File);
+pub struct Progress(File);
 
 impl Progress {
-    /// Of the publisher.
-    pub(super) fn create(path: &Path) -> io::Result<Progress> {
+    /// Of the publisher of this snapshot.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn create(path: &Path) -> io::Result<Progress> {
         File::options().create(true).truncate(false).write(true).open(name(path)).map(Progress)
     }
 
@@ -30,12 +33,18 @@ impl Progress {
     }
 
     /// The publish of this payload begins.
-    pub(super) fn begins(&self, content: Content) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn begins(&self, content: Content) -> io::Result<()> {
         self.0.write_all_at(&content.order.to_le_bytes(), 0)
     }
 
     /// It is published.
-    pub(super) fn is_done(&self, content: Content) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn is_done(&self, content: Content) -> io::Result<()> {
         self.0.write_all_at(&content.order.to_le_bytes(), 4)
     }
 

@@ -106,6 +106,16 @@ impl Hosts {
         self.all.values().flat_map(|host| host.subjects.iter().copied()).collect()
     }
 
+    /// The processes that sleep.
+    pub(crate) fn sleeping(&self) -> impl Iterator<Item = u32> {
+        self.all.values().filter(|host| host.sleeps).map(|host| host.pid)
+    }
+
+    /// Whether a process that is awake has one of these subjects.
+    pub(crate) fn has_awake(&self, which: &BTreeSet<u32>) -> bool {
+        self.all.values().any(|host| !host.sleeps && host.subjects.iter().any(|id| which.contains(id)))
+    }
+
     /// Whether none sleeps.
     pub(crate) fn are_awake(&self) -> bool {
         self.all.values().all(|host| !host.sleeps)

@@ -32,6 +32,8 @@ pub(crate) enum Step {
     StartBehind(u32),
     /// As `Start`, for the flags of another source, so that it makes the file anew.
     StartOther(u32),
+    /// As `Start`, and nobody reads its log.
+    StartUnread,
     /// A bit of the file's header flips, and its publisher makes it anew.
     Supersede(u32),
     /// It ends cleanly.
@@ -60,6 +62,8 @@ pub(crate) enum Step {
     Open(u32),
     /// As `Open`, whether or not there is a file.
     Attach(u32),
+    /// As `Open`: a client, which may lead.
+    Client(u32),
     /// A clone of that subject.
     Clone(u32),
     /// A subject is dropped.
@@ -138,6 +142,45 @@ impl Step {
         }
     }
 
+    /// Any step of a life whose flags come from a service.
+    pub(crate) fn random_of_service(random: &mut Rng) -> Step {
+        let size = [1, 10, 60, 400][random.usize(..4)];
+        let (variety, which) = (random.u32(..1000), random.u32(..64));
+        match random.u32(..400) {
+            0..130 => Publish(size, variety),
+            130..145 => Burst(random.u32(2..6), size, variety),
+            145..165 => Race(random.u32(2..9), size, variety),
+            165..170 => Refused,
+            170..172 => FullDisk(5000, variety),
+            172..188 => Start,
+            188..194 => StartOther(0),
+            194..202 => StartUnread,
+            202..212 => Close,
+            212..220 => Kill,
+            220..226 => Stop,
+            226..240 => Continue,
+            240..243 => Remove,
+            243..245 => RenameAway,
+            245..247 => PutBack,
+            247..251 => Copy,
+            251..254 => Restore,
+            254..256 => Foreign(random.u32(..4)),
+            256..264 => Open(which),
+            264..270 => Attach(which),
+            270..300 => Client(which),
+            300..306 => Clone(which),
+            306..326 => Drop(which),
+            326..336 => Wait(which, size, variety),
+            336..342 => Host,
+            342..354 => Fork(which),
+            354..357 => Exec(which),
+            357..372 => End(which),
+            372..380 => Sleep(which),
+            380..392 => Wake,
+            _ => Pause(random.u32(..30)),
+        }
+    }
+
     /// A step that does less, if there is one.
     pub(crate) fn smaller(self) -> Option<Step> {
         let less = |size| SIZES.iter().rev().find(|other| **other < size).copied();
@@ -150,7 +193,7 @@ impl Step {
                 Some(size) => Race(count, size, variety),
                 None => Burst(count, size, variety),
             }),
-            StartBehind(_) | StartOther(_) => Some(Start),
+            StartBehind(_) | StartOther(_) | StartUnread => Some(Start),
             Attach(host) => Some(Open(host)),
             _ => None,
         }
@@ -184,6 +227,7 @@ impl FromStr for Step {
             ("Start", []) => Start,
             ("StartBehind", &[seconds]) => StartBehind(seconds),
             ("StartOther", &[source]) => StartOther(source),
+            ("StartUnread", []) => StartUnread,
             ("Supersede", &[variety]) => Supersede(variety),
             ("Close", []) => Close,
             ("Kill", []) => Kill,
@@ -198,6 +242,7 @@ impl FromStr for Step {
             ("Mode", &[mode]) => Mode(mode),
             ("Open", &[host]) => Open(host),
             ("Attach", &[host]) => Attach(host),
+            ("Client", &[host]) => Client(host),
             ("Clone", &[subject]) => Clone(subject),
             ("Drop", &[subject]) => Drop(subject),
             ("Wait", &[subject, size, variety]) => Wait(subject, size, variety),

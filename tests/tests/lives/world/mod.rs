@@ -1,10 +1,9 @@
 //! One life: the file, its publisher, the processes with subjects, and what is known of each.
 //!
-//! `press` is what the publisher does, `path` what people do at the path, `disk` a disk that is full, `asking` how the subjects are made
+//! `press` is what the publisher does, `path` what people do at the path, `asking` how the subjects are made
 //! and asked.
 
 mod asking;
-mod disk;
 mod path;
 mod press;
 
@@ -16,8 +15,7 @@ use vexil_tests::lives::flags::Content;
 use vexil_tests::place::Place;
 use vexil_torture::Process;
 
-use disk::Disk;
-
+use crate::disk::Disk;
 use crate::hosts::{Hosts, Outcome, words};
 use crate::step::Step;
 
@@ -29,6 +27,15 @@ pub(crate) struct Counts {
     pub(crate) publishes: u64,
     /// Payloads that met a full disk.
     pub(crate) refused_by_the_disk: u64,
+}
+
+impl Counts {
+    pub(crate) fn add(&mut self, more: Counts) {
+        self.steps += more.steps;
+        self.reads += more.reads;
+        self.publishes += more.publishes;
+        self.refused_by_the_disk += more.refused_by_the_disk;
+    }
 }
 
 pub(crate) struct World {
@@ -54,7 +61,7 @@ pub(crate) struct World {
     blank: BTreeSet<u32>,
     copy: Option<Vec<Content>>,
     aside: Option<Vec<Content>>,
-    /// The file that was renamed is the publisher's, which goes on in it until it looks at the path.
+    /// The file that was renamed may be the publisher's, which goes on in it until it looks at the path.
     aside_is_live: bool,
     serial: u32,
     random: Rng,
@@ -147,6 +154,8 @@ impl World {
             // Time is what this step is about.
             Step::Pause(milliseconds) => std::thread::sleep(Duration::from_millis(u64::from(milliseconds))),
             Step::Settle => return self.settle(),
+            // Of lives with a service.
+            Step::Client(_) | Step::StartUnread => {}
         }
         Ok(())
     }

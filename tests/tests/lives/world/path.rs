@@ -25,7 +25,8 @@ impl World {
         let there = fs::rename(self.place.file(), self.place.join("aside")).is_ok();
         if there {
             self.aside = Some(self.at_path.clone());
-            self.aside_is_live = !self.touched;
+            // A publisher that lives may have put its file back in between, so that it is the one that was renamed.
+            self.aside_is_live = !self.touched || self.press.is_some();
         }
         self.by_hand(there, vec![Content::default()])
     }
@@ -59,16 +60,8 @@ impl World {
 
     /// Something that is no snapshot takes its place.
     pub(super) fn foreign(&mut self, what: u32) -> Outcome {
-        let bytes: &[u8] = match what {
-            0 => b"",
-            1 => b"these are not the flags\n",
-            2 => b"{\"n\": 1}",
-            _ => &[b"SQLite format 3\0".as_slice(), &[1; 8192]].concat(),
-        };
-        let foreign = self.place.join("foreign");
-        fs::write(&foreign, bytes).unwrap();
-        let there = fs::rename(foreign, self.place.file()).is_ok();
-        self.by_hand(there, vec![Content::default()])
+        crate::foreign::put(&self.place, what);
+        self.by_hand(true, vec![Content::default()])
     }
 
     /// A bit of the header flips that says whose file this is, and the publisher, which compares it, makes the file anew.

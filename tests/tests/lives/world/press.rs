@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use rustix::process::Signal;
+use vexil_format::FailureKind;
 use vexil_reader::Reader;
+use vexil_tests::lives::exceptions::FULL_DISK;
 use vexil_tests::lives::flags::{Content, HOT};
 use vexil_tests::lives::host::ask_one_of;
 use vexil_tests::lives::subject::Subject;
@@ -247,5 +249,37 @@ impl World {
             }
             std::thread::sleep(Duration::from_micros(50));
         }
+    }
+
+    /// A payload comes while the disk is full: it is out, or everybody keeps the last one, is told, and has it soon after there is space.
+    pub(super) fn full_disk(&mut self, size: u32, variety: u32) -> Outcome {
+        let Some(disk) = &self.disk else { return Ok(()) };
+        if self.press.is_none() || self.is_stopped || self.touched {
+            return Ok(());
+        }
+        disk.fill()?;
+        let content = self.content(size, variety);
+        let said = self.press(&format!("publish {}", content.words()), &["published ", "refused "])?;
+        let reader = Reader::open(self.place.file()).map_err(|error| error.to_string())?;
+        if said.starts_with("refused") {
+            self.counts.refused_by_the_disk += 1;
+            self.check()?;
+            let behind = reader.status().behind.map(|behind| behind.kind);
+            if behind != Some(FailureKind::DiskFull) {
+                return Err(format!("wrong status: behind {behind:?} of a full disk after {said:?}"));
+            }
+        }
+        if let Some(disk) = &self.disk {
+            disk.make_room()?;
+        }
+        let begun = Instant::now();
+        while reader.get_i64("n") != i64::from(content.seed) {
+            if begun.elapsed() > FULL_DISK {
+                return Err(format!("frozen: a payload that met a full disk is not out after {FULL_DISK:?}"));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.published(content);
+        Ok(())
     }
 }

@@ -5,23 +5,19 @@ use std::process::Command;
 use std::time::Instant;
 
 use rustix::fs::statvfs;
-use vexil_format::FailureKind;
-use vexil_reader::Reader;
-use vexil_tests::lives::exceptions::FULL_DISK;
 use vexil_tests::namespace::has_own_mounts;
 
-use super::World;
 use crate::hosts::{Outcome, PATIENCE};
 
 /// Far more than a life needs.
 const ROOM: u64 = 4 << 30;
 
 /// The folder of a life, as a file system of its own.
-pub(super) struct Disk(PathBuf);
+pub(crate) struct Disk(PathBuf);
 
 impl Disk {
     /// `None`, with a notice, where that is not permitted.
-    pub(super) fn mount(folder: &Path) -> Option<Disk> {
+    pub(crate) fn mount(folder: &Path) -> Option<Disk> {
         if !has_own_mounts() {
             return None;
         }
@@ -37,7 +33,7 @@ impl Disk {
     }
 
     /// It takes nothing more.
-    fn fill(&self) -> Outcome {
+    pub(crate) fn fill(&self) -> Outcome {
         let begun = Instant::now();
         loop {
             let room = statvfs(&self.0).map_err(|error| error.to_string())?;
@@ -52,7 +48,7 @@ impl Disk {
         }
     }
 
-    fn make_room(&self) -> Outcome {
+    pub(crate) fn make_room(&self) -> Outcome {
         if self.limit(ROOM) { Ok(()) } else { Err("the disk stays full".to_owned()) }
     }
 }
@@ -67,38 +63,4 @@ impl Drop for Disk {
 fn mount(arguments: &[&str], folder: &Path) -> bool {
     let done = Command::new("mount").args(arguments).arg(folder).output();
     done.is_ok_and(|output| output.status.success())
-}
-
-impl World {
-    /// A payload comes while the disk is full: it is out, or everybody keeps the last one, is told, and has it soon after there is space.
-    pub(super) fn full_disk(&mut self, size: u32, variety: u32) -> Outcome {
-        let Some(disk) = &self.disk else { return Ok(()) };
-        if self.press.is_none() || self.is_stopped || self.touched {
-            return Ok(());
-        }
-        disk.fill()?;
-        let content = self.content(size, variety);
-        let said = self.press(&format!("publish {}", content.words()), &["published ", "refused "])?;
-        let reader = Reader::open(self.place.file()).map_err(|error| error.to_string())?;
-        if said.starts_with("refused") {
-            self.counts.refused_by_the_disk += 1;
-            self.check()?;
-            let behind = reader.status().behind.map(|behind| behind.kind);
-            if behind != Some(FailureKind::DiskFull) {
-                return Err(format!("wrong status: behind {behind:?} of a full disk after {said:?}"));
-            }
-        }
-        if let Some(disk) = &self.disk {
-            disk.make_room()?;
-        }
-        let begun = Instant::now();
-        while reader.get_i64("n") != i64::from(content.seed) {
-            if begun.elapsed() > FULL_DISK {
-                return Err(format!("frozen: a payload that met a full disk is not out after {FULL_DISK:?}"));
-            }
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-        self.published(content);
-        Ok(())
-    }
 }
