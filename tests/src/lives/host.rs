@@ -206,16 +206,29 @@ impl Host<'_> {
             candidates.sort_by_key(|content| content.order);
             let begun = Instant::now();
             let late = if at.seed == 0 { NO_FILE } else { Duration::ZERO };
-            while let Err(wrong) = ask_one_of(subject, &candidates, reads, &mut random) {
+            let mut ask = |subject: &mut Subject| {
+                ask_one_of(subject, &candidates, reads, &mut random)?;
+                // Few flags, or none, look like no file: it has to have found that.
+                if at.seed == 0 && subject.at.seed != 0 && subject.reader().generation().0 == 0 {
+                    subject.at = at;
+                    return Err(Wrong::of("no file is open".to_owned()));
+                }
+                Ok(())
+            };
+            while let Err(wrong) = ask(subject) {
                 if begun.elapsed() >= late {
-                    let is_old = subject.ask(at, reads, &mut random).is_ok();
-                    return Err(told(*id, if is_old { "frozen" } else { "living" }, &wrong));
+                    let is_old = subject.ask(at, reads, &mut Rng::with_seed(seed)).is_ok();
+                    let how = if is_old { "frozen" } else { "living" };
+                    let wrong = told(*id, how, &wrong);
+                    // Last of all: a question for its status is a look at the path.
+                    let (generation, status) = (subject.reader().generation(), subject.reader().status());
+                    let (path, publisher) = (status.path, status.publisher);
+                    return Err(Wrong::of(format!(
+                        "{wrong}; it was at {}, now at generation {generation}, path {path:?}, publisher {publisher:?}",
+                        at.words()
+                    )));
                 }
                 std::thread::sleep(Duration::from_millis(1));
-            }
-            if at.seed == 0 && subject.at.size == 0 {
-                // No flags look like no file: it may not have found it yet.
-                subject.at = at;
             }
             all += std::mem::take(&mut subject.reads);
         }

@@ -125,6 +125,7 @@ fn lives(kind: Kind, variable: &str, short: u64, whole: u64) {
         match live(kind, &steps, "none") {
             Ok(counts) => all.add(counts),
             Err((at, wrong, counts)) => {
+                eprintln!("{kind:?} seed {seed}, step {}: {wrong}; it is made shorter", at + 1);
                 let (shrunk, again) = shorter(kind, &steps[..=at], &wrong, "none");
                 panic!(
                     "VEXIL_LIVES_SEED={seed}: {wrong}\nat step {} ({}) after {} reads; {} steps after shrinking, which say: {again}\n{}",

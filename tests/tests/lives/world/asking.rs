@@ -70,8 +70,7 @@ impl World {
             // All of them have answered what is in the file at the path.
             self.lost.clear();
             self.visited.clear();
-            // No flags look like no file.
-            if self.live.iter().all(|content| content.size > 0) {
+            if self.live.iter().all(|content| content.seed != 0) {
                 self.blank.clear();
             }
         }
