@@ -136,8 +136,13 @@ impl Host<'_> {
                 let memory = self.path.with_file_name("memory");
                 let builder = vexil::Client::builder(KEY).file(self.path).base_url(url).memory_dir(memory);
                 let client = builder.start().unwrap();
-                if !client.wait_until_ready(PATIENCE) {
-                    return Err(Wrong::of(format!("frozen client {id}: no flags within {PATIENCE:?}")));
+                // Not `wait_until_ready`, which also waits for good news from the service.
+                let begun = Instant::now();
+                while client.generation().0 == 0 {
+                    if begun.elapsed() > PATIENCE {
+                        return Err(Wrong::of(format!("frozen client {id}: no flags within {PATIENCE:?}")));
+                    }
+                    std::thread::sleep(Duration::from_millis(1));
                 }
                 self.add(number(id), Subject::new(Arc::new(client), number(id)), contents)
             }
