@@ -67,6 +67,7 @@ fn stream(
     let url = endpoint.base_url().to_owned();
     let mut stream = EventStream::new(endpoint, stopper.clone());
     let mut refusals = Refusals::default();
+    let mut skipped: Vec<String> = Vec::new();
     loop {
         publisher.waits();
         let signal = stream.next();
@@ -80,11 +81,12 @@ fn stream(
                 publisher.set_link(LinkState::Open);
                 publisher.touch();
             }
-            // Each event replaces all flags, so one with others behind it is out of date already.
-            Signal::Event(event) if stream.pending_events() > 0 => stream.recycle(event.data),
+            // Each event replaces all flags, so one with others behind it is out of date already, unless the last one is refused.
+            Signal::Event(event) if stream.pending_events() > 0 => skipped.push(event.data),
             Signal::Event(event) => {
                 publisher.touch();
-                publish(publisher, &event.data, &mut refusals, notice);
+                publish_burst(publisher, &skipped, &event.data, &mut refusals, notice);
+                skipped.drain(..).for_each(|data| stream.recycle(data));
                 stream.recycle(event.data);
             }
             Signal::Failed { failure, retry_in } => {
@@ -182,12 +184,36 @@ impl Refusals {
     }
 }
 
+/// Publishes the last of the payloads that came at once. If that is refused, readers get the newest good one before it, and are told
+/// that they are behind.
+fn publish_burst(
+    publisher: &mut Publisher,
+    skipped: &[String],
+    last: &str,
+    refusals: &mut Refusals,
+    notice: &mut dyn FnMut(Notice<'_>),
+) {
+    if publish(publisher, last, refusals, notice) == Taken::No
+        && skipped.iter().rev().any(|payload| publish(publisher, payload, refusals, notice) == Taken::Yes)
+    {
+        publish(publisher, last, refusals, notice);
+    }
+}
+
+/// Whether a payload was published, or is kept until it can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Yes,
+    /// It is refused for what is in it.
+    No,
+}
+
 fn publish(
     publisher: &mut Publisher,
     payload: &str,
     refusals: &mut Refusals,
     notice: &mut dyn FnMut(Notice<'_>),
-) {
+) -> Taken {
     // With a full disk, each event of a busy source would be another line in the log.
     let file_fails = publisher.has_waiting();
     match publisher.publish(payload) {
@@ -196,6 +222,7 @@ fn publish(
                 tracing::info!("the snapshot file can be written again");
             }
             notice(Notice::Payload(&outcome));
+            Taken::Yes
         }
         Err(error) => {
             match &error {
@@ -212,6 +239,11 @@ fn publish(
                 },
             }
             notice(Notice::Refused(&error));
+            if matches!(error, PublishError::Payload(_) | PublishError::Build(_)) {
+                Taken::No
+            } else {
+                Taken::Yes
+            }
         }
     }
 }

@@ -33,6 +33,28 @@ pub fn in_namespace(flags: &str, script: &str) -> Option<Command> {
     None
 }
 
+/// From now on this thread, and every process and thread that it starts, sees mounts of its own, which end with the last of them.
+/// `false`, with a notice, where that is not permitted.
+#[allow(clippy::print_stderr, reason = "the notice of a test that is skipped")]
+pub fn has_own_mounts() -> bool {
+    std::thread_local! {
+        static HAS_OWN: bool = {
+            let begin = || {
+                // SAFETY: only what this thread sees mounted is unshared, and no memory or descriptor of this process.
+                unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.ok()?;
+                // What is mounted here is not to be seen elsewhere.
+                Command::new("mount").args(["--make-rprivate", "/"]).output().ok().filter(|output| output.status.success())
+            };
+            let is_permitted = is_root() && begin().is_some();
+            if !is_permitted {
+                eprintln!("SKIPPED: full disks in random lives; only root can mount a file system");
+            }
+            is_permitted
+        };
+    }
+    HAS_OWN.with(|has_own| *has_own)
+}
+
 /// Shifts the boot clock of the children that this thread forks from now on by that many seconds. `false`, with a notice, where that
 /// is not permitted.
 #[allow(clippy::print_stderr, reason = "the notice of a test that is skipped")]

@@ -8,7 +8,10 @@ use crate::binary::Binary;
 use crate::step::{Failures, Steps, cargo};
 
 /// Tests of `vexil-tests` that have a long form, one after the other: they want the machine for themselves.
-const TESTS: [&str; 6] = ["many", "kill", "steps", "crash", "bits", "torture"];
+const TESTS: [&str; 7] = ["many", "kill", "steps", "crash", "bits", "torture", "lives"];
+
+/// No new random life begins after that, for each kind of life: then it says how far it came.
+const LIVES_SECONDS: &str = "1800";
 
 /// For each run of `vexil torture`.
 const SECONDS: &str = "180";
@@ -22,6 +25,7 @@ pub(crate) fn run() -> Result<(), Failures> {
         command
             .args(["--test-threads=1", "--nocapture", "--include-ignored"])
             .env(variable, path)
+            .env("VEXIL_LIVES_SECONDS", LIVES_SECONDS)
             .env("VEXIL_LONG", "1");
         steps.run(test, &mut command);
     }

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         "lives-press" => {
-            press::press(&path);
+            press::press(&path, arguments.first().map_or("", String::as_str));
             return ExitCode::SUCCESS;
         }
         _ => {}

@@ -2,11 +2,12 @@
 //!
 //! | it is told | it answers |
 //! |---|---|
-//! | `open N contents`, `attach N contents`, `client N URL contents`, `clone N OF` | `ok READS`: subject `N` answers one of the contents; `none WHY` |
+//! | `open N contents`, `attach N contents`, `client N contents URL`, `clone N OF` | `ok READS`: subject `N` answers one of the contents; `none WHY` |
 //! | `drop N` | `ok 0` |
 //! | `check READS SEED contents lost visitors more` | `ok READS`: each subject answers one of the contents at its next read, and none that came |
 //! | | before what it answered last. The lost ones (`N,..`) ask for their status first, which looks at the path. Visitors may answer |
 //! | | what they did before, and `more` contents |
+//! | `race SEED contents` | `races`; after the next line `ok READS`: meanwhile each answer was of one of the contents, in order |
 //! | `wait N` | `waits`, then `woke MILLISECONDS` |
 //! | `fork NAME`, `exec NAME` | `ok 0`; the child, or the new program, connects by itself |
 //!
@@ -27,8 +28,10 @@ use fastrand::Rng;
 use vexil_reader::Reader;
 
 use super::exceptions::NO_FILE;
+use super::expected::Wrong;
 use super::flags::Content;
-use super::subject::{Subject, Wrong};
+use super::race::race;
+use super::subject::Subject;
 use crate::place::KEY;
 
 /// Longest life of a forked host, in seconds: a test that is killed leaves nothing behind for ever.
@@ -84,6 +87,12 @@ impl Host<'_> {
                     let _ = reader.wait_for_change(seen, PATIENCE);
                     format!("woke {}", begun.elapsed().as_millis())
                 }
+                "race" => {
+                    writeln!(stream, "races").unwrap();
+                    let raced = self.race(number(words[1]), &parsed(words[2]), &stream);
+                    let _ = lines.next();
+                    raced.unwrap_or_else(|wrong| format!("wrong {wrong}").replace('\n', " "))
+                }
                 "fork" => {
                     // The child has its own connection; that of its parent is closed there.
                     vexil_torture::fork(LIFE, || {
@@ -123,8 +132,18 @@ impl Host<'_> {
                 let reader = Reader::attach(self.path);
                 self.add(number(id), Subject::new(Arc::new(reader), number(id)), contents)
             }
-            ["client", id, url, contents] => {
-                let client = vexil::Client::builder(KEY).file(self.path).base_url(url).start().unwrap();
+            ["client", id, contents, url] => {
+                let memory = self.path.with_file_name("memory");
+                let builder = vexil::Client::builder(KEY).file(self.path).base_url(url).memory_dir(memory);
+                let client = builder.start().unwrap();
+                // Not `wait_until_ready`, which also waits for good news from the service.
+                let begun = Instant::now();
+                while client.generation().0 == 0 {
+                    if begun.elapsed() > PATIENCE {
+                        return Err(Wrong::of(format!("frozen client {id}: no flags within {PATIENCE:?}")));
+                    }
+                    std::thread::sleep(Duration::from_millis(1));
+                }
                 self.add(number(id), Subject::new(Arc::new(client), number(id)), contents)
             }
             ["clone", id, of] => {
@@ -169,6 +188,12 @@ impl Host<'_> {
         Ok(format!("ok {reads}"))
     }
 
+    fn race(&mut self, seed: u64, contents: &[Content], end: &UnixStream) -> Result<String, Wrong> {
+        race(self.path, &mut self.subjects, contents, end, &mut Rng::with_seed(seed))?;
+        let reads: u64 = self.subjects.values_mut().map(|subject| std::mem::take(&mut subject.reads)).sum();
+        Ok(format!("ok {reads}"))
+    }
+
     fn check(&mut self, reads: usize, seed: u64, allowed: &Allowed) -> Result<String, Wrong> {
         let mut all = 0;
         for (id, subject) in &mut self.subjects {
@@ -186,10 +211,27 @@ impl Host<'_> {
             candidates.sort_by_key(|content| content.order);
             let begun = Instant::now();
             let late = if at.seed == 0 { NO_FILE } else { Duration::ZERO };
-            while let Err(wrong) = ask_one_of(subject, &candidates, reads, &mut random) {
+            let mut ask = |subject: &mut Subject| {
+                ask_one_of(subject, &candidates, reads, &mut random)?;
+                // Few flags, or none, look like no file: it has to have found that.
+                if at.seed == 0 && subject.at.seed != 0 && subject.reader().generation().0 == 0 {
+                    subject.at = at;
+                    return Err(Wrong::of("no file is open".to_owned()));
+                }
+                Ok(())
+            };
+            while let Err(wrong) = ask(subject) {
                 if begun.elapsed() >= late {
-                    let is_old = subject.ask(at, reads, &mut random).is_ok();
-                    return Err(told(*id, if is_old { "frozen" } else { "living" }, &wrong));
+                    let is_old = subject.ask(at, reads, &mut Rng::with_seed(seed)).is_ok();
+                    let how = if is_old { "frozen" } else { "living" };
+                    let wrong = told(*id, how, &wrong);
+                    // Last of all: a question for its status is a look at the path.
+                    let (generation, status) = (subject.reader().generation(), subject.reader().status());
+                    let (path, publisher) = (status.path, status.publisher);
+                    return Err(Wrong::of(format!(
+                        "{wrong}; it was at {}, now at generation {generation}, path {path:?}, publisher {publisher:?}",
+                        at.words()
+                    )));
                 }
                 std::thread::sleep(Duration::from_millis(1));
             }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use vexil_reader::{
-    BoolFlag, FlagKey as _, Generation, JsonFlag, Key, NumberFlag, Reader, StringFlag, Value,
-};
+use vexil_reader::{BoolFlag, Generation, JsonFlag, Key, NumberFlag, Reader, StringFlag};
 
-use super::flags::{Content, HOT, Held, key};
+use super::expected::{Wrong, bool_of, compare, i64_of, json_of, number_of, text_of, u64_of, value_of};
+use super::flags::{Content, HOT, key};
+use super::look::Look;
 
 /// How a subject asks. Most ask in one way only: a call that looks at the path would hide that another one does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,82 +86,6 @@ pub struct Subject {
     pub reads: u64,
 }
 
-/// An answer that is not the expected one.
-#[derive(Debug)]
-pub struct Wrong(String);
-
-impl Wrong {
-    pub(super) fn of(text: String) -> Wrong {
-        Wrong(text)
-    }
-}
-
-impl std::fmt::Display for Wrong {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-fn compare<T: PartialEq + std::fmt::Debug>(call: &str, i: usize, got: T, expected: T) -> Result<(), Wrong> {
-    if got == expected {
-        return Ok(());
-    }
-    let name = key(i);
-    let show = |value: &T| format!("{value:?}").chars().take(80).collect::<String>();
-    Err(Wrong(format!(
-        "{call} of key {i} ({} bytes): {} instead of {}",
-        name.len(),
-        show(&got),
-        show(&expected)
-    )))
-}
-
-fn bool_of(held: Option<&Held>) -> Option<bool> {
-    if let Some(Held::Bool(on)) = held { Some(*on) } else { None }
-}
-
-fn number_of(held: Option<&Held>) -> Option<f64> {
-    match held {
-        Some(Held::I64(n)) => Some(*n as f64),
-        Some(Held::U64(n)) => Some(*n as f64),
-        Some(Held::F64(n)) => Some(*n),
-        _ => None,
-    }
-}
-
-fn i64_of(held: Option<&Held>) -> Option<i64> {
-    if let Some(Held::I64(n)) = held { Some(*n) } else { None }
-}
-
-fn u64_of(held: Option<&Held>) -> Option<u64> {
-    match held {
-        Some(Held::I64(n)) => u64::try_from(*n).ok(),
-        Some(Held::U64(n)) => Some(*n),
-        _ => None,
-    }
-}
-
-fn text_of(held: Option<&Held>) -> Option<&str> {
-    if let Some(Held::Text(text)) = held { Some(text) } else { None }
-}
-
-fn json_of(held: Option<&Held>) -> Option<&str> {
-    if let Some(Held::Json(text)) = held { Some(text) } else { None }
-}
-
-fn value_of(held: Option<&Held>) -> Option<Value<'_>> {
-    Some(match held? {
-        Held::Null => Value::Null,
-        Held::Bool(on) => Value::Bool(*on),
-        Held::I64(n) => Value::I64(*n),
-        Held::U64(n) => Value::U64(*n),
-        Held::F64(n) => Value::F64(*n),
-        Held::Huge => Value::HugeNumber("1e999".into()),
-        Held::Text(text) => Value::String(text.into()),
-        Held::Json(text) => Value::Json(text.into()),
-    })
-}
-
 impl Subject {
     /// A subject that has answered nothing yet.
     #[must_use]
@@ -197,25 +121,45 @@ impl Subject {
                 _ => random.usize(..HOT),
             })
             .collect();
-        self.reads += count as u64;
-        match diet {
-            Diet::Getters | Diet::All => self.ask_getters(expected, &keys, random),
-            Diet::Handles => self.ask_handles(expected, &keys),
-            Diet::View => self.ask_view(expected, &keys),
-            Diet::Snapshot => self.ask_snapshot(expected, &keys),
-            Diet::Kinds => {
-                let kinds = self.reader().kinds();
-                let got = [kinds.bools, kinds.numbers, kinds.strings, kinds.jsons, kinds.nulls];
-                compare("kinds", 0, got, expected.kinds())
-            }
+        let look = match diet {
+            Diet::Getters | Diet::All => return self.ask_getters(expected, &keys, random),
+            Diet::Handles => return self.ask_handles(expected, &keys),
             Diet::Wait => {
                 let _ = self.reader().wait_for_change(Generation(u64::MAX), Duration::ZERO);
-                self.ask_getters(expected, &keys, random)
+                return self.ask_getters(expected, &keys, random);
             }
-        }
+            Diet::View => Look::view(self.reader(), &keys),
+            Diet::Snapshot => Look::snapshot(self.reader(), &keys),
+            Diet::Kinds => Look::kinds(self.reader()),
+        };
+        self.reads += look.answers();
+        look.compare(expected)
     }
 
-    fn ask_getters(&self, expected: Content, keys: &[usize], random: &mut Rng) -> Result<(), Wrong> {
+    /// One look while payloads come, in the way of this subject: to be compared with each of them.
+    pub(super) fn look(&mut self, random: &mut Rng) -> Look {
+        let i = random.usize(..HOT);
+        let keys = [0, i, random.usize(..HOT)];
+        let look = match self.diet {
+            Diet::Handles => {
+                let handles = handles(&mut self.handles, self.source.reader(), i);
+                if random.bool() {
+                    Look::Bool(i, handles.on.get())
+                } else {
+                    Look::Text(i, handles.text.get())
+                }
+            }
+            Diet::Getters | Diet::Wait => Look::getter(self.reader(), i),
+            Diet::Snapshot => Look::snapshot(self.reader(), &keys),
+            Diet::Kinds => Look::kinds(self.reader()),
+            Diet::View | Diet::All => Look::view(self.reader(), &keys),
+        };
+        self.reads += look.answers();
+        look
+    }
+
+    fn ask_getters(&mut self, expected: Content, keys: &[usize], random: &mut Rng) -> Result<(), Wrong> {
+        self.reads += keys.len() as u64;
         let reader = self.reader();
         for &i in keys {
             let (held, key) = (expected.held(i), key(i));
@@ -259,17 +203,8 @@ impl Subject {
         for &i in keys.iter().filter(|i| **i < HOT) {
             let held = expected.held(i);
             let held = held.as_ref();
-            let reader = self.source.reader();
-            let handles = self.handles[i].get_or_insert_with(|| {
-                let key = key(i);
-                Handles {
-                    on: reader.bool_flag(&key),
-                    on_or: reader.bool_flag_or(&key, true),
-                    number: reader.number_flag_or(&key, -0.25),
-                    text: reader.string_flag_or(&key, "?"),
-                    json: reader.json_flag(&key),
-                }
-            });
+            let handles = handles(&mut self.handles, self.source.reader(), i);
+            self.reads += 5;
             compare("BoolFlag", i, handles.on.get(), bool_of(held).unwrap_or(false))?;
             compare("BoolFlag, true by default,", i, handles.on_or.get(), bool_of(held).unwrap_or(true))?;
             compare("NumberFlag", i, handles.number.get(), number_of(held).unwrap_or(-0.25))?;
@@ -280,37 +215,17 @@ impl Subject {
         }
         Ok(())
     }
+}
 
-    fn ask_view(&self, expected: Content, keys: &[usize]) -> Result<(), Wrong> {
-        let names: Vec<String> = keys.iter().map(|i| key(*i)).collect();
-        let answers = self.reader().read(|view| {
-            let all = names.iter().map(|key| {
-                (
-                    view.get_bool_or(key, true),
-                    view.get_number_or(key, -0.25),
-                    view.get_string_or(key, "?"),
-                    view.get_json_text(key),
-                )
-            });
-            all.collect::<Vec<_>>()
-        });
-        for (&i, (on, number, text, json)) in keys.iter().zip(answers) {
-            let held = expected.held(i);
-            let held = held.as_ref();
-            compare("get_bool in read", i, on, bool_of(held).unwrap_or(true))?;
-            compare("get_number in read", i, number, number_of(held).unwrap_or(-0.25))?;
-            compare("get_string in read", i, text.as_str(), text_of(held).unwrap_or("?"))?;
-            compare("get_json_text in read", i, json.as_deref(), json_of(held))?;
+fn handles<'a>(all: &'a mut [Option<Handles>], reader: &Reader, i: usize) -> &'a Handles {
+    all[i].get_or_insert_with(|| {
+        let key = key(i);
+        Handles {
+            on: reader.bool_flag(&key),
+            on_or: reader.bool_flag_or(&key, true),
+            number: reader.number_flag_or(&key, -0.25),
+            text: reader.string_flag_or(&key, "?"),
+            json: reader.json_flag(&key),
         }
-        Ok(())
-    }
-
-    fn ask_snapshot(&self, expected: Content, keys: &[usize]) -> Result<(), Wrong> {
-        let snapshot = self.reader().snapshot();
-        for &i in keys {
-            let held = expected.held(i);
-            compare("get of a snapshot", i, snapshot.get(key(i).text()), value_of(held.as_ref()))?;
-        }
-        Ok(())
-    }
+    })
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use vexil_format::FailureKind;
 use vexil_reader::Generation;
 use vexil_tests::numbered::{number, payload};
 use vexil_tests::process::Process;
@@ -120,6 +121,34 @@ fn row_11_a_payload_that_is_refused_is_reported_and_the_stream_goes_on() {
     server.publish(r#"{"n": 2}"#);
     place.wait_for_n(2);
     assert_eq!(server.requests().len(), 1, "a refused payload is no reason to connect anew");
+}
+
+/// Symptom: a good payload with a bad one right behind it never came out; the service's last good word was lost, for a publisher that
+/// had slept and read several at once. Cause: in a burst only the last event was looked at. Fix: if that is refused, the newest good one
+/// before it is published, and the file still says that readers are behind. Found by random lives (a client that leads and sleeps).
+#[test]
+fn row_11_of_payloads_that_come_at_once_the_newest_good_one_is_published() {
+    let (place, server) = (place(), FaultServer::start());
+    let publisher = place.run(&server);
+    server.wait_for_streams(1, DEADLINE);
+    let reader = place.reader();
+    for (n, burst) in [
+        (3, "data: {\"n\": 2}\n\ndata: {\"n\": 3}\n\ndata: {\"n\": NaN}\n\n"),
+        (4, "data: {\"n\": 4}\n\ndata: [1]\n\ndata: null\n\n"),
+    ] {
+        let before = reader.generation();
+        assert_eq!(server.send_chunk(burst.as_bytes()), 1);
+        place.wait_for_n(n);
+        // Those before the last good one are out of date.
+        assert_eq!(reader.generation(), Generation(before.0 + 1));
+        wait_until("it is told that a newer one was refused", DEADLINE, || {
+            reader.status().behind.is_some_and(|behind| behind.kind == FailureKind::Payload)
+        });
+    }
+    server.publish(r#"{"n": 5}"#);
+    place.wait_for_n(5);
+    wait_until("nothing is behind", DEADLINE, || reader.status().behind.is_none());
+    assert!(publisher.stderr().contains("payload refused"), "{}", publisher.stderr());
 }
 
 #[test]

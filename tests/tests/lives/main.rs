@@ -7,16 +7,22 @@
 //! | variable | is |
 //! |---|---|
 //! | `VEXIL_LONG=1` | 100,000 steps, and 1,000 restores |
-//! | `VEXIL_LIVES_STEPS` | another number of steps |
+//! | `VEXIL_LIVES_STEPS`, `VEXIL_LIVES_SERVICE_STEPS` | another number of steps |
+//! | `VEXIL_LIVES_SECONDS` | no new life begins after that |
 //! | `VEXIL_LIVES_SEED` | the first seed: to see a life again |
 //! | `VEXIL_LIVES_RESTORE_SEED` | the seed of the restores by hand |
 //! | `VEXIL_LIVES_TRACE=1` | prints each step, and what was known before it |
 //!
+//! Seeds are fixed, so that the same commit is judged the same.
 //! A life that goes wrong is shrunk and printed as a list of steps; kept in `cases/`, it is lived again first.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 mod clock;
+mod disk;
+mod foreign;
+mod hosts;
+mod service;
 mod shrink;
 mod step;
 mod world;
@@ -24,6 +30,7 @@ mod world;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use service::Service;
 use step::Step;
 use vexil_tests::long;
 use world::{Counts, World};
@@ -34,20 +41,49 @@ const LIFE: u64 = 2000;
 /// Time for making a failing life shorter.
 const SHRINKING: Duration = Duration::from_secs(60);
 
-/// Lives every step. Of one that goes wrong: which, and how.
-fn live(steps: &[Step], defect: &'static str) -> Result<Counts, (usize, String, Counts)> {
-    let mut world = World::new(defect);
-    for (at, step) in steps.iter().enumerate() {
-        if let Err(wrong) = world.step(*step) {
-            return Err((at, wrong, world.counts));
-        }
-    }
-    Ok(world.counts)
+/// Where the flags of a life come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A publisher that does what it is told: what is at the path and in each file is known at each step.
+    Told,
+    /// A service: of who publishes it is known only that somebody does.
+    Service,
 }
 
-fn random_steps(seed: u64, count: u64) -> Vec<Step> {
+/// Lives every step. Of one that goes wrong: which, and how.
+fn live(kind: Kind, steps: &[Step], defect: &'static str) -> Result<Counts, (usize, String, Counts)> {
+    let can_be_full = steps.iter().any(|step| matches!(step, Step::FullDisk(..)));
+    match kind {
+        Kind::Told => {
+            let mut world = World::new(defect, can_be_full);
+            for (at, step) in steps.iter().enumerate() {
+                world.step(*step).map_err(|wrong| (at, wrong, world.counts()))?;
+            }
+            Ok(world.counts())
+        }
+        Kind::Service => {
+            let mut service =
+                Service::new(defect, can_be_full).map_err(|wrong| (0, wrong, Counts::default()))?;
+            for (at, step) in steps.iter().enumerate() {
+                service.step(*step).map_err(|wrong| (at, wrong, service.counts()))?;
+            }
+            Ok(service.counts())
+        }
+    }
+}
+
+fn random_steps(kind: Kind, seed: u64, count: u64) -> Vec<Step> {
     let mut random = Rng::with_seed(seed);
-    (0..count).map(|_| Step::random(&mut random)).collect()
+    let any = match kind {
+        Kind::Told => Step::random,
+        Kind::Service => Step::random_of_service,
+    };
+    // A disk that can be full is one in memory. Every second life is on the disk that is here.
+    let on_disk = |step| match step {
+        Step::FullDisk(size, variety) if seed.is_multiple_of(2) => Step::Publish(size, variety),
+        step => step,
+    };
+    (0..count).map(|_| on_disk(any(&mut random))).collect()
 }
 
 fn given(variable: &str) -> Option<u64> {
@@ -63,39 +99,34 @@ fn how(wrong: &str) -> Vec<String> {
     wrong.split(' ').take(2).map(str::to_owned).collect()
 }
 
-fn shorter(steps: &[Step], wrong: &str, defect: &'static str) -> (Vec<Step>, String) {
+fn shorter(kind: Kind, steps: &[Step], wrong: &str, defect: &'static str) -> (Vec<Step>, String) {
     let shrunk = shrink::shrink(steps.to_vec(), SHRINKING, |steps| {
-        let (at, other, _) = live(steps, defect).err()?;
+        let (at, other, _) = live(kind, steps, defect).err()?;
         (how(&other) == how(wrong)).then_some(at)
     });
-    let again = live(&shrunk, defect).err().map(|(_, wrong, _)| wrong);
+    let again = live(kind, &shrunk, defect).err().map(|(_, wrong, _)| wrong);
     (shrunk, again.unwrap_or_else(|| "not again: a matter of time".to_owned()))
 }
 
-#[test]
-fn every_reader_answers_the_newest_flags_through_a_random_life() {
+/// Lives one life after the other, until there were enough steps, or the time is over.
+fn lives(kind: Kind, variable: &str, short: u64, whole: u64) {
     let begun = Instant::now();
-    let wanted = long::tries("VEXIL_LIVES_STEPS", 10_000);
-    let given = given("VEXIL_LIVES_SEED");
-    let first = given.unwrap_or(1);
+    let wanted = given(variable).unwrap_or(if long::is_wanted() { whole } else { short });
+    let limit = given("VEXIL_LIVES_SECONDS").map_or(Duration::MAX, Duration::from_secs);
+    let first = given("VEXIL_LIVES_SEED").unwrap_or(1);
     let mut all = Counts::default();
     for life in 0.. {
-        if all.steps >= wanted {
+        if all.steps >= wanted || begun.elapsed() > limit {
             break;
         }
-        // Known seeds, and at last one that nobody knows.
-        let is_last = all.steps + LIFE >= wanted;
-        let seed = if is_last && given.is_none() { fastrand::u64(..1 << 32) } else { first + life };
-        eprintln!("seed {seed}, {all:?} so far, {:?}", begun.elapsed());
-        let steps = random_steps(seed, LIFE.min(wanted - all.steps));
-        match live(&steps, "none") {
-            Ok(counts) => {
-                all.steps += counts.steps;
-                all.reads += counts.reads;
-                all.publishes += counts.publishes;
-            }
+        let seed = first + life;
+        eprintln!("{kind:?} seed {seed}, {all:?} so far, {:?}", begun.elapsed());
+        let steps = random_steps(kind, seed, LIFE.min(wanted - all.steps));
+        match live(kind, &steps, "none") {
+            Ok(counts) => all.add(counts),
             Err((at, wrong, counts)) => {
-                let (shrunk, again) = shorter(&steps[..=at], &wrong, "none");
+                eprintln!("{kind:?} seed {seed}, step {}: {wrong}; it is made shorter", at + 1);
+                let (shrunk, again) = shorter(kind, &steps[..=at], &wrong, "none");
                 panic!(
                     "VEXIL_LIVES_SEED={seed}: {wrong}\nat step {} ({}) after {} reads; {} steps after shrinking, which say: {again}\n{}",
                     at + 1,
@@ -107,8 +138,19 @@ fn every_reader_answers_the_newest_flags_through_a_random_life() {
             }
         }
     }
-    eprintln!("done: {all:?}, {:?}", begun.elapsed());
-    assert!(all.reads > all.steps * 10, "too little was asked: {all:?}");
+    let how = if all.steps < wanted { "cut off by time" } else { "done" };
+    eprintln!("{kind:?} {how}: {all:?}, {:?}", begun.elapsed());
+    assert!(all.steps > 0 && all.reads > all.steps * 10, "too little was asked: {all:?}");
+}
+
+#[test]
+fn every_reader_answers_the_newest_flags_through_a_random_life() {
+    lives(Kind::Told, "VEXIL_LIVES_STEPS", 4000, 90_000);
+}
+
+#[test]
+fn every_reader_and_client_answers_the_newest_flags_of_the_service_whoever_publishes() {
+    lives(Kind::Service, "VEXIL_LIVES_SERVICE_STEPS", 500, 10_000);
 }
 
 #[test]
@@ -122,7 +164,9 @@ fn lives_that_went_wrong_once_are_good() {
         let lines = std::fs::read_to_string(&case).unwrap();
         let steps = lines.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
         let steps: Vec<Step> = steps.map(|line| line.parse().unwrap()).collect();
-        if let Err((at, what, _)) = live(&steps, "none") {
+        let is_service = case.file_name().unwrap().to_string_lossy().starts_with("service-");
+        let kind = if is_service { Kind::Service } else { Kind::Told };
+        if let Err((at, what, _)) = live(kind, &steps, "none") {
             wrong += &format!("{} at step {}: {what}\n", case.display(), at + 1);
         }
     }
@@ -133,7 +177,7 @@ fn lives_that_went_wrong_once_are_good() {
 #[test]
 fn every_reader_follows_a_restore_by_hand_at_its_next_read() {
     let rounds = if long::is_wanted() { 1000 } else { 30 };
-    let seed = given("VEXIL_LIVES_RESTORE_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32));
+    let seed = given("VEXIL_LIVES_RESTORE_SEED").unwrap_or(1);
     let mut random = Rng::with_seed(seed);
     let mut steps = vec![Step::Host, Step::Host, Step::Start, Step::Publish(10, 1), Step::Copy];
     steps.extend((0..10).map(Step::Open));
@@ -161,7 +205,7 @@ fn every_reader_follows_a_restore_by_hand_at_its_next_read() {
         }
         steps.push(Step::Publish(random.u32(..400), variety));
     }
-    match live(&steps, "none") {
+    match live(Kind::Told, &steps, "none") {
         Ok(counts) => eprintln!("{rounds} restores, seed {seed}: {counts:?}"),
         Err((at, wrong, _)) => panic!("seed {seed}, step {} of {}: {wrong}", at + 1, steps.len()),
     }
@@ -171,24 +215,24 @@ fn every_reader_follows_a_restore_by_hand_at_its_next_read() {
 #[test]
 fn a_reader_that_freezes_is_noticed_and_the_life_is_made_short() {
     let steps = [Step::Start, Step::Publish(10, 1), Step::Open(0), Step::Publish(400, 2)];
-    assert!(live(&steps, "none").is_ok());
+    assert!(live(Kind::Told, &steps, "none").is_ok());
     let mut seed = 100;
     let (at, steps, wrong) = loop {
-        let steps = random_steps(seed, 300);
-        if let Err((at, wrong, _)) = live(&steps, "stale") {
+        let steps = random_steps(Kind::Told, seed, 300);
+        if let Err((at, wrong, _)) = live(Kind::Told, &steps, "stale") {
             assert!(wrong.contains("wrong"), "{wrong}");
             break (at, steps, wrong);
         }
         seed += 1;
         assert!(seed < 105, "not noticed");
     };
-    let (shrunk, wrong) = shorter(&steps[..=at], &wrong, "stale");
+    let (shrunk, wrong) = shorter(Kind::Told, &steps[..=at], &wrong, "stale");
     assert!(wrong.contains("instead of") && shrunk.len() <= 6, "{wrong}\n{}", text(&shrunk));
 }
 
 #[test]
 fn steps_are_read_as_they_are_written() {
-    let steps = random_steps(3, 2000);
+    let steps = [random_steps(Kind::Told, 3, 2000), random_steps(Kind::Service, 3, 500)].concat();
     let again: Vec<Step> = text(&steps).lines().map(|line| line.parse().unwrap()).collect();
     assert_eq!(again, steps);
     assert!("Publish 1".parse::<Step>().is_err() && "Fly 3".parse::<Step>().is_err());

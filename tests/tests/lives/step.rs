@@ -18,6 +18,10 @@ pub(crate) enum Step {
     Burst(u32, u32, u32),
     /// A payload that is refused.
     Refused,
+    /// So many payloads, larger and smaller, while everybody reads.
+    Race(u32, u32, u32),
+    /// The disk takes nothing more when a payload comes, and then it does again.
+    FullDisk(u32, u32),
     /// A publisher is killed while it publishes.
     KillInPublish(u32, u32),
     /// `vexil publish`.
@@ -26,6 +30,12 @@ pub(crate) enum Step {
     Start,
     /// As `Start`, and its wall clock is so many seconds behind.
     StartBehind(u32),
+    /// As `Start`, for the flags of another source, so that it makes the file anew.
+    StartOther(u32),
+    /// As `Start`, and nobody reads its log.
+    StartUnread,
+    /// A bit of the file's header flips, and its publisher makes it anew.
+    Supersede(u32),
     /// It ends cleanly.
     Close,
     /// SIGKILL.
@@ -44,12 +54,16 @@ pub(crate) enum Step {
     Copy,
     /// The copy takes the place of the file, by `mv`.
     Restore,
+    /// Something that is no snapshot takes the place of the file: nothing, text, a file of another program.
+    Foreign(u32),
     /// The file's mode.
     Mode(u32),
     /// Each makes a subject, in the process of that number.
     Open(u32),
     /// As `Open`, whether or not there is a file.
     Attach(u32),
+    /// As `Open`: a client, which may lead.
+    Client(u32),
     /// A clone of that subject.
     Clone(u32),
     /// A subject is dropped.
@@ -86,6 +100,14 @@ impl Step {
             n => SIZES[n as usize % 3],
         };
         let (size, variety, which) = (size(random), random.u32(..1000), random.u32(..64));
+        match random.u32(..1000) {
+            0 => return FullDisk(size.max(400), variety),
+            1..3 => return Supersede(variety),
+            3..9 => return StartOther(random.u32(..3)),
+            9..17 => return Foreign(random.u32(..4)),
+            17..35 => return Race(random.u32(2..9), size.min(5000), variety),
+            _ => {}
+        }
         match random.u32(..200) {
             0..80 => Publish(size, variety),
             80..84 => Burst(random.u32(2..6), size, variety),
@@ -120,6 +142,45 @@ impl Step {
         }
     }
 
+    /// Any step of a life whose flags come from a service.
+    pub(crate) fn random_of_service(random: &mut Rng) -> Step {
+        let size = [1, 10, 60, 400][random.usize(..4)];
+        let (variety, which) = (random.u32(..1000), random.u32(..64));
+        match random.u32(..400) {
+            0..130 => Publish(size, variety),
+            130..145 => Burst(random.u32(2..6), size, variety),
+            145..165 => Race(random.u32(2..9), size, variety),
+            165..170 => Refused,
+            170..172 => FullDisk(5000, variety),
+            172..188 => Start,
+            188..194 => StartOther(0),
+            194..202 => StartUnread,
+            202..212 => Close,
+            212..220 => Kill,
+            220..226 => Stop,
+            226..240 => Continue,
+            240..243 => Remove,
+            243..245 => RenameAway,
+            245..247 => PutBack,
+            247..251 => Copy,
+            251..254 => Restore,
+            254..256 => Foreign(random.u32(..4)),
+            256..264 => Open(which),
+            264..270 => Attach(which),
+            270..300 => Client(which),
+            300..306 => Clone(which),
+            306..326 => Drop(which),
+            326..336 => Wait(which, size, variety),
+            336..342 => Host,
+            342..354 => Fork(which),
+            354..357 => Exec(which),
+            357..372 => End(which),
+            372..380 => Sleep(which),
+            380..392 => Wake,
+            _ => Pause(random.u32(..30)),
+        }
+    }
+
     /// A step that does less, if there is one.
     pub(crate) fn smaller(self) -> Option<Step> {
         let less = |size| SIZES.iter().rev().find(|other| **other < size).copied();
@@ -128,7 +189,11 @@ impl Step {
             OneShot(size, variety) => less(size).map(|size| OneShot(size, variety)),
             KillInPublish(size, variety) => less(size).map(|size| KillInPublish(size, variety)),
             Burst(_, size, variety) => Some(Publish(size, variety)),
-            StartBehind(_) => Some(Start),
+            Race(count, size, variety) => Some(match less(size) {
+                Some(size) => Race(count, size, variety),
+                None => Burst(count, size, variety),
+            }),
+            StartBehind(_) | StartOther(_) | StartUnread => Some(Start),
             Attach(host) => Some(Open(host)),
             _ => None,
         }
@@ -154,11 +219,16 @@ impl FromStr for Step {
         Ok(match (name, &*numbers) {
             ("Publish", &[size, variety]) => Publish(size, variety),
             ("Burst", &[count, size, variety]) => Burst(count, size, variety),
+            ("Race", &[count, size, variety]) => Race(count, size, variety),
+            ("FullDisk", &[size, variety]) => FullDisk(size, variety),
             ("Refused", []) => Refused,
             ("KillInPublish", &[size, variety]) => KillInPublish(size, variety),
             ("OneShot", &[size, variety]) => OneShot(size, variety),
             ("Start", []) => Start,
             ("StartBehind", &[seconds]) => StartBehind(seconds),
+            ("StartOther", &[source]) => StartOther(source),
+            ("StartUnread", []) => StartUnread,
+            ("Supersede", &[variety]) => Supersede(variety),
             ("Close", []) => Close,
             ("Kill", []) => Kill,
             ("Stop", []) => Stop,
@@ -168,9 +238,11 @@ impl FromStr for Step {
             ("PutBack", []) => PutBack,
             ("Copy", []) => Copy,
             ("Restore", []) => Restore,
+            ("Foreign", &[what]) => Foreign(what),
             ("Mode", &[mode]) => Mode(mode),
             ("Open", &[host]) => Open(host),
             ("Attach", &[host]) => Attach(host),
+            ("Client", &[host]) => Client(host),
             ("Clone", &[subject]) => Clone(subject),
             ("Drop", &[subject]) => Drop(subject),
             ("Wait", &[subject, size, variety]) => Wait(subject, size, variety),
