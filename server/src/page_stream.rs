@@ -60,7 +60,7 @@ pub(crate) async fn page(State(service): State<Arc<Service>>, Access(environment
 impl PageStream {
     async fn next(&mut self) -> Option<Result<Bytes, Gone>> {
         loop {
-            if let Some(piece) = self.pieces.next() {
+            if let Some(piece) = self.pieces.next().await {
                 return Some(piece);
             }
             if *self.stopped.borrow() {

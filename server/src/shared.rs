@@ -104,7 +104,11 @@ impl Text {
 
 /// What is still to be sent, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Pieces(VecDeque<(Shared, Range<usize>)>);
+pub(crate) struct Pieces {
+    parts: VecDeque<(Shared, Range<usize>)>,
+    /// Bytes that were handed out since the others had their turn.
+    of_turn: usize,
+}
 
 impl Pieces {
     /// Adds a small text.
@@ -119,23 +123,31 @@ impl Pieces {
 
     pub(crate) fn part(&mut self, text: Shared, range: Range<usize>) {
         if range.start < range.end {
-            self.0.push_back((text, range));
+            self.parts.push_back((text, range));
         }
     }
 
     /// Bytes that are left.
     pub(crate) fn len(&self) -> usize {
-        self.0.iter().map(|(_, range)| range.len()).sum()
+        self.parts.iter().map(|(_, range)| range.len()).sum()
     }
 
     /// The next piece; `None` at the end.
-    pub(crate) fn next(&mut self) -> Option<Result<Bytes, Gone>> {
-        let (text, range) = self.0.front_mut()?;
+    ///
+    /// After each full piece all other connections have a turn: one that takes megabytes at once would hold up those that ask for little,
+    /// and hundreds of them, one after the other, would do so for seconds.
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Gone>> {
+        if self.of_turn >= PIECE {
+            self.of_turn = 0;
+            tokio::task::yield_now().await;
+        }
+        let (text, range) = self.parts.front_mut()?;
         let end = range.end.min(range.start + PIECE);
         let piece = text.copy(range.start..end);
+        self.of_turn += end - range.start;
         range.start = end;
         if range.start >= range.end {
-            self.0.pop_front();
+            self.parts.pop_front();
         }
         Some(piece)
     }
@@ -153,7 +165,8 @@ mod tests {
         pieces.part(Shared::new(text.clone()), 2..text.len());
         let (expected, mut found) = (format!("begin {}", &text[2..]), Vec::new());
         assert_eq!(pieces.len(), expected.len());
-        while let Some(piece) = pieces.next() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        while let Some(piece) = runtime.block_on(pieces.next()) {
             let piece = piece.unwrap();
             assert!(piece.len() <= PIECE);
             found.extend_from_slice(&piece);
