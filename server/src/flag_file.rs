@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use vexil_publisher::payload::{ImportError, Limits, WatchedFile, read_file};
 
-use crate::displaced::{self, Displaced};
+use crate::displaced::{self, Displaced, Recovered};
 use crate::exchange::{Outcome, exchange, holds};
 
 /// What a new file holds.
@@ -68,7 +68,7 @@ impl FlagFile {
     /// somebody may still write to it.
     pub(crate) fn write(&self, text: &str, expected: &str) -> Result<Option<Displaced>, WriteError> {
         let (target, scratch) = self.scratch(text)?;
-        let out = displaced::name(&target, fs::metadata(&scratch)?.ino(), expected);
+        let out = displaced::name(&target, fs::metadata(&scratch)?.ino(), expected, text);
         fs::rename(&scratch, &out)?;
         let (outcome, base) = match exchange(&out, &target, expected) {
             Ok(Outcome::Unsupported) => return rename(&out, &target, expected),
@@ -81,7 +81,7 @@ impl FlagFile {
                 old.remove();
                 None
             } else {
-                Some(old)
+                Some(old.made_late(&target))
             }
         });
         if let Err(error) = sync_folder(&target) {
@@ -104,7 +104,13 @@ impl FlagFile {
     /// Puts away what a server left that was killed.
     pub(crate) fn recover(&self) {
         match displaced::recover(&self.target()) {
-            Ok(kept) => kept.iter().for_each(|path| warn_of_kept(path)),
+            Ok(recovered) => recovered.iter().for_each(|one| match one {
+                Recovered::Kept(path) => warn_of_kept(path),
+                Recovered::Back => tracing::warn!(
+                    path = %self.0.display(),
+                    "the server before was killed while it put an edit by hand back; it is in its place"
+                ),
+            }),
             Err(error) => {
                 tracing::warn!(path = %self.0.display(), %error, "cannot look for what is left of an earlier server");
             }
@@ -148,7 +154,7 @@ fn rename(new: &Path, target: &Path, expected: &str) -> Result<Option<Displaced>
             return Err(WriteError::Changed);
         }
         // So that what an editor still writes to it has a name.
-        let aside = displaced::name(target, 0, expected);
+        let aside = displaced::name(target, 0, expected, "");
         let old = match fs::hard_link(target, &aside) {
             Ok(()) => Displaced::open(aside, expected)?,
             Err(_) => Displaced::without_name(target, expected)?,
@@ -162,7 +168,7 @@ fn rename(new: &Path, target: &Path, expected: &str) -> Result<Option<Displaced>
             old.remove();
             return Ok(None);
         }
-        Ok(Some(old))
+        Ok(Some(old.made_late(target)))
     };
     let result = renamed();
     if result.is_err() {

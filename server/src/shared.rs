@@ -9,12 +9,17 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use axum::body::Bytes;
+use tokio::sync::Semaphore;
 
 /// Bytes that are handed to a connection at once, as a copy.
 pub(crate) const PIECE: usize = 16 * 1024;
 
 /// Bytes of texts that are not current and somebody still reads, of all servers of this process. Room for the whole history once.
 const MOST_OLD: usize = 48 * 1024 * 1024;
+
+/// Connections that get a piece after the first between two looks at who else has come, in this process. Those beyond wait in order. Not
+/// one that waits for its client: its body is not asked for more until there is room for a piece.
+static TURNS: Semaphore = Semaphore::const_new(8);
 
 /// Texts that may be given up, the oldest first.
 static OLD: Mutex<VecDeque<Weak<Text>>> = Mutex::new(VecDeque::new());
@@ -58,6 +63,11 @@ impl Shared {
 
     pub(crate) fn len(&self) -> usize {
         self.0.len
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Shared) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     pub(crate) fn weak(&self) -> WeakShared {
@@ -139,6 +149,8 @@ impl Pieces {
     pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Gone>> {
         if self.of_turn >= PIECE {
             self.of_turn = 0;
+            // It is never closed.
+            let _turn = TURNS.acquire().await;
             tokio::task::yield_now().await;
         }
         let (text, range) = self.parts.front_mut()?;
