@@ -68,6 +68,12 @@ impl FlagFile {
     /// somebody may still write to it.
     pub(crate) fn write(&self, text: &str, expected: &str) -> Result<Option<Displaced>, WriteError> {
         let (target, scratch) = self.scratch(text)?;
+        // To write a new file to the disk takes long, and most edits of that time are seen here. One that is seen only when it has come out
+        // goes back, but until then whoever reads the path does not see it, and may save another edit upon what was there before.
+        if !holds(&target, expected) {
+            fs::remove_file(scratch)?;
+            return Err(WriteError::Changed);
+        }
         let out = displaced::name(&target, fs::metadata(&scratch)?.ino(), expected, text);
         fs::rename(&scratch, &out)?;
         let (outcome, base) = match exchange(&out, &target, expected) {
@@ -225,6 +231,23 @@ mod tests {
         assert_eq!(fs::metadata(real.join("kept.json")).unwrap().mode() & 0o777, 0o664);
         let names: Vec<_> = fs::read_dir(&real).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["kept.json"]);
+    }
+
+    #[test]
+    fn an_edit_that_was_saved_while_the_new_file_was_written_never_leaves_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flags.json");
+        fs::write(&path, "{\"by\": \"hand\"}\n").unwrap();
+        let moved =
+            || fs::metadata(&path).map(|found| (found.ino(), found.ctime(), found.ctime_nsec())).unwrap();
+        let before = moved();
+        for _ in 0..20 {
+            let written = FlagFile::new(path.clone()).write("{\"a\": 1}\n", "{}\n");
+            assert!(matches!(written, Err(WriteError::Changed)), "{written:?}");
+        }
+        // A move there and back sets the time of the last change.
+        assert_eq!(moved(), before);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
