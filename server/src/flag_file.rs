@@ -109,6 +109,8 @@ impl FlagFile {
 
     /// Puts away what a server left that was killed.
     pub(crate) fn recover(&self) {
+        // It was not whole, or not in use yet.
+        let _ = fs::remove_file(scratch_of(&self.target()));
         match displaced::recover(&self.target()) {
             Ok(recovered) => recovered.iter().for_each(|one| match one {
                 Recovered::Kept(path) => warn_of_kept(path),
@@ -135,9 +137,7 @@ impl FlagFile {
         let old = fs::metadata(&target)?;
         // A rename would go over a file that somebody has made read-only on purpose.
         access(&target, Access::WRITE_OK)?;
-        let name = target.file_name().unwrap_or_default().to_string_lossy();
-        // One name and not a new one each time: nothing piles up where the server was killed.
-        let scratch = target.with_file_name(format!(".{name}.vexil-new"));
+        let scratch = scratch_of(&target);
         match fs::remove_file(&scratch) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -151,6 +151,12 @@ impl FlagFile {
             }
         }
     }
+}
+
+/// Where a new file is written, beside the old one. One name and not a new one each time: nothing piles up where the server was killed.
+fn scratch_of(target: &Path) -> PathBuf {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    target.with_file_name(format!(".{name}.vexil-new"))
 }
 
 /// Where files cannot be exchanged: looks, and renames at once. An edit that is renamed over the file between the two is lost.
@@ -222,6 +228,9 @@ mod tests {
         // Left over by a server that was killed.
         fs::write(real.join(".kept.json.vexil-new"), "half").unwrap();
         let file = FlagFile::new(link.clone());
+        file.recover();
+        assert_eq!(fs::read_dir(&real).unwrap().count(), 1);
+        fs::write(real.join(".kept.json.vexil-new"), "half").unwrap();
         file.rehearse("{\"a\": 0}\n").unwrap();
         assert_eq!(file.read().unwrap(), "{}");
         assert!(matches!(file.write("{\"a\": 1}\n", "other"), Err(WriteError::Changed)));
