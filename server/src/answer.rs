@@ -32,7 +32,7 @@ pub(crate) fn shared(text: Shared) -> Response {
 /// JSON in pieces.
 pub(crate) fn of_pieces(pieces: Pieces) -> Response {
     let length = pieces.len();
-    let body = stream::unfold(pieces, async |mut pieces| Some((pieces.next()?, pieces)));
+    let body = stream::unfold(pieces, async |mut pieces| Some((pieces.next().await?, pieces)));
     let mut response = with_type(Body::from_stream(body));
     response.headers_mut().insert(CONTENT_LENGTH, length.into());
     response

@@ -18,8 +18,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Text that stayed the same for so long is taken from a file that is still open.
 const SETTLED: Duration = Duration::from_millis(200);
 
-/// What the name of such a file has in the middle. See [`name`].
+/// What the names of files have in the middle that are being exchanged. See [`name`].
 const MARK: &str = ".vexil-out-";
+
+/// The same for files that were exchanged, by a change that has been made. See [`Displaced::made_late`].
+const LATE: &str = ".vexil-late-";
 
 #[derive(Debug)]
 pub(crate) struct Displaced {
@@ -60,6 +63,19 @@ impl Displaced {
         &self.base
     }
 
+    /// Notes in its name that the change is made: what is written to it from now on comes after the change.
+    pub(crate) fn made_late(mut self, target: &Path) -> Displaced {
+        // Its own number: no other file has it for as long as this one is there.
+        let inode = self.file.metadata().map_or(0, |found| found.ino());
+        let late = beside(target, LATE, &format!("{inode:x}-{}", hash_of(self.base.as_bytes())));
+        if let Some(path) = &self.path
+            && fs::rename(path, &late).is_ok()
+        {
+            self.path = Some(late);
+        }
+        self
+    }
+
     /// Whether somebody is known to have it open for writing.
     pub(crate) fn is_open(&self) -> bool {
         writers(&self.file) == Writers::Some
@@ -67,7 +83,11 @@ impl Displaced {
 
     /// Whether it is as it was and nobody can change it any more.
     pub(crate) fn is_over(&self) -> bool {
-        writers(&self.file) == Writers::None && self.read().is_ok_and(|found| found == self.base.as_bytes())
+        writers(&self.file) == Writers::None && self.is_as_it_was()
+    }
+
+    pub(crate) fn is_as_it_was(&self) -> bool {
+        self.read().is_ok_and(|found| found == self.base.as_bytes())
     }
 
     /// Looks at it. With `true`: for the last time, because nobody can write to it any more.
@@ -109,7 +129,7 @@ impl Displaced {
         if let Some(path) = &self.path {
             return keep(path, target);
         }
-        let copy = name(target, 0, &self.base);
+        let copy = name(target, 0, &self.base, "");
         fs::write(&copy, self.read()?)?;
         keep(&copy, target)
     }
@@ -136,34 +156,60 @@ impl io::Read for At<'_> {
     }
 }
 
-/// The name under which a new file is exchanged, and which the old one then has: it says which file is the new one and what the old one
-/// holds if nobody has changed it (`new` is the inode of the new one), for whoever finds it after this process was killed.
-pub(crate) fn name(target: &Path, new: u64, base: &str) -> PathBuf {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    target.with_file_name(format!(".{name}{MARK}{:x}-{:016x}", new, xxh3_64(base.as_bytes())))
+/// The name under which a new file is exchanged, and which the old one then has: it says which file is the new one and what the two hold
+/// if nobody has changed them (`new` is the inode of the new one), for whoever finds it after this process was killed.
+pub(crate) fn name(target: &Path, new: u64, base: &str, text: &str) -> PathBuf {
+    beside(target, MARK, &format!("{new:x}-{}-{}", hash_of(base.as_bytes()), hash_of(text.as_bytes())))
 }
 
-/// What a server left that was killed while it exchanged files: removes what nobody misses, and gives an edit by hand a name that people
-/// see. Answers those names.
-pub(crate) fn recover(target: &Path) -> io::Result<Vec<PathBuf>> {
-    let prefix = format!(".{}{MARK}", target.file_name().unwrap_or_default().to_string_lossy());
-    let mut kept = Vec::new();
+fn beside(target: &Path, mark: &str, what: &str) -> PathBuf {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    target.with_file_name(format!(".{name}{mark}{what}"))
+}
+
+/// What became of an edit by hand that was out of its place when a server was killed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Recovered {
+    /// It is in its place again. The change that was being made is not; nobody was told of it.
+    Back,
+    /// It is here, because somebody has edited the file since, or a change was made before it.
+    Kept(PathBuf),
+}
+
+/// What a server left that was killed while it exchanged files: removes what nobody misses, and ends what it had begun.
+pub(crate) fn recover(target: &Path) -> io::Result<Vec<Recovered>> {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let (out, late) = (format!(".{name}{MARK}"), format!(".{name}{LATE}"));
+    let mut recovered = Vec::new();
     for entry in fs::read_dir(target.parent().unwrap_or(Path::new(".")))? {
         let entry = entry?;
-        let name = entry.file_name();
-        let Some((inode, hash)) = name.to_str().and_then(|name| name.strip_prefix(&prefix)?.split_once('-'))
-        else {
-            continue;
+        let (path, name) = (entry.path(), entry.file_name());
+        let Some(name) = name.to_str() else { continue };
+        let (rest, is_out) = match (name.strip_prefix(&out), name.strip_prefix(&late)) {
+            (Some(rest), _) => (rest, true),
+            (_, Some(rest)) => (rest, false),
+            _ => continue,
         };
-        let is_new = format!("{:x}", entry.metadata()?.ino()) == inode;
-        let is_old = || fs::read(entry.path()).is_ok_and(|found| hash_of(without_mark(&found)) == hash);
-        if is_new || is_old() {
-            fs::remove_file(entry.path())?;
+        let mut parts = rest.split('-');
+        let (inode, base, text) = (parts.next(), parts.next().unwrap_or_default(), parts.next());
+        let is = |path: &Path| fs::symlink_metadata(path).ok().map(|found| format!("{:x}", found.ino()));
+        let holds =
+            |path: &Path, hash: &str| fs::read(path).is_ok_and(|found| hash_of(without_mark(&found)) == hash);
+        if (is_out && is(&path).as_deref() == inode) || holds(&path, base) {
+            fs::remove_file(path)?;
+        } else if is_out
+            && is(target).as_deref() == inode
+            && text.is_some_and(|text| holds(target, text))
+            // An editor that has it open would write to a file without a name.
+            && File::open(target).is_ok_and(|file| writers(&file) == Writers::None)
+        {
+            fs::rename(path, target)?;
+            recovered.push(Recovered::Back);
         } else {
-            kept.push(keep(&entry.path(), target)?);
+            recovered.push(Recovered::Kept(keep(&path, target)?));
         }
     }
-    Ok(kept)
+    Ok(recovered)
 }
 
 fn hash_of(bytes: &[u8]) -> String {
@@ -222,17 +268,46 @@ mod tests {
             names.sort();
             names
         };
-        // Before the exchange, after it, and after it with an edit in between.
-        for (holds, is_new, left) in [("half of", true, 0), ("old", false, 0), ("by hand", false, 1)] {
-            fs::write(&target, "new").unwrap();
+        // Before the exchange, after it, and after it with an edit in between and another one since.
+        for (holds, is_new, there, left) in
+            [("half of", true, "new", 0), ("old", false, "new", 0), ("by hand", false, "again", 1)]
+        {
+            fs::write(&target, there).unwrap();
             fs::write(&new, holds).unwrap();
             let inode_of = if is_new { &new } else { &target };
-            let out = name(&target, fs::metadata(inode_of).unwrap().ino(), "old");
+            let out = name(&target, fs::metadata(inode_of).unwrap().ino(), "old", "new");
             fs::rename(&new, &out).unwrap();
             assert_eq!(recover(&target).unwrap().len(), left, "{holds}");
             assert!(!out.exists());
+            assert_eq!(fs::read_to_string(&target).unwrap(), there);
         }
         assert_eq!(names(), ["flags.json", "flags.json.edit-1"]);
         assert_eq!(fs::read_to_string(folder.path().join("flags.json.edit-1")).unwrap(), "by hand");
+    }
+
+    #[test]
+    fn after_a_kill_an_edit_that_was_to_be_put_back_is_put_back_and_one_that_came_after_a_change_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, new) = (folder.path().join("flags.json"), folder.path().join("new"));
+        fs::write(&target, "new").unwrap();
+        fs::write(&new, "by hand").unwrap();
+        let out = name(&target, fs::metadata(&target).unwrap().ino(), "old", "new");
+        fs::rename(&new, &out).unwrap();
+        assert_eq!(recover(&target).unwrap(), [Recovered::Back]);
+        assert_eq!((fs::read_to_string(&target).unwrap().as_str(), out.exists()), ("by hand", false));
+        // The same, but the change had been answered before the editor wrote to the file that it had open.
+        fs::write(&target, "new").unwrap();
+        fs::write(&new, "old").unwrap();
+        let out = name(&target, fs::metadata(&target).unwrap().ino(), "old", "new");
+        fs::rename(&new, &out).unwrap();
+        let _open = Displaced::open(out.clone(), "old").unwrap().made_late(&target);
+        let entries = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let late: Vec<_> = entries.filter(|path| *path != target).collect();
+        assert!(late.len() == 1 && !out.exists());
+        fs::write(&late[0], "by hand").unwrap();
+        let kept = folder.path().join("flags.json.edit-1");
+        assert_eq!(recover(&target).unwrap(), [Recovered::Kept(kept.clone())]);
+        assert_eq!(fs::read_to_string(&target).unwrap(), "new");
+        assert_eq!(fs::read_to_string(kept).unwrap(), "by hand");
     }
 }

@@ -1,12 +1,14 @@
 //! One API key and its flags.
 
+mod by_hand;
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use vexil_publisher::payload::{FileEvent, ImportError, PayloadError};
+use vexil_publisher::payload::{ImportError, PayloadError};
 
 use crate::change::{Author, Change, FlagChange};
 use crate::clients::{Client, Clients};
@@ -24,9 +26,6 @@ use crate::view::View;
 
 /// How often a change is tried again because somebody has edited the file in that moment.
 const MOST_TRIES: usize = 20;
-
-/// For an editor to save the second half of what it saves.
-const HALF_SAVED: Duration = Duration::from_millis(300);
 
 /// The flags of one API key, for the program that the server is a part of. Clones are the same environment.
 ///
@@ -53,8 +52,8 @@ struct State {
     revision: u64,
     history: History,
     kept: Option<Kept>,
-    /// The view before, until the next look at the file.
-    old_view: Option<Arc<View>>,
+    /// Views before, for as long as somebody looks at them: large, and not to be freed by whoever looks and must not wait.
+    old_views: Vec<Arc<View>>,
 }
 
 /// A change that was made, or was none.
@@ -94,7 +93,7 @@ impl Environment {
     fn new(document: Document, kept: Option<Kept>) -> Environment {
         let document = Arc::new(document);
         let view = View::new(0, document.clone(), History::default(), None);
-        let state = State { document, revision: 0, history: History::default(), kept, old_view: None };
+        let state = State { document, revision: 0, history: History::default(), kept, old_views: Vec::new() };
         let view = watch::Sender::new(Arc::new(view));
         Environment(Arc::new(Inner {
             state: Mutex::new(state),
@@ -261,100 +260,6 @@ impl Environment {
         self.0.ends.store(true, Ordering::SeqCst);
     }
 
-    /// Looks at the file, if there is one. Called again and again.
-    pub(crate) fn poll(&self) {
-        // A change that is being made looks at the file itself.
-        let mut state = match self.0.state.try_lock() {
-            Ok(state) => state,
-            Err(TryLockError::Poisoned(state)) => state.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
-        };
-        let state = &mut *state;
-        state.old_view = None;
-        let Some(kept) = &mut state.kept else { return };
-        match kept.poll() {
-            FileEvent::Changed(text) => self.adopt(state, text),
-            FileEvent::Unchanged => kept.is_usable(),
-            FileEvent::Failed(error) => drop(kept.is_unusable(&error)),
-            _ => {}
-        }
-        self.take_late_edits(state);
-        if let Some(kept) = &mut state.kept {
-            kept.rehearse();
-        }
-        self.show_problem(state);
-    }
-
-    /// Takes over what somebody has written into files that were taken out of their place: key by key, because changes were made since.
-    fn take_late_edits(&self, state: &mut State) {
-        for _ in 0..MOST_TRIES {
-            let Some(kept) = &mut state.kept else { return };
-            let Some(late) = kept.late_edit() else { return };
-            let text = String::from_utf8(late.bytes.clone()).ok();
-            let documents = text.and_then(|text| {
-                Some((Document::parse(&late.base).ok()?, Document::parse(&text).ok()?, text))
-            });
-            let Some((base, edited, text)) = documents else {
-                kept.is_refused(&late);
-                return;
-            };
-            let changed = base.changes_to(&edited).into_iter().map(|change| (change.key, change.new));
-            let edit = Edit::Merge(changed.collect());
-            // What is in the place now comes first.
-            let done = self
-                .read_file(state)
-                .and_then(|()| self.attempt(state, &edit, &Condition::default(), Author::FILE));
-            let Some(kept) = &mut state.kept else { return };
-            match done {
-                Ok(Some(_)) => kept.is_taken(&late, text),
-                Ok(None) => {}
-                // It would not fit. Everything else passes.
-                Err(ChangeError::TooLarge { .. }) => return kept.is_refused(&late),
-                Err(_) => return,
-            }
-        }
-    }
-
-    /// Before a change: takes over all edits by hand.
-    fn catch_up(&self, state: &mut State) -> Result<(), ChangeError> {
-        let begun = Instant::now();
-        while let Err(error) = self.read_file(state) {
-            // Half of a save, most likely.
-            if begun.elapsed() > HALF_SAVED {
-                return Err(error);
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        self.take_late_edits(state);
-        Ok(())
-    }
-
-    /// Takes over what somebody has written into the file since the last look, or says why it cannot be.
-    fn read_file(&self, state: &mut State) -> Result<(), ChangeError> {
-        let Some(kept) = &mut state.kept else { return Ok(()) };
-        match kept.read_now() {
-            Ok(text) => self.adopt(state, text),
-            Err(error) => {
-                let problem = kept.is_unusable(&error);
-                self.show_problem(state);
-                return Err(ChangeError::FileUnusable { problem });
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes over what the file holds. It has passed the decoder.
-    fn adopt(&self, state: &mut State, text: String) {
-        let Some(kept) = &mut state.kept else { return };
-        if kept.takes(&text)
-            && let Ok(document) = Document::parse(&text)
-        {
-            let changes = state.document.changes_to(&document);
-            self.announce(state, document, &changes, Author::FILE, None);
-        }
-        self.show_problem(state);
-    }
-
     /// Writes the file; `false`: somebody has edited it since it was read.
     fn keep(&self, state: &mut State, text: String) -> Result<bool, ChangeError> {
         let Some(kept) = &mut state.kept else { return Ok(true) };
@@ -390,20 +295,20 @@ impl Environment {
         }
         let problem = state.problem();
         let view = View::new(state.revision, state.document.clone(), state.history.clone(), problem);
-        // Large, and not to be freed by whoever looks at it just now and must not wait.
         let old = self.0.view.send_replace(Arc::new(view));
         old.frame.is_old();
-        state.old_view = Some(old);
+        state.free_old_views();
+        state.old_views.push(old);
     }
 
-    fn show_problem(&self, state: &State) {
+    fn show_problem(&self, state: &mut State) {
         let (problem, view) = (state.problem(), self.view());
         if view.problem != problem {
             match &problem {
                 Some(problem) => tracing::error!("{problem}; serving the last good flags"),
                 None => tracing::info!("the flag file is usable again"),
             }
-            self.0.view.send_replace(Arc::new(view.with_problem(problem)));
+            state.old_views.push(self.0.view.send_replace(Arc::new(view.with_problem(problem))));
         }
     }
 
@@ -414,6 +319,11 @@ impl Environment {
 }
 
 impl State {
+    fn free_old_views(&mut self) {
+        // Nobody gets at one that only this list has.
+        self.old_views.retain(|view| Arc::strong_count(view) > 1);
+    }
+
     fn problem(&self) -> Option<String> {
         self.kept.as_ref().and_then(Kept::problem)
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use vexil_publisher::payload::{ImportError, Limits, WatchedFile, read_file};
 
-use crate::displaced::{self, Displaced};
+use crate::displaced::{self, Displaced, Recovered};
 use crate::exchange::{Outcome, exchange, holds};
 
 /// What a new file holds.
@@ -68,7 +68,13 @@ impl FlagFile {
     /// somebody may still write to it.
     pub(crate) fn write(&self, text: &str, expected: &str) -> Result<Option<Displaced>, WriteError> {
         let (target, scratch) = self.scratch(text)?;
-        let out = displaced::name(&target, fs::metadata(&scratch)?.ino(), expected);
+        // To write a new file to the disk takes long, and most edits of that time are seen here. One that is seen only when it has come out
+        // goes back, but until then whoever reads the path does not see it, and may save another edit upon what was there before.
+        if !holds(&target, expected) {
+            fs::remove_file(scratch)?;
+            return Err(WriteError::Changed);
+        }
+        let out = displaced::name(&target, fs::metadata(&scratch)?.ino(), expected, text);
         fs::rename(&scratch, &out)?;
         let (outcome, base) = match exchange(&out, &target, expected) {
             Ok(Outcome::Unsupported) => return rename(&out, &target, expected),
@@ -81,7 +87,7 @@ impl FlagFile {
                 old.remove();
                 None
             } else {
-                Some(old)
+                Some(old.made_late(&target))
             }
         });
         if let Err(error) = sync_folder(&target) {
@@ -103,8 +109,16 @@ impl FlagFile {
 
     /// Puts away what a server left that was killed.
     pub(crate) fn recover(&self) {
+        // It was not whole, or not in use yet.
+        let _ = fs::remove_file(scratch_of(&self.target()));
         match displaced::recover(&self.target()) {
-            Ok(kept) => kept.iter().for_each(|path| warn_of_kept(path)),
+            Ok(recovered) => recovered.iter().for_each(|one| match one {
+                Recovered::Kept(path) => warn_of_kept(path),
+                Recovered::Back => tracing::warn!(
+                    path = %self.0.display(),
+                    "the server before was killed while it put an edit by hand back; it is in its place"
+                ),
+            }),
             Err(error) => {
                 tracing::warn!(path = %self.0.display(), %error, "cannot look for what is left of an earlier server");
             }
@@ -123,9 +137,7 @@ impl FlagFile {
         let old = fs::metadata(&target)?;
         // A rename would go over a file that somebody has made read-only on purpose.
         access(&target, Access::WRITE_OK)?;
-        let name = target.file_name().unwrap_or_default().to_string_lossy();
-        // One name and not a new one each time: nothing piles up where the server was killed.
-        let scratch = target.with_file_name(format!(".{name}.vexil-new"));
+        let scratch = scratch_of(&target);
         match fs::remove_file(&scratch) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -141,6 +153,12 @@ impl FlagFile {
     }
 }
 
+/// Where a new file is written, beside the old one. One name and not a new one each time: nothing piles up where the server was killed.
+fn scratch_of(target: &Path) -> PathBuf {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    target.with_file_name(format!(".{name}.vexil-new"))
+}
+
 /// Where files cannot be exchanged: looks, and renames at once. An edit that is renamed over the file between the two is lost.
 fn rename(new: &Path, target: &Path, expected: &str) -> Result<Option<Displaced>, WriteError> {
     let renamed = || {
@@ -148,7 +166,7 @@ fn rename(new: &Path, target: &Path, expected: &str) -> Result<Option<Displaced>
             return Err(WriteError::Changed);
         }
         // So that what an editor still writes to it has a name.
-        let aside = displaced::name(target, 0, expected);
+        let aside = displaced::name(target, 0, expected, "");
         let old = match fs::hard_link(target, &aside) {
             Ok(()) => Displaced::open(aside, expected)?,
             Err(_) => Displaced::without_name(target, expected)?,
@@ -162,7 +180,7 @@ fn rename(new: &Path, target: &Path, expected: &str) -> Result<Option<Displaced>
             old.remove();
             return Ok(None);
         }
-        Ok(Some(old))
+        Ok(Some(old.made_late(target)))
     };
     let result = renamed();
     if result.is_err() {
@@ -210,6 +228,9 @@ mod tests {
         // Left over by a server that was killed.
         fs::write(real.join(".kept.json.vexil-new"), "half").unwrap();
         let file = FlagFile::new(link.clone());
+        file.recover();
+        assert_eq!(fs::read_dir(&real).unwrap().count(), 1);
+        fs::write(real.join(".kept.json.vexil-new"), "half").unwrap();
         file.rehearse("{\"a\": 0}\n").unwrap();
         assert_eq!(file.read().unwrap(), "{}");
         assert!(matches!(file.write("{\"a\": 1}\n", "other"), Err(WriteError::Changed)));
@@ -219,6 +240,23 @@ mod tests {
         assert_eq!(fs::metadata(real.join("kept.json")).unwrap().mode() & 0o777, 0o664);
         let names: Vec<_> = fs::read_dir(&real).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["kept.json"]);
+    }
+
+    #[test]
+    fn an_edit_that_was_saved_while_the_new_file_was_written_never_leaves_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flags.json");
+        fs::write(&path, "{\"by\": \"hand\"}\n").unwrap();
+        let moved =
+            || fs::metadata(&path).map(|found| (found.ino(), found.ctime(), found.ctime_nsec())).unwrap();
+        let before = moved();
+        for _ in 0..20 {
+            let written = FlagFile::new(path.clone()).write("{\"a\": 1}\n", "{}\n");
+            assert!(matches!(written, Err(WriteError::Changed)), "{written:?}");
+        }
+        // A move there and back sets the time of the last change.
+        assert_eq!(moved(), before);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -122,9 +122,10 @@ impl Kept {
         }
     }
 
-    /// Of files of which the system cannot say whether they are open the oldest is waited for the shortest.
+    /// Of files of which the system cannot say whether they are open the oldest is waited for the shortest. One that holds an edit is not
+    /// forgotten.
     fn forget_one(&mut self) -> bool {
-        let unknown = self.displaced.iter().position(|one| !one.is_open());
+        let unknown = self.displaced.iter().position(|one| !one.is_open() && one.is_as_it_was());
         if let Some(place) = unknown {
             self.displaced.remove(place).remove();
         }

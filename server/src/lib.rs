@@ -29,7 +29,7 @@
 //! `options` and `server` are how a program starts one, `error` what can go wrong there. `environment` is one API key and its flags: a
 //! `document` of `value`s in a `layout`, a `flag_file` that is `kept` (written by an `exchange`, so that the file that was `displaced` can be looked at
 //! for as long as it has `writers`; a `file_lock` keeps other servers away), the `history` of each `change`, the `edit` that is asked for and the
-//! `condition` under which. What it shows is a `view`. `watcher` looks at the files. `routes` is the HTTP API: `guard` says who may ask, by
+//! `condition` under which; `environment::by_hand` takes edits of the file over. What it shows is a `view`. `watcher` looks at the files. `routes` is the HTTP API: `guard` says who may ask, by
 //! `request_form`, `origin`, `token` and `access`, `request_body` and `flag_key` what they may send, `answer` and `refusal` what they get; `reads`, `writes`,
 //! `stream`, `page_stream` and `page` answer. `clients` are the live streams, `listener` the sockets.
 

@@ -19,9 +19,6 @@ use crate::shared::{Gone, Pieces};
 use crate::stream::{HEARTBEAT, response};
 use crate::view::View;
 
-/// Time between two lists of clients at least: a thousand that connect at once are not a thousand lists.
-const CLIENTS_PAUSE: Duration = Duration::from_millis(200);
-
 struct PageStream {
     view: watch::Receiver<Arc<View>>,
     clients: Clients,
@@ -33,6 +30,8 @@ struct PageStream {
     problem: Option<String>,
     /// What is left of events that were begun.
     pieces: Pieces,
+    /// Which list of clients was sent last, and whether there is a newer one.
+    clients_sent: Option<u64>,
     clients_due: bool,
     /// Not before.
     clients_at: Instant,
@@ -50,6 +49,7 @@ pub(crate) async fn page(State(service): State<Arc<Service>>, Access(environment
         sent: None,
         problem: None,
         pieces: Pieces::default(),
+        clients_sent: None,
         clients_due: true,
         clients_at: Instant::now(),
         _open: environment.open_page(),
@@ -60,7 +60,7 @@ pub(crate) async fn page(State(service): State<Arc<Service>>, Access(environment
 impl PageStream {
     async fn next(&mut self) -> Option<Result<Bytes, Gone>> {
         loop {
-            if let Some(piece) = self.pieces.next() {
+            if let Some(piece) = self.pieces.next().await {
                 return Some(piece);
             }
             if *self.stopped.borrow() {
@@ -97,10 +97,15 @@ impl PageStream {
             self.event("problem", &BTreeMap::from([("error", &view.problem)]));
         }
         if self.clients_due && Instant::now() >= self.clients_at {
-            self.clients_due = false;
-            self.clients_at = Instant::now() + CLIENTS_PAUSE;
+            // In this order: what changes after it is not missed.
             self.clients_changed.mark_unchanged();
-            self.event("clients", &BTreeMap::from([("clients", self.clients.all())]));
+            let list = self.clients.shown();
+            self.clients_due = !list.is_newest;
+            self.clients_at = list.next.into();
+            if self.clients_sent != Some(list.version) {
+                self.clients_sent = Some(list.version);
+                self.pieces.all(list.event);
+            }
         }
     }
 

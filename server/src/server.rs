@@ -25,6 +25,10 @@ use crate::watcher::Watcher;
 /// Threads that may take their time, beside one for the changes of each environment.
 const MORE_THREADS: usize = 3;
 
+/// After so many turns of connections, one of what other threads have made ready has its turn: an answer to a change among them, which would
+/// else wait for hundreds of turns for each stream that the change has woken too.
+const TURNS: u32 = 2;
+
 /// For those threads to end when the server ends.
 const DISK_PATIENCE: Duration = Duration::from_millis(30);
 
@@ -73,6 +77,7 @@ impl Server {
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
+            .global_queue_interval(TURNS)
             .max_blocking_threads(environments.len() + MORE_THREADS)
             .thread_name("vexil-serve-disk")
             .build()?;

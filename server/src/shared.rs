@@ -9,12 +9,17 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use axum::body::Bytes;
+use tokio::sync::Semaphore;
 
 /// Bytes that are handed to a connection at once, as a copy.
 pub(crate) const PIECE: usize = 16 * 1024;
 
 /// Bytes of texts that are not current and somebody still reads, of all servers of this process. Room for the whole history once.
 const MOST_OLD: usize = 48 * 1024 * 1024;
+
+/// Connections that get a piece after the first between two looks at who else has come, in this process. Those beyond wait in order. Not
+/// one that waits for its client: its body is not asked for more until there is room for a piece.
+static TURNS: Semaphore = Semaphore::const_new(8);
 
 /// Texts that may be given up, the oldest first.
 static OLD: Mutex<VecDeque<Weak<Text>>> = Mutex::new(VecDeque::new());
@@ -58,6 +63,11 @@ impl Shared {
 
     pub(crate) fn len(&self) -> usize {
         self.0.len
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Shared) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     pub(crate) fn weak(&self) -> WeakShared {
@@ -104,7 +114,11 @@ impl Text {
 
 /// What is still to be sent, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Pieces(VecDeque<(Shared, Range<usize>)>);
+pub(crate) struct Pieces {
+    parts: VecDeque<(Shared, Range<usize>)>,
+    /// Bytes that were handed out since the others had their turn.
+    of_turn: usize,
+}
 
 impl Pieces {
     /// Adds a small text.
@@ -119,23 +133,33 @@ impl Pieces {
 
     pub(crate) fn part(&mut self, text: Shared, range: Range<usize>) {
         if range.start < range.end {
-            self.0.push_back((text, range));
+            self.parts.push_back((text, range));
         }
     }
 
     /// Bytes that are left.
     pub(crate) fn len(&self) -> usize {
-        self.0.iter().map(|(_, range)| range.len()).sum()
+        self.parts.iter().map(|(_, range)| range.len()).sum()
     }
 
     /// The next piece; `None` at the end.
-    pub(crate) fn next(&mut self) -> Option<Result<Bytes, Gone>> {
-        let (text, range) = self.0.front_mut()?;
+    ///
+    /// After each full piece all other connections have a turn: one that takes megabytes at once would hold up those that ask for little,
+    /// and hundreds of them, one after the other, would do so for seconds.
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Gone>> {
+        if self.of_turn >= PIECE {
+            self.of_turn = 0;
+            // It is never closed.
+            let _turn = TURNS.acquire().await;
+            tokio::task::yield_now().await;
+        }
+        let (text, range) = self.parts.front_mut()?;
         let end = range.end.min(range.start + PIECE);
         let piece = text.copy(range.start..end);
+        self.of_turn += end - range.start;
         range.start = end;
         if range.start >= range.end {
-            self.0.pop_front();
+            self.parts.pop_front();
         }
         Some(piece)
     }
@@ -153,7 +177,8 @@ mod tests {
         pieces.part(Shared::new(text.clone()), 2..text.len());
         let (expected, mut found) = (format!("begin {}", &text[2..]), Vec::new());
         assert_eq!(pieces.len(), expected.len());
-        while let Some(piece) = pieces.next() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        while let Some(piece) = runtime.block_on(pieces.next()) {
             let piece = piece.unwrap();
             assert!(piece.len() <= PIECE);
             found.extend_from_slice(&piece);

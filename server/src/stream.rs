@@ -62,7 +62,7 @@ impl FlagStream {
     /// What is to be sent next, as soon as there is something; `None`: the server ends.
     async fn next(&mut self) -> Option<Result<Bytes, Gone>> {
         loop {
-            if let Some(piece) = self.pieces.next() {
+            if let Some(piece) = self.pieces.next().await {
                 if let (0, Some(revision)) = (self.pieces.len(), self.begun) {
                     self.connected.sent(revision);
                 }

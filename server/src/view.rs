@@ -5,13 +5,16 @@ use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::document::Document;
 use crate::history::History;
 use crate::shared::{Shared, WeakShared};
 use crate::value::quoted;
+
+/// How many of what few ask for are made at the same time, in this process: the other threads are for changes.
+static MAKERS: Semaphore = Semaphore::const_new(2);
 
 /// A state of an environment.
 #[derive(Debug)]
@@ -112,7 +115,10 @@ impl View {
 
 /// Makes a text on a thread that may take its time.
 async fn encoded(make: impl FnOnce() -> Vec<u8> + Send + 'static) -> Shared {
+    // It is never closed.
+    let turn = MAKERS.acquire().await;
     let made = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
         let mut text = make();
         text.shrink_to_fit();
         Shared::passing(text)

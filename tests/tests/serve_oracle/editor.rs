@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use vexil_tests::wait::DEADLINE;
 
 use crate::record::{Edited, State};
 use crate::step::{Step, Style, What};
@@ -28,6 +30,7 @@ pub(crate) fn edit(
     style: Style,
     what: &What,
     spoiled: bool,
+    killed: &AtomicBool,
 ) -> Result<Edited, String> {
     let before = fs::read_to_string(path)
         .map_err(|error| format!("the file cannot be read by its editor: {error}"))?;
@@ -54,13 +57,26 @@ pub(crate) fn edit(
     };
     let failed = |error: io::Error| format!("the file cannot be saved by its editor: {error}");
     let began = Instant::now();
+    let mut written_over = None;
     if *what == What::Broken {
         let broken = text.replacen('}', ", \"unfinished\": ", 1);
         save(path, &broken, style).map_err(failed)?;
         thread::sleep(BROKEN);
-        let found = fs::read_to_string(path).map_err(failed)?;
-        if found != broken {
-            return Err(format!("step {}: a broken edit was written over with {found:?}", step.place));
+        let saved = Instant::now();
+        loop {
+            let found = fs::read_to_string(path).map_err(failed)?;
+            if found == broken {
+                break;
+            }
+            // A server has the file of its own in the place for a moment until it has looked at what was there, and may die in that moment.
+            if killed.load(Ordering::SeqCst) {
+                written_over = Some(broken);
+                break;
+            }
+            if saved.elapsed() > DEADLINE {
+                return Err(format!("step {}: a broken edit was written over with {found:?}", step.place));
+            }
+            thread::sleep(Duration::from_millis(1));
         }
     }
     save(path, &text, style).map_err(failed)?;
@@ -68,7 +84,17 @@ pub(crate) fn edit(
     if spoiled {
         save(path, &before, Style::Rename).map_err(failed)?;
     }
-    Ok(Edited { place: step.place, burst: step.burst, key, value, values, began, done })
+    Ok(Edited { place: step.place, burst: step.burst, key, value, values, written_over, began, done })
+}
+
+/// The texts that servers have put beside a file.
+pub(crate) fn beside(path: &Path) -> Vec<String> {
+    let number_of = |number: u32| -> PathBuf {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".edit-{number}"));
+        name.into()
+    };
+    (1..).map_while(|number| fs::read_to_string(number_of(number)).ok()).collect()
 }
 
 fn hand_place(key: &str) -> Option<usize> {

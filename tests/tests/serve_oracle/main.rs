@@ -74,7 +74,8 @@ fn what_was_accepted_or_saved_by_hand_is_in_the_file_the_stream_and_the_history(
     match ran {
         Ok(tally) => eprintln!("nothing found: {tally:?}"),
         Err(found) => {
-            eprintln!("seed {seed}, burst {}: {}", found.burst, found.what);
+            let burst: Vec<_> = steps.iter().filter(|step| step.burst == found.burst).collect();
+            eprintln!("seed {seed}, burst {}: {}\n{burst:#?}", found.burst, found.what);
             let patience = Duration::from_secs(if is_long { 600 } else { 60 });
             let (fewer, found) = shrink::shrink(steps, found, Instant::now() + patience);
             fail(seed, &fewer, &found);

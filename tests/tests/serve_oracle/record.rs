@@ -75,6 +75,8 @@ pub(crate) struct Edited {
     pub value: Value,
     /// All values that it gave to flags.
     pub values: BTreeMap<String, Value>,
+    /// A broken text that it saved first and that was not there any more when the server was killed.
+    pub written_over: Option<String>,
     /// Before the file was touched, and after it was saved.
     pub began: Instant,
     pub done: Instant,
@@ -98,11 +100,18 @@ pub(crate) struct Record {
     pub served: State,
     /// The server was killed, in this burst: what it did last nobody has seen.
     pub killed_in: Option<usize>,
+    /// What lies beside the file after a kill, because an edit by hand was out of its place and the file has another text now.
+    pub beside: Vec<String>,
     /// Something that is wrong by itself.
     pub wrong: Vec<String>,
 }
 
 impl Record {
+    /// Edits by hand that a server reported and put beside the file.
+    pub(crate) fn set_aside(&self) -> Vec<State> {
+        self.beside.iter().filter_map(|text| serde_json::from_str(text).ok()).collect()
+    }
+
     /// All values that a flag was given by anybody.
     pub(crate) fn values_of(&self, key: &str) -> BTreeSet<String> {
         let mut found = BTreeSet::new();

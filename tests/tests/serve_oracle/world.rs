@@ -20,7 +20,7 @@ use vexil_tests::wait::DEADLINE;
 
 use crate::client::Api;
 use crate::ear::{Ear, Stage};
-use crate::editor::edit;
+use crate::editor::{beside, edit};
 use crate::judge::judge;
 use crate::record::{Asked, Edited, Outcome, Record, State};
 use crate::step::{Action, ENVIRONMENTS, Step};
@@ -191,7 +191,7 @@ impl World {
         };
         match &step.action {
             Action::Edit { style, what, spoiled } => {
-                match edit(&self.files[step.environment], step, *style, what, *spoiled) {
+                match edit(&self.files[step.environment], step, *style, what, *spoiled, killed) {
                     Ok(edited) => note(&mut |seen| seen.edited.push((step.environment, edited.clone()))),
                     Err(wrong) => note(&mut |seen| seen.wrong.push(wrong.clone())),
                 }
@@ -262,6 +262,7 @@ impl World {
             let mut old = std::mem::take(&mut self.records[environment]);
             self.hear(environment, life, &mut old);
             old.killed_in = Some(burst);
+            old.beside = beside(&self.files[environment]);
             let api = self.api(environment);
             let is_there =
                 || api.flags().is_some_and(|served| read(&self.files[environment]).as_ref() == Some(&served));

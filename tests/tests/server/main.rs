@@ -13,3 +13,4 @@ mod page;
 mod requests;
 mod safety;
 mod streams;
+mod turns;
