@@ -4,6 +4,8 @@ use std::env;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
 use std::time::Duration;
 
 use clap::Args;
@@ -13,7 +15,7 @@ use signal_hook::iterator::Signals;
 use vexil_server::{DEFAULT_API_KEY, DEFAULT_PORT, Flags, Options, Server, Token};
 
 use crate::failure::Failure;
-use crate::{output, service_manager, show};
+use crate::{output, service_manager, show, signals};
 
 const TOKEN_VARIABLE: &str = "VEXIL_SERVE_TOKEN";
 
@@ -74,6 +76,26 @@ pub(crate) struct Serve {
     heartbeat: Duration,
 }
 
+/// What ends the wait of the main thread.
+enum Event {
+    Signal,
+    Printed(Result<(), Failure>),
+}
+
+fn in_thread(
+    name: &str,
+    said: &Sender<Event>,
+    work: impl FnOnce() -> Event + Send + 'static,
+) -> Result<(), Failure> {
+    let said = said.clone();
+    let work = move || {
+        // Nobody listens any more if this fails.
+        let _ = said.send(work());
+    };
+    let started = thread::Builder::new().name(name.to_owned()).spawn(work);
+    started.map(drop).map_err(|source| Failure::System { action: "start a thread", source })
+}
+
 fn parse_environment(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {
         Some((key, file)) if !key.is_empty() && !file.is_empty() => Ok((key.to_owned(), file.into())),
@@ -84,8 +106,14 @@ fn parse_environment(text: &str) -> Result<(String, PathBuf), String> {
 impl Serve {
     pub(crate) fn answer(self) -> Result<(), Failure> {
         // Before anything is served: a signal from then on ends the server in order.
-        let mut signals = Signals::new([SIGTERM, SIGINT])
+        signals::second_ends_at_once()?;
+        let mut stops = Signals::new([SIGTERM, SIGINT])
             .map_err(|source| Failure::System { action: "listen for signals", source })?;
+        let (said, events) = mpsc::channel();
+        in_thread("vexil-signals", &said, move || {
+            stops.forever().next();
+            Event::Signal
+        })?;
         allow_many_streams();
         vexil_publisher::give_memory_back();
         let server = Server::start(self.options()?)?;
@@ -94,9 +122,13 @@ impl Serve {
         }
         let key =
             if self.api_key == DEFAULT_API_KEY { String::new() } else { format!("#key={}", self.api_key) };
-        output::line(&format!("{}/{key}", server.url()))?;
+        let line = format!("{}/{key}", server.url());
+        // Not here: it waits for whoever reads stdout, and a stop does not.
+        in_thread("vexil-output", &said, move || Event::Printed(output::line(&line)))?;
         service_manager::notify("READY=1\nSTATUS=serving flags");
-        signals.forever().next();
+        while let Ok(Event::Printed(printed)) = events.recv() {
+            printed?;
+        }
         service_manager::notify("STOPPING=1");
         tracing::info!("stops");
         drop(server);

@@ -6,8 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
-use signal_hook::low_level::{emulate_default_handler, signal_name};
+use signal_hook::low_level::signal_name;
 use vexil_publisher::lock::Cancel;
 use vexil_publisher::sse::{Stopper, Waited};
 
@@ -65,8 +66,8 @@ impl Control {
 /// Starts to listen. SIGTERM and SIGINT end the process cleanly, a second one at once. SIGHUP connects anew, which also
 /// reads a key file again.
 pub(crate) fn listen(control: &Control) -> Result<(), Failure> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
-        .map_err(|source| Failure::System { action: "listen for signals", source })?;
+    second_ends_at_once()?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(cannot_listen)?;
     let control = control.clone();
     let handle = move || {
         for signal in signals.forever() {
@@ -77,15 +78,11 @@ pub(crate) fn listen(control: &Control) -> Result<(), Failure> {
                     control.turn().stop();
                 }
                 SIGHUP => {}
-                _ if control.is_ending() => {
-                    // It does not return for these signals.
-                    let _ = emulate_default_handler(signal);
-                }
                 _ => {
                     tracing::info!("stops after {name}");
-                    service_manager::notify("STOPPING=1");
                     control.end();
                     watch_over(control.source_left.clone());
+                    service_manager::notify("STOPPING=1");
                 }
             }
         }
@@ -95,6 +92,21 @@ pub(crate) fn listen(control: &Control) -> Result<(), Failure> {
         .spawn(handle)
         .map(drop)
         .map_err(|source| Failure::System { action: "start a thread", source })
+}
+
+/// From now on a second SIGTERM or SIGINT ends the process in its handler, whatever hangs in the orderly end after the first one.
+pub(crate) fn second_ends_at_once() -> Result<(), Failure> {
+    let has_one = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        // Called in this order: what the second sets, the first sees with the next signal.
+        flag::register_conditional_default(signal, has_one.clone()).map_err(cannot_listen)?;
+        flag::register(signal, has_one.clone()).map_err(cannot_listen)?;
+    }
+    Ok(())
+}
+
+fn cannot_listen(source: std::io::Error) -> Failure {
+    Failure::System { action: "listen for signals", source }
 }
 
 /// Ends the process if the source does not let go of it. Nothing is lost by that but the note of a clean stop: a publisher

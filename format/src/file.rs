@@ -1,6 +1,7 @@
 //! A snapshot file as the publisher holds it: reserving, writing, making it anew.
 
 use std::cell::RefCell;
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -322,9 +323,18 @@ impl SnapshotFile {
 }
 
 /// Where a new file is made before it is renamed: in the same directory, hidden.
-fn path_of_new(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.new"))
+pub(crate) fn path_of_new(path: &Path) -> PathBuf {
+    hidden(path, "new")
+}
+
+/// A hidden name beside `path`: `.NAME.ENDING`, byte for byte, so that no two names have one in common. For the same reason no ending has
+/// a dot in it: `.a.live.new` would be of `a` and of `a.live`.
+pub(crate) fn hidden(path: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".");
+    name.push(ending);
+    path.with_file_name(name)
 }
 
 /// Writing past the limit kills the process by a signal; so it is looked at before.

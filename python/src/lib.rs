@@ -11,15 +11,17 @@
 //!
 //! # Map
 //! `client`, `reader`, `handle`, `snapshot`, `status`, `changes` and `watcher` are one Python class each (`handle` has the four
-//! flags). `getter` is what the getters do, `fastcall` how CPython calls them: the one module with unsafe code. `value` turns
-//! values into objects, `waiting` waits. `relay` is the only way from our threads to code of the caller; `callbacks` and `log` go
-//! through it. `gate` is what happens when Python ends or forks.
+//! flags). `getter` is what the getters do, `fastcall` how CPython calls them. `value` turns values into objects, `waiting` waits. `relay`
+//! is the only way from our threads to code of the caller; `callbacks` and `log` go through it. `gate` is what happens when Python ends
+//! or forks, `forks` what happens when somebody else does. `fastcall` and `forks` are the modules with unsafe code.
 
 mod callbacks;
 mod changes;
 mod client;
 #[allow(unsafe_code, reason = "method descriptors have no safe wrapper")]
 mod fastcall;
+#[allow(unsafe_code, reason = "handlers of forks that Python does not hear of")]
+mod forks;
 mod gate;
 mod getter;
 mod handle;
@@ -52,16 +54,25 @@ fn _vexil(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(changes::changes_between, module)?)?;
     module.add_class::<relay::Job>()?;
     module.add_function(wrap_pyfunction!(relay::_start_by, module)?)?;
+    module.add_function(wrap_pyfunction!(relay::_next_job, module)?)?;
+    module.add_function(wrap_pyfunction!(relay::_descriptor, module)?)?;
     module.add_function(wrap_pyfunction!(relay::_jobs, module)?)?;
     module.add_function(wrap_pyfunction!(relay::_running, module)?)?;
     module.add_function(wrap_pyfunction!(relay::_next_line, module)?)?;
     module.add_function(wrap_pyfunction!(gate::_at_exit, module)?)?;
     module.add_function(wrap_pyfunction!(gate::_before_exit, module)?)?;
     module.add_function(wrap_pyfunction!(gate::_after_fork, module)?)?;
+    module.add_function(wrap_pyfunction!(gate::_after_fork_in_parent, module)?)?;
+    module.add_function(wrap_pyfunction!(forks::_before_worker, module)?)?;
+    module.add_function(wrap_pyfunction!(forks::_without_worker, module)?)?;
+    module.add_function(wrap_pyfunction!(forks::_in_worker, module)?)?;
+    module.add_function(wrap_pyfunction!(forks::_after_worker, module)?)?;
+    module.add_function(wrap_pyfunction!(forks::_before_fork, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     getter::add_to::<client::Client>(py)?;
     getter::add_to::<reader::Reader>(py)?;
     handle::add_getters(py)?;
     log::install();
+    forks::install();
     Ok(())
 }

@@ -1,11 +1,14 @@
 //! The way from threads of ours to code of the caller: log lines, errors, changes.
 //!
-//! No thread of ours ever calls Python. What one has to say becomes a job, and a dispatcher carries it out: a thread that was
-//! started by Python, through `_thread`, from a thread of the caller. That makes three things right:
+//! No thread of ours ever calls Python. What one has to say becomes a job, and a worker carries it out: a thread that was
+//! started by Python, through `_thread`, from a thread of the caller or from another worker. That makes three things right:
 //! - Under gevent and eventlet it is a greenlet, and so is what runs a callback. A native thread in there would take locks that
 //!   greenlets of another thread wait for, and freeze them.
 //! - A native thread that waits for the interpreter while it ends never comes back, or is unwound. Python knows how to end its own.
 //! - CPython makes a state for a thread that it does not know under a lock that a child of a fork in that moment finds taken.
+//!
+//! There is always a worker that waits for a job, without the interpreter, or is about to: whoever takes the last chance to start one starts
+//! it. So a job that blocks holds up no other. Under gevent and eventlet one greenlet, the dispatcher, waits and starts another for each job.
 //!
 //! Whoever hands over a callback waits until it has returned, so that callbacks of one kind run one after the other, and what comes
 //! meanwhile is counted or told as one where it came from. Nobody waits for a log line.
@@ -18,15 +21,20 @@ use std::process;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use crate::callbacks::Call;
+use crate::forks;
 
 /// Lines that wait at most. Then the oldest are dropped: the newest say how things are.
 const MOST_WAITING: usize = 256;
+
+/// Workers that wait for jobs at most: one for the next job, and the one that did the last. More would be left from callbacks that ran
+/// at the same time.
+const MOST_IDLE: usize = 2;
 
 /// Of this process and, before it, those of its ancestors, whose locks may have been copied while they were taken.
 static FIRST: OnceLock<Relay> = OnceLock::new();
@@ -42,10 +50,13 @@ struct Package {
 struct Relay {
     /// Whose it is. A fork that Python does not hear of, as in a server written in C, copies it.
     process: u32,
-    /// The first becomes readable when there are jobs. Made with the dispatcher: most children of a fork have none.
+    /// The first becomes readable when there are jobs. Made with the dispatcher of greenlets.
     ends: OnceLock<(UnixStream, UnixStream)>,
-    has_dispatcher: AtomicBool,
+    /// A worker, or a dispatcher of greenlets.
+    has_worker: AtomicBool,
     state: Mutex<State>,
+    /// Wakes a worker.
+    has_job: Condvar,
     /// Of the child.
     next: OnceLock<Box<Relay>>,
 }
@@ -58,6 +69,8 @@ struct State {
     is_logging: bool,
     /// Callbacks that are running.
     running: usize,
+    /// Workers that wait for a job.
+    idle: usize,
     /// Python is ending: nothing is handed over any more.
     is_closed: bool,
 }
@@ -98,16 +111,21 @@ impl Relay {
         Relay {
             process: process::id(),
             ends: OnceLock::new(),
-            has_dispatcher: AtomicBool::new(false),
+            has_worker: AtomicBool::new(false),
             state: Mutex::default(),
+            has_job: Condvar::new(),
             next: OnceLock::new(),
         }
     }
 
+    /// That of this process. In a child of which Python has not heard, the one of its parent is left as it was copied.
     fn current() -> &'static Relay {
         let mut relay = FIRST.get_or_init(Relay::new);
         while let Some(next) = relay.next.get() {
             relay = next;
+        }
+        if relay.process != process::id() {
+            relay = relay.next.get_or_init(|| Box::new(Relay::new()));
         }
         relay
     }
@@ -115,6 +133,24 @@ impl Relay {
     /// Held for a few instructions, never while Python is called.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a job, and answers it with whether nobody waits for the next one now. `None`: enough others wait.
+    fn next_job(&self) -> Option<(Job, bool)> {
+        let mut state = self.state();
+        if state.idle >= MOST_IDLE {
+            return None;
+        }
+        state.idle += 1;
+        let job = loop {
+            if let Some(job) = state.jobs.pop_front() {
+                break job;
+            }
+            state = self.has_job.wait(state).unwrap_or_else(PoisonError::into_inner);
+        };
+        state.idle -= 1;
+        state.running += usize::from(!job.is_log);
+        Some((job, state.idle == 0))
     }
 
     /// The descriptor that a dispatcher waits at.
@@ -130,6 +166,7 @@ impl Relay {
     }
 
     fn wake(&self) {
+        self.has_job.notify_one();
         if let Some((_, write)) = self.ends.get() {
             // Full: it is readable already.
             let _ = (&mut &*write).write(&[1]);
@@ -137,7 +174,7 @@ impl Relay {
     }
 }
 
-/// Takes the function that starts a dispatcher, and the one that finds what waits for greenlets.
+/// Takes the function that starts a worker, and the one that finds what waits for greenlets.
 #[pyfunction]
 pub(crate) fn _start_by(py: Python<'_>, start: Py<PyAny>, greenlets: Py<PyAny>) {
     let _ = PACKAGE.set(py, Package { start, greenlets });
@@ -150,27 +187,22 @@ pub(crate) fn greenlets(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     (!found.is_none()).then_some(found)
 }
 
-/// Sees to it that there is a dispatcher in this process. Called in threads of the caller, before there is anything to tell.
+/// Sees to it that somebody carries out jobs in this process. Called in threads of the caller, before there is anything to tell.
 pub(crate) fn prepare() {
-    let mut relay = Relay::current();
-    if relay.process != process::id() {
-        relay = relay.next.get_or_init(|| Box::new(Relay::new()));
-    }
-    if relay.has_dispatcher.swap(true, SeqCst) {
+    let relay = Relay::current();
+    if relay.has_worker.swap(true, SeqCst) {
         return;
     }
-    let is_started = relay.descriptor().is_ok_and(|descriptor| {
-        Python::try_attach(|py| match PACKAGE.get(py).map(|package| package.start.call1(py, (descriptor,))) {
-            Some(Ok(_)) => true,
-            Some(Err(error)) => {
-                error.write_unraisable(py, None);
-                false
-            }
-            None => false,
-        }) == Some(true)
-    });
+    let is_started = Python::try_attach(|py| match PACKAGE.get(py).map(|package| package.start.call0(py)) {
+        Some(Ok(_)) => true,
+        Some(Err(error)) => {
+            error.write_unraisable(py, None);
+            false
+        }
+        None => false,
+    }) == Some(true);
     // There are too many threads or descriptors, or Python is ending. The next client that starts tries again.
-    relay.has_dispatcher.store(is_started, SeqCst);
+    relay.has_worker.store(is_started, SeqCst);
 }
 
 /// For the child of a fork: nothing of the parent's.
@@ -224,6 +256,18 @@ pub(crate) fn close() {
     let jobs = std::mem::take(&mut state.jobs);
     drop(state);
     drop(jobs);
+}
+
+/// The next job for a worker, and whether nobody waits for the one after it. `None`: enough others wait.
+#[pyfunction]
+pub(crate) fn _next_job(py: Python<'_>) -> Option<(Job, bool)> {
+    py.detach(|| forks::outside(|| Relay::current().next_job()))
+}
+
+/// What a dispatcher of greenlets waits at.
+#[pyfunction]
+pub(crate) fn _descriptor() -> io::Result<RawFd> {
+    Relay::current().descriptor()
 }
 
 /// What is to be done, all of it.

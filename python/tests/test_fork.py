@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 
 import pytest
 
@@ -183,3 +184,45 @@ def test_exec_after_fork_leaves_the_stream_alone(server, tmp_path, run):
     """
     assert run(code, server.url, tmp_path) == "open\n"
     assert len(server.requests) == 1
+
+
+# `ctypes` gives the interpreter's lock back around the call, as servers written in C do. Python does not hear of the fork.
+UNHEARD = """if 1:
+    import ctypes, os, signal, sys, time, vexil
+    client = vexil.create_soasap_client(api_key="k", base_url=sys.argv[1], cache_directory=sys.argv[2])
+    told = []
+    client.on_change(lambda changes: told.append(sum(range(2000))))
+    assert client.wait_until_ready(20)
+    fork = ctypes.CDLL(None).fork
+    print("ready", flush=True)
+    forks, stuck = 0, 0
+    while client.get_number("n") < 300:
+        pid = fork()
+        if pid == 0:
+            os._exit(0)
+        forks += 1
+        deadline = time.monotonic() + 5
+        while os.waitpid(pid, os.WNOHANG)[0] == 0:
+            if time.monotonic() > deadline:
+                stuck += 1
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                break
+            time.sleep(0.0002)
+    # Fewer than there were changes, where several came while one was told.
+    print("forks:", forks >= 50, "told:", len(told) >= 50, "stuck:", stuck)
+"""
+
+
+def test_a_fork_that_python_does_not_hear_of_finds_the_interpreter_free(server, tmp_path, start):
+    """Symptom: about every second start of uWSGI without `--lazy-apps` a worker never answered.
+
+    Cause: a thread that carried log lines or callbacks held the interpreter's lock while uWSGI forked, and nobody gave it
+    back in the child. Fix: such a fork waits until those threads have given it back.
+    """
+    program = start(UNHEARD, server.url, tmp_path / "cache")
+    eventually(lambda: "ready" in program.text() or program.process.poll() is not None)
+    for n in range(301):
+        server.publish({"n": n})
+        time.sleep(0.004)
+    assert program.end()[-1] == "forks: True told: True stuck: 0\n"

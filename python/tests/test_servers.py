@@ -112,22 +112,16 @@ def answers(path):
         return []
 
 
-# About every second run a worker never answers: uWSGI forks while the dispatcher's thread may hold the interpreter, and the child
-# waits for a lock that nobody gives back. Not solved; README says to use `--lazy-apps`.
-HANGS = pytest.mark.skip(
-    reason="uWSGI without --lazy-apps forks under a running Python thread; not solved, see README"
-)
-
-
 # uWSGI forks without Python's `os.fork`, and without `--py-call-osafterfork` Python hears nothing of it.
 @pytest.mark.skipif(not UWSGI, reason="uwsgi is not installed; see tests/requirements.txt")
 @pytest.mark.parametrize(
     ("read_at_import", "options"),
     [
         pytest.param(0, ["--lazy-apps"], id="lazy"),
-        pytest.param(0, [], id="forked", marks=HANGS),
-        pytest.param(1, [], id="forked-after-a-read", marks=HANGS),
-        pytest.param(1, ["--py-call-osafterfork"], id="forked-after-a-read-with-hooks", marks=HANGS),
+        pytest.param(0, [], id="forked"),
+        pytest.param(1, [], id="forked-after-a-read"),
+        pytest.param(1, ["--py-call-osafterfork"], id="forked-after-a-read-with-hooks"),
+        pytest.param(1, ["--py-call-uwsgi-fork-hooks"], id="forked-after-a-read-with-hooks-of-uwsgi"),
     ],
 )
 def test_every_worker_of_uwsgi_sees_updates_and_has_callbacks(read_at_import, options, server, tmp_path):

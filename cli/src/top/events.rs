@@ -11,7 +11,11 @@ use signal_hook::iterator::Signals;
 use vexil_reader::Reader;
 
 use super::attached::{Looker, Table};
+use super::screen;
 use crate::failure::Failure;
+
+/// How long the end may take, after a signal, to give the terminal back.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) enum Event {
@@ -30,7 +34,11 @@ pub(super) fn listen(reader: &Reader) -> Result<Receiver<Event>, Failure> {
     let (sender, events) = mpsc::channel();
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(cannot("listen for signals"))?;
     start("vexil-signals", &sender, move |sender| {
-        signals.forever().take_while(|_| sender.send(Event::Signal).is_ok()).for_each(drop);
+        if signals.forever().next().is_some() && sender.send(Event::Signal).is_ok() {
+            // The process ends meanwhile, unless nobody reads the terminal: then whoever draws waits for ever.
+            thread::sleep(PATIENCE);
+            screen::leave_at_once();
+        }
     })?;
     start("vexil-keys", &sender, keys)?;
     let of_thread = reader.clone();

@@ -4,6 +4,7 @@ use std::env;
 use std::io::{self, IsTerminal as _};
 
 use ratatui::DefaultTerminal;
+use ratatui::crossterm::terminal::disable_raw_mode;
 
 use crate::failure::Failure;
 
@@ -38,6 +39,14 @@ impl Drop for Screen {
     fn drop(&mut self) {
         ratatui::restore();
     }
+}
+
+/// Ends the process without a byte to the terminal, which takes none, but with its modes as they were.
+pub(super) fn leave_at_once() {
+    // If this fails there is no terminal.
+    let _ = disable_raw_mode();
+    // Nothing more of this process: the lock of stdout is taken.
+    signal_hook::low_level::exit(0);
 }
 
 #[cfg(test)]

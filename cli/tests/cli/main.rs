@@ -19,5 +19,6 @@ mod shortening;
 mod terminal;
 mod torturing;
 mod unread;
+mod unread_answers;
 mod verifying;
 mod watching;

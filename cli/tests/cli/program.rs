@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::io::{BufRead as _, BufReader, PipeReader, PipeWriter, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -168,6 +168,17 @@ impl Drop for Running {
 /// Sends a signal to a process.
 pub(crate) fn kill(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid as i32).unwrap(), signal).unwrap();
+}
+
+/// A pipe in which there is no room for a single byte.
+pub(crate) fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reading, writing) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writing, true).unwrap();
+    while rustix::io::write(&writing, &[b'x'; 512]).is_ok() {}
+    while rustix::io::write(&writing, b"x").is_ok() {}
+    // The flag is that of the pipe's end, which the program is to find as a shell makes it.
+    rustix::io::ioctl_fionbio(&writing, false).unwrap();
+    (reading, writing)
 }
 
 /// Waits until `condition` holds.

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use crate::program::{Folder, Running, until};
 
 /// As root does it, whom no mode keeps from it.
-fn shorten(path: &Path) {
+pub(crate) fn shorten(path: &Path) {
     fs::set_permissions(path, Permissions::from_mode(0o640)).unwrap();
     File::options().write(true).open(path).unwrap().set_len(0).unwrap();
 }

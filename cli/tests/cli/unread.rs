@@ -1,23 +1,12 @@
 //! A log that nobody reads, and foreign text in one that somebody reads.
 
-use std::io::{PipeReader, PipeWriter, Read as _};
+use std::io::{PipeWriter, Read as _};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::program::{Folder, Running, kill, until};
-
-/// A pipe in which there is no room for a single byte.
-fn full_pipe() -> (PipeReader, PipeWriter) {
-    let (reading, writing) = std::io::pipe().unwrap();
-    rustix::io::ioctl_fionbio(&writing, true).unwrap();
-    while rustix::io::write(&writing, &[b'x'; 512]).is_ok() {}
-    while rustix::io::write(&writing, b"x").is_ok() {}
-    // The flag is that of the pipe's end, which the program is to find as a shell makes it.
-    rustix::io::ioctl_fionbio(&writing, false).unwrap();
-    (reading, writing)
-}
+use crate::program::{Folder, Running, full_pipe, kill, until};
 
 /// A program whose stderr nobody reads. Killed at the end of the test.
 struct Unread(Child);

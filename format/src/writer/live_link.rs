@@ -10,30 +10,47 @@
 //!
 //! Best effort: file systems without hard links have no second name. docs/design.md says what readers see there.
 
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use super::floor_of;
 use crate::disk;
-use crate::error::WriteError;
-use crate::file::SnapshotFile;
+use crate::error::{OpenError, WriteError};
+use crate::file::{SnapshotFile, hidden};
 use crate::layout::FILE_BYTES;
 use crate::open::{self, Candidate};
 use crate::protocol::Generation;
 use crate::step::Watch;
 use crate::view::FileId;
 
+/// Symbolic links that are followed from one to the next at most, as the kernel does it.
+const MOST_LINKS: usize = 40;
+
 /// The hidden second name of the file at `path`.
-pub(super) fn live_link(path: &Path) -> PathBuf {
+fn live_link(path: &Path) -> PathBuf {
     hidden(path, "live")
 }
 
+/// The second name while it is being made.
 fn scratch(path: &Path) -> PathBuf {
-    hidden(path, "live.new")
+    hidden(path, "link")
 }
 
-fn hidden(path: &Path, ending: &str) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{ending}"))
+/// The file that a name leads to, if it is no symbolic link. Ours never are.
+fn id_at(name: &Path) -> Option<FileId> {
+    std::fs::symlink_metadata(name).ok().filter(Metadata::is_file).as_ref().map(FileId::of)
+}
+
+/// Where a symbolic link at the path leads, although there may be nothing; else the path. Beside that, another publisher made the second
+/// name of a file that is published into through a link. A hard link of a link would be one itself.
+fn target_of(path: &Path) -> PathBuf {
+    let mut target = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(next) = std::fs::read_link(&target) else { break };
+        // An absolute one takes the place of all.
+        target.set_file_name(next);
+    }
+    target
 }
 
 /// A file that readers may still have mapped although the path leads to another one, or nowhere.
@@ -47,12 +64,16 @@ impl LeftBehind {
     /// The files behind the second name and its scratch name, unless they are the one at the path. The one to go on from comes first.
     pub(super) fn find(path: &Path, at_path: Option<FileId>) -> Vec<LeftBehind> {
         let mut found: Vec<LeftBehind> = Vec::new();
-        for link in [live_link(path), scratch(path)] {
-            // Ours is never a symbolic link.
-            if !std::fs::symlink_metadata(&link).is_ok_and(|metadata| metadata.is_file()) {
+        let target = target_of(path);
+        for link in [live_link(path), scratch(path), live_link(&target), scratch(&target)] {
+            if id_at(&link).is_none() {
                 continue;
             }
             let Ok(candidate) = open::candidate(&link) else { continue };
+            // What another version of this program made is not ours to write to.
+            if matches!(candidate.header(&link), Err(OpenError::Version { .. })) {
+                continue;
+            }
             let is_new = Some(candidate.id()) != at_path
                 && found.iter().all(|other| other.candidate.id() != candidate.id());
             if is_new && candidate.metadata.len() == FILE_BYTES {
@@ -85,10 +106,14 @@ impl LeftBehind {
 
 /// Links the file that is going to be at `path` under a scratch name. False, if it has no second name.
 pub(super) fn prepare(new: &SnapshotFile, path: &Path) -> bool {
-    let scratch = scratch(path);
+    link(&new.watch, &new.path, path)
+}
+
+/// Gives what is at `from` the scratch name of `path`.
+fn link(watch: &Watch, from: &Path, path: &Path) -> bool {
     // Left over from a publisher that died.
-    withdraw(&new.watch, path);
-    disk::link(&new.watch, &new.path, &scratch).is_ok()
+    withdraw(watch, path);
+    disk::link(watch, from, &scratch(path)).is_ok()
 }
 
 /// Gives the file that was prepared its second name.
@@ -104,14 +129,20 @@ pub(super) fn withdraw(watch: &Watch, path: &Path) {
 
 /// Gives the file at the path its second name if it has none: it was made by an older version, or somebody removed the link.
 pub(super) fn keep(file: &SnapshotFile) {
-    if FileId::at(&live_link(&file.path)) == Some(file.id) || !prepare(file, &file.path) {
+    let path = target_of(&file.path);
+    if id_at(&live_link(&path)) == Some(file.id) {
         return;
     }
-    // The path may lead to another file since it was looked at.
-    let scratch = scratch(&file.path);
-    if FileId::at(&scratch) == Some(file.id) {
-        commit(&file.watch, &file.path);
-    } else {
-        withdraw(&file.watch, &file.path);
+    // It may have the scratch name, from a publisher that died or because the other one is taken.
+    if id_at(&scratch(&path)) != Some(file.id) {
+        if !link(&file.watch, &path, &path) {
+            return;
+        }
+        // The path may lead to another file since it was looked at.
+        if id_at(&scratch(&path)) != Some(file.id) {
+            withdraw(&file.watch, &path);
+            return;
+        }
     }
+    commit(&file.watch, &path);
 }

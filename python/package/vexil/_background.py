@@ -18,39 +18,73 @@ _ERROR = 40
 _last_resort_at: list = []
 
 
-def start(descriptor):
-    """Start the dispatcher of this process."""
+def start():
+    """Start what carries out jobs in this process."""
     greenlets = _greenlets.found()
-    os.set_blocking(descriptor, greenlets is None)
-    _thread.start_new_thread(_dispatch, (descriptor, greenlets, os.getpid()))
+    if greenlets is None:
+        _start_worker()
+        return
+    _thread.start_new_thread(_dispatch, (_vexil._descriptor(), greenlets, os.getpid()))
+
+
+def _start_worker():
+    _vexil._before_worker()
+    try:
+        _thread.start_new_thread(_work, (os.getpid(),))
+    except BaseException:
+        _vexil._without_worker()
+        raise
+
+
+def _work(process):
+    _vexil._in_worker()
+    try:
+        # A callback may fork, and its thread lives on in the child, which has workers of its own.
+        while os.getpid() == process and (found := _vexil._next_job()) is not None:
+            job, was_last = found
+            if was_last:
+                # Each in a thread of its own, so that one that blocks holds up no other.
+                try:
+                    _start_worker()
+                except RuntimeError:
+                    # There are too many threads: the jobs wait for each other.
+                    pass
+            _do(job)
+    finally:
+        _vexil._after_worker()
 
 
 def _dispatch(descriptor, greenlets, process):
     try:
         # Greenlets live on in a forked child: it has a dispatcher of its own, for its own jobs.
         while os.getpid() == process:
-            # Each in a thread of its own, so that one that blocks holds up no other.
             for job in _vexil._jobs():
-                _thread.start_new_thread(_run, (job, greenlets))
-            if greenlets is not None:
-                greenlets.wait_readable(descriptor)
-                if os.getpid() != process:
-                    return
+                _thread.start_new_thread(_do_in_greenlet, (job,))
+            greenlets.wait_readable(descriptor)
+            if os.getpid() != process:
+                return
             try:
                 os.read(descriptor, 4096)
             except BlockingIOError:
                 pass
     except BaseException:
         # The exception of a signal handler may come out in a greenlet. It goes on to who may expect it.
-        if greenlets is not None:
-            _thread.start_new_thread(_dispatch, (descriptor, greenlets, process))
-            raise
+        _thread.start_new_thread(_dispatch, (descriptor, greenlets, process))
+        raise
 
 
-def _run(job, greenlets):
+def _do_in_greenlet(job):
+    error = _do(job)
+    # As above. In a thread it has nothing to end.
+    if error is not None and not isinstance(error, Exception):
+        raise error
+
+
+def _do(job):
+    """Log the lines, or call the callback and return what it raised."""
     if job.is_log:
         log_lines()
-        return
+        return None
     name = "callback"
     try:
         call = job.take()
@@ -59,9 +93,7 @@ def _run(job, greenlets):
             tell(*call[1:])
     except BaseException as error:
         _log_exception(f"the {name} raised; it will be called again all the same", error)
-        # As above. In a thread it has nothing to end.
-        if greenlets is not None and not isinstance(error, Exception):
-            raise
+        return error
     finally:
         job.done()
 
