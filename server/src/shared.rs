@@ -17,7 +17,10 @@ pub(crate) const PIECE: usize = 16 * 1024;
 /// Bytes of texts that are not current and somebody still reads, of all servers of this process. Room for the whole history once.
 const MOST_OLD: usize = 48 * 1024 * 1024;
 
-/// Connections that get a piece after the first between two looks at who else has come, in this process. Those beyond wait in order. Not
+/// Bytes that a connection gets in one turn: what it may have waiting.
+const TURN: usize = 4 * PIECE;
+
+/// Connections that have another turn than their first between two looks at who else has come, in this process. Those beyond wait in order. Not
 /// one that waits for its client: its body is not asked for more until there is room for a piece.
 static TURNS: Semaphore = Semaphore::const_new(8);
 
@@ -133,6 +136,10 @@ impl Pieces {
 
     pub(crate) fn part(&mut self, text: Shared, range: Range<usize>) {
         if range.start < range.end {
+            if self.parts.is_empty() {
+                // The first piece comes at once: small texts are never more. Hundreds may begin at the same moment.
+                self.of_turn = self.of_turn.max(TURN - PIECE);
+            }
             self.parts.push_back((text, range));
         }
     }
@@ -144,10 +151,10 @@ impl Pieces {
 
     /// The next piece; `None` at the end.
     ///
-    /// After each full piece all other connections have a turn: one that takes megabytes at once would hold up those that ask for little,
+    /// After some of them all other connections have a turn: one that takes megabytes at once would hold up those that ask for little,
     /// and hundreds of them, one after the other, would do so for seconds.
     pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Gone>> {
-        if self.of_turn >= PIECE {
+        if self.of_turn >= TURN {
             self.of_turn = 0;
             // It is never closed.
             let _turn = TURNS.acquire().await;

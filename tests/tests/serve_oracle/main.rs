@@ -33,9 +33,14 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// Steps of seeds that once found something: an edit that is saved by rename while a PATCH is written; a second server that is started by
-/// a link while an editor has moved the file away.
-const CASES: [(u64, &[usize]); 2] =
-    [(1_795_726_157_854_257_435, &[16, 17, 18]), (1_795_734_652_872_042_326, &[73, 75, 80, 88])];
+/// a link while an editor has moved the file away; a kill while a broken edit is out of its place; an edit that is saved while another one
+/// is out of its place, and does not know of it.
+const CASES: [(u64, &[usize]); 4] = [
+    (1_795_726_157_854_257_435, &[16, 17, 18]),
+    (1_795_734_652_872_042_326, &[73, 75, 80, 88]),
+    (71, &[4218, 4220, 4221, 4222, 4223, 4225, 4227]),
+    (81, &[3195, 3196, 3200, 3201, 3202, 3203, 3204, 3206]),
+];
 
 /// The list of steps of the short form. It says the same of the same program each time, as far as machines do.
 const SEED: u64 = 1;

@@ -209,3 +209,25 @@ fn a_change_that_was_accepted_before_a_kill_and_is_not_in_the_file_is_noticed() 
     let said = judge(&killed).unwrap_err();
     assert!(said.contains("after the kill c is None"), "{said}");
 }
+
+#[test]
+fn an_edit_that_is_neither_in_the_file_nor_beside_it_after_a_kill_is_noticed() {
+    let mut world = World::new();
+    world.run(&steps(), Instant::now() + Duration::from_secs(600)).unwrap();
+    // The server was killed before it had seen the edit.
+    let mut killed = world.records()[0].clone();
+    killed.killed_in = Some(1);
+    killed.log.truncate(3);
+    killed.asked.retain(|asked| !matches!(asked.wanted, Wanted::Undo { .. }));
+    judge(&killed).unwrap();
+    killed.file.remove("hand-3");
+    let said = judge(&killed).unwrap_err();
+    assert!(said.contains("the edit by hand of step 3 has vanished"), "{said}");
+    killed.beside.push(json!({"hand-3": killed.edited[0].value}).to_string());
+    judge(&killed).unwrap();
+    killed.edited[0].written_over = Some("{\"broken".to_owned());
+    let said = judge(&killed).unwrap_err();
+    assert!(said.contains("the broken edit of step 3 has vanished"), "{said}");
+    killed.beside.push("{\"broken".to_owned());
+    judge(&killed).unwrap();
+}
