@@ -327,7 +327,7 @@ def test_every_reader_and_client_answers_the_newest_flags_through_random_lives()
                 f"VEXIL_LIVES_SEED={seed}, step {failed + 1}: {what}\nshrunk to {len(shrunk)} steps:\n{lines}"
             )
         reads, done = reads + what, done + length
-    print(f"{done} steps, {reads} reads, seeds {first} to {seed}")
+    print(f"{done} steps, {reads} reads, {done // length} lives from seed {first} on")
     assert reads > 10 * done
 
 

@@ -1,5 +1,6 @@
 //! `cargo xtask test-python`: the Python package, as its users get it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -14,19 +15,19 @@ pub(crate) fn run(filter: &[String]) -> Result<(), Failures> {
         steps.fail(format!("Python tests cannot run, {NEEDED}"));
         return steps.finish();
     }
-    test(&mut steps, filter, None);
+    test(&mut steps, filter, &[]);
     steps.finish()
 }
 
-/// The same as steps of another task, which tells the tests where the command is.
-pub(crate) fn test(steps: &mut Steps, filter: &[String], command: Option<(&str, &Path)>) {
+/// The same as steps of another task, which tells the tests more: where the command is, or that their long form is wanted.
+pub(crate) fn test(steps: &mut Steps, filter: &[String], variables: &[(&str, &OsStr)]) {
     // Not the profile that ships: its whole-program inlining takes minutes.
     let Some(environment) = install(steps, "venv", "tests/requirements.txt", "dev") else { return };
     let bin = environment.join("bin");
     compile(&bin.join("python"));
     // Not `python -m pytest`: that puts the folder on the path.
     let mut pytest = Command::new(bin.join("python"));
-    pytest.arg(bin.join("pytest")).args(filter).current_dir(package()).envs(command);
+    pytest.arg(bin.join("pytest")).args(filter).current_dir(package()).envs(variables.iter().copied());
     steps.run("Python tests", &mut pytest);
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn run(filter: &[String]) -> Result<(), Failures> {
         let mut command = cargo(&["test", "--doc", "--workspace", "--locked"]);
         steps.run("documentation tests", command.env(variable, path));
         if venv::is_here() {
-            python::test(&mut steps, &[], Some(binary.variable()));
+            python::test(&mut steps, &[], &[(variable, path.as_os_str())]);
         } else {
             println!("\n== Python tests: LEFT OUT, {}", venv::NEEDED);
         }

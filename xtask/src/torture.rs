@@ -1,14 +1,20 @@
 //! `cargo xtask torture`: the long form of everything that can be lost, torn or crashed.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
 use crate::binary::Binary;
+use crate::python;
 use crate::step::{Failures, Steps, cargo};
+use crate::venv;
 
 /// Tests of `vexil-tests` that have a long form, one after the other: they want the machine for themselves.
 const TESTS: [&str; 7] = ["many", "kill", "steps", "crash", "bits", "torture", "lives"];
+
+/// The test of the Python package that has a long form.
+const PYTHON_LIVES: &str = "tests/test_random_lives.py";
 
 /// No new random life begins after that, for each kind of life: then it says how far it came.
 const LIVES_SECONDS: &str = "1800";
@@ -28,6 +34,13 @@ pub(crate) fn run() -> Result<(), Failures> {
             .env("VEXIL_LIVES_SECONDS", LIVES_SECONDS)
             .env("VEXIL_LONG", "1");
         steps.run(test, &mut command);
+    }
+    if venv::is_here() {
+        let limit = OsStr::new(LIVES_SECONDS);
+        let variables = [("VEXIL_LONG", OsStr::new("1")), ("VEXIL_LIVES_SECONDS", limit)];
+        python::test(&mut steps, &["-s".to_owned(), PYTHON_LIVES.to_owned()], &variables);
+    } else {
+        println!("\n== random lives in Python: LEFT OUT, {}", venv::NEEDED);
     }
     let mut fuzz = cargo(&["test", "--package", "vexil-fuzz", "--locked", "--", "--nocapture"]);
     steps.run("fuzz", fuzz.env("VEXIL_LONG", "1"));

@@ -128,12 +128,8 @@ impl Writer {
             writer.move_in(path, || Ok(()))?;
             return Ok(Opened { writer, snapshot: None, found });
         };
-        let header = newest.candidate.header(path);
-        let trust = match &header {
-            Ok(header) if header.boot.may_be(BootId::current()) => Trust::Word,
-            _ => Trust::Frames,
-        };
-        let kept = header.map_or(NOBODY, |header| header.identity);
+        let trust = trust_of(&newest.candidate, path);
+        let kept = newest.candidate.header(path).map_or(NOBODY, |header| header.identity);
         let identity = if options.identity == NOBODY { kept } else { options.identity };
         let old = Old { candidate: &newest.candidate, left, rights };
         let why = "it was removed, and was found again by its second name".to_owned();
@@ -173,7 +169,8 @@ impl Writer {
         Ok(Opened { writer, snapshot, found: Found::Repaired(why) })
     }
 
-    /// Supersedes a file that nobody publishes into any more, with the snapshot that it holds.
+    /// Supersedes a file that nobody publishes into any more, with the snapshot that it holds, or, if it holds none, with what readers
+    /// have of those that were left behind: a copy from before the first publish has nothing to be carried on.
     fn replace(
         path: &Path,
         identity: [u8; 32],
@@ -188,13 +185,8 @@ impl Writer {
             left.iter().filter_map(|left| left.open(watch).transpose()).collect::<Result<_, _>>()?;
         let floor = floor_of(&old.map);
         let floor = left.iter().map(LeftBehind::reached).fold(floor, Generation::max);
-        let current = match trust {
-            Trust::Word => area::copy_current(&old.map).ok().flatten(),
-            Trust::Frames => None,
-        };
-        // The header may be of another layout: what looks whole but does not find its own keys is not carried over.
-        let mut snapshot =
-            current.or_else(|| Some(area::newest(&old.map)?.1)).filter(|archive| archive.verify().is_ok());
+        let of_left = || left.iter().find_map(|left| best(&left.candidate, trust_of(&left.candidate, path)));
+        let mut snapshot = best(old, trust).or_else(of_left);
         if let Some(archive) = &mut snapshot {
             archive.set_generation(floor.next());
         }
@@ -221,6 +213,23 @@ struct Old<'a> {
     left: &'a [LeftBehind],
     /// Those of the new file.
     rights: Rights,
+}
+
+fn trust_of(candidate: &Candidate, path: &Path) -> Trust {
+    match candidate.header(path) {
+        Ok(header) if header.boot.may_be(BootId::current()) => Trust::Word,
+        _ => Trust::Frames,
+    }
+}
+
+/// The snapshot to go on from.
+fn best(candidate: &Candidate, trust: Trust) -> Option<Archive> {
+    let current = match trust {
+        Trust::Word => area::copy_current(&candidate.map).ok().flatten(),
+        Trust::Frames => None,
+    };
+    // The header may be of another layout: what looks whole but does not find its own keys is not carried over.
+    current.or_else(|| Some(area::newest(&candidate.map)?.1)).filter(|archive| archive.verify().is_ok())
 }
 
 /// Whether readers of a file that was left behind do not know yet, or would not follow to what is at the path.

@@ -216,7 +216,7 @@ impl Host<'_> {
                 // Few flags, or none, look like no file: it has to have found that.
                 if at.seed == 0 && subject.at.seed != 0 && subject.reader().generation().0 == 0 {
                     subject.at = at;
-                    return Err(Wrong::of("no file is open".to_owned()));
+                    return Err(Wrong::of("generation 0 instead of one that was published".to_owned()));
                 }
                 Ok(())
             };

@@ -25,7 +25,9 @@ impl Progress {
     /// # Errors
     /// What the operating system says.
     pub fn create(path: &Path) -> io::Result<Progress> {
-        File::options().create(true).truncate(false).write(true).open(name(path)).map(Progress)
+        let file = File::options().create(true).truncate(false).write(true).open(name(path))?;
+        file.write_all_at(&[0; 8], 0)?;
+        Ok(Progress(file))
     }
 
     fn open(path: &Path) -> io::Result<Progress> {

@@ -115,9 +115,13 @@ impl Subject {
             Diet::All => Diet::EACH[random.usize(..Diet::EACH.len())],
             diet => diet,
         };
+        let there = (expected.size as usize).clamp(1, HOT);
         let keys: Vec<usize> = (0..count)
-            .map(|_| match random.u32(..10) {
+            .map(|at| match random.u32(..10) {
+                // It tells payloads apart.
+                _ if at == 0 => 0,
                 0 => random.usize(..(expected.size as usize + 10).max(HOT)),
+                1..5 => random.usize(..there),
                 _ => random.usize(..HOT),
             })
             .collect();
@@ -164,7 +168,8 @@ impl Subject {
         for &i in keys {
             let (held, key) = (expected.held(i), key(i));
             let (held, key) = (held.as_ref(), key.as_str());
-            match random.u32(..11) {
+            // Of the first one the number.
+            match if i == 0 { random.u32(2..4) } else { random.u32(..11) } {
                 0 => compare("get_bool", i, reader.get_bool(key), bool_of(held).unwrap_or(false))?,
                 1 => compare("get_bool_or", i, reader.get_bool_or(key, true), bool_of(held).unwrap_or(true))?,
                 2 => compare(

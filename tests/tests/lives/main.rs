@@ -216,6 +216,12 @@ fn every_reader_follows_a_restore_by_hand_at_its_next_read() {
 fn a_reader_that_freezes_is_noticed_and_the_life_is_made_short() {
     let steps = [Step::Start, Step::Publish(10, 1), Step::Open(0), Step::Publish(400, 2)];
     assert!(live(Kind::Told, &steps, "none").is_ok());
+    // Also while payloads come, and whoever publishes.
+    let racing = [Step::Start, Step::Publish(10, 1), Step::Open(0), Step::Race(4, 400, 2)];
+    assert!(live(Kind::Told, &racing, "stale").is_err_and(|(_, wrong, _)| wrong.contains("racing")));
+    let of_service = [Step::Open(0), Step::Publish(10, 2)];
+    let wrong = live(Kind::Service, &of_service, "stale").map_err(|(at, wrong, _)| (at, wrong));
+    assert!(wrong.as_ref().is_err_and(|(at, _)| *at == 1), "{wrong:?}");
     let mut seed = 100;
     let (at, steps, wrong) = loop {
         let steps = random_steps(Kind::Told, seed, 300);

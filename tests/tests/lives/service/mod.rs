@@ -41,6 +41,10 @@ pub(crate) struct Service {
     possible: Vec<Content>,
     /// Somebody has touched the path since.
     touched: bool,
+    /// What was current while a process slept, and may be in a file that was marked meanwhile.
+    missed: Vec<Content>,
+    /// Subjects that slept: while the path leads nowhere they stay on that file.
+    woken: BTreeSet<u32>,
     has_copy: bool,
     progress: Progress,
     unread: u32,
@@ -69,6 +73,8 @@ impl Service {
             newest: Content::default(),
             possible: Vec::new(),
             touched: false,
+            missed: Vec::new(),
+            woken: BTreeSet::new(),
             has_copy: false,
             progress,
             unread: 0,
@@ -122,7 +128,13 @@ impl Service {
             Step::Open(host) => return self.open(host, "open", ""),
             Step::Attach(host) => return self.open(host, "attach", ""),
             Step::Client(host) => return self.open(host, "client", &format!(" {}", self.server.url())),
-            Step::Clone(subject) => return self.hosts.clone_of(subject).map(drop),
+            Step::Clone(subject) => {
+                if let Some((of, id)) = self.hosts.clone_of(subject)?
+                    && self.woken.contains(&of)
+                {
+                    self.woken.insert(id);
+                }
+            }
             Step::Drop(subject) => {
                 if let Some(id) = self.hosts.drop_of(subject)? {
                     self.forget(id);
@@ -133,8 +145,11 @@ impl Service {
             Step::Fork(host) => return self.hosts.fork(host),
             Step::Exec(host) => return self.hosts.exec(host),
             Step::End(host) => self.hosts.end(host),
-            Step::Sleep(host) => self.hosts.sleep(host),
-            Step::Wake => drop(self.hosts.wake()),
+            Step::Sleep(host) => {
+                self.hosts.sleep(host);
+                self.missed.extend(&self.possible);
+            }
+            Step::Wake => self.woken.extend(self.hosts.wake()),
             // Time is what this step is about.
             Step::Pause(milliseconds) => std::thread::sleep(Duration::from_millis(u64::from(milliseconds))),
             // Of lives with a publisher that is told.
@@ -174,6 +189,9 @@ impl Service {
         self.unread += 1;
         self.newest = content;
         self.possible.push(content);
+        if !self.hosts.are_awake() {
+            self.missed.push(content);
+        }
         fs::rename(self.place.join("next.json"), self.place.join("source.json")).unwrap();
         self.server.publish(&content.json());
     }
@@ -238,6 +256,12 @@ impl Service {
 
     fn check(&mut self) -> Outcome {
         let (seed, nobody) = (self.random.u32(..), BTreeSet::new());
-        self.hosts.check(seed, &self.possible, &nobody, &nobody, &[])
+        if !self.touched {
+            self.woken.clear();
+            if self.hosts.are_awake() {
+                self.missed.clear();
+            }
+        }
+        self.hosts.check(seed, &self.possible, &nobody, &self.woken, &self.missed)
     }
 }
