@@ -5,26 +5,31 @@
 //! interpreter: each says when it begins, *before* it waits for the lock, and when it has ended, after it has given the lock back.
 //! In between it is called inside.
 //!
-//! A fork by Python itself has the lock, and needs none of this: `before` of `os.register_at_fork` says so.
+//! Whoever forks with the interpreter, as Python itself does, waits for nothing: no other thread has it then.
 //!
 //! # Invariants
-//! - F1: what runs at a fork touches atomics and plain thread-locals, and sleeps. It takes no lock, does not allocate and does not unwind.
+//! - F1: what runs at a fork touches atomics and plain thread-locals, asks CPython whether this thread has the interpreter, and sleeps. It
+//!   takes no lock, does not allocate and does not unwind.
 //! - F2: a fork waits for [`PATIENCE`] at most. Whoever forks may be what a thread inside waits for.
+//! - F3: a thread is inside until after its last moment with the interpreter: a destructor of the thread says that it has ended.
 //!
 //! # Limits
-//! Threads of others, and a callback that takes longer than that, are as they are without this.
+//! Threads of others, and a callback that takes longer than that, are as they are without this. So is all of a process with more than one
+//! interpreter, where CPython says of every thread that it has one.
 
 use std::cell::Cell;
-use std::sync::Once;
+use std::ffi::{c_int, c_void};
+use std::mem;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Once, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
 /// How long a fork waits at most for threads that are inside. Lines of the log take far less.
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_millis(500);
 
 const LOOK_EVERY: Duration = Duration::from_micros(50);
 
@@ -36,15 +41,37 @@ static FORKING: AtomicUsize = AtomicUsize::new(0);
 
 static HANDLERS: Once = Once::new();
 
+/// `PyGILState_Check`: whether this thread has the interpreter. Every CPython has it, though not as a part of the stable interface.
+static HAS_INTERPRETER: OnceLock<unsafe extern "C" fn() -> c_int> = OnceLock::new();
+
 thread_local! {
     static IS_INSIDE: Cell<bool> = const { Cell::new(false) };
-    /// Python forks in this thread.
-    static IS_PYTHONS: Cell<bool> = const { Cell::new(false) };
+    /// This thread forks, and has told the others.
+    static IS_FORKING: Cell<bool> = const { Cell::new(false) };
+    static END: End = const { End };
+}
+
+/// Ends the time inside when a thread ends.
+struct End;
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if IS_INSIDE.get() {
+            end();
+        }
+    }
 }
 
 /// Installs the handlers, once.
 pub(crate) fn install() {
     HANDLERS.call_once(|| {
+        // SAFETY: a text that ends in a zero.
+        let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"PyGILState_Check".as_ptr()) };
+        if !found.is_null() {
+            // SAFETY: it is the function of this name, which takes nothing and answers an int, or nothing has this name.
+            let function = unsafe { mem::transmute::<*mut c_void, unsafe extern "C" fn() -> c_int>(found) };
+            let _ = HAS_INTERPRETER.set(function);
+        }
         // SAFETY: F1 and F2 for the first; the other two only store. Without memory for them it is as without this module.
         unsafe { libc::pthread_atfork(Some(before_fork), Some(in_parent), Some(in_child)) };
     });
@@ -94,29 +121,15 @@ pub(crate) fn _without_worker() {
 #[pyfunction]
 pub(crate) fn _in_worker() {
     IS_INSIDE.set(true);
-}
-
-/// Called at its end.
-#[pyfunction]
-pub(crate) fn _after_worker() {
-    end();
-}
-
-/// Called before Python forks.
-#[pyfunction]
-pub(crate) fn _before_fork() {
-    IS_PYTHONS.set(true);
-}
-
-/// Called after Python has forked, in both processes.
-pub(crate) fn after_fork() {
-    IS_PYTHONS.set(false);
+    END.with(|_| ());
 }
 
 unsafe extern "C" fn before_fork() {
-    if IS_PYTHONS.get() {
+    // SAFETY: it may be called in any thread, at any time.
+    if HAS_INTERPRETER.get().is_some_and(|has| unsafe { has() } != 0) {
         return;
     }
+    IS_FORKING.set(true);
     FORKING.fetch_add(1, SeqCst);
     let own = usize::from(IS_INSIDE.get());
     let begun = Instant::now();
@@ -126,13 +139,14 @@ unsafe extern "C" fn before_fork() {
 }
 
 unsafe extern "C" fn in_parent() {
-    if !IS_PYTHONS.get() {
+    if IS_FORKING.replace(false) {
         FORKING.fetch_sub(1, SeqCst);
     }
 }
 
 /// No other thread is here.
 unsafe extern "C" fn in_child() {
+    IS_FORKING.set(false);
     FORKING.store(0, SeqCst);
     INSIDE.store(usize::from(IS_INSIDE.get()), SeqCst);
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-use crate::{forks, relay};
+use crate::relay;
 
 /// How long the end of the process waits for the clients: flags that are not on the disk by then are in the file all the same, and only
 /// a power failure loses them.
@@ -58,12 +58,5 @@ pub(crate) fn _at_exit(py: Python<'_>) {
 /// Called in the child of a fork, where none of the parent's threads are.
 #[pyfunction]
 pub(crate) fn _after_fork() {
-    forks::after_fork();
     relay::start_anew();
-}
-
-/// Called in the parent.
-#[pyfunction]
-pub(crate) fn _after_fork_in_parent() {
-    forks::after_fork();
 }

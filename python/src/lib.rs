@@ -62,12 +62,9 @@ fn _vexil(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(gate::_at_exit, module)?)?;
     module.add_function(wrap_pyfunction!(gate::_before_exit, module)?)?;
     module.add_function(wrap_pyfunction!(gate::_after_fork, module)?)?;
-    module.add_function(wrap_pyfunction!(gate::_after_fork_in_parent, module)?)?;
     module.add_function(wrap_pyfunction!(forks::_before_worker, module)?)?;
     module.add_function(wrap_pyfunction!(forks::_without_worker, module)?)?;
     module.add_function(wrap_pyfunction!(forks::_in_worker, module)?)?;
-    module.add_function(wrap_pyfunction!(forks::_after_worker, module)?)?;
-    module.add_function(wrap_pyfunction!(forks::_before_fork, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     getter::add_to::<client::Client>(py)?;
     getter::add_to::<reader::Reader>(py)?;

@@ -139,8 +139,4 @@ for _class in (Client, Reader):
 _vexil._start_by(_background.start, _greenlets.found)
 _Mapping.register(Snapshot)
 _atexit.register(_background.at_exit)
-_os.register_at_fork(
-    before=_vexil._before_fork,
-    after_in_parent=_vexil._after_fork_in_parent,
-    after_in_child=_vexil._after_fork,
-)
+_os.register_at_fork(after_in_child=_vexil._after_fork)

@@ -38,20 +38,17 @@ def _start_worker():
 
 def _work(process):
     _vexil._in_worker()
-    try:
-        # A callback may fork, and its thread lives on in the child, which has workers of its own.
-        while os.getpid() == process and (found := _vexil._next_job()) is not None:
-            job, was_last = found
-            if was_last:
-                # Each in a thread of its own, so that one that blocks holds up no other.
-                try:
-                    _start_worker()
-                except RuntimeError:
-                    # There are too many threads: the jobs wait for each other.
-                    pass
-            _do(job)
-    finally:
-        _vexil._after_worker()
+    # A callback may fork, and its thread lives on in the child, which has workers of its own.
+    while os.getpid() == process and (found := _vexil._next_job()) is not None:
+        job, was_last = found
+        if was_last:
+            # Each in a thread of its own, so that one that blocks holds up no other.
+            try:
+                _start_worker()
+            except RuntimeError:
+                # There are too many threads: the jobs wait for each other.
+                pass
+        _do(job)
 
 
 def _dispatch(descriptor, greenlets, process):
