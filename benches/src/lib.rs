@@ -7,9 +7,10 @@
 //! `program` reads the command line. `flags` and `queries` make the input, `timing`, `histogram` and `fit` measure. `rivals`
 //! are all who can be asked for a flag; `read`, `typed`, `keyed`, `handles`, `processes`, `publish`, `phases`, `flip`, `opening`, `commands`,
 //! `end_to_end`, `fan_out`, `memory`, `growth` each answer the records of one section; `record` and `goal` are what they are made of. `document`
-//! and `plot` show the records. `machine` says where they come from, `scale` how long a run takes. The calls whose
-//! instructions are counted are the package beside this one, `benches/calls`.
+//! and `plot` show the records. `machine` says where they come from, `scale` how long a run takes. `calls` are the calls
+//! whose instructions are counted.
 
+pub mod calls;
 pub mod commands;
 pub mod document;
 pub mod end_to_end;

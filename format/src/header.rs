@@ -16,7 +16,7 @@ use crate::map::Mapping;
 pub struct Header {
     /// When the file was made, in microseconds since 1970.
     pub created_at: u64,
-    /// Names the source: see docs/format.md, words 6 to 9. Zeros if the file has no such source.
+    /// SHA-256 of base URL and API key; zeros if the file has no such source.
     pub identity: [u8; 32],
     /// The boot in which it was made.
     pub boot: BootId,

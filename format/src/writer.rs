@@ -44,8 +44,8 @@ impl Default for WriterOptions {
 }
 
 impl WriterOptions {
-    /// Names the source, as in words 6 to 9 of the file (docs/format.md). Zeros by default: no such source, and the identity of an existing
-    /// file stays.
+    /// The identity of the source: SHA-256 of base URL and API key. Zeros by default: no such source, and the identity of
+    /// an existing file stays.
     #[must_use]
     pub fn identity(mut self, identity: [u8; 32]) -> WriterOptions {
         self.identity = identity;

@@ -62,7 +62,8 @@ fn with_counts(then: impl FnOnce(&mut Steps, Vec<Count>)) -> Result<(), Failures
         return steps.finish();
     }
     // What ships: whole-program inlining decides how many instructions a call takes. Symbols are not needed.
-    let build = ["build", "--package", "vexil-calls", "--profile", "dist", "--locked"];
+    let build =
+        ["build", "--package", "vexil-benches", "--bin", "vexil-calls", "--profile", "dist", "--locked"];
     if steps.run("build", &mut cargo(&build)) {
         match count_all() {
             Ok(found) => {

@@ -1,18 +1,15 @@
-//! The calls whose instructions are counted: `vexil-calls NAME COUNT PATH` makes one of them COUNT times, under an instruction counter. A
-//! package by itself, because it is built for every change, fully optimized, and the rivals of the benchmarks are not.
+//! The calls whose instructions are counted: `vexil-calls NAME COUNT PATH` makes one of them COUNT times.
 
 use std::hint::black_box;
-use std::io::Write;
 use std::path::Path;
 
 use vexil_publisher::{Options, Publisher};
 use vexil_reader::{Key, Reader};
 
-/// What can fail here needs no type of its own: whoever started it reads the text.
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+use crate::Outcome;
 
 /// Names of the calls.
-const NAMES: [&str; 13] = [
+pub const NAMES: [&str; 13] = [
     "generation",
     "get_bool-hit",
     "get_bool-key",
@@ -37,7 +34,10 @@ const TEXT: &str = "search.ranking.model-name";
 const LONG_TEXT: &str = "eu.compliance.consent.text-of-the-banner-for-returning-customers";
 
 /// Publishes what the calls read: these flags among a thousand.
-fn prepare(path: &Path) -> Outcome<()> {
+///
+/// # Errors
+/// They cannot be published.
+pub fn prepare(path: &Path) -> Outcome<()> {
     let mut payload = format!(
         "{{\"{HIT}\":true,\"{SHORT}\":true,\"{LONG}\":true,\"{NUMBER}\":2.5,\"{TEXT}\":\"gradient-boosting-7\",\
          \"{LONG_TEXT}\":\"yes\""
@@ -52,7 +52,10 @@ fn prepare(path: &Path) -> Outcome<()> {
 }
 
 /// Makes the call `count` times and checks its answers.
-fn make(name: &str, count: u64, path: &Path) -> Outcome<()> {
+///
+/// # Errors
+/// There is no such call, or it answers wrongly.
+pub fn make(name: &str, count: u64, path: &Path) -> Outcome<()> {
     let reader = &Reader::open(path)?;
     let is_right = match name {
         "generation" => repeat(count, || reader.generation().0 > 0),
@@ -103,16 +106,6 @@ fn repeat(count: u64, mut call: impl FnMut() -> bool) -> bool {
         right += u64::from(black_box(call()));
     }
     right == count
-}
-
-fn main() -> Outcome<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["names"] => Ok(writeln!(std::io::stdout(), "{}", NAMES.join("\n"))?),
-        ["prepare", path] => prepare(path.as_ref()),
-        [name, count, path] => make(name, count.parse()?, path.as_ref()),
-        _ => Err("use: vexil-calls names | prepare PATH | NAME COUNT PATH".into()),
-    }
 }
 
 #[cfg(test)]
