@@ -218,8 +218,20 @@ impl Writer {
     /// # Errors
     /// [`WriteError`]: the old file is then still in use.
     pub fn supersede(&mut self) -> Result<(), WriteError> {
+        self.supersede_with(|newest| newest)
+    }
+
+    /// As [`Writer::supersede`], with the archive that is returned for the newest good one of the old file. That may be older than what was
+    /// published last, or `None`, if the old file is damaged.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn supersede_with(
+        &mut self,
+        choose: impl FnOnce(Option<Archive>) -> Option<Archive>,
+    ) -> Result<(), WriteError> {
         self.snapshot.watch.moment("supersede");
-        let mut archive = self.current().or_else(|| Some(area::newest(&self.map)?.1));
+        let mut archive = choose(self.current().or_else(|| Some(area::newest(&self.map)?.1)));
         let path = self.snapshot.path.clone();
         let other = self.other_at_path(&path);
         let floor = floor_of(&self.map).max(self.generation);

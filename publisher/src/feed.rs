@@ -4,9 +4,12 @@
 //! newest alone, and tried again from time to time (the keeper's thread does that) until readers see it or a newer one comes. Meanwhile
 //! the file says that readers are behind. So it does after a payload that is refused for what is in it; nothing is tried
 //! again then, because the same bytes are refused for ever.
+//!
+//! The payload that was published last is kept too: the file can lose it (somebody writes over it, or cuts it off), and a source says
+//! it once.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use vexil_format::{Archive, Facts, FailureKind, Generation, LinkState, status};
@@ -15,8 +18,8 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::changes::Changes;
 use crate::error::PublishError;
 use crate::failure_kind;
-use crate::keeper::{Held, supersede};
-use crate::payload::{self, Members};
+use crate::keeper::Held;
+use crate::payload::{self, Limits, Members};
 use crate::publisher::Outcome;
 
 /// Pause before the first new try. It doubles with each one.
@@ -31,8 +34,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// What came from the source.
 #[derive(Debug, Default)]
 pub(crate) struct Feed {
-    /// Digest of the payload that was published last. Not its archive: a second copy in memory would be for the log alone.
-    last: Option<[u64; 2]>,
     /// The newest payload that the file could not take.
     waiting: Option<Waiting>,
     /// Why a payload, newer than that, was refused for good; or why readers lost the newest.
@@ -45,6 +46,19 @@ pub(crate) struct Feed {
     link: Option<LinkState>,
 }
 
+/// What was published last, behind a lock of its own: the feed is held for as long as a payload takes.
+#[derive(Debug)]
+pub(crate) struct LastPayload(Mutex<Option<Last>>);
+
+/// Not its archive, which is larger than the text.
+#[derive(Debug)]
+struct Last {
+    digest: [u64; 2],
+    /// `None` for the flags of a publisher before this one, until the source says them again.
+    payload: Option<String>,
+    published_at: u64,
+}
+
 #[derive(Debug)]
 struct Waiting {
     payload: String,
@@ -52,6 +66,22 @@ struct Waiting {
     why: FailureKind,
     pause: Duration,
     again_at: Instant,
+}
+
+impl Last {
+    fn of(archive: &Archive) -> Last {
+        let facts = archive.facts();
+        Last { digest: facts.payload_digest, payload: None, published_at: facts.published_at }
+    }
+}
+
+fn facts_of(payload: &str, digest: [u64; 2], published_at: u64, identity: [u8; 32]) -> Facts {
+    let mut facts = Facts::default();
+    facts.published_at = published_at;
+    facts.identity = identity;
+    facts.payload_bytes = payload.len() as u64;
+    facts.payload_digest = digest;
+    facts
 }
 
 impl Waiting {
@@ -66,12 +96,47 @@ impl Waiting {
     }
 }
 
-impl Feed {
+impl LastPayload {
     /// What a publisher starts with that goes on with `snapshot`.
-    pub(crate) fn after(snapshot: Option<&Archive>) -> Feed {
-        Feed { last: snapshot.map(|archive| archive.facts().payload_digest), ..Feed::default() }
+    pub(crate) fn of(snapshot: Option<&Archive>) -> LastPayload {
+        LastPayload(Mutex::new(snapshot.map(Last::of)))
     }
 
+    fn last(&self) -> MutexGuard<'_, Option<Last>> {
+        // It is whole at every step.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, last: Option<Last>) {
+        *self.last() = last;
+    }
+
+    /// Whether this is the payload of before.
+    fn is(&self, digest: [u64; 2], payload: &str) -> bool {
+        match &mut *self.last() {
+            Some(last) if last.digest == digest => {
+                last.payload.get_or_insert_with(|| payload.to_owned());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What is to stand in a file that is made anew, of which `found` is what the old one still has.
+    pub(crate) fn or(&self, found: Option<Archive>, limits: &Limits, identity: [u8; 32]) -> Option<Archive> {
+        let last = self.last();
+        let Some(Last { digest, payload: Some(payload), published_at }) = &*last else { return found };
+        if found.as_ref().is_some_and(|found| found.facts().payload_digest == *digest) {
+            return found;
+        }
+        // It was good when it was published.
+        let Ok(members) = payload::members(payload, limits) else { return found };
+        let facts = facts_of(payload, *digest, *published_at, identity);
+        Archive::build_of(members, Generation(1), facts).ok().or(found)
+    }
+}
+
+impl Feed {
     /// Why readers do not see the newest payload.
     fn behind(&self) -> Option<FailureKind> {
         self.waiting.as_ref().map(|waiting| waiting.why).or(self.refused)
@@ -107,9 +172,10 @@ impl Held {
 
     /// Publishes the flags of another file as they are.
     pub(crate) fn take_over(&self, archive: &mut Archive) -> Result<(), PublishError> {
-        let mut feed = self.feed();
-        self.writer().publish(archive)?;
-        feed.last = Some(archive.facts().payload_digest);
+        let _feed = self.feed();
+        let mut writer = self.writer();
+        writer.publish(archive)?;
+        self.last.set(Some(Last::of(archive)));
         Ok(())
     }
 
@@ -167,26 +233,21 @@ impl Held {
         let digest = xxh3_128(payload.as_bytes());
         let payload_digest = [digest as u64, (digest >> 64) as u64];
         self.forget_what_was_lost(feed);
-        if feed.last == Some(payload_digest) {
+        if self.last.is(payload_digest, payload) {
             // Asked for, not remembered: a file that was made anew since then has a higher one.
             return Ok(Outcome::Unchanged { generation: self.writer().generation() });
         }
         let members = payload::members(payload, &self.limits)?;
         // There is memory for one large archive.
         let is_taken_back = payload.len() >= LARGE && self.checkpointer.take_back();
-        let mut facts = Facts::default();
-        facts.published_at = published_at;
-        facts.identity = self.identity;
-        facts.payload_bytes = payload.len() as u64;
-        facts.payload_digest = payload_digest;
-        let (archive, generation) = self.build(members, facts).inspect_err(|_| {
+        let facts = facts_of(payload, payload_digest, published_at, self.identity);
+        let (archive, generation) = self.build(members, facts, payload).inspect_err(|_| {
             if is_taken_back && let Some(current) = self.writer().current() {
                 self.checkpointer.offer(Arc::new(current));
             }
         })?;
         let took = start.elapsed();
 
-        feed.last = Some(payload_digest);
         let changes = Changes::between(self.writer().previous().as_ref(), &archive);
         tracing::info!(%generation, flags = archive.len(), %changes, ?took, "published");
         let (flags, archive_bytes) = (archive.len(), archive.bytes().len());
@@ -194,26 +255,34 @@ impl Held {
         Ok(Outcome::Published { generation, flags, archive_bytes, took, changes })
     }
 
-    fn build(&self, members: Members<'_>, facts: Facts) -> Result<(Archive, Generation), PublishError> {
+    fn build(
+        &self,
+        members: Members<'_>,
+        facts: Facts,
+        payload: &str,
+    ) -> Result<(Archive, Generation), PublishError> {
         let mut archive = Archive::build_of(members, Generation(1), facts)?;
         let mut writer = self.writer();
         if writer.damage().is_some() {
             // Readers that trust the damaged header are led to a whole file first.
-            supersede(&mut writer, &self.checkpointer)?;
+            self.supersede(&mut writer)?;
         }
         let generation = writer.publish(&mut archive)?;
+        // While the writer is held: who makes the file anew takes what is remembered here for what was in it.
+        self.last.set(Some(Last { payload: Some(payload.to_owned()), ..Last::of(&archive) }));
         Ok((archive, generation))
     }
 
-    /// A file that was made anew may hold older flags than were published last, or none, if those were damaged: then the
-    /// same payload is not "unchanged", and readers are behind until one comes.
+    /// A file that was made anew may hold older flags than were published last, or none, if those were damaged and their payload is not
+    /// at hand: then the same payload is not "unchanged", and readers are behind until one comes.
     fn forget_what_was_lost(&self, feed: &mut Feed) {
         // The keeper holds the writer while it makes a file anew and says so.
         let writer = self.writer();
         if self.superseded.swap(false, Ordering::AcqRel) {
             let current = writer.current();
-            if current.map(|archive| archive.facts().payload_digest) != feed.last {
-                feed.last = None;
+            let last = self.last.last().as_ref().map(|last| last.digest);
+            if current.map(|archive| archive.facts().payload_digest) != last {
+                self.last.set(None);
                 feed.refused = feed.refused.or(Some(FailureKind::Disk)).filter(|_| feed.has_begun);
             }
         }

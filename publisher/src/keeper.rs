@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use vexil_format::{PathState, Writer, boot, status};
+use vexil_format::{PathState, WriteError, Writer, boot, status};
 
 use crate::checkpointer::Checkpointer;
 use crate::failure_kind;
-use crate::feed::Feed;
+use crate::feed::{Feed, LastPayload};
 use crate::lock::PublisherLock;
 use crate::options::ThreadLog;
 use crate::payload::Limits;
@@ -40,6 +40,7 @@ pub(crate) struct Held {
     /// The publisher is open. Before, the file does not say that there is one.
     pub(crate) is_started: AtomicBool,
     pub(crate) feed: Mutex<Feed>,
+    pub(crate) last: LastPayload,
     pub(crate) limits: Limits,
     pub(crate) identity: [u8; 32],
     /// Coarse time, in milliseconds, since which the publishing thread has something to do; 0 while it waits for its source.
@@ -84,7 +85,7 @@ impl Held {
         }
         let (state, damage) = (writer.path_state(), writer.damage());
         if state != PathState::Same || damage.is_some() {
-            match supersede(&mut writer, &self.checkpointer) {
+            match self.supersede(&mut writer) {
                 Ok(()) => {
                     self.superseded.store(true, Ordering::Release);
                     tracing::warn!(
@@ -107,15 +108,13 @@ impl Held {
         drop(writer);
         self.catch_up();
     }
-}
 
-pub(crate) fn supersede(
-    writer: &mut Writer,
-    checkpointer: &Checkpointer,
-) -> Result<(), vexil_format::WriteError> {
-    writer.supersede()?;
-    checkpointer.move_to(writer.checkpoints()?);
-    Ok(())
+    /// Makes the file anew, with what was published last also where the file has lost that.
+    pub(crate) fn supersede(&self, writer: &mut Writer) -> Result<(), WriteError> {
+        writer.supersede_with(|found| self.last.or(found, &self.limits, self.identity))?;
+        self.checkpointer.move_to(writer.checkpoints()?);
+        Ok(())
+    }
 }
 
 /// Never 0.

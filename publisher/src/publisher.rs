@@ -15,7 +15,7 @@ use vexil_format::{
 use crate::changes::Changes;
 use crate::checkpointer::Checkpointer;
 use crate::error::{CloseError, OpenError, PublishError};
-use crate::feed::Feed;
+use crate::feed::{Feed, LastPayload};
 use crate::keeper::{Held, Keeper, coarse_millis};
 use crate::lock::{Cancel, PublisherLock};
 use crate::options::Options;
@@ -105,7 +105,8 @@ impl Publisher {
             stop_on_loss: Mutex::new(None),
             superseded: AtomicBool::new(false),
             is_started: AtomicBool::new(false),
-            feed: Mutex::new(Feed::after(snapshot.as_ref())),
+            feed: Mutex::new(Feed::default()),
+            last: LastPayload::of(snapshot.as_ref()),
             limits: options.limits,
             identity: options.identity.bytes(),
             working_since: AtomicU64::new(0),

@@ -137,6 +137,10 @@ impl Running {
         kill(self.pid(), signal);
     }
 
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for the end.
     pub(crate) fn end(&mut self) -> ExitStatus {
         let start = Instant::now();

@@ -1,6 +1,7 @@
 //! Files that somebody else removed, replaced or made.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use vexil_format::{Generation, LinkState};
@@ -166,7 +167,7 @@ fn a_file_that_was_left_is_closed_although_nothing_is_published() {
 /// the file was made anew, so an older snapshot was carried over, but the payload was still known as the last one. Fix: a
 /// file made anew is asked what it holds.
 #[test]
-fn a_payload_that_was_lost_when_its_file_was_made_anew_is_published_again() {
+fn flags_that_the_file_has_lost_stand_in_the_one_that_is_made_anew() {
     let place = Place::new();
     let options = Options::default().checkpoint_every(Duration::from_secs(3600));
     let mut publisher = Publisher::open(&place.path, &options).unwrap();
@@ -177,9 +178,31 @@ fn a_payload_that_was_lost_when_its_file_was_made_anew_is_published_again() {
     place.damage(vexil_format::layout::Area::Slot(0));
     fs::remove_file(&place.path).unwrap();
     wait_until("the file is back", DEADLINE, || place.path.exists());
-    assert_eq!(place.reader().get_i64("n"), 1);
-    published(&mut publisher, r#"{"n": 2}"#);
-    assert_eq!(place.reader().get_i64("n"), 2);
+    assert_eq!((place.reader().get_i64("n"), reader.get_i64("n")), (2, 2));
+    let again = publisher.publish(r#"{"n": 2}"#).unwrap();
+    assert!(matches!(again, Outcome::Unchanged { .. }), "{again:?}");
+}
+
+/// Symptom: somebody cut the live file off, which the writing of a checkpoint made long again before anybody touched it. The publisher made
+/// the file anew without flags, every reader followed, and the source, which says a payload once, never said it again.
+#[test]
+fn a_file_whose_every_byte_is_gone_is_made_anew_with_the_flags_that_were_published_last() {
+    let place = Place::new();
+    let mut publisher = Publisher::open(&place.path, &Options::default()).unwrap();
+    let reader = place.reader();
+    for n in 1..=3 {
+        published(&mut publisher, &format!("{{\"n\": {n}}}"));
+        let before = fs::metadata(&place.path).unwrap();
+        let file = fs::File::options().write(true).open(&place.path).unwrap();
+        // Not by a cut: a reader of this process might look in that moment.
+        let all = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
+        rustix::fs::fallocate(&file, all, 0, before.len()).unwrap();
+        wait_until("another file", DEADLINE, || {
+            fs::metadata(&place.path).is_ok_and(|now| now.ino() != before.ino())
+        });
+        assert_eq!((place.reader().get_i64("n"), reader.get_i64("n")), (n, n), "at once");
+        assert_eq!(reader.status().behind, None);
+    }
 }
 
 /// Symptom: the link to a file was never older than a quarter of a second. Cause: each poll said "open" again, and with it
