@@ -1,10 +1,10 @@
-//! The calls whose instructions are counted: `vexil-calls NAME COUNT PATH` makes one of them COUNT times.
+//! The calls whose instructions are counted: `flagstaff-calls NAME COUNT PATH` makes one of them COUNT times.
 
 use std::hint::black_box;
 use std::path::Path;
 
-use vexil_publisher::{Options, Publisher};
-use vexil_reader::{Key, Reader};
+use flagstaff_publisher::{Options, Publisher};
+use flagstaff_reader::{Key, Reader};
 
 use crate::Outcome;
 
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn every_call_answers_what_it_should() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("calls.vexil");
+        let path = folder.path().join("calls.flagstaff");
         prepare(&path).unwrap();
         for name in NAMES {
             make(name, 10, &path).unwrap();

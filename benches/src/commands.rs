@@ -1,11 +1,11 @@
-//! Whole processes of the command `vexil`, as a shell or a health probe starts them.
+//! Whole processes of the command `flagstaff`, as a shell or a health probe starts them.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use vexil_publisher::{Options, Publisher};
+use flagstaff_publisher::{Options, Publisher};
 
 use crate::Outcome;
 use crate::flags::{booleans, keys};
@@ -18,7 +18,7 @@ use crate::timing::median;
 pub const SECTION: &str = "Commands";
 
 /// Names the program, as it does for tests.
-const BINARY: &str = "VEXIL_BIN";
+const BINARY: &str = "FLAGSTAFF_BIN";
 
 /// Runs each command many times, one after the other in turn.
 ///
@@ -32,7 +32,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
         return Ok(sheet.records);
     }
     for count in [1_000, 50_000] {
-        let path = folder.join(format!("commands-{count}.vexil"));
+        let path = folder.join(format!("commands-{count}.flagstaff"));
         let mut publisher = Publisher::open(&path, &Options::default())?;
         let _ = publisher.publish(&booleans(count))?;
         let key = &keys(1)[0];
@@ -49,12 +49,12 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
                 let status = command.status()?;
                 times.push(begun.elapsed().as_secs_f64() * 1e3);
                 if !status.success() {
-                    return Err(format!("vexil {name} ended with {status}").into());
+                    return Err(format!("flagstaff {name} ended with {status}").into());
                 }
             }
         }
         for ((name, _, goal), times) in commands.into_iter().zip(times) {
-            sheet.sized(format!("`vexil {name}`, whole process"), count, median(times), "ms", goal);
+            sheet.sized(format!("`flagstaff {name}`, whole process"), count, median(times), "ms", goal);
         }
     }
     Ok(sheet.records)
@@ -62,5 +62,5 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
 
 /// Where the same build puts it.
 fn beside_this() -> Outcome<PathBuf> {
-    Ok(std::env::current_exe()?.with_file_name("vexil"))
+    Ok(std::env::current_exe()?.with_file_name("flagstaff"))
 }

@@ -245,12 +245,12 @@ mod tests {
     fn what_is_missed_is_listed_once_with_its_reason_or_without_one() {
         let mut sheet = Sheet::new("Reading");
         for flags in [100, 1_000] {
-            let what = "Vexil `get_bool(&str)` / somebody";
+            let what = "Flagstaff `get_bool(&str)` / somebody";
             sheet.sized(what, flags, 2.0, "ratio", Some(Goal::at_most(0.9, 1.0)));
         }
         let known = Run { profile: "fat".to_owned(), records: sheet.records };
         let text = text(&[known, run("plain", 0.95, 1.0), run("fat", 0.95, 1.0)]);
-        assert_eq!(text.matches("- Vexil `get_bool(&str)` / ..: what is left").count(), 1, "{text}");
+        assert_eq!(text.matches("- Flagstaff `get_bool(&str)` / ..: what is left").count(), 1, "{text}");
         assert!(text.contains("- reads of two / of one: no reason is known.\n"), "{text}");
         assert!(!text.contains("- a time"), "{text}");
     }

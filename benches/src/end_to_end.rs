@@ -9,10 +9,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use flagstaff_publisher::sse::{ApiKey, Endpoint, Stopper};
+use flagstaff_publisher::{Options, Publisher, Source, give_memory_back, run};
+use flagstaff_reader::Reader;
 use rustix::time::{ClockId, clock_gettime};
-use vexil_publisher::sse::{ApiKey, Endpoint, Stopper};
-use vexil_publisher::{Options, Publisher, Source, give_memory_back, run};
-use vexil_reader::Reader;
 
 use crate::Outcome;
 use crate::flags::payload;
@@ -35,7 +35,7 @@ pub const SECTION: &str = "From server to reader";
 /// A process fails, or reads something wrong.
 pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     let events = scale.turns * 5;
-    let path = folder.join("end-to-end.vexil");
+    let path = folder.join("end-to-end.flagstaff");
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("http://{}", listener.local_addr()?);
     let me = std::env::current_exe()?;
@@ -92,7 +92,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
 /// # Errors
 /// It cannot publish.
 pub fn publisher(path: &Path, url: &str) -> Outcome<()> {
-    // As `vexil run` does.
+    // As `flagstaff run` does.
     give_memory_back();
     let mut publisher = Publisher::open(path, &Options::default())?;
     let endpoint = Endpoint::new(url, ApiKey::new("bench")?)?;

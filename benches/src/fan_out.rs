@@ -6,8 +6,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use vexil_server::{Flags, Options, Server};
-use vexil_tests::streams::{Streams, allow};
+use flagstaff_server::{Flags, Options, Server};
+use flagstaff_tests::streams::{Streams, allow};
 
 use crate::Outcome;
 use crate::flags::payload;

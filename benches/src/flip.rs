@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use vexil_publisher::{Options, Publisher};
-use vexil_reader::{Generation, Reader};
+use flagstaff_publisher::{Options, Publisher};
+use flagstaff_reader::{Generation, Reader};
 
 use crate::Outcome;
 use crate::flags::keys;
@@ -34,7 +34,7 @@ const ROWS: [&str; 5] = [
 pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     let mut sheet = Sheet::new(SECTION);
     for count in COUNTS {
-        let path = folder.join(format!("flip-{count}.vexil"));
+        let path = folder.join(format!("flip-{count}.flagstaff"));
         let mut publisher = Publisher::open(&path, &Options::default())?;
         let _ = publisher.publish(&payload(count, 0))?;
         let reader = Reader::open(&path)?;

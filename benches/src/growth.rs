@@ -27,10 +27,10 @@ pub fn over_flags(records: &[Record]) -> Vec<Curve> {
     let hit = |pace| read::title(Mix::Hit, pace, read::KEY_SETS[0].0);
     let (hits, chain) = (hit(Pace::Throughput), hit(Pace::Chain));
     [
-        (hits.as_str(), ours::NAME, "a read, Vexil"),
+        (hits.as_str(), ours::NAME, "a read, Flagstaff"),
         (hits.as_str(), maps::FOLD, "a read, `HashMap` (foldhash)"),
-        (chain.as_str(), ours::NAME, "a read that the next one waits for, Vexil"),
-        (publish::TABLE, publish::OURS, "a publish, Vexil"),
+        (chain.as_str(), ours::NAME, "a read that the next one waits for, Flagstaff"),
+        (publish::TABLE, publish::OURS, "a publish, Flagstaff"),
         (publish::TABLE, "`serde_json` to `Value`, parsed and freed", "`serde_json` to `Value`"),
     ]
     .into_iter()
@@ -45,7 +45,7 @@ pub fn over_flags(records: &[Record]) -> Vec<Curve> {
 #[must_use]
 pub fn over_readers(records: &[Record]) -> Vec<Curve> {
     let table = costs(processes::PACES[0].1);
-    [Kind::Vexil, Kind::Private]
+    [Kind::Flagstaff, Kind::Private]
         .into_iter()
         .filter_map(|kind| curve(records, processes::SECTION, &table, kind.name(), kind.name()))
         .collect()

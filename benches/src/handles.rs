@@ -4,8 +4,8 @@ use std::hint::black_box;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use vexil_publisher::{Options, Publisher};
-use vexil_reader::Reader;
+use flagstaff_publisher::{Options, Publisher};
+use flagstaff_reader::Reader;
 
 use crate::Outcome;
 use crate::flags::keys;
@@ -24,7 +24,7 @@ pub const SECTION: &str = "Handles";
 /// The flags cannot be published, or somebody answers wrongly.
 pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     let keys = keys(1_000);
-    let path = folder.join("handles.vexil");
+    let path = folder.join("handles.flagstaff");
     let mut publisher = Publisher::open(&path, &Options::default())?;
     let _ = publisher.publish(&payload(&keys))?;
     let reader = Reader::open(&path)?;

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use vexil_format::Hashed;
-use vexil_publisher::{Options, Publisher};
-use vexil_reader::{Key, Reader};
+use flagstaff_format::Hashed;
+use flagstaff_publisher::{Options, Publisher};
+use flagstaff_reader::{Key, Reader};
 
 use crate::Outcome;
 use crate::flags::{Random, booleans_of};
@@ -37,7 +37,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
 }
 
 fn one(sheet: &mut Sheet, scale: &Scale, folder: &Path, keys: &[String], set: &str) -> Outcome<()> {
-    let path = folder.join("keyed.vexil");
+    let path = folder.join("keyed.flagstaff");
     let mut publisher = Publisher::open(&path, &Options::default())?;
     let _ = publisher.publish(&booleans_of(keys))?;
     let reader = Reader::open(&path)?;

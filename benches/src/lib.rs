@@ -1,4 +1,4 @@
-//! Benchmarks of Vexil beside rivals, in one run: `cargo xtask bench`, or `cargo bench -p vexil-benches` for one build.
+//! Benchmarks of Flagstaff beside rivals, in one run: `cargo xtask bench`, or `cargo bench -p flagstaff-benches` for one build.
 //!
 //! Every figure is a ratio beside something measured in the same run, or an absolute time of a whole process, because the
 //! machines this runs on differ and are shared. A wrong or torn answer ends the run.

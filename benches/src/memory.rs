@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use vexil_publisher::{Options, Publisher, give_memory_back};
-use vexil_reader::Reader;
+use flagstaff_publisher::{Options, Publisher, give_memory_back};
+use flagstaff_reader::Reader;
 
 use crate::Outcome;
 use crate::flags::{booleans, each_key, payload};
@@ -28,7 +28,7 @@ pub const SECTION: &str = "Memory";
 pub fn measure(folder: &Path, _: &Scale) -> Outcome<Vec<Record>> {
     let mut of_reader = Vec::new();
     for count in [10, 50_000] {
-        let path = folder.join(format!("memory-{count}.vexil"));
+        let path = folder.join(format!("memory-{count}.flagstaff"));
         let mut publisher = Publisher::open(&path, &Options::default())?;
         let _ = publisher.publish(&booleans(count))?;
         let output =
@@ -42,7 +42,7 @@ pub fn measure(folder: &Path, _: &Scale) -> Outcome<Vec<Record>> {
     }
     let mut child = Command::new(std::env::current_exe()?)
         .arg(PUBLISHER)
-        .arg(folder.join("memory-publisher.vexil"))
+        .arg(folder.join("memory-publisher.flagstaff"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
@@ -88,7 +88,7 @@ pub fn reader(path: &Path, count: usize) -> Outcome<f64> {
 /// # Errors
 /// It cannot publish, or the kernel does not tell.
 pub fn publisher(path: &Path) -> Outcome<()> {
-    // As `vexil run` does.
+    // As `flagstaff run` does.
     give_memory_back();
     let mut publisher = Publisher::open(path, &Options::default())?;
     // As large as the largest payload, like the buffer of the stream.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use vexil_publisher::{Options, Publisher};
+use flagstaff_publisher::{Options, Publisher};
 
 use crate::Outcome;
 use crate::flags::{booleans, keys};
@@ -15,15 +15,15 @@ use crate::timing::median;
 /// Heading in the document.
 pub const SECTION: &str = "Opening";
 
-/// Opens in many fresh processes of `vexil-open-once`, which lies beside this program.
+/// Opens in many fresh processes of `flagstaff-open-once`, which lies beside this program.
 ///
 /// # Errors
 /// A process fails.
 pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
-    let program = std::env::current_exe()?.with_file_name("vexil-open-once");
+    let program = std::env::current_exe()?.with_file_name("flagstaff-open-once");
     let mut sheet = Sheet::new(SECTION);
     for (count, limit) in [(1_000, 50.0), (50_000, 1_000.0)] {
-        let path = folder.join(format!("open-{count}.vexil"));
+        let path = folder.join(format!("open-{count}.flagstaff"));
         let mut publisher = Publisher::open(&path, &Options::default())?;
         let _ = publisher.publish(&booleans(count))?;
         let mut times = Vec::new();

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use flagstaff_format::{Archive, Facts, Generation, View, Writer, WriterOptions, open_view};
+use flagstaff_publisher::payload::{Limits, decode};
 use rkyv::util::AlignedVec;
-use vexil_format::{Archive, Facts, Generation, View, Writer, WriterOptions, open_view};
-use vexil_publisher::payload::{Limits, decode};
 
 use crate::Outcome;
 use crate::flags::payload;
@@ -33,7 +33,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     let mut sheet = Sheet::new(SECTION);
     for &count in scale.published {
         let folder = tempfile::tempdir_in(folder)?;
-        let path = folder.path().join("phases.vexil");
+        let path = folder.path().join("phases.flagstaff");
         let mut writer = Writer::open(&path, &WriterOptions::default())?.writer;
         // Twice: both slots then have their pages.
         for turn in 0..2 {

@@ -187,14 +187,15 @@ mod tests {
         let mut sheet = Sheet::new(read::SECTION);
         let table = read::title(Mix::Hit, Pace::Throughput, read::KEY_SETS[0].0);
         for (count, time) in [(10, 8.0), (1_000, 11.0), (100_000, 70.0)] {
-            sheet.point(&table, "Vexil `get_bool(&str)`", count, time, "ns");
+            sheet.point(&table, "Flagstaff `get_bool(&str)`", count, time, "ns");
             sheet.point(&table, "LMDB", count, time * 9.0, "ns");
         }
         let run = Run { profile: "fat".to_owned(), records: sheet.records };
         let folder = tempfile::tempdir().unwrap();
         draw(folder.path(), &[&run]).unwrap();
         let svg = fs::read_to_string(folder.path().join(READ)).unwrap();
-        for text in ["Vexil get_bool(&amp;str)", "LMDB", "nanoseconds per read", "number of flags", "100,000"]
+        for text in
+            ["Flagstaff get_bool(&amp;str)", "LMDB", "nanoseconds per read", "number of flags", "100,000"]
         {
             assert!(svg.contains(text), "{text} is missing");
         }

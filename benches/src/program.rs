@@ -14,7 +14,7 @@ use crate::{
 };
 
 const HELP: &str = "\
-Usage: vexil-bench [section ..] [options]
+Usage: flagstaff-bench [section ..] [options]
 
 Sections: read, typed, keyed, handles, processes, publish, phases, flip, opening, commands, server, serve, memory;
 all of them without a name.

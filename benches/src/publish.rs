@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use flagstaff_publisher::{Options, Outcome as Published, Publisher};
+use flagstaff_reader::Reader;
 use mmap_sync::synchronizer::Synchronizer;
-use vexil_publisher::{Options, Outcome as Published, Publisher};
-use vexil_reader::Reader;
 
 use crate::Outcome;
 use crate::flags::{booleans_of, keys_of_30_bytes, payload};
@@ -19,7 +19,7 @@ pub const SECTION: &str = "Publishing";
 /// Title of the table.
 pub const TABLE: &str = "us over number of flags";
 /// Row of ourselves.
-pub const OURS: &str = "Vexil, bytes to visible";
+pub const OURS: &str = "Flagstaff, bytes to visible";
 
 /// The whole path at several sizes, round by round, and what a flag takes in a slot.
 ///
@@ -29,7 +29,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     let mut sheet = Sheet::new(SECTION);
     for &count in scale.published {
         let folder = tempfile::tempdir_in(folder)?;
-        let path = folder.path().join("publish.vexil");
+        let path = folder.path().join("publish.flagstaff");
         let mut publisher = Publisher::open(&path, &Options::default())?;
         let reader = Reader::attach(&path);
         let mut synchronizer = Synchronizer::new(folder.path().join("mmap-sync").as_os_str());
@@ -90,7 +90,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
 }
 
 fn slot_bytes(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
-    let mut publisher = Publisher::open(folder.join("slot.vexil"), &Options::default())?;
+    let mut publisher = Publisher::open(folder.join("slot.flagstaff"), &Options::default())?;
     for &count in scale.published.iter().filter(|count| **count >= 1_000) {
         let Published::Published { flags, archive_bytes, .. } =
             publisher.publish(&booleans_of(&keys_of_30_bytes(count)))?

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::path::Path;
 
+use flagstaff_publisher::{Options, Publisher};
+use flagstaff_reader::Reader;
 use serde::Deserialize;
-use vexil_publisher::{Options, Publisher};
-use vexil_reader::Reader;
 
 use crate::Outcome;
 use crate::flags::{self, Random};
@@ -47,7 +47,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     for &count in scale.sizes {
         // At least two of each type.
         let keys = flags::keys(count.max(8));
-        let path = folder.join(format!("typed-{count}.vexil"));
+        let path = folder.join(format!("typed-{count}.flagstaff"));
         let mut publisher = Publisher::open(&path, &Options::default())?;
         let _ = publisher.publish(&payload(&keys))?;
         getters(&mut sheet, scale, &Reader::open(&path)?, &keys, count)?;
@@ -110,7 +110,7 @@ fn getters(sheet: &mut Sheet, scale: &Scale, reader: &Reader, keys: &[String], c
     };
     let bytes = many * TEXT.len() as f64;
     let works: [(&str, &str, Work<'_>); 10] = [
-        ("Vexil", "bool", &mut || {
+        ("Flagstaff", "bool", &mut || {
             sum(&bools, many, |key| f64::from(u8::from(reader.get_bool(key.as_str()))))
         }),
         ("map of values", "bool", &mut || {
@@ -119,14 +119,14 @@ fn getters(sheet: &mut Sheet, scale: &Scale, reader: &Reader, keys: &[String], c
                 _ => 0.0,
             })
         }),
-        ("Vexil", "number", &mut || sum(&numbers, total, |key| reader.get_number(key.as_str()))),
+        ("Flagstaff", "number", &mut || sum(&numbers, total, |key| reader.get_number(key.as_str()))),
         ("map of values", "number", &mut || {
             sum(&numbers, total, |key| match map.get(key.as_str()) {
                 Some(Value::Number(value)) => *value,
                 _ => 0.0,
             })
         }),
-        ("Vexil", "string, borrowed", &mut || {
+        ("Flagstaff", "string, borrowed", &mut || {
             sum(&texts, bytes, |key| {
                 reader.with_str(key.as_str(), |text| black_box(text).map_or(0, str::len)) as f64
             })
@@ -134,13 +134,13 @@ fn getters(sheet: &mut Sheet, scale: &Scale, reader: &Reader, keys: &[String], c
         ("map of values", "string, borrowed", &mut || {
             sum(&texts, bytes, |key| black_box(text_in(key)).len() as f64)
         }),
-        ("Vexil", "string, allocated", &mut || {
+        ("Flagstaff", "string, allocated", &mut || {
             sum(&texts, bytes, |key| black_box(reader.get_string(key.as_str())).len() as f64)
         }),
         ("map of values", "string, allocated", &mut || {
             sum(&texts, bytes, |key| black_box(text_in(key).to_owned()).len() as f64)
         }),
-        ("Vexil", "JSON, parsed", &mut || {
+        ("Flagstaff", "JSON, parsed", &mut || {
             sum(&jsons, many * 27.0, |key| {
                 let rollout = reader.get_json::<Rollout>(key.as_str());
                 rollout.map_or(0.0, |rollout| rollout.percent as f64 + rollout.groups.len() as f64)

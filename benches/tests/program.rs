@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 fn bench(words: &[&str], folder: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_vexil-bench")).args(words).current_dir(folder).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_flagstaff-bench")).args(words).current_dir(folder).output().unwrap()
 }
 
 #[test]

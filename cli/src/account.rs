@@ -5,18 +5,18 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::Args;
-use vexil_publisher::Identity;
-use vexil_publisher::sse::{ApiKey, ApiKeySource, DEFAULT_BASE_URL, Endpoint, Options};
+use flagstaff_publisher::Identity;
+use flagstaff_publisher::sse::{ApiKey, ApiKeySource, DEFAULT_BASE_URL, Endpoint, Options};
 
 use crate::failure::Failure;
 
 /// Variables that may hold the key. The second one is what users of the service's own SDK have set already.
-const KEY_VARIABLES: [&str; 2] = ["VEXIL_API_KEY", "SOASAP_API_KEY"];
+const KEY_VARIABLES: [&str; 2] = ["FLAGSTAFF_API_KEY", "SOASAP_API_KEY"];
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Environment of the service")]
 pub(crate) struct Account {
-    /// API key. Every user of this host can see it in the process list: prefer the variable VEXIL_API_KEY (or
+    /// API key. Every user of this host can see it in the process list: prefer the variable FLAGSTAFF_API_KEY (or
     /// SOASAP_API_KEY), or a file
     #[arg(long, value_name = "KEY", conflicts_with = "api_key_file")]
     api_key: Option<SecretArgument>,
@@ -26,7 +26,7 @@ pub(crate) struct Account {
     api_key_file: Option<PathBuf>,
 
     /// Address of the service
-    #[arg(long, value_name = "URL", env = "VEXIL_BASE_URL")]
+    #[arg(long, value_name = "URL", env = "FLAGSTAFF_BASE_URL")]
     #[arg(help = "Address of the service [default: https://api.soasap.com]")]
     base_url: Option<String>,
 }

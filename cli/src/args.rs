@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand};
-use vexil_format::layout;
+use flagstaff_format::layout;
 
 use crate::completions::Completions;
 use crate::demo::Demo;
@@ -28,18 +28,18 @@ Exit codes:
   2  wrong use: arguments, API key, base URL
 
 Environment:
-  VEXIL_FILE, VEXIL_CACHE_DIR, VEXIL_BASE_URL, VEXIL_API_KEY or SOASAP_API_KEY: as the options
-  VEXIL_LOG: what goes to stderr, for example debug or vexil_publisher=trace
+  FLAGSTAFF_FILE, FLAGSTAFF_CACHE_DIR, FLAGSTAFF_BASE_URL, FLAGSTAFF_API_KEY or SOASAP_API_KEY: as the options
+  FLAGSTAFF_LOG: what goes to stderr, for example debug or flagstaff_publisher=trace
 
 Examples:
-  VEXIL_API_KEY=... vexil run
-  vexil run --source flags.json --file /run/flags.vexil
-  vexil get new-checkout --file /run/flags.vexil
-  vexil status --check --max-age 60s --file /run/flags.vexil";
+  FLAGSTAFF_API_KEY=... flagstaff run
+  flagstaff run --source flags.json --file /run/flags.flagstaff
+  flagstaff get new-checkout --file /run/flags.flagstaff
+  flagstaff status --check --max-age 60s --file /run/flags.flagstaff";
 
 /// Feature flags in shared memory: one publisher per host, every other process reads them from one mapped file.
 #[derive(Debug, Parser)]
-#[command(name = "vexil", version = VERSION.as_str(), propagate_version = true, max_term_width = 110)]
+#[command(name = "flagstaff", version = VERSION.as_str(), propagate_version = true, max_term_width = 110)]
 #[command(after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]

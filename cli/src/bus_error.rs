@@ -16,7 +16,7 @@ use signal_hook::low_level::{emulate_default_handler, exit};
 
 use crate::failure::Failure;
 
-const MESSAGE: &[u8] = b"vexil: a file was made shorter while this process had it mapped, or its disk cannot be read; replace snapshot files with mv, \
+const MESSAGE: &[u8] = b"flagstaff: a file was made shorter while this process had it mapped, or its disk cannot be read; replace snapshot files with mv, \
 never with cp or >, and start the publisher, which makes a new one\n";
 
 /// How long the end waits for somebody who reads stderr. Less than the seconds of the alarm.

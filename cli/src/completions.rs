@@ -1,4 +1,4 @@
-//! `vexil completions`: what a shell needs to complete the command line.
+//! `flagstaff completions`: what a shell needs to complete the command line.
 
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
@@ -9,9 +9,9 @@ use crate::output::Output;
 
 const EXAMPLES: &str = "\
 Examples:
-  vexil completions bash > ~/.local/share/bash-completion/completions/vexil
-  vexil completions zsh > ~/.zfunc/_vexil
-  vexil completions fish > ~/.config/fish/completions/vexil.fish";
+  flagstaff completions bash > ~/.local/share/bash-completion/completions/flagstaff
+  flagstaff completions zsh > ~/.zfunc/_flagstaff
+  flagstaff completions fish > ~/.config/fish/completions/flagstaff.fish";
 
 /// Print completions for a shell
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ pub(crate) struct Completions {
 impl Completions {
     pub(crate) fn answer(self) -> Result<(), Failure> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "vexil", &mut script);
+        clap_complete::generate(self.shell, &mut Cli::command(), "flagstaff", &mut script);
         let mut output = Output::lock();
         output.text(&String::from_utf8_lossy(&script))?;
         output.flush()

@@ -1,6 +1,6 @@
 //! What two snapshots have not in common.
 
-use vexil_reader::{Snapshot, Value};
+use flagstaff_reader::{Snapshot, Value};
 
 /// One flag that is not the same in both.
 #[derive(Debug)]

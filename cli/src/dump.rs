@@ -1,7 +1,7 @@
-//! `vexil dump`: all flags.
+//! `flagstaff dump`: all flags.
 
 use clap::Args;
-use vexil_format::is_printable;
+use flagstaff_format::is_printable;
 
 use crate::failure::Failure;
 use crate::json;
@@ -10,9 +10,9 @@ use crate::place::Place;
 
 const EXAMPLES: &str = "\
 Examples:
-  vexil dump --file /run/flags.vexil
-  vexil dump | jq -r 'keys[]'
-  vexil dump --file /run/flags.vexil | vexil publish - --file /tmp/mine/flags.vexil";
+  flagstaff dump --file /run/flags.flagstaff
+  flagstaff dump | jq -r 'keys[]'
+  flagstaff dump --file /run/flags.flagstaff | flagstaff publish - --file /tmp/mine/flags.flagstaff";
 
 /// Print all flags of one generation as a JSON object, sorted by key
 ///

@@ -5,18 +5,18 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use vexil_publisher::payload::{DEFAULT_MAX_PAYLOAD, PayloadError};
-use vexil_publisher::sse::{ApiKeyError, EndpointError};
-use vexil_publisher::{CloseError, PublishError, RunError};
+use flagstaff_publisher::payload::{DEFAULT_MAX_PAYLOAD, PayloadError};
+use flagstaff_publisher::sse::{ApiKeyError, EndpointError};
+use flagstaff_publisher::{CloseError, PublishError, RunError};
 
 use crate::log;
 
 /// Why a command does not end with exit code 0.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("no snapshot file named; give --file, or an API key with VEXIL_API_KEY or --api-key-file")]
+    #[error("no snapshot file named; give --file, or an API key with FLAGSTAFF_API_KEY or --api-key-file")]
     NoFile,
-    #[error("no API key; set VEXIL_API_KEY, or give --api-key-file")]
+    #[error("no API key; set FLAGSTAFF_API_KEY, or give --api-key-file")]
     NoKey,
     #[error("no cache directory known for this user; give --cache-dir or --file")]
     NoCacheDir,
@@ -24,17 +24,19 @@ pub(crate) enum Failure {
     ApiKey(#[from] ApiKeyError),
     #[error(transparent)]
     BaseUrl(#[from] EndpointError),
-    #[error("variable VEXIL_LOG is {found:?}, expected a filter such as debug or vexil_publisher=trace")]
+    #[error(
+        "variable FLAGSTAFF_LOG is {found:?}, expected a filter such as debug or flagstaff_publisher=trace"
+    )]
     LogFilter { found: String, source: tracing_subscriber::filter::ParseError },
     #[error("{option} is {found:?}, expected {expected}")]
     BadOption { option: &'static str, found: String, expected: String },
 
     #[error(transparent)]
-    Open(#[from] vexil_reader::OpenError),
+    Open(#[from] flagstaff_reader::OpenError),
     #[error("nothing has been published to {} yet", path.display())]
     NothingPublished { path: PathBuf },
     #[error("no flag {key:?} in generation {generation} of {}", path.display())]
-    NoFlag { key: String, generation: vexil_reader::Generation, path: PathBuf },
+    NoFlag { key: String, generation: flagstaff_reader::Generation, path: PathBuf },
     #[error("flag {key:?} is {found}, expected {expected}")]
     OtherKind { key: String, found: &'static str, expected: &'static str },
     #[error("flags may be stale: {0}")]
@@ -45,7 +47,7 @@ pub(crate) enum Failure {
     TooFewChanges { found: u64, expected: u64, seconds: f64 },
 
     #[error(transparent)]
-    Publisher(#[from] vexil_publisher::OpenError),
+    Publisher(#[from] flagstaff_publisher::OpenError),
     #[error("payload refused: {0}")]
     Payload(#[from] PayloadError),
     #[error("payload refused: {} has more than {DEFAULT_MAX_PAYLOAD} bytes; publish fewer or smaller flags", path.display())]
@@ -53,17 +55,17 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Publish(#[from] PublishError),
     #[error("readers have generation {generation} in memory, but it would not survive a reboot: {source}")]
-    NotOnDisk { generation: vexil_reader::Generation, source: CloseError },
+    NotOnDisk { generation: flagstaff_reader::Generation, source: CloseError },
     #[error(transparent)]
     Run(#[from] RunError),
 
     #[error(transparent)]
-    Serve(#[from] vexil_server::StartError),
+    Serve(#[from] flagstaff_server::StartError),
     #[error("{origin} does not hold a usable token")]
-    Token { origin: String, source: vexil_server::TokenError },
+    Token { origin: String, source: flagstaff_server::TokenError },
 
     #[error(
-        "stdout is no terminal that can show a live screen; use `vexil top --json --count 1`, or `vexil status`"
+        "stdout is no terminal that can show a live screen; use `flagstaff top --json --count 1`, or `flagstaff status`"
     )]
     NoTerminal,
     #[error("demo: {0}")]
@@ -111,7 +113,7 @@ impl Failure {
     pub(crate) fn report(&self) -> ExitCode {
         let code = self.code();
         if code != 0 {
-            log::say(&format!("vexil: {}", self.with_causes()));
+            log::say(&format!("flagstaff: {}", self.with_causes()));
         }
         ExitCode::from(code)
     }

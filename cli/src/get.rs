@@ -1,8 +1,8 @@
-//! `vexil get`: the value of one flag.
+//! `flagstaff get`: the value of one flag.
 
 use clap::{Args, ValueEnum};
-use vexil_publisher::payload::{Limits, decode};
-use vexil_reader::{Reader, Value};
+use flagstaff_publisher::payload::{Limits, decode};
+use flagstaff_reader::{Reader, Value};
 
 use crate::failure::Failure;
 use crate::place::Place;
@@ -10,15 +10,15 @@ use crate::{json, output};
 
 const EXAMPLES: &str = "\
 Examples:
-  vexil get new-checkout --file /run/flags.vexil
-  vexil get cart-limit --type number --default 50
-  vexil get banner --default '\"hello\"'
-  if [ \"$(vexil get new-checkout --default false)\" = true ]; then ...; fi";
+  flagstaff get new-checkout --file /run/flags.flagstaff
+  flagstaff get cart-limit --type number --default 50
+  flagstaff get banner --default '\"hello\"'
+  if [ \"$(flagstaff get new-checkout --default false)\" = true ]; then ...; fi";
 
 /// Print the value of a flag
 ///
 /// A text is printed as it is, everything else as JSON. Exit code 1 if there is no such flag and no default. Answers from
-/// a stale file as well: `vexil status --check` tells.
+/// a stale file as well: `flagstaff status --check` tells.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Get {

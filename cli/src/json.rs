@@ -1,7 +1,7 @@
 //! Values of flags as JSON text: read back, they are the same values.
 
+use flagstaff_reader::Value;
 use serde_json::value::RawValue;
-use vexil_reader::Value;
 
 /// The value as JSON. Integers are exact, a number with a fraction or exponent keeps being one, what no `f64` holds and
 /// nested values stand as they were written.
@@ -28,7 +28,7 @@ pub(crate) fn raw(value: &Value<'_>) -> Result<Box<RawValue>, serde_json::Error>
 
 #[cfg(test)]
 mod tests {
-    use vexil_publisher::payload::{Limits, decode};
+    use flagstaff_publisher::payload::{Limits, decode};
 
     use super::*;
 

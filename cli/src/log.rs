@@ -9,14 +9,14 @@ use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use flagstaff_publisher::{Queue, printable};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::format;
-use vexil_publisher::{Queue, printable};
 
 use crate::failure::Failure;
 
-const VARIABLE: &str = "VEXIL_LOG";
+const VARIABLE: &str = "FLAGSTAFF_LOG";
 
 /// Lines that wait for a reader of stderr.
 const MOST_WAITING: usize = 1024;
@@ -31,12 +31,15 @@ static LINES: LazyLock<Queue<Vec<u8>>> = LazyLock::new(|| {
         let _ = match dropped {
             0 => Ok(()),
             dropped => {
-                writeln!(stderr, "vexil: {dropped} lines of this log were dropped, because nobody read it")
+                writeln!(
+                    stderr,
+                    "flagstaff: {dropped} lines of this log were dropped, because nobody read it"
+                )
             }
         };
         let _ = stderr.write_all(&line);
     };
-    Queue::new("vexil-log", MOST_WAITING, Some(Arc::new(write)))
+    Queue::new("flag-log", MOST_WAITING, Some(Arc::new(write)))
 });
 
 /// What is logged unless the variable says otherwise.

@@ -1,4 +1,4 @@
-//! The command `vexil`: publish, read, watch and check feature flags in shared memory.
+//! The command `flagstaff`: publish, read, watch and check feature flags in shared memory.
 //!
 //! stdout carries the answer, stderr the log. Exit codes: 0 good, 1 the answer is no, 2 wrong use.
 //!

@@ -1,8 +1,8 @@
 //! Who may read a snapshot file and who may publish to it.
 
 use clap::Args;
-use vexil_publisher::Options;
-use vexil_publisher::lock::LockMode;
+use flagstaff_publisher::Options;
+use flagstaff_publisher::lock::LockMode;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Permissions")]

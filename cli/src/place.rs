@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
-use vexil_publisher::Place as Target;
-use vexil_reader::Reader;
+use flagstaff_publisher::Place as Target;
+use flagstaff_reader::Reader;
 
 use crate::account::Account;
 use crate::failure::Failure;
@@ -14,11 +14,11 @@ use crate::failure::Failure;
 #[command(next_help_heading = "Which snapshot")]
 pub(crate) struct Place {
     /// Snapshot file. Without it, the API key and base URL name one in the cache directory
-    #[arg(long, value_name = "PATH", env = "VEXIL_FILE")]
+    #[arg(long, value_name = "PATH", env = "FLAGSTAFF_FILE")]
     file: Option<OsString>,
 
     /// Directory of snapshot files that are named by the API key [default: soasap/cache in the user's local data]
-    #[arg(long, value_name = "PATH", env = "VEXIL_CACHE_DIR")]
+    #[arg(long, value_name = "PATH", env = "FLAGSTAFF_CACHE_DIR")]
     cache_dir: Option<OsString>,
 
     #[command(flatten)]
@@ -44,7 +44,7 @@ impl Place {
         let path = self.path()?;
         match Reader::open(&path) {
             Ok(reader) => Ok(reader),
-            Err(error @ vexil_reader::OpenError::Missing { .. }) => {
+            Err(error @ flagstaff_reader::OpenError::Missing { .. }) => {
                 tracing::warn!(%error, "waiting for it");
                 Ok(Reader::attach(&path))
             }

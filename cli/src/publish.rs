@@ -1,13 +1,13 @@
-//! `vexil publish`: one snapshot from a file.
+//! `flagstaff publish`: one snapshot from a file.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use flagstaff_publisher::payload::{DEFAULT_MAX_PAYLOAD, Limits, check_bytes};
+use flagstaff_publisher::{Changes, Outcome, Publisher};
 use serde::Serialize;
-use vexil_publisher::payload::{DEFAULT_MAX_PAYLOAD, Limits, check_bytes};
-use vexil_publisher::{Changes, Outcome, Publisher};
 
 use crate::failure::Failure;
 use crate::output;
@@ -16,8 +16,8 @@ use crate::place::{Place, make_cache_dir};
 
 const EXAMPLES: &str = "\
 Examples:
-  vexil publish flags.json --file /run/flags.vexil
-  curl -s https://config.example/flags.json | vexil publish - --file /run/flags.vexil";
+  flagstaff publish flags.json --file /run/flags.flagstaff
+  curl -s https://config.example/flags.json | flagstaff publish - --file /run/flags.flagstaff";
 
 /// Publish one snapshot from a JSON file, and end
 ///

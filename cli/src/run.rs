@@ -1,12 +1,12 @@
-//! `vexil run`: the publisher.
+//! `flagstaff run`: the publisher.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use vexil_publisher::lock::LockError;
-use vexil_publisher::sse::{Endpoint, Options as StreamOptions};
-use vexil_publisher::{OpenError, Options, Place as Target, Publisher, Source, give_memory_back, run};
+use flagstaff_publisher::lock::LockError;
+use flagstaff_publisher::sse::{Endpoint, Options as StreamOptions};
+use flagstaff_publisher::{OpenError, Options, Place as Target, Publisher, Source, give_memory_back, run};
 
 use crate::failure::Failure;
 use crate::permissions::Permissions;
@@ -20,9 +20,9 @@ Signals:
   SIGHUP           connect anew, and read --api-key-file again
 
 Examples:
-  VEXIL_API_KEY=... vexil run
-  vexil run --api-key-file /run/secrets/flags --file /run/flags.vexil
-  vexil run --source flags.json --file /run/flags.vexil";
+  FLAGSTAFF_API_KEY=... flagstaff run
+  flagstaff run --api-key-file /run/secrets/flags --file /run/flags.flagstaff
+  flagstaff run --source flags.json --file /run/flags.flagstaff";
 
 /// Publish until stopped
 ///

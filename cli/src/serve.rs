@@ -1,4 +1,4 @@
-//! `vexil serve`: a flag server.
+//! `flagstaff serve`: a flag server.
 
 use std::env;
 use std::fs;
@@ -9,15 +9,15 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use flagstaff_server::{DEFAULT_API_KEY, DEFAULT_PORT, Flags, Options, Server, Token};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use vexil_server::{DEFAULT_API_KEY, DEFAULT_PORT, Flags, Options, Server, Token};
 
 use crate::failure::Failure;
 use crate::{output, service_manager, show, signals};
 
-const TOKEN_VARIABLE: &str = "VEXIL_SERVE_TOKEN";
+const TOKEN_VARIABLE: &str = "FLAGSTAFF_SERVE_TOKEN";
 
 /// Descriptors that are asked for, one for each stream.
 const MOST_FILES: u64 = 65_536;
@@ -26,17 +26,17 @@ const EXAMPLES: &str = "\
 The address is printed on stdout; open it in a browser, or use curl:
   curl -H 'X-API-Key: dev' http://127.0.0.1:7878/api/v1/flags
   curl -H 'X-API-Key: dev' -X PUT --json true http://127.0.0.1:7878/api/v1/flags/by-key/new-checkout
-  VEXIL_API_KEY=dev vexil run --base-url http://127.0.0.1:7878 --file /tmp/flags.vexil
+  FLAGSTAFF_API_KEY=dev flagstaff run --base-url http://127.0.0.1:7878 --file /tmp/flags.flagstaff
 
 Examples:
-  vexil serve
-  vexil serve flags.json
-  vexil serve flags.json --environment staging=staging.json
-  VEXIL_SERVE_TOKEN=... vexil serve flags.json --bind 0.0.0.0";
+  flagstaff serve
+  flagstaff serve flags.json
+  flagstaff serve flags.json --environment staging=staging.json
+  FLAGSTAFF_SERVE_TOKEN=... flagstaff serve flags.json --bind 0.0.0.0";
 
 /// Serve flags from JSON files, for development, tests and small set-ups
 ///
-/// Keeps flags in JSON files, streams them to `vexil run` and to clients, and has an HTTP API and a page to
+/// Keeps flags in JSON files, streams them to `flagstaff run` and to clients, and has an HTTP API and a page to
 /// change them. Edits of the files by hand are picked up. The last 100 changes can be undone while the server runs.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -63,7 +63,7 @@ pub(crate) struct Serve {
     bind: IpAddr,
 
     /// Token that every request must have that changes something. Every user of this host can see it in the process list: prefer
-    /// the variable VEXIL_SERVE_TOKEN, or a file
+    /// the variable FLAGSTAFF_SERVE_TOKEN, or a file
     #[arg(long, value_name = "TOKEN", conflicts_with = "token_file", value_parser = Token::new)]
     token: Option<Token>,
 
@@ -110,12 +110,12 @@ impl Serve {
         let mut stops = Signals::new([SIGTERM, SIGINT])
             .map_err(|source| Failure::System { action: "listen for signals", source })?;
         let (said, events) = mpsc::channel();
-        in_thread("vexil-signals", &said, move || {
+        in_thread("flag-signals", &said, move || {
             stops.forever().next();
             Event::Signal
         })?;
         allow_many_streams();
-        vexil_publisher::give_memory_back();
+        flagstaff_publisher::give_memory_back();
         let server = Server::start(self.options()?)?;
         if self.file.is_none() {
             tracing::warn!("sample flags in memory: nothing is kept; name a file to keep flags");
@@ -124,7 +124,7 @@ impl Serve {
             if self.api_key == DEFAULT_API_KEY { String::new() } else { format!("#key={}", self.api_key) };
         let line = format!("{}/{key}", server.url());
         // Not here: it waits for whoever reads stdout, and a stop does not.
-        in_thread("vexil-output", &said, move || Event::Printed(output::line(&line)))?;
+        in_thread("flag-output", &said, move || Event::Printed(output::line(&line)))?;
         service_manager::notify("READY=1\nSTATUS=serving flags");
         while let Ok(Event::Printed(printed)) = events.recv() {
             printed?;

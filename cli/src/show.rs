@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use flagstaff_publisher::printable;
+use flagstaff_reader::Value;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
-use vexil_publisher::printable;
-use vexil_reader::Value;
 
 /// A point in time as RFC 3339 in UTC, with milliseconds.
 pub(crate) fn time(time: SystemTime) -> String {

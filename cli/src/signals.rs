@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use flagstaff_publisher::lock::Cancel;
+use flagstaff_publisher::sse::{Stopper, Waited};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::signal_name;
-use vexil_publisher::lock::Cancel;
-use vexil_publisher::sse::{Stopper, Waited};
 
 use crate::failure::Failure;
 use crate::{log, service_manager};
@@ -88,7 +88,7 @@ pub(crate) fn listen(control: &Control) -> Result<(), Failure> {
         }
     };
     thread::Builder::new()
-        .name("vexil-signals".to_owned())
+        .name("flag-signals".to_owned())
         .spawn(handle)
         .map(drop)
         .map_err(|source| Failure::System { action: "start a thread", source })
@@ -120,5 +120,5 @@ fn watch_over(source_left: Stopper) {
         }
     };
     // Without a thread the source stops when its limit for connecting is over.
-    let _ = thread::Builder::new().name("vexil-stop".to_owned()).spawn(watch);
+    let _ = thread::Builder::new().name("flag-stop".to_owned()).spawn(watch);
 }

@@ -1,4 +1,4 @@
-//! `vexil torture`: does everything hold on this machine and this file system?
+//! `flagstaff torture`: does everything hold on this machine and this file system?
 
 use std::env;
 use std::ffi::OsString;
@@ -12,9 +12,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use flagstaff_torture::{CHECKS, Launcher, Plan, Report, Verdict, role};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use vexil_torture::{CHECKS, Launcher, Plan, Report, Verdict, role};
 
 use crate::failure::Failure;
 use crate::output::{self, Output};
@@ -27,9 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 const EXAMPLES: &str = "\
 Examples:
-  vexil torture /var/lib/vexil
-  vexil torture /dev/shm --seconds 300
-  vexil torture . --only lock --only mapping --json | jq .checks";
+  flagstaff torture /var/lib/flagstaff
+  flagstaff torture /dev/shm --seconds 300
+  flagstaff torture . --only lock --only mapping --json | jq .checks";
 
 /// Try everything on this machine and file system: kill publishers, crowd readers, damage files
 ///
@@ -134,7 +134,7 @@ fn listen(workplace: &Path) -> Result<Arc<AtomicBool>, Failure> {
             }
         }
     };
-    let started = thread::Builder::new().name("vexil-signals".to_owned()).spawn(watch);
+    let started = thread::Builder::new().name("flag-signals".to_owned()).spawn(watch);
     started.map_err(failed("start a thread"))?;
     Ok(stop)
 }

@@ -1,12 +1,12 @@
-//! `vexil verify`: is a file good?
+//! `flagstaff verify`: is a file good?
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
+use flagstaff_format::layout::{self, Area, word};
+use flagstaff_format::{BootId, Damage, Mapping, View, check_current, copy, frame_of, newest, open_view};
 use serde::Serialize;
-use vexil_format::layout::{self, Area, word};
-use vexil_format::{BootId, Damage, Mapping, View, check_current, copy, frame_of, newest, open_view};
 
 use crate::failure::Failure;
 use crate::output::{self, Output};
@@ -18,8 +18,8 @@ const TRIES: usize = 16;
 
 const EXAMPLES: &str = "\
 Examples:
-  vexil verify /run/flags.vexil
-  vexil verify backup.vexil --json | jq .ok";
+  flagstaff verify /run/flags.flagstaff
+  flagstaff verify backup.flagstaff --json | jq .ok";
 
 /// Check a snapshot file: header, and every area with its checksum and each of its records
 ///

@@ -1,11 +1,11 @@
-//! What a read through a client costs beside one through a reader: `cargo run --release -p vexil --example cost_of_a_read`.
+//! What a read through a client costs beside one through a reader: `cargo run --release -p flagstaff --example cost_of_a_read`.
 
 #![allow(clippy::print_stdout, reason = "its answer")]
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use vexil::{Client, Reader};
+use flagstaff::{Client, Reader};
 
 const READS: u32 = 20_000_000;
 
@@ -20,8 +20,9 @@ fn nanoseconds(mut read: impl FnMut()) -> f64 {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
-    let path = folder.path().join("flags.vexil");
-    let mut publisher = vexil_publisher::Publisher::open(&path, &vexil_publisher::Options::default())?;
+    let path = folder.path().join("flags.flagstaff");
+    let mut publisher =
+        flagstaff_publisher::Publisher::open(&path, &flagstaff_publisher::Options::default())?;
     let flags: Vec<String> = (0..1000).map(|i| format!("\"flag-number-{i}\": {}", i % 2 == 0)).collect();
     let _ = publisher.publish(&format!("{{{}}}", flags.join(",")))?;
     drop(publisher);

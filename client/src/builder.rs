@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use vexil_publisher::Watch;
-use vexil_publisher::sse::{DEFAULT_BASE_URL, Options as StreamOptions};
+use flagstaff_publisher::Watch;
+use flagstaff_publisher::sse::{DEFAULT_BASE_URL, Options as StreamOptions};
 
 use crate::callback::{ErrorCallback, StartCallback};
 use crate::client::Client;
@@ -64,7 +64,7 @@ impl Builder {
     }
 
     /// The directory of flags in memory, for when the file cannot be written: see [`Client`]. It must belong to this user alone
-    /// (mode 0700), and is made if it is missing. By default `/dev/shm/vexil-<user id>`, else one of that name in the directory
+    /// (mode 0700), and is made if it is missing. By default `/dev/shm/flagstaff-<user id>`, else one of that name in the directory
     /// of temporary files.
     pub fn memory_dir(mut self, directory: impl Into<PathBuf>) -> Builder {
         self.memory_dir = Some(directory.into());

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use vexil_publisher::Handler;
+use flagstaff_publisher::Handler;
 
 use crate::report::ErrorContext;
 
@@ -33,7 +33,7 @@ mod tests {
     use std::sync::{Mutex, mpsc};
     use std::time::Duration;
 
-    use vexil_publisher::Queue;
+    use flagstaff_publisher::Queue;
 
     use super::*;
 

@@ -12,7 +12,7 @@ use std::ptr;
 use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
-use vexil_publisher::Epoch;
+use flagstaff_publisher::Epoch;
 
 /// The values.
 pub(crate) struct Chain<T> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use vexil_reader::{Generation, Snapshot, Value};
+use flagstaff_reader::{Generation, Snapshot, Value};
 
 use crate::callback;
 use crate::core::Core;
@@ -88,7 +88,7 @@ pub(crate) fn watch(core: &Arc<Core>, process: &Process, seen: Option<Arc<Snapsh
         return;
     }
     let core = core.clone();
-    let thread = thread::Builder::new().name("vexil-changes".to_owned());
+    let thread = thread::Builder::new().name("flag-changes".to_owned());
     if let Err(error) = thread.spawn(move || {
         let seen = seen.unwrap_or_else(|| core.reader_now().snapshot());
         tell_until_closed(&core, seen);

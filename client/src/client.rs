@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use vexil_reader::Reader;
+use flagstaff_reader::Reader;
 
 use crate::builder::Builder;
 use crate::changes::{self, Changes, Listener};
@@ -23,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 ///
 /// ```
 /// use std::time::Duration;
-/// use vexil::Client;
+/// use flagstaff::Client;
 ///
 /// # let folder = tempfile::tempdir()?;
 /// let flags = Client::builder("the key of the environment")
@@ -51,7 +51,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// # The background
 /// Each process that reads has one thread that waits, asleep, for the publisher lock of the host (and one that owns the lock
 /// file). Whoever gets it publishes: one connection, one copy of the flags and one moment of change for all. When that process
-/// ends, however it ends, another has the lock within milliseconds. Where `vexil run` or another user's process publishes, clients stay
+/// ends, however it ends, another has the lock within milliseconds. Where `flagstaff run` or another user's process publishes, clients stay
 /// readers.
 ///
 /// # Fork

@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vexil_reader::{LinkState, Options, Reader};
+use flagstaff_reader::{LinkState, Options, Reader};
 
 use crate::chain::{Chain, Entry};
 use crate::changes::{self, Listener};
@@ -132,7 +132,7 @@ impl Core {
             // Before the background may decide otherwise.
             self.go_direct();
             let core = self.clone();
-            thread::Builder::new().name("vexil-client".to_owned()).spawn(move || core.work()).map(drop)
+            thread::Builder::new().name("flag-client".to_owned()).spawn(move || core.work()).map(drop)
         });
         if process.is_started() && process.becomes_looker() {
             looker::look_for(self, process);

@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering::{AcqRel, Release};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vexil_publisher::lock::LockError;
-use vexil_publisher::sse::Waited;
-use vexil_publisher::{
+use flagstaff_publisher::lock::LockError;
+use flagstaff_publisher::sse::Waited;
+use flagstaff_publisher::{
     Notice, OpenError, Options, Outcome, Place, PublishError, Publisher, Refusals, Source, trim_memory,
 };
-use vexil_reader::{PublisherState, Reader};
+use flagstaff_reader::{PublisherState, Reader};
 
 use crate::core::Core;
 use crate::log::Line;
@@ -159,7 +159,7 @@ fn publish(
             process.errors.push(error);
         }
     };
-    match vexil_publisher::run(&mut publisher, source, &process.next_turn(), &mut tell) {
+    match flagstaff_publisher::run(&mut publisher, source, &process.next_turn(), &mut tell) {
         // Nothing else stops it but a close.
         Ok(()) => Some(match publisher.close() {
             Ok(()) => Ending::Clean,
@@ -200,7 +200,7 @@ impl Trim {
                 trim_memory();
             }
         };
-        if thread::Builder::new().name("vexil-trim".to_owned()).spawn(trim).is_err() {
+        if thread::Builder::new().name("flag-trim".to_owned()).spawn(trim).is_err() {
             self.is_due.store(false, Release);
         }
     }

@@ -1,6 +1,6 @@
 //! Why there is no client.
 
-use vexil_publisher::sse::{ApiKeyError, EndpointError};
+use flagstaff_publisher::sse::{ApiKeyError, EndpointError};
 
 /// Why a client could not be made: only what is wrong in the program that asks for one. A disk or a network that does not
 /// work is no reason; see [`Builder::on_error`](crate::Builder::on_error).

@@ -1,7 +1,7 @@
 //! Feature flags for servers with many processes: read from shared memory, kept fresh by one elected process per host.
 //!
 //! ```no_run
-//! use vexil::Client;
+//! use flagstaff::Client;
 //!
 //! let flags = Client::builder(&std::env::var("SOASAP_API_KEY")?).start()?;
 //! if flags.get_bool("new-checkout") {
@@ -12,7 +12,7 @@
 //!
 //! # Guarantees
 //! - One stream per host and environment, whatever the number of processes; no daemon has to run.
-//! - Reads never touch the network, take no lock and do not fail; see [`vexil_reader`] for what they promise.
+//! - Reads never touch the network, take no lock and do not fail; see [`flagstaff_reader`] for what they promise.
 //! - When the process that publishes dies, by SIGKILL too, another takes over in milliseconds; nobody sees an older generation
 //!   after a newer one.
 //! - A client made before a fork works in every child.
@@ -20,7 +20,7 @@
 //! - The API key is in no log, no error and no file.
 //!
 //! # Limits
-//! - Linux, 64-bit little-endian, as [`vexil_reader`].
+//! - Linux, 64-bit little-endian, as [`flagstaff_reader`].
 //! - Threads. A process has one for each client that has read and lives, and for all clients together one that looks at their
 //!   paths and one that waits for each lock file; whoever publishes has a few more, and so have callbacks and the log. Of clients that were closed while
 //!   another process publishes there stays that one wait for each lock file (128 KiB of address space), however many they were, until
@@ -60,12 +60,12 @@ pub use builder::Builder;
 pub use changes::{Change, Changes};
 pub use client::Client;
 pub use error::ClientError;
-pub use report::{ErrorContext, ErrorSource};
-pub use vexil_publisher::printable;
-pub use vexil_publisher::sse::{ApiKeyError, EndpointError, Options as StreamOptions};
+pub use flagstaff_publisher::printable;
+pub use flagstaff_publisher::sse::{ApiKeyError, EndpointError, Options as StreamOptions};
 #[cfg(feature = "json")]
-pub use vexil_reader::JsonFlag;
-pub use vexil_reader::{
+pub use flagstaff_reader::JsonFlag;
+pub use flagstaff_reader::{
     BoolFlag, FailureKind, FlagKey, FlagView, Generation, Key, LastFailure, LinkState, NumberFlag, PathState,
     PublisherState, Reader, Snapshot, Status, StringFlag, Value,
 };
+pub use report::{ErrorContext, ErrorSource};

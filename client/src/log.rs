@@ -7,8 +7,8 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
+use flagstaff_publisher::{Notice, Outcome, Queue, Refusals, printable};
 use tracing::dispatcher::{Dispatch, with_default};
-use vexil_publisher::{Notice, Outcome, Queue, Refusals, printable};
 
 use crate::process::MOST_WAITING;
 
@@ -64,7 +64,7 @@ pub(crate) fn queue() -> Queue<Line> {
         }
         line.write();
     };
-    Queue::new("vexil-log", MOST_WAITING, Some(Arc::new(write)))
+    Queue::new("flag-log", MOST_WAITING, Some(Arc::new(write)))
 }
 
 /// Runs `work` without a log.

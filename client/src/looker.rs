@@ -35,7 +35,7 @@ pub(crate) fn look_for(core: &Arc<Core>, process: &Process) {
     if looker.has_thread {
         return;
     }
-    let thread = thread::Builder::new().name("vexil-look".to_owned()).stack_size(STACK_BYTES);
+    let thread = thread::Builder::new().name("flag-look".to_owned()).stack_size(STACK_BYTES);
     match thread.spawn(|| silently(|| work(shared))) {
         Ok(_) => looker.has_thread = true,
         // The next client tries again, for all.

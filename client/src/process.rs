@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use vexil_publisher::Queue;
-use vexil_publisher::lock::Cancel;
-use vexil_publisher::sse::{Stopper, Waited};
+use flagstaff_publisher::Queue;
+use flagstaff_publisher::lock::Cancel;
+use flagstaff_publisher::sse::{Stopper, Waited};
 
 use crate::callback::{self, ErrorCallback};
 use crate::log::{self, Line};
@@ -65,7 +65,7 @@ impl Process {
     pub(crate) fn new(on_error: Option<&ErrorCallback>) -> Process {
         Process {
             cancel: Cancel::new(),
-            errors: Queue::new("vexil-errors", MOST_WAITING, on_error.cloned().map(callback::handler)),
+            errors: Queue::new("flag-errors", MOST_WAITING, on_error.cloned().map(callback::handler)),
             log: log::queue(),
             closing: Stopper::new(),
             turn: Mutex::new(Stopper::new()),

@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use vexil_publisher::lock::LockError;
-use vexil_publisher::sse::Failure;
-use vexil_publisher::{Notice, OpenError, PublishError};
+use flagstaff_publisher::lock::LockError;
+use flagstaff_publisher::sse::Failure;
+use flagstaff_publisher::{Notice, OpenError, PublishError};
 
 /// Which part had trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use vexil_publisher::sse::{ApiKey, Endpoint};
-use vexil_publisher::{Identity, Place, Watch, has_predecessor};
-use vexil_reader::Reader;
+use flagstaff_publisher::sse::{ApiKey, Endpoint};
+use flagstaff_publisher::{Identity, Place, Watch, has_predecessor};
+use flagstaff_reader::Reader;
 
 use crate::builder::Builder;
 use crate::callback::{ErrorCallback, StartCallback};

@@ -39,7 +39,7 @@ pub(crate) fn directory(chosen: Option<&Path>) -> Result<PathBuf, ShelterError> 
     if let Some(chosen) = chosen {
         return make(chosen.to_owned());
     }
-    let name = format!("vexil-{}", rustix::process::geteuid().as_raw());
+    let name = format!("flagstaff-{}", rustix::process::geteuid().as_raw());
     make(Path::new(SHARED_MEMORY).join(&name)).or_else(|_| make(std::env::temp_dir().join(&name)))
 }
 

@@ -65,7 +65,7 @@ pub enum BuildError {
 pub enum OpenError {
     /// There is no file.
     #[error(
-        "no snapshot at {path}; start a publisher with `vexil run --file {path}`, or publish one with `vexil publish`"
+        "no snapshot at {path}; start a publisher with `flagstaff run --file {path}`, or publish one with `flagstaff publish`"
     )]
     Missing {
         /// The path.
@@ -112,7 +112,7 @@ pub enum OpenError {
         expected: u32,
     },
     /// Not a snapshot.
-    #[error("{path} is not a vexil snapshot: {problem}; remove it, or point --file at a snapshot")]
+    #[error("{path} is not a flagstaff snapshot: {problem}; remove it, or point --file at a snapshot")]
     NotASnapshot {
         /// The path.
         path: PathBuf,

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::layout::{AREA_BYTES, FRAME_BYTES, FRAME_WORDS, MAX_OVERFLOW, text_word};
 use crate::protocol::{Generation, MAX_GENERATION};
 
-const FRAME_MAGIC: u64 = u64::from_le_bytes(*b"VXSNAP\x00\x01");
+const FRAME_MAGIC: u64 = u64::from_le_bytes(*b"FSSNAP\x00\x01");
 
 /// What a frame says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

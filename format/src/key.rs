@@ -164,7 +164,7 @@ const fn hash_windows(w: &[u64; 6], bytes: usize) -> u64 {
 /// A flag key hashed once, also in a `const`.
 ///
 /// ```
-/// use vexil_format::Key;
+/// use flagstaff_format::Key;
 /// const CHECKOUT: Key<'static> = Key::new("new-checkout");
 /// assert_eq!(CHECKOUT.text(), "new-checkout");
 /// ```

@@ -2,8 +2,8 @@
 //!
 //! Offsets of header fields are in 8-byte words from the start of the file, sizes of areas in bytes.
 
-/// First word of the file: `VEXIL`, then bytes that a text-mode copy would damage.
-pub const MAGIC: u64 = u64::from_le_bytes(*b"VEXIL\x00\x1a\n");
+/// First word of the file: `FLAGS`, then bytes that a text-mode copy would damage.
+pub const MAGIC: u64 = u64::from_le_bytes(*b"FLAGS\x00\x1a\n");
 
 /// Version of the format that this code writes, and the only one it reads.
 pub const VERSION: u32 = 1;

@@ -1,12 +1,12 @@
-//! The bytes of a Vexil snapshot file, and both sides of its protocol. Programs use `vexil-reader` or `vexil-publisher`.
+//! The bytes of a Flagstaff snapshot file, and both sides of its protocol. Programs use `flagstaff-reader` or `flagstaff-publisher`.
 //!
 //! ```
-//! use vexil_format::{Archive, Facts, Flag, Generation, Value};
+//! use flagstaff_format::{Archive, Facts, Flag, Generation, Value};
 //!
 //! let flags = [Flag { key: "new-checkout".into(), value: Value::Bool(true) }];
 //! let archive = Archive::build(&flags, Generation(1), Facts::default())?;
 //! assert_eq!(archive.find("new-checkout").bool(), Some(true));
-//! # Ok::<(), vexil_format::BuildError>(())
+//! # Ok::<(), flagstaff_format::BuildError>(())
 //! ```
 //!
 //! Guarantees: a look-up on shared memory touches mapped, reserved words only, through atomic loads, and answers from one

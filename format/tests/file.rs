@@ -11,27 +11,29 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use flagstaff_format::Records as _;
+use flagstaff_format::layout::{Area, FILE_BYTES, word as at};
+use flagstaff_format::{
+    Archive, Facts, Found, FoundFile, Generation, Hashed, PathState, Value, WriteError, Writer,
+    WriterOptions, check_current, newest, open_view,
+};
 use poke::{
     damage, flag, live_link, look_up, mode, names_beside, open, place, published, set_word, snapshot, told,
     view, word, writable,
-};
-use vexil_format::Records as _;
-use vexil_format::layout::{Area, FILE_BYTES, word as at};
-use vexil_format::{
-    Archive, Facts, Found, FoundFile, Generation, Hashed, PathState, Value, WriteError, Writer,
-    WriterOptions, check_current, newest, open_view,
 };
 
 /// Runs one test of this file again in a process of its own, through `around` where it takes one.
 fn in_child(test: &str, directory: &Path, around: impl FnOnce(PathBuf) -> Command) -> std::process::Output {
     let mut command = around(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture", "--include-ignored"]).env("VEXIL_TEST_CHILD", directory);
+    command
+        .args(["--exact", test, "--nocapture", "--include-ignored"])
+        .env("FLAGSTAFF_TEST_CHILD", directory);
     command.output().unwrap()
 }
 
 /// The directory of the parent, in a process started by [`in_child`].
 fn child() -> Option<PathBuf> {
-    std::env::var_os("VEXIL_TEST_CHILD").map(PathBuf::from)
+    std::env::var_os("FLAGSTAFF_TEST_CHILD").map(PathBuf::from)
 }
 
 fn assert_success(output: &std::process::Output) {
@@ -109,7 +111,7 @@ fn a_first_publish_that_died_with_all_its_bytes_written_is_finished_by_the_next_
 #[test]
 fn the_owner_publishes_into_a_file_that_its_mode_makes_read_only() {
     if let Some(directory) = child() {
-        let path = directory.join("flags.vexil");
+        let path = directory.join("flags.flagstaff");
         drop(published(&path, 1));
         assert_eq!(mode(&path), 0o440);
         assert_eq!(writable_error(&path), Some(ErrorKind::PermissionDenied));
@@ -230,7 +232,7 @@ fn checkpoints_alternate_and_the_newest_good_one_is_never_written_over() {
     let in_regions = || {
         let view = open_view(&place.path).unwrap();
         [0, 1].map(|i| {
-            vexil_format::frame_of(view.map(), Area::Checkpoint(i)).map_or(0, |frame| frame.generation.0)
+            flagstaff_format::frame_of(view.map(), Area::Checkpoint(i)).map_or(0, |frame| frame.generation.0)
         })
     };
     let mut seen = Vec::new();
@@ -265,7 +267,7 @@ fn a_checkpoint_that_no_sync_vouched_for_does_not_count() {
     writer.checkpoints().unwrap().write(&writer.current().unwrap()).unwrap();
     let view = open_view(&place.path).unwrap();
     let regions =
-        [0, 1].map(|i| vexil_format::frame_of(view.map(), Area::Checkpoint(i)).unwrap().generation.0);
+        [0, 1].map(|i| flagstaff_format::frame_of(view.map(), Area::Checkpoint(i)).unwrap().generation.0);
     assert_eq!(regions, [1, 3], "the durable one stays");
 }
 
@@ -276,7 +278,7 @@ fn an_older_snapshot_never_becomes_a_checkpoint_after_a_newer_one() {
     let place = place();
     let mut writer = published(&place.path, 3);
     let view = open_view(&place.path).unwrap();
-    let old = vexil_format::copy(view.map(), Area::Slot(0)).unwrap();
+    let old = flagstaff_format::copy(view.map(), Area::Slot(0)).unwrap();
     assert_eq!((old.generation(), old.frame()), (Generation(2), writer.previous().unwrap().frame()));
     writer.supersede().unwrap();
     let mut checkpoints = writer.checkpoints().unwrap();
@@ -284,7 +286,7 @@ fn an_older_snapshot_never_becomes_a_checkpoint_after_a_newer_one() {
     checkpoints.write(&writer.current().unwrap()).unwrap();
     assert_eq!(word(&place.path, at::DURABLE), 4);
     let view = open_view(&place.path).unwrap();
-    assert!(vexil_format::frame_of(view.map(), Area::Checkpoint(1)).is_err(), "nothing was written");
+    assert!(flagstaff_format::frame_of(view.map(), Area::Checkpoint(1)).is_err(), "nothing was written");
 }
 
 /// Symptom: after each reboot, readers of more than a few hundred flags were on the slow path until the next change. Cause:
@@ -333,7 +335,7 @@ fn the_rights_carried_over_are_those_of_the_moment() {
 fn a_full_disk_is_an_error_and_readers_keep_what_they_have() {
     const TEST: &str = "a_full_disk_is_an_error_and_readers_keep_what_they_have";
     if let Some(directory) = child() {
-        let path = directory.join("flags.vexil");
+        let path = directory.join("flags.flagstaff");
         let mut writer = published(&path, 1);
         let view = view(&path);
         let big = Value::String("x".repeat(3 << 20).into());
@@ -353,11 +355,11 @@ fn a_full_disk_is_an_error_and_readers_keep_what_they_have() {
         fs::write(directory.join("more"), vec![1; 1 << 20]).unwrap_err();
         writer.supersede().unwrap_err();
         assert!(!view.observe().is_superseded());
-        assert!(!directory.join(".flags.vexil.new").exists(), "a failed new file is removed");
+        assert!(!directory.join(".flags.flagstaff.new").exists(), "a failed new file is removed");
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    let script = "mount -t tmpfs -o size=2m none \"$VEXIL_TEST_CHILD\" || exit 77; exec \"$0\" \"$@\"";
+    let script = "mount -t tmpfs -o size=2m none \"$FLAGSTAFF_TEST_CHILD\" || exit 77; exec \"$0\" \"$@\"";
     let output = in_child(TEST, directory.path(), |program| {
         let mut command = Command::new("unshare");
         command.args(["-r", "-m", "sh", "-c", script]).arg(program);
@@ -378,11 +380,11 @@ fn a_small_file_size_limit_is_an_error_and_no_signal() {
     const TEST: &str = "a_small_file_size_limit_is_an_error_and_no_signal";
     if let Some(directory) = child() {
         use rustix::process::{Resource, Rlimit, setrlimit};
-        let old = directory.join("old.vexil");
+        let old = directory.join("old.flagstaff");
         drop(published(&old, 1));
         let limit = Rlimit { current: Some(1 << 20), maximum: Some(1 << 20) };
         setrlimit(Resource::Fsize, limit).unwrap();
-        for path in [old, directory.join("new.vexil")] {
+        for path in [old, directory.join("new.flagstaff")] {
             let error = Writer::open(&path, &WriterOptions::default()).map(|mut opened| {
                 let _ = opened.writer.publish(&mut snapshot(2));
             });
@@ -390,7 +392,7 @@ fn a_small_file_size_limit_is_an_error_and_no_signal() {
             assert!(matches!(error, WriteError::FileSizeLimit { limit: 0x10_0000, .. }), "{error}");
             assert!(error.to_string().contains("ulimit"), "{error}");
         }
-        let old = directory.join("old.vexil");
+        let old = directory.join("old.flagstaff");
         assert_eq!(names_beside(&old), [live_link(&old), old], "nothing was made");
         return;
     }

@@ -1,4 +1,4 @@
-//! A model checker runs the very code of `vexil_format::follow`: the fast path of a reader that moves from file to file never goes
+//! A model checker runs the very code of `flagstaff_format::follow`: the fast path of a reader that moves from file to file never goes
 //! back to one before.
 
 #![allow(
@@ -14,12 +14,12 @@ use std::cell::Cell;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 
+use flagstaff_format::follow::{Follow, Forward, catch_up};
+use flagstaff_format::protocol::Sound;
+use flagstaff_format::sync::Exchange;
 use loom::sync::Arc;
 use loom::thread;
 use model::{Model, Outcome, holds, noticed, preemptions, run};
-use vexil_format::follow::{Follow, Forward, catch_up};
-use vexil_format::protocol::Sound;
-use vexil_format::sync::Exchange;
 
 /// Files by their number, as `Current` has them.
 struct Pointers {

@@ -9,9 +9,9 @@ mod cases;
 
 use std::path::{Path, PathBuf};
 
-use vexil_format::layout::Area;
-use vexil_format::{Archive, Found, FoundFile, Hashed, Key, View, Writer, WriterOptions};
-use vexil_format::{check_current, copy_current, frame_of, open_view};
+use flagstaff_format::layout::Area;
+use flagstaff_format::{Archive, Found, FoundFile, Hashed, Key, View, Writer, WriterOptions};
+use flagstaff_format::{check_current, copy_current, frame_of, open_view};
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
@@ -19,7 +19,7 @@ fn golden(name: &str) -> PathBuf {
 
 /// The golden file as a real one, and what is to be found in it.
 fn expanded(name: &str, directory: &Path) -> (PathBuf, u64, Vec<[String; 3]>) {
-    let path = directory.join(format!("{name}.vexil"));
+    let path = directory.join(format!("{name}.flagstaff"));
     cases::expand(&std::fs::read(golden(&format!("{name}.pages"))).unwrap(), &path);
     let list = std::fs::read_to_string(golden(&format!("{name}.txt"))).unwrap();
     let mut lines = list.split_terminator('\n');
@@ -92,7 +92,7 @@ fn the_builder_still_makes_the_bytes_of_the_golden_files() {
     let directory = tempfile::tempdir().unwrap();
     for name in cases::NAMES {
         let (golden, _, _) = expanded(name, directory.path());
-        let made = directory.path().join(format!("made-{name}.vexil"));
+        let made = directory.path().join(format!("made-{name}.flagstaff"));
         cases::make(name, &made);
         assert_eq!(cases::list(name), std::fs::read_to_string(self::golden(&format!("{name}.txt"))).unwrap());
         let (golden, made_view) = (open_view(&golden).unwrap(), open_view(&made).unwrap());
@@ -125,7 +125,7 @@ fn a_publisher_goes_on_above_the_generation_of_every_golden_file() {
 /// The numbers of the document are those of the code.
 #[test]
 fn the_document_has_the_test_vectors_the_constants_and_every_header_word() {
-    use vexil_format::layout::{AREA_BYTES, FILE_BYTES, FINGERPRINT, MAGIC, word};
+    use flagstaff_format::layout::{AREA_BYTES, FILE_BYTES, FINGERPRINT, MAGIC, word};
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/format.md");
     let document = std::fs::read_to_string(path).unwrap();
     assert!(document.is_ascii());

@@ -12,13 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use poke::{flag, flip, open, published, set_word, snapshot, told, writable};
-use tempfile::TempDir;
-use vexil_format::layout::{Area, FILE_BYTES, FINGERPRINT, FRAME_BYTES, MAGIC, word as at};
-use vexil_format::{
+use flagstaff_format::layout::{Area, FILE_BYTES, FINGERPRINT, FRAME_BYTES, MAGIC, word as at};
+use flagstaff_format::{
     Archive, BuildError, Facts, FoundFile, Generation, Hashed, OpenError, Value, View, Writer, WriterOptions,
     check_current, copy_current, newest, open_view,
 };
+use poke::{flag, flip, open, published, set_word, snapshot, told, writable};
+use tempfile::TempDir;
 
 struct Place {
     _directory: TempDir,
@@ -28,7 +28,7 @@ struct Place {
 /// A file with generation 2 in slot 0, generation 1 in slot 1, and one checkpoint; writable by its owner.
 fn place() -> Place {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("flags.vexil");
+    let path = directory.path().join("flags.flagstaff");
     let writer = published(&path, 1);
     writer.checkpoints().unwrap().write(&snapshot(1)).unwrap();
     drop(writer);
@@ -131,7 +131,7 @@ fn no_flipped_bit_of_the_changing_header_is_a_crash_or_a_wrong_answer_behind_a_c
         view.refresh_bounds();
         assert_true_or_refused(&view);
         look_up_everything(&view, &mut text);
-        let _ = vexil_format::status::read(view.map());
+        let _ = flagstaff_format::status::read(view.map());
         flip(&place.path, bit / 8, (bit % 8) as u8);
     }
 }
@@ -168,13 +168,13 @@ fn every_shortened_file_is_a_clear_error() {
     let odd = [1, 7, 8, 4095, 4097, 4096 + 63, FILE_BYTES - 1, FILE_BYTES - 4095];
     for bytes in lengths.chain(odd).filter(|bytes| *bytes < FILE_BYTES) {
         // A copy of the start: what was cut off once would be gone.
-        let copy = place.path.with_extension("short.vexil");
+        let copy = place.path.with_extension("short.flagstaff");
         let mut start = vec![0; bytes.min(8192) as usize];
         file.read_exact_at(&mut start, 0).unwrap();
         fs::write(&copy, &start).unwrap();
         writable(&copy).set_len(bytes).unwrap();
         let error = open_view(&copy).err();
-        let expected = if bytes < page { "not a vexil snapshot" } else { "damaged header" };
+        let expected = if bytes < page { "not a flagstaff snapshot" } else { "damaged header" };
         let message = error.map(|e| e.to_string()).unwrap_or_default();
         assert!(message.contains(expected) && message.contains(&bytes.to_string()), "{bytes}: {message}");
     }
@@ -285,7 +285,7 @@ fn a_publisher_opens_any_damaged_file_or_says_why_not() {
 #[test]
 fn a_file_of_random_bytes_behind_a_good_magic_is_superseded() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("flags.vexil");
+    let path = directory.path().join("flags.flagstaff");
     let mut seeded = Seeded(19);
     for bytes in [4096_u64, 4099, 1 << 20] {
         let mut garbage: Vec<u8> = (0..bytes).map(|_| seeded.next() as u8).collect();
@@ -341,7 +341,7 @@ fn keys_with_equal_hashes(count: usize) -> Vec<String> {
 #[test]
 fn up_to_nine_keys_of_one_hash_are_told_apart_and_more_are_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("flags.vexil");
+    let path = directory.path().join("flags.flagstaff");
     let mut writer = open(&path).writer;
     let keys = keys_with_equal_hashes(12);
     assert!(keys.iter().all(|key| Hashed::new(key.as_bytes()).hash() == 0));

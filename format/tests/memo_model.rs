@@ -1,4 +1,4 @@
-//! A model checker runs the very code of `vexil_format::memo` for handles that threads share, with that of `vexil_format::protocol`: a
+//! A model checker runs the very code of `flagstaff_format::memo` for handles that threads share, with that of `flagstaff_format::protocol`: a
 //! value is never taken for one of another generation, and no thread goes back.
 
 #![allow(
@@ -12,13 +12,13 @@ mod model;
 
 use std::sync::atomic::Ordering::{self, Relaxed};
 
+use flagstaff_format::memo::{BoolMemo, Claim, MemoOrders, WordMemo};
+use flagstaff_format::protocol::{Generation, Sound, observe, still_valid};
+use flagstaff_format::sync::Load;
 use loom::sync::Arc;
 use loom::thread;
 use model::memory::Memory;
 use model::{Model, Outcome, holds, is_long, noticed, preemptions, run};
-use vexil_format::memo::{BoolMemo, Claim, MemoOrders, WordMemo};
-use vexil_format::protocol::{Generation, Sound, observe, still_valid};
-use vexil_format::sync::Load;
 
 /// The value of a stamp: twice the generation leads to `generation * 100`.
 const fn value(stamp: u64) -> u64 {

@@ -1,4 +1,4 @@
-//! A model checker runs the very code of `vexil_format::protocol`, both sides. The mutants at the end weaken one ordering each: a
+//! A model checker runs the very code of `flagstaff_format::protocol`, both sides. The mutants at the end weaken one ordering each: a
 //! model that did not notice them would prove nothing.
 
 #![allow(
@@ -12,12 +12,12 @@ mod model;
 
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 
+use flagstaff_format::protocol::{Generation, Orders, Sound, mark_superseded};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, fence};
 use loom::thread;
 use model::memory::Memory;
 use model::{Outcome, holds, is_long, noticed, preemptions, run};
-use vexil_format::protocol::{Generation, Orders, Sound, mark_superseded};
 
 #[derive(Clone, Copy)]
 struct Bounds {

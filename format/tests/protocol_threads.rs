@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vexil_format::{Archive, Facts, Flag, Generation, Hashed, Value, Writer, WriterOptions, open_view};
+use flagstaff_format::{Archive, Facts, Flag, Generation, Hashed, Value, Writer, WriterOptions, open_view};
 
 const FLAGS: usize = 40;
 
@@ -48,7 +48,7 @@ struct Counts {
 #[test]
 fn no_read_beside_a_publisher_at_full_speed_is_torn() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("stress.vexil");
+    let path = directory.path().join("stress.flagstaff");
     let keys = keys();
     let mut writer = Writer::open(&path, &WriterOptions::default()).unwrap().writer;
     writer.publish(&mut table(&keys, 1)).unwrap();

@@ -7,9 +7,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use vexil_format::layout::word;
-use vexil_format::protocol::MARK;
-use vexil_format::{
+use flagstaff_format::layout::word;
+use flagstaff_format::protocol::MARK;
+use flagstaff_format::{
     Archive, Facts, Flag, Generation, Opened, Records as _, Step, Value, Watch, Witness, Writer,
     WriterOptions, copy_current, open_view,
 };
@@ -46,7 +46,7 @@ struct Place {
 
 fn place() -> Place {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("flags.vexil");
+    let path = folder.path().join("flags.flagstaff");
     Place { folder, path, disk: Arc::default() }
 }
 

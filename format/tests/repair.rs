@@ -9,15 +9,15 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
+use flagstaff_format::layout::{Area, FILE_BYTES, word as at};
+use flagstaff_format::protocol::MARK;
+use flagstaff_format::{
+    BootId, FoundFile, Generation, Header, OpenError, PathState, Step, Watch, Witness, WriteError, Writer,
+    WriterOptions, check_current, copy_current, open_view,
+};
 use poke::{
     damage, flip, live_link, look_up, mode, open, place, published, set_word, snapshot, told, view, word,
     writable,
-};
-use vexil_format::layout::{Area, FILE_BYTES, word as at};
-use vexil_format::protocol::MARK;
-use vexil_format::{
-    BootId, FoundFile, Generation, Header, OpenError, PathState, Step, Watch, Witness, WriteError, Writer,
-    WriterOptions, check_current, copy_current, open_view,
 };
 
 #[test]
@@ -40,7 +40,7 @@ fn a_damaged_slot_is_replaced_by_the_newest_good_snapshot_under_a_new_generation
         (vec![Area::Slot(0), Area::Slot(1), Area::Checkpoint(1)], Some(1)),
         (vec![Area::Slot(0), Area::Slot(1), Area::Checkpoint(0), Area::Checkpoint(1)], None),
     ] {
-        let copy = place.path.with_extension("copy.vexil");
+        let copy = place.path.with_extension("copy.flagstaff");
         fs::copy(&place.path, &copy).unwrap();
         for area in areas {
             damage(&copy, area);
@@ -242,7 +242,7 @@ fn what_was_put_aside_before_is_kept() {
         assert_eq!(fs::read_to_string(aside).unwrap(), garbage);
         fs::remove_file(&place.path).unwrap();
     }
-    assert_eq!(fs::read_to_string(place.path.with_extension("vexil.damaged")).unwrap(), "one".repeat(9));
+    assert_eq!(fs::read_to_string(place.path.with_extension("flagstaff.damaged")).unwrap(), "one".repeat(9));
 }
 
 fn refused(path: &Path) -> OpenError {
@@ -295,7 +295,7 @@ fn a_fifo_and_a_directory_are_refused_at_once() {
 fn a_link_to_a_good_file_is_followed() {
     let place = place();
     drop(published(&place.path, 1));
-    let link = place.path.with_file_name("link.vexil");
+    let link = place.path.with_file_name("link.flagstaff");
     symlink(&place.path, &link).unwrap();
     let mut opened = open(&link);
     assert_eq!((&opened.found, opened.writer.path_state()), (&FoundFile::Good, PathState::Same));

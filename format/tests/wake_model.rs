@@ -1,4 +1,4 @@
-//! A model checker runs the very code of `vexil_format::event`, both sides, with that of `vexil_format::protocol`: nobody sleeps
+//! A model checker runs the very code of `flagstaff_format::event`, both sides, with that of `flagstaff_format::protocol`: nobody sleeps
 //! through a publish or a mark.
 //!
 //! The kernel is stood in for by a lock and a condition variable of the model checker. `futex` promises that it compares the word and
@@ -17,13 +17,13 @@ mod model;
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 use std::time::Duration;
 
+use flagstaff_format::event::{Announce, Look, Sleeper, Ticket, Turns, Waker, announce, turn};
+use flagstaff_format::protocol::{Generation, Sound, mark_superseded, observe};
 use loom::sync::atomic::{AtomicBool, AtomicU32, fence};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 use model::memory::Memory;
 use model::{Outcome, holds, noticed, preemptions, run};
-use vexil_format::event::{Announce, Look, Sleeper, Ticket, Turns, Waker, announce, turn};
-use vexil_format::protocol::{Generation, Sound, mark_superseded, observe};
 
 /// What a lost wake is reported as.
 const ASLEEP: &[&str] = &["asleep"];

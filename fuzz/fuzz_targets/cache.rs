@@ -1,5 +1,5 @@
-//! See `vexil_fuzz::cache`.
+//! See `flagstaff_fuzz::cache`.
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| vexil_fuzz::cache::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| flagstaff_fuzz::cache::run(data));

@@ -1,5 +1,5 @@
-//! See `vexil_fuzz::living`.
+//! See `flagstaff_fuzz::living`.
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| vexil_fuzz::living::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| flagstaff_fuzz::living::run(data));

@@ -1,5 +1,5 @@
-//! See `vexil_fuzz::payload`.
+//! See `flagstaff_fuzz::payload`.
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| vexil_fuzz::payload::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| flagstaff_fuzz::payload::run(data));

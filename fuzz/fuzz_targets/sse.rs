@@ -1,5 +1,5 @@
-//! See `vexil_fuzz::sse`.
+//! See `flagstaff_fuzz::sse`.
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| vexil_fuzz::sse::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| flagstaff_fuzz::sse::run(data));

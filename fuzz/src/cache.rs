@@ -3,8 +3,8 @@
 use std::cell::OnceCell;
 use std::fs;
 
+use flagstaff_publisher::payload::{Limits, decode, read_cache};
 use tempfile::TempDir;
-use vexil_publisher::payload::{Limits, decode, read_cache};
 
 thread_local! {
     static FOLDER: OnceCell<TempDir> = const { OnceCell::new() };

@@ -1,6 +1,6 @@
 //! Bytes of a fuzzer as edits of a snapshot file: part, place, length, bytes. A part above 127 has its checksum put right.
 
-use vexil_format::layout::Area;
+use flagstaff_format::layout::Area;
 
 use crate::stage::Stage;
 

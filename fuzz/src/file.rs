@@ -2,8 +2,8 @@
 
 use std::cell::OnceCell;
 
-use vexil_format::open_view;
-use vexil_reader::Reader;
+use flagstaff_format::open_view;
+use flagstaff_reader::Reader;
 
 use crate::edits;
 use crate::stage::{Stage, every_call};
@@ -22,7 +22,7 @@ pub fn run(data: &[u8]) {
         }
         every_call(&Reader::attach(stage.path()));
         if let Ok(view) = open_view(&stage.path())
-            && let Some((_, archive)) = vexil_format::newest(view.map())
+            && let Some((_, archive)) = flagstaff_format::newest(view.map())
         {
             let _ = archive.verify();
         }

@@ -1,13 +1,13 @@
 //! Fuzz targets for every byte that comes from outside.
 //!
 //! ```
-//! for (_, run) in vexil_fuzz::TARGETS {
+//! for (_, run) in flagstaff_fuzz::TARGETS {
 //!     run(b"data: {}\n\n");
 //! }
 //! ```
 //!
 //! `cargo xtask fuzz` runs each target for a minute, guided by coverage (a canary shows it), on any toolchain; with AddressSanitizer where there is
-//! a nightly one. It needs a C++ compiler. Without that, `VEXIL_FUZZ_SECONDS=60 cargo test -p vexil-fuzz` runs each target over
+//! a nightly one. It needs a C++ compiler. Without that, `FLAGSTAFF_FUZZ_SECONDS=60 cargo test -p flagstaff-fuzz` runs each target over
 //! its corpus and over changed copies of it, without looking at coverage. `cargo +nightly fuzz run sse --features libfuzzer`
 //! works too, from the root of the project. `pieces.dict` is the dictionary of all of them.
 //!

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use vexil_reader::Reader;
+use flagstaff_reader::Reader;
 
 use crate::edits;
 use crate::stage::{Stage, every_call};

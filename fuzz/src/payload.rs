@@ -1,7 +1,7 @@
 //! A payload for the decoder. What it takes becomes a whole archive that finds every flag.
 
-use vexil_format::{Archive, Facts, Generation};
-use vexil_publisher::payload::{Limits, decode};
+use flagstaff_format::{Archive, Facts, Generation};
+use flagstaff_publisher::payload::{Limits, decode};
 
 /// Runs the target.
 pub fn run(data: &[u8]) {

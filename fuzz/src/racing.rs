@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-use vexil_reader::Reader;
+use flagstaff_reader::Reader;
 
 use crate::edits;
 use crate::stage::Stage;

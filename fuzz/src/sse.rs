@@ -1,6 +1,6 @@
 //! A stream for the parser, in one piece, byte by byte and split as the first bytes say, against a plain model.
 
-use vexil_publisher::sse::{Item, Parser};
+use flagstaff_publisher::sse::{Item, Parser};
 
 use crate::sse::model::Plain;
 

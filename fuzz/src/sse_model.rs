@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vexil_publisher::sse::{Part, RETRY_MAX, RETRY_MIN};
+use flagstaff_publisher::sse::{Part, RETRY_MAX, RETRY_MIN};
 
 /// What the parser finds, in types that anybody can make.
 #[derive(Debug, Clone, PartialEq, Eq)]

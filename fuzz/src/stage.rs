@@ -4,11 +4,11 @@ use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::PathBuf;
 
+use flagstaff_format::layout::{Area, FRAME_BYTES, HEADER_BYTES};
+use flagstaff_format::{Archive, Facts, Flag, Frame, Generation, Value, Writer, WriterOptions};
+use flagstaff_reader::Reader;
+use flagstaff_torture::KEYS;
 use tempfile::TempDir;
-use vexil_format::layout::{Area, FRAME_BYTES, HEADER_BYTES};
-use vexil_format::{Archive, Facts, Flag, Frame, Generation, Value, Writer, WriterOptions};
-use vexil_reader::Reader;
-use vexil_torture::KEYS;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes of each area that are kept, and so put back.
@@ -16,7 +16,7 @@ const KEPT: usize = 16 * 1024;
 
 /// Every call of a reader, with these keys.
 pub(crate) fn every_call(reader: &Reader) {
-    let flags = vexil_torture::every_call(reader, &KEYS);
+    let flags = flagstaff_torture::every_call(reader, &KEYS);
     // Whoever puts checksums right can say that there are more or fewer than are there; not more than have room.
     assert!(flags < 10_000, "{flags} flags");
 }
@@ -32,7 +32,7 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn new() -> Stage {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-        let path = folder.path().join("flags.vexil");
+        let path = folder.path().join("flags.flagstaff");
         let mut writer = Writer::open(&path, &WriterOptions::default()).unwrap().writer;
         let mut checkpoints = writer.checkpoints().unwrap();
         for n in 1..=3 {
@@ -55,7 +55,7 @@ impl Stage {
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().join("flags.vexil")
+        self.folder.path().join("flags.flagstaff")
     }
 
     /// Writes to the header (0) or an area (1 to 4), inside of what is put back.

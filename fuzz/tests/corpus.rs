@@ -1,4 +1,4 @@
-//! Each target over its corpus, then over changed copies of it for a while: `VEXIL_FUZZ_SECONDS` in all, 2 by default, 60 with `VEXIL_LONG`.
+//! Each target over its corpus, then over changed copies of it for a while: `FLAGSTAFF_FUZZ_SECONDS` in all, 2 by default, 60 with `FLAGSTAFF_LONG`.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "test code")]
 
@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fastrand::Rng;
-use vexil_fuzz::{Run, TARGETS, mutate};
+use flagstaff_fuzz::{Run, TARGETS, mutate};
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
@@ -19,9 +19,9 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
 }
 
 fn seconds() -> f64 {
-    let long = std::env::var_os("VEXIL_LONG").is_some_and(|value| value != "0");
+    let long = std::env::var_os("FLAGSTAFF_LONG").is_some_and(|value| value != "0");
     let otherwise = if long { 60.0 } else { 2.0 };
-    std::env::var("VEXIL_FUZZ_SECONDS").ok().map_or(otherwise, |text| text.parse().unwrap())
+    std::env::var("FLAGSTAFF_FUZZ_SECONDS").ok().map_or(otherwise, |text| text.parse().unwrap())
 }
 
 fn feed(run: Run, input: &[u8], seed: u64) {
@@ -31,7 +31,7 @@ fn feed(run: Run, input: &[u8], seed: u64) {
 }
 
 fn fuzz(target: &str) {
-    let given = std::env::var("VEXIL_SEED").ok().and_then(|text| text.parse().ok());
+    let given = std::env::var("FLAGSTAFF_SEED").ok().and_then(|text| text.parse().ok());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let seed: u64 = given.unwrap_or(now.as_nanos() as u64);
     let (_, run) = TARGETS.into_iter().find(|(name, _)| *name == target).unwrap();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use vexil_format::{Archive, Difference, Records, printable};
+use flagstaff_format::{Archive, Difference, Records, printable};
 
 /// Keys that are listed by name, of each kind; the rest is counted.
 const LISTED: usize = 20;
@@ -81,7 +81,7 @@ impl fmt::Display for Changes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vexil_format::{Facts, Generation};
+    use flagstaff_format::{Facts, Generation};
 
     fn archive(json: &str) -> Archive {
         let flags = crate::payload::decode(json, &Default::default()).unwrap();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vexil_format::{Archive, Checkpoints, WriteError, status};
+use flagstaff_format::{Archive, Checkpoints, WriteError, status};
 
 use crate::failure_kind;
 use crate::options::ThreadLog;
@@ -47,7 +47,7 @@ impl Checkpointer {
         let shared = Arc::new(Shared::default());
         let (done, ended) = mpsc::channel();
         let of_thread = shared.clone();
-        thread::Builder::new().name("vexil-disk".to_owned()).spawn(move || {
+        thread::Builder::new().name("flag-disk".to_owned()).spawn(move || {
             let last = log.run(|| of_thread.work_until_stopped(checkpoints, every));
             // Nobody listens if the wait for this was given up.
             let _ = done.send(last);
@@ -190,10 +190,10 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    use vexil_format::{Facts, Generation, Writer, WriterOptions};
+    use flagstaff_format::{Facts, Generation, Writer, WriterOptions};
 
     fn writer(folder: &Path) -> Writer {
-        Writer::open(&folder.join("flags.vexil"), &WriterOptions::default()).unwrap().writer
+        Writer::open(&folder.join("flags.flagstaff"), &WriterOptions::default()).unwrap().writer
     }
 
     fn archive() -> Arc<Archive> {

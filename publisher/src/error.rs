@@ -1,6 +1,6 @@
 //! What can go wrong between a source and its file.
 
-use vexil_format::{BuildError, WriteError};
+use flagstaff_format::{BuildError, WriteError};
 
 use crate::lock::LockError;
 use crate::payload::PayloadError;

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use vexil_format::{BuildError, FailureKind, WriteError};
+use flagstaff_format::{BuildError, FailureKind, WriteError};
 
 use crate::error::PublishError;
 use crate::payload::{ImportError, PayloadError};

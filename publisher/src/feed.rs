@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use vexil_format::{Archive, Facts, FailureKind, Generation, LinkState, status};
+use flagstaff_format::{Archive, Facts, FailureKind, Generation, LinkState, status};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::changes::Changes;

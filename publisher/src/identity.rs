@@ -47,7 +47,7 @@ impl Identity {
     /// The snapshot file of this identity in a cache directory.
     #[must_use]
     pub fn snapshot_path(&self, cache_dir: &Path) -> PathBuf {
-        cache_dir.join(format!("soasap_cache_{}.vexil", hex(&self.0[..8])))
+        cache_dir.join(format!("soasap_cache_{}.flagstaff", hex(&self.0[..8])))
     }
 
     /// The SDK's JSON cache of this key in a cache directory: named after the key as it was given, with the white space around it.
@@ -114,7 +114,7 @@ mod tests {
         let path = Identity::of("https://a", &key("secret")).snapshot_path(Path::new("/c"));
         let path = path.to_str().unwrap();
         assert!(
-            path.starts_with("/c/soasap_cache_") && path.ends_with(".vexil") && !path.contains("secret"),
+            path.starts_with("/c/soasap_cache_") && path.ends_with(".flagstaff") && !path.contains("secret"),
             "{path}"
         );
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use vexil_format::{PathState, WriteError, Writer, boot, status};
+use flagstaff_format::{PathState, WriteError, Writer, boot, status};
 
 use crate::checkpointer::Checkpointer;
 use crate::failure_kind;
@@ -141,7 +141,7 @@ impl Keeper {
         let stopper = Stopper::new();
         let of_thread = stopper.clone();
         let (done, ended) = mpsc::channel();
-        let thread = thread::Builder::new().name("vexil-keeper".to_owned()).spawn(move || {
+        let thread = thread::Builder::new().name("flag-keeper".to_owned()).spawn(move || {
             while of_thread.wait(every) == Waited::Elapsed {
                 look();
             }

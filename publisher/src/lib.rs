@@ -1,10 +1,10 @@
-//! Publishes feature flags into a Vexil snapshot file, from a stream or from a file.
+//! Publishes feature flags into a Flagstaff snapshot file, from a stream or from a file.
 //!
 //! ```
-//! use vexil_publisher::{Options, Publisher};
+//! use flagstaff_publisher::{Options, Publisher};
 //!
 //! # let folder = tempfile::tempdir()?;
-//! # let path = folder.path().join("flags.vexil");
+//! # let path = folder.path().join("flags.flagstaff");
 //! let mut publisher = Publisher::open(&path, &Options::default())?;
 //! publisher.publish(r#"{"new-checkout": true, "cart-limit": 50}"#)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -50,6 +50,7 @@ pub mod sse;
 pub use allocator::{give_memory_back, trim_memory};
 pub use changes::Changes;
 pub use error::{CloseError, OpenError, PublishError, RunError};
+pub use flagstaff_format::{Epoch, Watch, printable};
 pub use identity::{Identity, default_cache_dir};
 pub use options::Options;
 pub use place::Place;
@@ -57,4 +58,3 @@ pub use predecessor::has_predecessor;
 pub use publisher::{Outcome, Publisher, lock_path};
 pub use queue::{Handler, Queue};
 pub use run::{Notice, Refusals, Source, run};
-pub use vexil_format::{Epoch, Watch, printable};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use vexil_format::Watch;
+use flagstaff_format::Watch;
 
 use crate::identity::Identity;
 use crate::lock::LockMode;

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use vexil_format::{Archive, BootId, newest, open_view, status, unix_micros};
+use flagstaff_format::{Archive, BootId, newest, open_view, status, unix_micros};
 
 use crate::identity::Identity;
 use crate::payload::{ImportError, Limits, read_cache};
@@ -77,7 +77,7 @@ fn beside(cache: &Path, identity: Identity) -> impl Iterator<Item = PathBuf> {
     let files = cache.parent().and_then(|directory| fs::read_dir(directory).ok()).into_iter().flatten();
     let snapshots = files
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "vexil"));
+        .filter(|path| path.extension().is_some_and(|extension| extension == "flagstaff"));
     snapshots.take(MOST_FILES).filter(move |path| {
         let view = open_view(path).ok();
         view.is_some_and(|view| view.header().is_some_and(|header| identity.has_key_of(&header.identity)))

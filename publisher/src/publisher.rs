@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use vexil_format::{
+use flagstaff_format::{
     Archive, FailureKind, FoundFile, Generation, LinkState, Opened, Writer, WriterOptions,
     is_in_sticky_public_directory, status, unix_micros,
 };

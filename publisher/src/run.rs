@@ -4,7 +4,7 @@ use std::mem;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use vexil_format::LinkState;
+use flagstaff_format::LinkState;
 
 use crate::error::{PublishError, RunError};
 use crate::failure_kind;

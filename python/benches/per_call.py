@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import vexil
+import flagstaff
 
 ROUNDS = 15
 CALLS = 32_768
@@ -135,7 +135,7 @@ def main():
             theirs = soasap.create_soasap_client(api_key=API_KEY, base_url=nowhere, cache_directory=folder)
         except ImportError:
             theirs = None
-        ours = vexil.create_soasap_client(api_key=API_KEY, base_url=nowhere, cache_directory=folder)
+        ours = flagstaff.create_soasap_client(api_key=API_KEY, base_url=nowhere, cache_directory=folder)
         while ours.generation == 0:
             ours.wait_for_change(0, 10)
             ours.get_bool("start")

@@ -86,7 +86,7 @@ def per_call():
 def start(flags):
     medians = run("start.py", flags)
     bare = medians["bare interpreter"]
-    yield figure(CALLS, "`import vexil`, over the bare interpreter", medians["import vexil"] - bare, "ms", 5)
+    yield figure(CALLS, "`import flagstaff`, over the bare interpreter", medians["import flagstaff"] - bare, "ms", 5)
     what = f"start of a process to the first answer from the file, {flags:,} flags"
     yield figure(CALLS, what, medians["first answer"], "ms", 20)
     for name, value in medians.items():
@@ -100,7 +100,7 @@ def workers(counts, flags):
             continue
         for name, (title, unit, most) in WORKER_ROWS.items():
             yield point(WORKERS, f"{title}, {unit}", one["sdk"], one["workers"], one[name], unit)
-            if one["sdk"] == "vexil" and one["workers"] == 16 and most is not None:
+            if one["sdk"] == "flagstaff" and one["workers"] == 16 and most is not None:
                 yield figure(WORKERS, f"16 Gunicorn workers: {title}", one[name], unit, most)
     yield {
         "kind": "note",

@@ -39,16 +39,16 @@ def main():
         name = f"soasap_cache_{hashlib.sha256(b'bench').hexdigest()[:8]}.json"
         (Path(folder) / name).write_text(json.dumps(table))
         # Makes the snapshot file out of the SDK's cache.
-        import vexil
+        import flagstaff
 
-        with vexil.create_soasap_client(api_key="bench", base_url=NOWHERE, cache_directory=folder) as client:
+        with flagstaff.create_soasap_client(api_key="bench", base_url=NOWHERE, cache_directory=folder) as client:
             client.get_bool("start")
             while client.get_string("first") != "answer":
                 time.sleep(0.01)
         programs = {
             "bare interpreter": "import os; os._exit(0)",
-            "import vexil": "import os, vexil; os._exit(0)",
-            "first answer": FIRST_ANSWER.format(module="vexil", nowhere=NOWHERE, folder=folder),
+            "import flagstaff": "import os, flagstaff; os._exit(0)",
+            "first answer": FIRST_ANSWER.format(module="flagstaff", nowhere=NOWHERE, folder=folder),
         }
         try:
             import soasap  # noqa: F401

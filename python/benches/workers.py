@@ -8,7 +8,7 @@ import, as the SDK asks for.
 
 - The service sends plain responses that stay open, with 8 KiB of comment after each event. That is the best
   case of soasap, which loses the connection with chunked ones and waits for 4 KiB to be full. Both clients
-  get the same; `--chunked --sdks vexil` is what servers send.
+  get the same; `--chunked --sdks flagstaff` is what servers send.
 - CPU: utime and stime of all workers with all their threads over several updates; what they take in the same
   time without updates is subtracted. Nobody polls meanwhile. The master and the service are not counted.
 - Moments: every worker polls each millisecond. "first to last": of the polls that first saw it, so that pause
@@ -42,7 +42,7 @@ from server import eventually  # noqa: E402
 TICK = os.sysconf("SC_CLK_TCK")
 # soasap writes its cache within 2.5 s; that belongs to the update.
 UPDATE_EVERY = 3.0
-# vexil gives memory back 10 s after a large payload.
+# flagstaff gives memory back 10 s after a large payload.
 GIVEN_BACK = 12.0
 MOMENTS = 5
 STARTS = 3
@@ -209,7 +209,7 @@ def main():
     parser.add_argument("--flags", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--updates", type=int, default=4)
-    parser.add_argument("--sdks", nargs="+", default=["soasap", "vexil"])
+    parser.add_argument("--sdks", nargs="+", default=["soasap", "flagstaff"])
     parser.add_argument(
         "--chunked", action="store_true", help="as servers send; soasap does not work with it"
     )

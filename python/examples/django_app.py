@@ -11,7 +11,7 @@ from django.core.wsgi import get_wsgi_application
 from django.http import JsonResponse
 from django.urls import path
 
-from vexil import create_soasap_client
+from flagstaff import create_soasap_client
 
 settings.configure(
     ALLOWED_HOSTS=["*"],

@@ -6,7 +6,7 @@ import os
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 
-from vexil import create_soasap_client
+from flagstaff import create_soasap_client
 
 flags = create_soasap_client(
     api_key=os.environ["SOASAP_API_KEY"],

@@ -4,7 +4,7 @@ import os
 
 from flask import Flask, jsonify
 
-from vexil import create_soasap_client
+from flagstaff import create_soasap_client
 
 flags = create_soasap_client(
     api_key=os.environ["SOASAP_API_KEY"],

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import sys
 
-from vexil import create_soasap_client
+from flagstaff import create_soasap_client
 
 flags = create_soasap_client(
     api_key=os.environ["SOASAP_API_KEY"],

@@ -3,10 +3,10 @@
 use std::sync::Weak;
 use std::time::UNIX_EPOCH;
 
+use flagstaff::ErrorContext;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::{IntoPyObjectExt as _, PyTraverseError, PyVisit};
-use vexil::ErrorContext;
 
 use crate::changes::Changes;
 use crate::relay;
@@ -34,7 +34,7 @@ impl Handler {
 /// A call of a handler. It sees the handler weakly: a client that is gone calls nobody any more.
 pub(crate) enum Call {
     Error(Weak<Handler>, ErrorContext),
-    Changes(Weak<Handler>, vexil::Changes),
+    Changes(Weak<Handler>, flagstaff::Changes),
 }
 
 /// Calls an error handler, unless its client is gone, and waits for it.
@@ -43,12 +43,12 @@ pub(crate) fn tell_error(handler: &Weak<Handler>, error: &ErrorContext) {
 }
 
 /// Calls a handler of changes, unless its client is gone, and waits for it.
-pub(crate) fn tell_changes(handler: &Weak<Handler>, changes: &vexil::Changes) {
+pub(crate) fn tell_changes(handler: &Weak<Handler>, changes: &flagstaff::Changes) {
     relay::call(Call::Changes(handler.clone(), changes.clone()));
 }
 
 impl Call {
-    /// `("error", handler, ...)` or `("changes", handler, ...)`, as `vexil._background` takes them apart. `None`: there is no
+    /// `("error", handler, ...)` or `("changes", handler, ...)`, as `flagstaff._background` takes them apart. `None`: there is no
     /// handler any more. The handler is dropped here, with the interpreter attached: it may be the last one to go, and takes its callable
     /// with it.
     pub(crate) fn arguments(self, py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {

@@ -1,4 +1,4 @@
-//! `vexil.Changes` and `vexil.Change`.
+//! `flagstaff.Changes` and `flagstaff.Change`.
 
 use std::sync::Arc;
 
@@ -9,15 +9,15 @@ use crate::snapshot::Snapshot;
 use crate::value;
 
 /// What is not the same in two snapshots that followed each other: iterates over one `Change` for each flag, sorted by key.
-#[pyclass(frozen, module = "vexil")]
+#[pyclass(frozen, module = "flagstaff")]
 pub(crate) struct Changes {
-    old: Arc<vexil::Snapshot>,
-    new: Arc<vexil::Snapshot>,
+    old: Arc<flagstaff::Snapshot>,
+    new: Arc<flagstaff::Snapshot>,
     keys: Vec<String>,
 }
 
 impl Changes {
-    pub(crate) fn of(changes: &vexil::Changes) -> Changes {
+    pub(crate) fn of(changes: &flagstaff::Changes) -> Changes {
         Changes { old: changes.old.clone(), new: changes.new.clone(), keys: changes.keys().to_vec() }
     }
 }
@@ -80,16 +80,16 @@ impl Changes {
     }
 
     fn __repr__(&self) -> String {
-        format!("<vexil.Changes generation={} keys={:?}>", self.generation(), self.keys)
+        format!("<flagstaff.Changes generation={} keys={:?}>", self.generation(), self.keys)
     }
 }
 
 /// One flag that is not the same. A value is None where there is no flag, or where the flag is null.
-#[pyclass(frozen, module = "vexil")]
+#[pyclass(frozen, module = "flagstaff")]
 pub(crate) struct Change {
     key: String,
-    old: Arc<vexil::Snapshot>,
-    new: Arc<vexil::Snapshot>,
+    old: Arc<flagstaff::Snapshot>,
+    new: Arc<flagstaff::Snapshot>,
 }
 
 #[pymethods]
@@ -114,6 +114,6 @@ impl Change {
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let (old, new) = (self.old_value(py)?, self.new_value(py)?);
-        Ok(format!("<vexil.Change {:?}: {} -> {}>", self.key, old.repr()?, new.repr()?))
+        Ok(format!("<flagstaff.Change {:?}: {} -> {}>", self.key, old.repr()?, new.repr()?))
     }
 }

@@ -1,13 +1,13 @@
-//! `vexil.Client`.
+//! `flagstaff.Client`.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use flagstaff::ErrorContext;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
-use vexil::ErrorContext;
 
 use crate::callbacks::{self, Handler};
 use crate::gate::AtExit;
@@ -25,9 +25,9 @@ use crate::waiting;
 /// client that was made before a fork works in every child.
 ///
 /// An `api_key` or `base_url` that is none raises `ValueError`; neither network nor disk make this raise.
-#[pyclass(frozen, weakref, dict, subclass, module = "vexil")]
+#[pyclass(frozen, weakref, dict, subclass, module = "flagstaff")]
 pub(crate) struct Client {
-    client: vexil::Client,
+    client: flagstaff::Client,
     /// Leads from the end of the process to the client, for as long as this lives.
     _at_exit: Arc<AtExit>,
     shown: String,
@@ -37,7 +37,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn rust(&self) -> &vexil::Client {
+    pub(crate) fn rust(&self) -> &flagstaff::Client {
         &self.client
     }
 
@@ -51,7 +51,7 @@ impl Client {
 
 impl Flags for Client {
     #[inline(always)]
-    fn flags(&self) -> &vexil::Reader {
+    fn flags(&self) -> &flagstaff::Reader {
         &self.client
     }
 }
@@ -71,7 +71,7 @@ impl Client {
         file: Option<PathBuf>,
         memory_directory: Option<PathBuf>,
     ) -> PyResult<Client> {
-        let mut builder = vexil::Client::builder(api_key).base_url(base_url).preload(preload);
+        let mut builder = flagstaff::Client::builder(api_key).base_url(base_url).preload(preload);
         builder = builder.on_start(relay::prepare);
         if let Some(directory) = cache_directory {
             builder = builder.cache_dir(directory);
@@ -93,7 +93,7 @@ impl Client {
         let client =
             py.detach(|| builder.start()).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let _at_exit = AtExit::of(&client);
-        let shown = format!("<vexil.Client of {base_url}>");
+        let shown = format!("<flagstaff.Client of {base_url}>");
         Ok(Client { client, _at_exit, shown, handlers: Mutex::new(handlers) })
     }
 
@@ -124,7 +124,7 @@ impl Client {
     /// told as one. In a forked child they begin with its first read.
     fn on_change(&self, callback: &Bound<'_, PyAny>) -> PyResult<()> {
         let weak = self.keep(Handler::new(callback, "callback")?);
-        let call = move |changes: &vexil::Changes| callbacks::tell_changes(&weak, changes);
+        let call = move |changes: &flagstaff::Changes| callbacks::tell_changes(&weak, changes);
         callback.py().detach(|| self.client.on_change(call));
         Ok(())
     }

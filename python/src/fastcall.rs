@@ -143,7 +143,9 @@ fn guarded<'py>(py: Python<'py>, call: impl FnOnce() -> PyResult<Bound<'py, PyAn
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(answer)) => answer.into_ptr(),
         Ok(Err(error)) => fail(py, error),
-        Err(_) => fail(py, PyRuntimeError::new_err("a defect in vexil; what it is stands on standard error")),
+        Err(_) => {
+            fail(py, PyRuntimeError::new_err("a defect in flagstaff; what it is stands on standard error"))
+        }
     }
 }
 

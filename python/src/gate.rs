@@ -19,11 +19,11 @@ const CLIENTS: Duration = Duration::from_millis(300);
 static CLIENTS_HERE: Mutex<Vec<Weak<AtExit>>> = Mutex::new(Vec::new());
 
 /// A client that is closed when Python ends.
-pub(crate) struct AtExit(vexil::Client);
+pub(crate) struct AtExit(flagstaff::Client);
 
 impl AtExit {
     /// For as long as the answer lives.
-    pub(crate) fn of(client: &vexil::Client) -> Arc<AtExit> {
+    pub(crate) fn of(client: &flagstaff::Client) -> Arc<AtExit> {
         let this = Arc::new(AtExit(client.clone()));
         let mut clients = CLIENTS_HERE.lock().unwrap_or_else(PoisonError::into_inner);
         clients.retain(|client| client.strong_count() > 0);

@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 
+use flagstaff::Value;
 use pyo3::PyClass;
 use pyo3::exceptions::PyException;
 use pyo3::ffi::PyObject;
@@ -9,7 +10,6 @@ use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyNone, PyString};
-use vexil::Value;
 
 use crate::fastcall::{self, Getter};
 use crate::value;
@@ -17,7 +17,7 @@ use crate::value;
 /// A class with getters.
 pub(crate) trait Flags {
     /// Where they look.
-    fn flags(&self) -> &vexil::Reader;
+    fn flags(&self) -> &flagstaff::Reader;
 }
 
 /// Puts all getters on a class.
@@ -57,7 +57,7 @@ impl<C: Flags> Getter<C> for GetBool {
 
 /// A look-up that answers `false` for a missing flag is enough where that is the default, and the same for `true`.
 #[inline(always)]
-fn bool_of(flags: &vexil::Reader, key: &str, default: Borrowed<'_, '_, PyAny>) -> Option<bool> {
+fn bool_of(flags: &flagstaff::Reader, key: &str, default: Borrowed<'_, '_, PyAny>) -> Option<bool> {
     let py = default.py();
     if default.is(PyBool::new(py, false)) {
         Some(flags.get_bool_or(key, false))

@@ -4,10 +4,10 @@
 
 use std::ffi::CStr;
 
+use flagstaff::Value;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyString};
 use pyo3::{IntoPyObjectExt as _, PyTraverseError, PyVisit};
-use vexil::Value;
 
 use crate::fastcall::{self, Handle};
 use crate::getter::parsed_or_none;
@@ -56,19 +56,19 @@ impl HandleKey {
         self.text.as_deref()
     }
 
-    /// As `<vexil.BoolFlag "key">`.
+    /// As `<flagstaff.BoolFlag "key">`.
     fn shown(&self, class: &str, py: Python<'_>) -> PyResult<String> {
         Ok(match &self.text {
-            Some(text) => format!("<vexil.{class} {text:?}>"),
-            None => format!("<vexil.{class} {}>", self.given.bind(py).repr()?),
+            Some(text) => format!("<flagstaff.{class} {text:?}>"),
+            None => format!("<flagstaff.{class} {}>", self.given.bind(py).repr()?),
         })
     }
 }
 
 /// A boolean flag. `flag.get()` or its truth value answers what it is now.
-#[pyclass(frozen, module = "vexil")]
+#[pyclass(frozen, module = "flagstaff")]
 pub(crate) struct BoolFlag {
-    flag: Option<vexil::BoolFlag>,
+    flag: Option<flagstaff::BoolFlag>,
     key: HandleKey,
     default: bool,
     owner: Py<PyAny>,
@@ -77,7 +77,7 @@ pub(crate) struct BoolFlag {
 impl BoolFlag {
     pub(crate) fn new(
         owner: &Bound<'_, PyAny>,
-        reader: &vexil::Reader,
+        reader: &flagstaff::Reader,
         key: HandleKey,
         default: bool,
     ) -> BoolFlag {
@@ -89,7 +89,7 @@ impl BoolFlag {
 impl BoolFlag {
     #[inline(always)]
     fn now(&self) -> bool {
-        self.flag.as_ref().map_or(self.default, vexil::BoolFlag::get)
+        self.flag.as_ref().map_or(self.default, flagstaff::BoolFlag::get)
     }
 }
 
@@ -103,10 +103,10 @@ impl Handle for BoolFlag {
 }
 
 /// A number flag. `flag.get()` answers a float, or the default as it was given.
-#[pyclass(frozen, module = "vexil")]
+#[pyclass(frozen, module = "flagstaff")]
 pub(crate) struct NumberFlag {
     /// NaN if it is missing: JSON has none.
-    flag: Option<vexil::NumberFlag>,
+    flag: Option<flagstaff::NumberFlag>,
     key: HandleKey,
     default: Py<PyAny>,
     owner: Py<PyAny>,
@@ -115,7 +115,7 @@ pub(crate) struct NumberFlag {
 impl NumberFlag {
     pub(crate) fn new(
         owner: &Bound<'_, PyAny>,
-        reader: &vexil::Reader,
+        reader: &flagstaff::Reader,
         key: HandleKey,
         default: Given,
     ) -> PyResult<NumberFlag> {
@@ -133,15 +133,15 @@ impl Handle for NumberFlag {
 
     #[inline(always)]
     fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let number = self.flag.as_ref().map_or(f64::NAN, vexil::NumberFlag::get);
+        let number = self.flag.as_ref().map_or(f64::NAN, flagstaff::NumberFlag::get);
         Ok(if number.is_nan() { self.default.bind(py).clone() } else { PyFloat::new(py, number).into_any() })
     }
 }
 
 /// A string flag. `flag.get()` answers a str, or the default as it was given.
-#[pyclass(frozen, module = "vexil")]
+#[pyclass(frozen, module = "flagstaff")]
 pub(crate) struct StringFlag {
-    reader: vexil::Reader,
+    reader: flagstaff::Reader,
     key: HandleKey,
     default: Py<PyAny>,
     owner: Py<PyAny>,
@@ -150,7 +150,7 @@ pub(crate) struct StringFlag {
 impl StringFlag {
     pub(crate) fn new(
         owner: &Bound<'_, PyAny>,
-        reader: &vexil::Reader,
+        reader: &flagstaff::Reader,
         key: HandleKey,
         default: Given,
     ) -> StringFlag {
@@ -171,9 +171,9 @@ impl Handle for StringFlag {
 }
 
 /// A JSON flag. `flag.get()` answers a fresh dict or list, or the default as it was given.
-#[pyclass(frozen, module = "vexil")]
+#[pyclass(frozen, module = "flagstaff")]
 pub(crate) struct JsonFlag {
-    reader: vexil::Reader,
+    reader: flagstaff::Reader,
     key: HandleKey,
     default: Py<PyAny>,
     owner: Py<PyAny>,
@@ -182,7 +182,7 @@ pub(crate) struct JsonFlag {
 impl JsonFlag {
     pub(crate) fn new(
         owner: &Bound<'_, PyAny>,
-        reader: &vexil::Reader,
+        reader: &flagstaff::Reader,
         key: HandleKey,
         default: Option<Py<PyAny>>,
     ) -> JsonFlag {

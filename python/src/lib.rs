@@ -1,4 +1,4 @@
-//! The native half of the Python package `vexil`: see README.md beside it for what it is to its users.
+//! The native half of the Python package `flagstaff`: see README.md beside it for what it is to its users.
 //!
 //! # Guarantees
 //! - A getter answers or gives the default back; it raises nothing but `TypeError` for a call with wrong arguments.
@@ -36,9 +36,9 @@ mod watcher;
 
 use pyo3::prelude::*;
 
-/// Puts the classes into the module `vexil._vexil`.
+/// Puts the classes into the module `flagstaff._flagstaff`.
 #[pymodule(gil_used = true)]
-fn _vexil(module: &Bound<'_, PyModule>) -> PyResult<()> {
+fn _flagstaff(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add_class::<client::Client>()?;
     module.add_class::<reader::Reader>()?;

@@ -7,7 +7,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use vexil::printable;
+use flagstaff::printable;
 
 use crate::relay::{self, Line};
 
@@ -21,7 +21,7 @@ struct ToPython;
 
 impl Subscriber for ToPython {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::INFO && metadata.is_event() && metadata.target().starts_with("vexil")
+        *metadata.level() <= Level::INFO && metadata.is_event() && metadata.target().starts_with("flagstaff")
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {

@@ -1,4 +1,4 @@
-//! `vexil.Reader`.
+//! `flagstaff.Reader`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,24 +11,24 @@ use crate::snapshot::Snapshot;
 use crate::status::Status;
 use crate::waiting;
 
-/// Reads flags from the snapshot file that somebody else on this host publishes to, such as `vexil run`. Has no threads, needs no key.
+/// Reads flags from the snapshot file that somebody else on this host publishes to, such as `flagstaff run`. Has no threads, needs no key.
 ///
 /// Raises `SnapshotError` if there is no good file at `path`, unless `attach` is true: then it answers defaults until one
 /// appears, for start-up code that must not fail.
-#[pyclass(frozen, weakref, dict, subclass, module = "vexil")]
+#[pyclass(frozen, weakref, dict, subclass, module = "flagstaff")]
 pub(crate) struct Reader {
-    reader: vexil::Reader,
+    reader: flagstaff::Reader,
 }
 
 impl Reader {
-    pub(crate) fn rust(&self) -> &vexil::Reader {
+    pub(crate) fn rust(&self) -> &flagstaff::Reader {
         &self.reader
     }
 }
 
 impl Flags for Reader {
     #[inline(always)]
-    fn flags(&self) -> &vexil::Reader {
+    fn flags(&self) -> &flagstaff::Reader {
         &self.reader
     }
 }
@@ -39,12 +39,12 @@ impl Reader {
     #[pyo3(signature = (path, *, attach=false))]
     fn new(py: Python<'_>, path: PathBuf, attach: bool) -> PyResult<Reader> {
         let reader = if attach {
-            py.detach(|| vexil::Reader::attach(&path))
+            py.detach(|| flagstaff::Reader::attach(&path))
         } else {
-            match py.detach(|| vexil::Reader::open(&path)) {
+            match py.detach(|| flagstaff::Reader::open(&path)) {
                 Ok(reader) => reader,
                 Err(error) => {
-                    let class = py.import("vexil._errors")?.getattr("SnapshotError")?;
+                    let class = py.import("flagstaff._errors")?.getattr("SnapshotError")?;
                     return Err(PyErr::from_value(class.call1((error.to_string(),))?));
                 }
             }
@@ -139,6 +139,6 @@ impl Reader {
     }
 
     fn __repr__(&self) -> String {
-        format!("<vexil.Reader of {}>", self.reader.path().display())
+        format!("<flagstaff.Reader of {}>", self.reader.path().display())
     }
 }

@@ -82,7 +82,7 @@ pub(crate) struct Line {
 }
 
 /// Something to do in a thread of Python's.
-#[pyclass(frozen, module = "vexil._vexil")]
+#[pyclass(frozen, module = "flagstaff._flagstaff")]
 pub(crate) struct Job {
     /// `None`: log lines. Taken once.
     call: Mutex<Option<Call>>,

@@ -1,12 +1,12 @@
-//! `vexil.Snapshot`.
+//! `flagstaff.Snapshot`.
 
 use std::sync::Arc;
 
+use flagstaff::Value;
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyIterator, PyList, PyString, PyTuple};
-use vexil::Value;
 
 use crate::status::date;
 use crate::value;
@@ -14,17 +14,17 @@ use crate::value;
 /// All flags of one generation, as a mapping that never changes. Values are made when they are asked for.
 ///
 /// Usable as `with client.snapshot() as flags:` too, where leaving the block does nothing.
-#[pyclass(frozen, mapping, module = "vexil")]
+#[pyclass(frozen, mapping, module = "flagstaff")]
 pub(crate) struct Snapshot {
-    snapshot: Arc<vexil::Snapshot>,
+    snapshot: Arc<flagstaff::Snapshot>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(snapshot: Arc<vexil::Snapshot>) -> Snapshot {
+    pub(crate) fn new(snapshot: Arc<flagstaff::Snapshot>) -> Snapshot {
         Snapshot { snapshot }
     }
 
-    pub(crate) fn rust(&self) -> &Arc<vexil::Snapshot> {
+    pub(crate) fn rust(&self) -> &Arc<flagstaff::Snapshot> {
         &self.snapshot
     }
 
@@ -132,6 +132,6 @@ impl Snapshot {
     fn __exit__(&self, _exception: &Bound<'_, PyTuple>) {}
 
     fn __repr__(&self) -> String {
-        format!("<vexil.Snapshot generation={} flags={}>", self.generation(), self.snapshot.len())
+        format!("<flagstaff.Snapshot generation={} flags={}>", self.generation(), self.snapshot.len())
     }
 }

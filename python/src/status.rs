@@ -1,18 +1,18 @@
-//! `vexil.Status`.
+//! `flagstaff.Status`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use flagstaff::{PathState, PublisherState};
 use pyo3::prelude::*;
-use vexil::{PathState, PublisherState};
 
 /// State of flags, stream and publisher at one moment. Ages are in seconds, and None where they cannot be known.
-#[pyclass(frozen, module = "vexil")]
+#[pyclass(frozen, module = "flagstaff")]
 pub(crate) struct Status {
-    status: vexil::Status,
+    status: flagstaff::Status,
 }
 
 impl Status {
-    pub(crate) fn new(status: vexil::Status) -> Status {
+    pub(crate) fn new(status: flagstaff::Status) -> Status {
         Status { status }
     }
 }
@@ -128,7 +128,7 @@ impl Status {
     fn __repr__(&self) -> String {
         let age = |age: Option<f64>| age.map_or_else(|| "None".to_owned(), |age| format!("{age:.3}"));
         format!(
-            "<vexil.Status generation={} flags={} is_stale={} link={:?} publisher={:?} contact_age={} is_cold={} path={:?}>",
+            "<flagstaff.Status generation={} flags={} is_stale={} link={:?} publisher={:?} contact_age={} is_cold={} path={:?}>",
             self.generation(),
             self.flags(),
             if self.is_stale() { "True" } else { "False" },

@@ -1,10 +1,10 @@
 //! Values as Python objects.
 
+use flagstaff::Value;
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyFloat, PyInt, PyString};
-use vexil::Value;
 
 /// `bool`, `int`, `float`, `str`, `dict`, `list` or `None`.
 pub(crate) fn to_python<'py>(py: Python<'py>, value: &Value<'_>) -> PyResult<Bound<'py, PyAny>> {

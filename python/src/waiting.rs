@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use flagstaff::Generation;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use vexil::Generation;
 
 use crate::relay;
 
@@ -65,7 +65,7 @@ pub(crate) fn for_change<'a>(
     this: &Bound<'_, PyAny>,
     seen: u64,
     timeout: Option<f64>,
-    reader: impl Fn() -> &'a vexil::Reader + Send + Sync,
+    reader: impl Fn() -> &'a flagstaff::Reader + Send + Sync,
 ) -> PyResult<u64> {
     let (py, limit) = (this.py(), limit(timeout)?);
     if let Some(greenlets) = relay::greenlets(py) {
@@ -81,5 +81,5 @@ pub(crate) fn for_change<'a>(
 
 /// The part of the package that is for asyncio.
 pub(crate) fn asynchronously<'py, T>(this: &Bound<'py, T>) -> PyResult<Bound<'py, PyModule>> {
-    this.py().import("vexil._asyncio")
+    this.py().import("flagstaff._asyncio")
 }

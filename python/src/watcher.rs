@@ -21,7 +21,7 @@ use crate::reader::Reader;
 const SLICE: Duration = Duration::from_millis(500);
 
 /// Watches a client or a reader until it is closed. Its descriptor becomes readable with every change.
-#[pyclass(frozen, module = "vexil._vexil")]
+#[pyclass(frozen, module = "flagstaff._flagstaff")]
 pub(crate) struct Watcher {
     read: UnixStream,
     stop: Arc<AtomicBool>,
@@ -29,12 +29,12 @@ pub(crate) struct Watcher {
 
 /// What is watched. The client and not its reader: it may move to another one.
 enum Watched {
-    Client(vexil::Client),
-    Reader(vexil::Reader),
+    Client(flagstaff::Client),
+    Reader(flagstaff::Reader),
 }
 
 impl Watched {
-    fn reader(&self) -> &vexil::Reader {
+    fn reader(&self) -> &flagstaff::Reader {
         match self {
             Watched::Client(client) => client,
             Watched::Reader(reader) => reader,
@@ -51,7 +51,7 @@ impl Watcher {
         } else if let Ok(reader) = source.cast::<Reader>() {
             Watched::Reader(reader.get().rust().clone())
         } else {
-            return Err(PyTypeError::new_err("expected a vexil.Client or vexil.Reader to watch"));
+            return Err(PyTypeError::new_err("expected a flagstaff.Client or flagstaff.Reader to watch"));
         };
         py.detach(|| watch(watched)).map_err(PyErr::from)
     }
@@ -87,7 +87,7 @@ fn watch(watched: Watched) -> std::io::Result<Watcher> {
     let stopped = stop.clone();
     // Before the thread starts: what changes from now on is told.
     let mut seen = watched.reader().generation();
-    thread::Builder::new().name("vexil-watcher".to_owned()).spawn(move || {
+    thread::Builder::new().name("flag-watcher".to_owned()).spawn(move || {
         while !stopped.load(Acquire) {
             let now = watched.reader().wait_for_change(seen, SLICE);
             if now != seen {

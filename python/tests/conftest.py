@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import vexil
+import flagstaff
 from sample import FLAGS
 from server import eventually, serving
 
@@ -32,7 +32,7 @@ def make_client(tmp_path):
     def make(url, **options):
         options.setdefault("cache_directory", tmp_path / "cache")
         options.setdefault("api_key", "test-key")
-        client = vexil.create_soasap_client(base_url=url, **options)
+        client = flagstaff.create_soasap_client(base_url=url, **options)
         clients.append(client)
         return client
 
@@ -51,7 +51,7 @@ def client(server, make_client):
 
 @pytest.fixture
 def reader(client):
-    return vexil.Reader(client.path)
+    return flagstaff.Reader(client.path)
 
 
 @pytest.fixture

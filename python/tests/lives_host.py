@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 
-import vexil
+import flagstaff
 from lives_flags import KEYS, flags_of
 
 
@@ -100,13 +100,13 @@ class Host:
         os._exit(0)
 
     def client(self, number, url, folder, contents):
-        client = vexil.create_soasap_client(api_key="lives", base_url=url, cache_directory=folder)
+        client = flagstaff.create_soasap_client(api_key="lives", base_url=url, cache_directory=folder)
         if not client.wait_until_ready(20):
             return ["wrong", f"client {number} has no flags"]
         return self.add(number, client, contents)
 
     def reader(self, number, path, attach, contents):
-        return self.add(number, vexil.Reader(path, attach=attach), contents)
+        return self.add(number, flagstaff.Reader(path, attach=attach), contents)
 
     def add(self, number, flags, contents):
         subject = self.subjects[number] = Subject(flags, number)
@@ -114,7 +114,7 @@ class Host:
 
     def drop(self, number):
         flags = self.subjects.pop(number).flags
-        if isinstance(flags, vexil.Client):
+        if isinstance(flags, flagstaff.Client):
             flags.close()
         return ["ok"]
 

@@ -9,8 +9,8 @@ from datetime import datetime, timezone
 
 import pytest
 
-import vexil
-from vexil import (
+import flagstaff
+from flagstaff import (
     SoasapClient,
     SoasapClientOptions,
     SoasapErrorContext,
@@ -22,11 +22,11 @@ DEAD = "http://127.0.0.1:9"
 
 
 def test_every_public_name_is_there_and_listed():
-    for name in vexil.__all__:
-        assert getattr(vexil, name) is not None, name
-        assert name in dir(vexil)
+    for name in flagstaff.__all__:
+        assert getattr(flagstaff, name) is not None, name
+        assert name in dir(flagstaff)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        _ = vexil.nonsense
+        _ = flagstaff.nonsense
 
 
 def test_a_missing_key_is_a_type_error_and_a_blank_one_a_value_error(tmp_path):
@@ -100,10 +100,10 @@ def test_options_stand_for_the_other_arguments(tmp_path):
 
 def test_the_default_directory_is_the_sdks(run, tmp_path):
     code = """if 1:
-        import os, sys, vexil
+        import os, sys, flagstaff
         os.environ["HOME"] = sys.argv[1]
         os.environ.pop("XDG_DATA_HOME", None)
-        print(vexil.create_soasap_client(api_key="k").path)
+        print(flagstaff.create_soasap_client(api_key="k").path)
     """
     assert run(code, tmp_path).startswith(f"{tmp_path}/.local/share/soasap/cache/soasap_cache_")
 

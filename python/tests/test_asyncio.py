@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from server import eventually
-from vexil import _asyncio
+from flagstaff import _asyncio
 
 
 def watchers():
@@ -18,7 +18,7 @@ def watchers():
             names.append((task / "comm").read_text().strip())
         except OSError:
             pass
-    return names.count("vexil-watcher")
+    return names.count("flag-watcher")
 
 
 def test_the_loop_runs_while_one_waits(client, server):

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-import vexil
+import flagstaff
 from server import eventually
-from vexil import _background
+from flagstaff import _background
 
 
 def test_trouble_with_the_network_reaches_the_handler_with_the_sdks_context(server, make_client):
@@ -19,10 +19,10 @@ def test_trouble_with_the_network_reaches_the_handler_with_the_sdks_context(serv
     server.status = 401
     make_client(server.url, preload=True, on_error=told.append)
     context = eventually(lambda: told and told[0])
-    assert isinstance(context, vexil.SoasapErrorContext)
-    assert isinstance(context.exception, vexil.NetworkError)
+    assert isinstance(context, flagstaff.SoasapErrorContext)
+    assert isinstance(context.exception, flagstaff.NetworkError)
     assert "401" in str(context.exception)
-    assert context.source is vexil.SoasapErrorSource.NETWORK
+    assert context.source is flagstaff.SoasapErrorSource.NETWORK
     assert context.is_transient is False
     assert context.timestamp.tzinfo is timezone.utc
     assert abs(datetime.now(timezone.utc) - context.timestamp) < timedelta(minutes=1)
@@ -44,7 +44,7 @@ def test_a_bad_payload_reaches_the_handler_and_flags_stay(server, client, make_c
     server.publish("[1, 2]")
     context = eventually(lambda: told and told[0])
     assert context.source == "parser"
-    assert isinstance(context.exception, vexil.ParserError)
+    assert isinstance(context.exception, flagstaff.ParserError)
     assert client.get_bool("on") is True
 
 
@@ -71,7 +71,7 @@ def test_a_busy_handler_hears_how_many_errors_it_missed(server, make_client):
 def test_a_directory_that_cannot_be_made_reaches_the_handler_and_flags_come(server, make_client, tmp_path):
     told = []
     (tmp_path / "file").touch()
-    client = vexil.Client(
+    client = flagstaff.Client(
         "k",
         base_url=server.url,
         cache_directory=tmp_path / "file" / "below",
@@ -81,7 +81,7 @@ def test_a_directory_that_cannot_be_made_reaches_the_handler_and_flags_come(serv
     assert client.wait_until_ready(20)
     assert client.get_bool("on") is True
     assert eventually(lambda: told and told[0]).source == "disk"
-    assert isinstance(told[0].exception, vexil.DiskError)
+    assert isinstance(told[0].exception, flagstaff.DiskError)
     client.close()
 
 
@@ -94,7 +94,7 @@ def test_a_handler_that_raises_is_logged_and_called_again(server, make_client, c
 
     client = make_client(server.url, on_error=handler)
     assert client.wait_until_ready(20)
-    with caplog.at_level(logging.ERROR, "vexil"):
+    with caplog.at_level(logging.ERROR, "flagstaff"):
         server.publish("[1]")
         eventually(lambda: len(told) == 1)
         server.publish("[2]")
@@ -140,7 +140,7 @@ def test_changes_are_told_flag_by_flag(client, server):
 def test_a_client_that_its_own_handler_refers_to_is_collected(server, tmp_path):
     class App:
         def __init__(self):
-            self.client = vexil.Client(
+            self.client = flagstaff.Client(
                 "k", base_url=server.url, cache_directory=tmp_path, preload=True, on_error=self.report
             )
             self.client.on_change(self.changed)
@@ -162,14 +162,14 @@ def test_a_client_that_its_own_handler_refers_to_is_collected(server, tmp_path):
 
 
 def test_lines_of_the_rust_side_reach_the_logger(server, make_client, caplog):
-    with caplog.at_level(logging.INFO, "vexil"):
+    with caplog.at_level(logging.INFO, "flagstaff"):
         client = make_client(server.url)
         assert client.wait_until_ready(20)
         eventually(lambda: any(record.getMessage().startswith("published") for record in caplog.records))
         server.status = 503
         server.drop_connections()
         eventually(lambda: any(record.levelno == logging.WARNING for record in caplog.records))
-    assert {record.name for record in caplog.records} == {"vexil"}
+    assert {record.name for record in caplog.records} == {"flagstaff"}
     assert "test-key" not in caplog.text
 
 
@@ -181,7 +181,7 @@ def test_a_log_handler_that_blocks_or_raises_holds_up_nobody(server, make_client
             stuck.wait(20)
             raise ValueError("from the log handler")
 
-    logger = logging.getLogger("vexil")
+    logger = logging.getLogger("flagstaff")
     handler = Handler()
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
@@ -201,8 +201,8 @@ def test_a_log_handler_that_blocks_or_raises_holds_up_nobody(server, make_client
 
 def test_nothing_is_printed_by_a_program_that_does_not_log(run):
     code = """if 1:
-        import sys, time, tempfile, vexil, logging
-        c = vexil.Client("k", base_url="http://127.0.0.1:9", cache_directory=tempfile.mkdtemp(), preload=True)
+        import sys, time, tempfile, flagstaff, logging
+        c = flagstaff.Client("k", base_url="http://127.0.0.1:9", cache_directory=tempfile.mkdtemp(), preload=True)
         time.sleep(0.3)
         print(c.get_bool("x"))
     """
@@ -213,10 +213,10 @@ def test_nothing_is_printed_by_a_program_that_does_not_log(run):
 WRONG_KEY = """if 1:
     import sys, tempfile, time
     {before}
-    import vexil
+    import flagstaff
     told = []
     clients = [
-        vexil.create_soasap_client(
+        flagstaff.create_soasap_client(
             api_key=f"wrong{{number}}",
             base_url=sys.argv[1],
             cache_directory=tempfile.mkdtemp(),
@@ -238,7 +238,7 @@ def test_a_wrong_key_says_so_in_one_line_where_no_log_is_set_up(before, server, 
     server.status = 401
     run(WRONG_KEY.format(before=before), server.url)
     (line,) = run.stderr.splitlines()
-    assert line.startswith("vexil: ")
+    assert line.startswith("flagstaff: ")
     assert "401" in line
     assert "wrong" not in line
 
@@ -246,8 +246,8 @@ def test_a_wrong_key_says_so_in_one_line_where_no_log_is_set_up(before, server, 
 @pytest.mark.parametrize(
     "before",
     [
-        "import logging; logging.getLogger('vexil').addHandler(logging.NullHandler())",
-        "import logging; logging.getLogger('vexil').setLevel(logging.CRITICAL)",
+        "import logging; logging.getLogger('flagstaff').addHandler(logging.NullHandler())",
+        "import logging; logging.getLogger('flagstaff').setLevel(logging.CRITICAL)",
         "import logging; logging.lastResort = None",
     ],
     ids=["by a handler", "by the level", "by having no last resort"],
@@ -264,7 +264,7 @@ def test_the_line_about_a_wrong_key_goes_to_the_log_once_it_is_set_up(server, ru
     run(WRONG_KEY.format(before=before), server.url)
     lines = run.stderr.splitlines()
     assert lines
-    assert all(line.startswith("vexil ERROR no stream") and "401" in line for line in lines)
+    assert all(line.startswith("flagstaff ERROR no stream") and "401" in line for line in lines)
 
 
 def test_errors_without_a_log_are_printed_once_a_minute(monkeypatch, capsys):
@@ -283,7 +283,7 @@ def test_a_handler_that_cannot_be_called_is_a_type_error_at_once(bad, make_clien
     with pytest.raises(TypeError, match=f"on_error is a {kind}, expected a function"):
         make_client("http://127.0.0.1:9", on_error=bad)
     with pytest.raises(TypeError, match=f"on_error is a {kind}, expected a function"):
-        vexil.create_soasap_client(vexil.SoasapClientOptions("k", on_error=bad))
+        flagstaff.create_soasap_client(flagstaff.SoasapClientOptions("k", on_error=bad))
     client = make_client("http://127.0.0.1:9")
     with pytest.raises(TypeError, match=f"callback is a {kind}, expected a function"):
         client.on_change(bad)
@@ -292,26 +292,26 @@ def test_a_handler_that_cannot_be_called_is_a_type_error_at_once(bad, make_clien
 # The SDK hands out what `socket`, `urllib` and `json` raise, so that this is what handlers look for.
 def test_exceptions_are_also_what_users_of_the_sdk_look_for():
     for kind, base in (
-        (vexil.NetworkError, OSError),
-        (vexil.DiskError, OSError),
-        (vexil.ParserError, ValueError),
+        (flagstaff.NetworkError, OSError),
+        (flagstaff.DiskError, OSError),
+        (flagstaff.ParserError, ValueError),
     ):
         error = kind("what happened: why")
-        assert isinstance(error, (base, vexil.VexilError))
+        assert isinstance(error, (base, flagstaff.FlagstaffError))
         assert isinstance(error, base)
-        assert isinstance(error, vexil.VexilError)
+        assert isinstance(error, flagstaff.FlagstaffError)
         assert str(error) == "what happened: why"
 
 
 def test_a_client_made_before_a_fork_calls_back_in_the_child(server, tmp_path, start):
     code = """if 1:
-        import os, sys, threading, vexil
+        import os, sys, threading, flagstaff
         told = threading.Event()
         def tell(changes):
             os.write(1, b"told in the child\\n" if os.getpid() != parent else b"told in the parent\\n")
             told.set()
         parent = os.getpid()
-        client = vexil.Client("k", base_url=sys.argv[1], cache_directory=sys.argv[2])
+        client = flagstaff.Client("k", base_url=sys.argv[1], cache_directory=sys.argv[2])
         client.on_change(tell)
         assert client.wait_until_ready(20)
         assert told.wait(20)

@@ -1,4 +1,4 @@
-"""Beside the `vexil` command."""
+"""Beside the `flagstaff` command."""
 
 import json
 import os
@@ -6,14 +6,14 @@ import subprocess
 
 import pytest
 
-import vexil
+import flagstaff
 from sample import FLAGS
 from server import eventually
 
-BINARY = os.environ.get("VEXIL_BIN")
+BINARY = os.environ.get("FLAGSTAFF_BIN")
 
 pytestmark = pytest.mark.skipif(
-    not BINARY, reason="VEXIL_BIN names no `vexil` program; `cargo xtask test` builds one"
+    not BINARY, reason="FLAGSTAFF_BIN names no `flagstaff` program; `cargo xtask test` builds one"
 )
 
 
@@ -21,15 +21,15 @@ pytestmark = pytest.mark.skipif(
 def publish(tmp_path):
     def publish(flags):
         (tmp_path / "flags.json").write_text(json.dumps(flags))
-        command = [BINARY, "publish", "--file", tmp_path / "flags.vexil", tmp_path / "flags.json"]
+        command = [BINARY, "publish", "--file", tmp_path / "flags.flagstaff", tmp_path / "flags.json"]
         subprocess.run(command, check=True, capture_output=True, timeout=60)
-        return tmp_path / "flags.vexil"
+        return tmp_path / "flags.flagstaff"
 
     return publish
 
 
 def test_a_reader_reads_what_was_published_and_follows(publish):
-    reader = vexil.Reader(publish(FLAGS))
+    reader = flagstaff.Reader(publish(FLAGS))
     on = reader.bool_flag("on")
     assert reader.snapshot() == FLAGS
     assert on

@@ -8,8 +8,8 @@ import pytest
 from server import eventually
 
 START = """if 1:
-    import os, signal, sys, threading, time, vexil
-    client = vexil.create_soasap_client(
+    import os, signal, sys, threading, time, flagstaff
+    client = flagstaff.create_soasap_client(
         api_key="k", base_url=sys.argv[1], cache_directory=sys.argv[2], on_error=lambda context: None
     )
     assert client.wait_until_ready(20)
@@ -104,7 +104,7 @@ def test_daemon_threads_that_wait_do_not_keep_a_program_from_its_end(server, tmp
         lambda: client.wait_for_change(client.generation),
         lambda: [client.get_json("rules") for _ in iter(int, 1)],
         lambda: [client.snapshot() for _ in iter(int, 1)],
-        lambda: vexil.Reader("/nonexistent", attach=True).wait_until_ready(),
+        lambda: flagstaff.Reader("/nonexistent", attach=True).wait_until_ready(),
     ):
         threading.Thread(target=wait, daemon=True).start()
     time.sleep(0.1)
@@ -118,10 +118,10 @@ def test_daemon_threads_that_wait_do_not_keep_a_program_from_its_end(server, tmp
 
 def test_a_program_ends_while_lines_are_logged(server, tmp_path, run):
     code = """if 1:
-        import logging, sys, time, vexil
+        import logging, sys, time, flagstaff
         logging.basicConfig(level=logging.INFO, stream=sys.stdout)
         clients = [
-            vexil.Client(f"k{n}", base_url="http://127.0.0.1:9", cache_directory=sys.argv[1], preload=True)
+            flagstaff.Client(f"k{n}", base_url="http://127.0.0.1:9", cache_directory=sys.argv[1], preload=True)
             for n in range(20)
         ]
         time.sleep(float(sys.argv[2]))

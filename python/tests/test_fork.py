@@ -9,9 +9,9 @@ import pytest
 from server import eventually
 
 CHILDREN = """if 1:
-    import json, os, sys, time, vexil
+    import json, os, sys, time, flagstaff
     url, cache, children = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    client = vexil.create_soasap_client(api_key="k", base_url=url, cache_directory=cache, preload={preload})
+    client = flagstaff.create_soasap_client(api_key="k", base_url=url, cache_directory=cache, preload={preload})
     flag = client.bool_flag("on") if {preload} else None
     if {preload}:
         assert client.wait_until_ready(20)
@@ -69,8 +69,8 @@ def test_children_read_current_values_and_share_one_stream(way, preload, server,
 
 def test_children_go_on_when_the_parent_that_publishes_is_killed(server, tmp_path, start):
     code = """if 1:
-        import os, signal, sys, time, vexil
-        client = vexil.create_soasap_client(api_key="k", base_url=sys.argv[1], cache_directory=sys.argv[2])
+        import os, signal, sys, time, flagstaff
+        client = flagstaff.create_soasap_client(api_key="k", base_url=sys.argv[1], cache_directory=sys.argv[2])
         assert client.wait_until_ready(20)
         if os.fork():
             print("parent", flush=True)
@@ -91,29 +91,29 @@ def test_children_go_on_when_the_parent_that_publishes_is_killed(server, tmp_pat
 
 def test_callbacks_and_logs_work_in_children(server, tmp_path, run):
     code = """if 1:
-        import logging, os, sys, threading, time, vexil
+        import logging, os, sys, threading, time, flagstaff
         class Handler(logging.Handler):
             lines = []
             def emit(self, record):
                 self.lines.append(record.getMessage())
-        logging.getLogger("vexil").addHandler(Handler())
-        logging.getLogger("vexil").setLevel(logging.INFO)
+        logging.getLogger("flagstaff").addHandler(Handler())
+        logging.getLogger("flagstaff").setLevel(logging.INFO)
         told = []
-        client = vexil.create_soasap_client(
+        client = flagstaff.create_soasap_client(
             api_key="k", base_url="http://127.0.0.1:9", cache_directory=sys.argv[1], on_error=told.append
         )
         client.get_bool("on")
         while not told:
             time.sleep(0.01)
         client.close()
-        client = vexil.create_soasap_client(
+        client = flagstaff.create_soasap_client(
             api_key="k2", base_url="http://127.0.0.1:9", cache_directory=sys.argv[1], on_error=told.append
         )
         client.get_bool("on")
         pid = os.fork()
         if pid == 0:
             del told[:], Handler.lines[:]
-            other = vexil.create_soasap_client(
+            other = flagstaff.create_soasap_client(
                 api_key="k3", base_url="http://127.0.0.1:9", cache_directory=sys.argv[1], on_error=told.append
             )
             other.get_bool("on")
@@ -127,10 +127,10 @@ def test_callbacks_and_logs_work_in_children(server, tmp_path, run):
 
 def test_forks_under_load_of_logs_and_callbacks_never_hang(server, tmp_path, run):
     code = """if 1:
-        import logging, os, signal, sys, threading, time, vexil
-        logging.getLogger("vexil").addHandler(logging.FileHandler(sys.argv[2] + "/log"))
-        logging.getLogger("vexil").setLevel(logging.INFO)
-        client = vexil.create_soasap_client(
+        import logging, os, signal, sys, threading, time, flagstaff
+        logging.getLogger("flagstaff").addHandler(logging.FileHandler(sys.argv[2] + "/log"))
+        logging.getLogger("flagstaff").setLevel(logging.INFO)
+        client = flagstaff.create_soasap_client(
             api_key="k", base_url=sys.argv[1], cache_directory=sys.argv[2], on_error=lambda context: None
         )
         client.on_change(lambda changes: time.sleep(0.001))
@@ -175,8 +175,8 @@ def test_forks_under_load_of_logs_and_callbacks_never_hang(server, tmp_path, run
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="forkserver is the default there")
 def test_exec_after_fork_leaves_the_stream_alone(server, tmp_path, run):
     code = """if 1:
-        import subprocess, sys, vexil
-        client = vexil.create_soasap_client(api_key="k", base_url=sys.argv[1], cache_directory=sys.argv[2])
+        import subprocess, sys, flagstaff
+        client = flagstaff.create_soasap_client(api_key="k", base_url=sys.argv[1], cache_directory=sys.argv[2])
         assert client.wait_until_ready(20)
         for _ in range(5):
             subprocess.run(["true"], check=True)
@@ -188,8 +188,8 @@ def test_exec_after_fork_leaves_the_stream_alone(server, tmp_path, run):
 
 # `ctypes` gives the interpreter's lock back around the call, as servers written in C do. Python does not hear of the fork.
 UNHEARD = """if 1:
-    import ctypes, os, signal, sys, time, vexil
-    client = vexil.create_soasap_client(api_key="k", base_url=sys.argv[1], cache_directory=sys.argv[2])
+    import ctypes, os, signal, sys, time, flagstaff
+    client = flagstaff.create_soasap_client(api_key="k", base_url=sys.argv[1], cache_directory=sys.argv[2])
     told = []
     client.on_change(lambda changes: told.append(sum(range(2000))))
     assert client.wait_until_ready(20)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-import vexil
+import flagstaff
 from server import eventually
 
 GETTERS = ("get_bool", "get_flag", "get_number", "get_string", "get_json")
@@ -62,8 +62,8 @@ NASTY_DEFAULTS = [*NASTY_KEYS, False, float("nan"), 10**400, "default"]
 def test_getters_answer_the_default_as_it_was_given_for_any_key(kind, client, tmp_path):
     flags = {
         "client": lambda: client,
-        "reader": lambda: vexil.Reader(client.path),
-        "attached to nothing": lambda: vexil.Reader(tmp_path / "no", attach=True),
+        "reader": lambda: flagstaff.Reader(client.path),
+        "attached to nothing": lambda: flagstaff.Reader(tmp_path / "no", attach=True),
     }[kind]()
     for name in GETTERS:
         getter = getattr(flags, name)
@@ -130,8 +130,8 @@ def test_json_is_fresh_with_every_call(client):
 def test_json_answers_with_little_stack_left(server, tmp_path, run):
     # In a program of its own: the test framework does not like to be near the end of the stack.
     code = """if 1:
-        import sys, vexil
-        client = vexil.Client("k", base_url=sys.argv[1], cache_directory=sys.argv[2])
+        import sys, flagstaff
+        client = flagstaff.Client("k", base_url=sys.argv[1], cache_directory=sys.argv[2])
         assert client.wait_until_ready(20)
         answers = set()
         def dive(left):
@@ -149,7 +149,7 @@ def test_json_answers_with_little_stack_left(server, tmp_path, run):
 
 
 def test_a_getter_can_be_taken_off_its_object_and_knows_its_class(client, reader):
-    getter = vexil.Client.get_bool
+    getter = flagstaff.Client.get_bool
     assert getter(client, "on") is True
     with pytest.raises(TypeError):
         getter(reader, "on")

@@ -31,8 +31,8 @@ START = """if 1:
         import eventlet as green
         green.monkey_patch()
         spawn = green.spawn
-    import logging, os, threading, time, vexil
-    client = vexil.create_soasap_client(api_key="k", base_url=sys.argv[1], cache_directory=sys.argv[2])
+    import logging, os, threading, time, flagstaff
+    client = flagstaff.create_soasap_client(api_key="k", base_url=sys.argv[1], cache_directory=sys.argv[2])
     ticks = [0]
     def tick():
         while True:
@@ -56,10 +56,10 @@ def test_waits_let_other_greenlets_run(framework, server, tmp_path, start):
         + """
     ready, during = ticks_during(lambda: client.wait_until_ready(20))
     assert ready
-    for flags in (client, vexil.Reader(client.path)):
+    for flags in (client, flagstaff.Reader(client.path)):
         same, during = ticks_during(lambda: flags.wait_for_change(flags.generation, 0.3))
         assert same == flags.generation and during >= 10, during
-    nothing, during = ticks_during(lambda: vexil.Reader("/nonexistent", attach=True).wait_until_ready(0.3))
+    nothing, during = ticks_during(lambda: flagstaff.Reader("/nonexistent", attach=True).wait_until_ready(0.3))
     assert nothing is False and during >= 10, during
     before = client.generation
     say("waiting")
@@ -98,7 +98,7 @@ def test_callbacks_and_log_lines_come_in_greenlets_and_share_their_locks(framewo
             time.sleep(0.001)
             seen["errors"].add(__import__("_thread").get_native_id())
     client.close()
-    client = vexil.create_soasap_client(
+    client = flagstaff.create_soasap_client(
         api_key="another", base_url=sys.argv[1], cache_directory=sys.argv[2], on_error=failed
     )
     client.on_change(changed)

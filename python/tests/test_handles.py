@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 
-import vexil
+import flagstaff
 from server import eventually
 
 
@@ -45,12 +45,12 @@ def test_a_default_stands_for_a_flag_that_is_missing_or_of_another_type(client):
 def test_a_handle_says_what_it_is(client):
     flag = client.bool_flag("on", default=True)
     assert (flag.key, flag.default) == ("on", True)
-    assert repr(flag) == '<vexil.BoolFlag "on">'
-    assert repr(client.json_flag("rules")) == '<vexil.JsonFlag "rules">'
+    assert repr(flag) == '<flagstaff.BoolFlag "on">'
+    assert repr(client.json_flag("rules")) == '<flagstaff.JsonFlag "rules">'
 
 
 def test_a_handle_keeps_its_client_alive(server, make_client, tmp_path):
-    client = vexil.Client("k", base_url=server.url, cache_directory=tmp_path)
+    client = flagstaff.Client("k", base_url=server.url, cache_directory=tmp_path)
     gone = weakref.ref(client)
     flag = client.bool_flag("on")
     del client
@@ -63,7 +63,7 @@ def test_a_handle_keeps_its_client_alive(server, make_client, tmp_path):
 
 
 def test_handles_of_a_reader_follow_the_publisher(client, server):
-    on = vexil.Reader(client.path).bool_flag("on")
+    on = flagstaff.Reader(client.path).bool_flag("on")
     assert on
     server.publish({})
     eventually(lambda: not on)

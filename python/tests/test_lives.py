@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-import vexil
+import flagstaff
 from server import eventually
 
 LONG = "k" * 60
@@ -18,8 +18,8 @@ def test_what_was_opened_on_one_flag_finds_a_long_key_among_hundreds(kind, serve
     assert client.wait_until_ready(20)
     flags = {
         "client": lambda: client,
-        "reader": lambda: vexil.Reader(client.path),
-        "attached reader": lambda: vexil.Reader(client.path, attach=True),
+        "reader": lambda: flagstaff.Reader(client.path),
+        "attached reader": lambda: flagstaff.Reader(client.path, attach=True),
     }[kind]()
     handle = flags.bool_flag(LONG)
     before = flags.snapshot()
@@ -37,7 +37,7 @@ def test_every_object_follows_a_file_that_is_made_anew_and_so_does_a_child(serve
     server.publish({"n": 1, "text": "one", "on": False, "json": [1]})
     client = make_client(server.url)
     assert client.wait_until_ready(20)
-    reader = vexil.Reader(client.path)
+    reader = flagstaff.Reader(client.path)
     objects = [
         (
             flags,

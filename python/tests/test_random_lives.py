@@ -1,6 +1,6 @@
 """Random lives: readers and clients of real processes, that fork, sleep and are killed, while the service publishes and people touch
 the file. Once somebody can publish and the world is quiet, every one of them answers the newest flags at its next read, and none goes
-back. `VEXIL_LONG=1` walks more steps, `VEXIL_LIVES_SEED` names the first seed, `VEXIL_LIVES_SECONDS` bounds the time."""
+back. `FLAGSTAFF_LONG=1` walks more steps, `FLAGSTAFF_LIVES_SEED` names the first seed, `FLAGSTAFF_LIVES_SECONDS` bounds the time."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-import vexil
+import flagstaff
 from lives_flags import flags_of
 from server import FlagServer, eventually
 
@@ -233,7 +233,7 @@ class World:
             return
 
         def is_out():
-            reader = vexil.Reader(self.path, attach=True)
+            reader = flagstaff.Reader(self.path, attach=True)
             return (
                 reader.get_number("n") == self.newest[0] and reader.status().path == "same" and self.is_own()
             )
@@ -310,10 +310,10 @@ def random_steps(seed, count):
 
 @pytest.mark.timeout(3600)
 def test_every_reader_and_client_answers_the_newest_flags_through_random_lives():
-    is_long = os.environ.get("VEXIL_LONG", "0") != "0"
+    is_long = os.environ.get("FLAGSTAFF_LONG", "0") != "0"
     lives, length = (40, 250) if is_long else (3, 130)
-    first = int(os.environ.get("VEXIL_LIVES_SEED", "1"))
-    limit = time.monotonic() + float(os.environ.get("VEXIL_LIVES_SECONDS", "1800"))
+    first = int(os.environ.get("FLAGSTAFF_LIVES_SEED", "1"))
+    limit = time.monotonic() + float(os.environ.get("FLAGSTAFF_LIVES_SECONDS", "1800"))
     reads = done = 0
     for seed in range(first, first + lives):
         if time.monotonic() > limit:
@@ -324,7 +324,7 @@ def test_every_reader_and_client_answers_the_newest_flags_through_random_lives()
             shrunk = shrink(steps[: failed + 1])
             lines = "\n".join(f"{name} {which}" for name, which in shrunk)
             pytest.fail(
-                f"VEXIL_LIVES_SEED={seed}, step {failed + 1}: {what}\nshrunk to {len(shrunk)} steps:\n{lines}"
+                f"FLAGSTAFF_LIVES_SEED={seed}, step {failed + 1}: {what}\nshrunk to {len(shrunk)} steps:\n{lines}"
             )
         reads, done = reads + what, done + length
     print(f"{done} steps, {reads} reads, {done // length} lives from seed {first} on")

@@ -18,14 +18,14 @@ HERE = Path(__file__).parent
 UWSGI = shutil.which("uwsgi", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
 
 SUBPROCESSES = """if 1:
-    import asyncio, os, sys, vexil
+    import asyncio, os, sys, flagstaff
     if sys.argv[3] == "uvloop":
         import uvloop
         loop = uvloop.new_event_loop()
     else:
         loop = asyncio.new_event_loop()
     told = []
-    client = vexil.create_soasap_client(api_key="k", base_url=sys.argv[1], cache_directory=sys.argv[2])
+    client = flagstaff.create_soasap_client(api_key="k", base_url=sys.argv[1], cache_directory=sys.argv[2])
     client.on_change(lambda changes: told.append(changes.generation))
     assert client.wait_until_ready(20)
     def descriptors():
@@ -75,9 +75,9 @@ def test_a_client_lives_through_a_thousand_subprocesses_of_an_event_loop(loop, s
 
 
 APPLICATION = """
-import os, time, vexil
+import os, time, flagstaff
 told = []
-flags = vexil.create_soasap_client(
+flags = flagstaff.create_soasap_client(
     api_key="k", base_url=os.environ["SERVICE"], cache_directory=os.environ["CACHE"], on_error=told.append
 )
 flags.on_change(lambda changes: told.append(changes.new["version"]))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-import vexil
+import flagstaff
 from sample import FLAGS
 from server import eventually
 
@@ -73,7 +73,7 @@ def test_it_knows_when_it_was_published(client):
 
 
 def test_a_snapshot_of_nothing_is_empty(tmp_path):
-    snapshot = vexil.Reader(tmp_path / "no", attach=True).snapshot()
+    snapshot = flagstaff.Reader(tmp_path / "no", attach=True).snapshot()
     assert snapshot == {}
     assert (len(snapshot), snapshot.generation, snapshot.published_at) == (0, 0, None)
-    assert repr(snapshot) == "<vexil.Snapshot generation=0 flags=0>"
+    assert repr(snapshot) == "<flagstaff.Snapshot generation=0 flags=0>"

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-import vexil
+import flagstaff
 from server import eventually, serving
 
 
@@ -30,7 +30,7 @@ def test_status_says_how_flags_stream_and_publisher_are(client, reader):
 
 
 def test_status_of_nothing_has_no_ages(tmp_path):
-    status = vexil.Reader(tmp_path / "no", attach=True).status()
+    status = flagstaff.Reader(tmp_path / "no", attach=True).status()
     assert (status.generation, status.published_at, status.contact_age, status.flags) == (0, None, None, 0)
     assert (status.link, status.publisher, status.path, status.is_stale) == (
         "idle",
@@ -44,7 +44,7 @@ def test_the_last_error_is_told_with_its_age_and_stays(server, make_client):
     server.status = 503
     client = make_client(server.url, preload=True)
     eventually(lambda: client.status().last_error == "503 from the service")
-    reader = vexil.Reader(client.path)
+    reader = flagstaff.Reader(client.path)
     server.status = 200
     assert client.wait_until_ready(20)
     for flags in (client, reader):
@@ -55,18 +55,18 @@ def test_the_last_error_is_told_with_its_age_and_stays(server, make_client):
 
 
 def test_a_reader_without_a_file_is_a_snapshot_error_that_says_what_to_do(tmp_path):
-    with pytest.raises(vexil.SnapshotError, match=str(tmp_path)) as caught:
-        vexil.Reader(tmp_path / "no")
-    assert isinstance(caught.value, vexil.VexilError)
+    with pytest.raises(flagstaff.SnapshotError, match=str(tmp_path)) as caught:
+        flagstaff.Reader(tmp_path / "no")
+    assert isinstance(caught.value, flagstaff.FlagstaffError)
     (tmp_path / "text").write_text("no snapshot")
-    with pytest.raises(vexil.SnapshotError):
-        vexil.Reader(str(tmp_path / "text"))
+    with pytest.raises(flagstaff.SnapshotError):
+        flagstaff.Reader(str(tmp_path / "text"))
 
 
 def test_a_reader_that_attached_to_nothing_finds_the_file_when_it_comes(server, make_client, tmp_path):
-    reader = vexil.Reader(tmp_path / "later.vexil", attach=True)
+    reader = flagstaff.Reader(tmp_path / "later.flagstaff", attach=True)
     assert not reader.wait_until_ready(0.01)
-    client = vexil.Client("k", base_url=server.url, file=tmp_path / "later.vexil")
+    client = flagstaff.Client("k", base_url=server.url, file=tmp_path / "later.flagstaff")
     assert client.get_bool("on") in (True, False)
     assert reader.wait_until_ready(20)
     assert reader.get_bool("on") is True

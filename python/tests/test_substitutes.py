@@ -6,8 +6,8 @@ from unittest import mock
 
 import pytest
 
-import vexil
-from vexil import FlagReader
+import flagstaff
+from flagstaff import FlagReader
 
 DEAD = "http://127.0.0.1:9"
 
@@ -15,7 +15,7 @@ DEAD = "http://127.0.0.1:9"
 @pytest.mark.parametrize("kind", ["client", "reader"])
 def test_a_getter_of_one_object_is_patched_and_restored(kind, client, reader):
     flags = {"client": client, "reader": reader}[kind]
-    other = vexil.Reader(client.path)
+    other = flagstaff.Reader(client.path)
     with mock.patch.object(flags, "get_bool", return_value="mocked") as get_bool:
         assert flags.get_bool("on") == "mocked"
         assert flags.get_flag("on") is True
@@ -26,23 +26,23 @@ def test_a_getter_of_one_object_is_patched_and_restored(kind, client, reader):
 
 
 def test_a_getter_of_the_class_is_patched_and_restored(client):
-    with mock.patch.object(vexil.Client, "get_number", return_value=7.0) as get_number:
+    with mock.patch.object(flagstaff.Client, "get_number", return_value=7.0) as get_number:
         assert client.get_number("limit", 1) == 7.0
         get_number.assert_called_once_with("limit", 1)
     assert client.get_number("limit") == 50.0
 
 
 def test_mocks_are_made_after_the_class():
-    flags = mock.create_autospec(vexil.Client, instance=True)
+    flags = mock.create_autospec(flagstaff.Client, instance=True)
     flags.get_bool.return_value = True
     assert flags.get_bool("on", False) is True
-    assert isinstance(flags, vexil.SoasapClient)
+    assert isinstance(flags, flagstaff.SoasapClient)
     flags.get_bool.assert_called_once_with("on", False)
     with pytest.raises(AttributeError):
         _ = flags.get_colour
 
 
-class Counting(vexil.Client):
+class Counting(flagstaff.Client):
     def __init__(self, *arguments, **named):
         super().__init__(*arguments, **named)
         self.reads = 0
@@ -59,10 +59,10 @@ def test_a_subclass_overrides_a_getter_and_has_attributes_of_its_own(server, tmp
         assert flags.get_bool("missing", True) is True
         assert flags.get_number("limit") == 50.0
         assert flags.reads == 2
-        assert isinstance(flags, vexil.SoasapClient)
+        assert isinstance(flags, flagstaff.SoasapClient)
         assert flags.bool_flag("on").get() is True
 
-    class Named(vexil.Reader):
+    class Named(flagstaff.Reader):
         def __new__(cls, path, name):
             return super().__new__(cls, path)
 
@@ -75,9 +75,9 @@ def test_a_subclass_overrides_a_getter_and_has_attributes_of_its_own(server, tmp
 
 def test_an_object_that_refers_to_itself_through_an_attribute_is_collected(tmp_path):
     for make in (
-        lambda: vexil.Client("k", base_url=DEAD, cache_directory=tmp_path),
+        lambda: flagstaff.Client("k", base_url=DEAD, cache_directory=tmp_path),
         lambda: Counting("k", base_url=DEAD, cache_directory=tmp_path),
-        lambda: vexil.Reader(tmp_path / "none.vexil", attach=True),
+        lambda: flagstaff.Reader(tmp_path / "none.flagstaff", attach=True),
     ):
         flags = make()
         flags.itself = flags

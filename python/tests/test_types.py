@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
-import vexil
-from vexil import FlagReader, SoasapClient, SoasapClientOptions, SoasapErrorContext, create_soasap_client
+import flagstaff
+from flagstaff import FlagReader, SoasapClient, SoasapClientOptions, SoasapErrorContext, create_soasap_client
 
 
 def report(context: SoasapErrorContext) -> None:
@@ -19,7 +19,7 @@ def report(context: SoasapErrorContext) -> None:
 
 
 client: SoasapClient = create_soasap_client(api_key="k", on_error=report, preload=True)
-also: vexil.Client = create_soasap_client(SoasapClientOptions(api_key="k"))
+also: flagstaff.Client = create_soasap_client(SoasapClientOptions(api_key="k"))
 a: bool = client.get_bool("k", True)
 b: float = client.get_number("k", default_value=2)
 c: str | None = client.get_string("k", None)
@@ -36,7 +36,7 @@ async def main() -> None:
     async for changes in client.changes():
         for change in changes:
             print(change.key, change.old, change.new)
-    number: int = await vexil.Reader("path", attach=True).wait_for_change_async(timeout=1)
+    number: int = await flagstaff.Reader("path", attach=True).wait_for_change_async(timeout=1)
     print(number)
 
 
@@ -62,11 +62,11 @@ def is_open(flags: FlagReader) -> bool:
 
 
 is_open(client)
-is_open(vexil.Reader("path"))
+is_open(flagstaff.Reader("path"))
 is_open(Fake())
 
 
-class Shop(vexil.Client):
+class Shop(flagstaff.Client):
     def close(self, timeout: float = 1.0) -> None:
         super().close(timeout)
 
@@ -76,14 +76,14 @@ with create_soasap_client(api_key="k") as entered:
 """
 
 WRONG = """
-import vexil
+import flagstaff
 
-client = vexil.create_soasap_client(key="k")
+client = flagstaff.create_soasap_client(key="k")
 client.get_bool(5)
 client.bool_flag("k", default="yes")
 n: int = client.get_string("k")
 client.status().generation = 5
-reader: vexil.FlagReader = "no reader"
+reader: flagstaff.FlagReader = "no reader"
 """
 
 
@@ -103,7 +103,7 @@ def mypy(tmp_path):
 def test_a_program_that_uses_everything_is_checked_without_a_complaint(mypy):
     code, output = mypy(PROGRAM)
     assert code == 0, output
-    assert 'Revealed type is "vexil._vexil.Client"' in output
+    assert 'Revealed type is "flagstaff._flagstaff.Client"' in output
 
 
 def test_wrong_use_is_found(mypy):
@@ -115,7 +115,7 @@ def test_wrong_use_is_found(mypy):
 def test_the_stubs_say_what_is_there(tmp_path):
     pytest.importorskip("mypy", reason="mypy is not installed")
     (tmp_path / "allowed").write_text(ALLOWED)
-    command = [sys.executable, "-m", "mypy.stubtest", "vexil", "--allowlist", "allowed"]
+    command = [sys.executable, "-m", "mypy.stubtest", "flagstaff", "--allowlist", "allowed"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -123,8 +123,8 @@ def test_the_stubs_say_what_is_there(tmp_path):
 # Names of arguments that are taken besides those that are shown, `__init__`, which takes whatever `__new__` does, and the parts
 # without stubs.
 ALLOWED = r"""
-vexil\.(_vexil\.)?(Client|Reader|SoasapClient)\.get_(bool|flag|number|string|json)
-vexil\.(_vexil\.)?(Client|Reader|SoasapClient)\.__init__
-vexil\._vexil\.__all__
-vexil\._(background|asyncio|errors|greenlets|options|protocol)(\..*)?
+flagstaff\.(_flagstaff\.)?(Client|Reader|SoasapClient)\.get_(bool|flag|number|string|json)
+flagstaff\.(_flagstaff\.)?(Client|Reader|SoasapClient)\.__init__
+flagstaff\._flagstaff\.__all__
+flagstaff\._(background|asyncio|errors|greenlets|options|protocol)(\..*)?
 """

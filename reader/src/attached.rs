@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
-use vexil_format::{BootId, Damage, OpenError, View, check_current, open_view};
+use flagstaff_format::{BootId, Damage, OpenError, View, check_current, open_view};
 
 use crate::options::Verify;
 use crate::room::newest_that_fits;

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use vexil_format::memo::{BoolMemo, WordMemo};
-use vexil_format::protocol::Sound;
-use vexil_format::{Hashed, kind};
+use flagstaff_format::memo::{BoolMemo, WordMemo};
+use flagstaff_format::protocol::Sound;
+use flagstaff_format::{Hashed, kind};
 
 use crate::memo::SharedMemo;
 use crate::reader::Reader;
@@ -51,9 +51,9 @@ impl Handle {
 ///
 /// ```no_run
 /// use std::sync::LazyLock;
-/// use vexil_reader::{BoolFlag, Reader};
+/// use flagstaff_reader::{BoolFlag, Reader};
 ///
-/// static FLAGS: LazyLock<Reader> = LazyLock::new(|| Reader::attach("/run/flags.vexil"));
+/// static FLAGS: LazyLock<Reader> = LazyLock::new(|| Reader::attach("/run/flags.flagstaff"));
 /// static CHECKOUT: LazyLock<BoolFlag> = LazyLock::new(|| FLAGS.bool_flag("new-checkout"));
 ///
 /// if CHECKOUT.get() {

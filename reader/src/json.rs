@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use flagstaff_format::{FlagKey, kind};
 use serde::de::DeserializeOwned;
-use vexil_format::{FlagKey, kind};
 
 use crate::handle::Handle;
 use crate::memo::SharedMemo;

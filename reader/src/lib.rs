@@ -1,13 +1,13 @@
-//! Reads feature flags from a Vexil snapshot file that a publisher on this host keeps fresh.
+//! Reads feature flags from a Flagstaff snapshot file that a publisher on this host keeps fresh.
 //!
 //! ```no_run
-//! use vexil_reader::Reader;
+//! use flagstaff_reader::Reader;
 //!
-//! let flags = Reader::open("/run/flags.vexil")?;
+//! let flags = Reader::open("/run/flags.flagstaff")?;
 //! if flags.get_bool("new-checkout") {
 //!     println!("at most {} items", flags.get_i64_or("cart-limit", 50));
 //! }
-//! # Ok::<(), vexil_reader::OpenError>(())
+//! # Ok::<(), flagstaff_reader::OpenError>(())
 //! ```
 //!
 //! # Guarantees
@@ -51,6 +51,9 @@ mod source;
 mod status;
 mod wait;
 
+pub use flagstaff_format::{
+    FailureKind, FlagKey, Generation, Key, Kinds, LastFailure, LinkState, OpenError, Value,
+};
 pub use handle::{BoolFlag, NumberFlag, StringFlag};
 #[cfg(feature = "json")]
 pub use json::JsonFlag;
@@ -59,6 +62,3 @@ pub use options::{Options, Verify};
 pub use reader::Reader;
 pub use snapshot::Snapshot;
 pub use status::{PathState, PublisherState, Status};
-pub use vexil_format::{
-    FailureKind, FlagKey, Generation, Key, Kinds, LastFailure, LinkState, OpenError, Value,
-};

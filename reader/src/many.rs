@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use vexil_format::{FlagKey, Found, Hashed, kind};
+use flagstaff_format::{FlagKey, Found, Hashed, kind};
 
 use crate::reader::Reader;
 use crate::source::{Overtaken, Source};

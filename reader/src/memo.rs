@@ -1,5 +1,5 @@
 //! Memory of handles whose values are no words: a value together with the stamp of the generation that it is from. Stamps, and memory
-//! for words, are in [`vexil_format::memo`].
+//! for words, are in [`flagstaff_format::memo`].
 
 use std::sync::RwLock;
 

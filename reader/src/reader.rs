@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use vexil_format::{
+use flagstaff_format::{
     FlagKey, Found, Generation, Hashed, Kinds, OpenError, ShortText, Value, kind, kinds_of_current,
 };
 

@@ -1,8 +1,8 @@
 //! Whether there is memory for a copy. A process without any is not ended for the sake of one.
 
-use vexil_format::Damage;
-use vexil_format::layout::Area;
-use vexil_format::{Archive, Mapping, copy_current, frame_of, newest};
+use flagstaff_format::Damage;
+use flagstaff_format::layout::Area;
+use flagstaff_format::{Archive, Mapping, copy_current, frame_of, newest};
 
 /// As [`newest`], and `None` too if there is no memory for it.
 pub(crate) fn newest_that_fits(map: &Mapping) -> Option<Archive> {

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use vexil_format::{Current, Damage, FileId, Generation, Hashed, OpenError, boot};
+use flagstaff_format::{Current, Damage, FileId, Generation, Hashed, OpenError, boot};
 
 use crate::attached::Attached;
 use crate::memo::SharedMemo;
@@ -274,7 +274,7 @@ fn millis() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use vexil_format::{Archive, Facts, Flag, Value, Writer, WriterOptions};
+    use flagstaff_format::{Archive, Facts, Flag, Value, Writer, WriterOptions};
 
     use super::*;
     use crate::reader::Reader;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use vexil_format::{Archive, FlagKey, Frame, Generation, Kinds, Value, kind};
+use flagstaff_format::{Archive, FlagKey, Frame, Generation, Kinds, Value, kind};
 
 use crate::source::Source;
 
@@ -97,7 +97,7 @@ impl Snapshot {
         self.archive.as_ref()?.text(found.text()?)
     }
 
-    fn find(&self, key: impl FlagKey) -> Option<vexil_format::Found> {
+    fn find(&self, key: impl FlagKey) -> Option<flagstaff_format::Found> {
         Some(self.archive.as_ref()?.find(key.text()))
     }
 }

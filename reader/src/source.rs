@@ -1,7 +1,7 @@
 //! The places that an answer can come from.
 
-use vexil_format::protocol::Observed;
-use vexil_format::{Archive, Found, Hashed, TextAt, Value, View, kind};
+use flagstaff_format::protocol::Observed;
+use flagstaff_format::{Archive, Found, Hashed, TextAt, Value, View, kind};
 
 /// Where one read looks.
 #[derive(Debug, Clone, Copy)]

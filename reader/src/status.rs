@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use vexil_format::layout::{Area, word};
-use vexil_format::{FileId, Frame, Generation, LastFailure, LinkState, Mapping, frame_of, status};
+use flagstaff_format::layout::{Area, word};
+use flagstaff_format::{FileId, Frame, Generation, LastFailure, LinkState, Mapping, frame_of, status};
 
 use crate::attached::Attached;
 use crate::reader::Reader;

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use vexil_format::Generation;
-use vexil_format::event::{Look, turn};
-use vexil_format::protocol::Sound;
+use flagstaff_format::Generation;
+use flagstaff_format::event::{Look, turn};
+use flagstaff_format::protocol::Sound;
 
 use crate::reader::Reader;
 
@@ -22,7 +22,7 @@ impl Reader {
     /// that follow each other quickly may be seen as one.
     ///
     /// ```no_run
-    /// # let flags = vexil_reader::Reader::attach("/run/flags.vexil");
+    /// # let flags = flagstaff_reader::Reader::attach("/run/flags.flagstaff");
     /// let mut seen = flags.generation();
     /// loop {
     ///     seen = flags.wait_for_change(seen, std::time::Duration::from_secs(60));

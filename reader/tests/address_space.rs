@@ -14,15 +14,15 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use flagstaff_reader::Reader;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use stage::{DEADLINE, Stage, again, publish_number, role, succeeds};
-use vexil_reader::Reader;
 
 const GIB: u64 = 1 << 30;
 
-/// Files that a reader follows with 2 GiB of addresses; 10,000 in the long form (`VEXIL_LONG=1`). Its first 14 took 4 GiB once.
+/// Files that a reader follows with 2 GiB of addresses; 10,000 in the long form (`FLAGSTAFF_LONG=1`). Its first 14 took 4 GiB once.
 fn files() -> u64 {
-    if std::env::var_os("VEXIL_LONG").is_some_and(|value| value != "0") { 10_000 } else { 300 }
+    if std::env::var_os("FLAGSTAFF_LONG").is_some_and(|value| value != "0") { 10_000 } else { 300 }
 }
 
 /// KiB of addresses, and mappings.

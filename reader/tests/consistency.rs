@@ -13,9 +13,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use flagstaff_format::{Archive, Facts, Flag, Generation, Value, Writer};
+use flagstaff_reader::Reader;
 use stage::{Stage, flag};
-use vexil_format::{Archive, Facts, Flag, Generation, Value, Writer};
-use vexil_reader::Reader;
 
 const FLAGS: usize = 200;
 
@@ -175,7 +175,7 @@ fn a_slow_read_that_is_overtaken_again_and_again_is_of_one_generation() {
 
 /// The one number that all flags of a view carry; `u64::MAX` if the read was overtaken and answers defaults from then on,
 /// which is never what `read` answers.
-fn all_of_one(view: &vexil_reader::FlagView<'_>) -> u64 {
+fn all_of_one(view: &flagstaff_reader::FlagView<'_>) -> u64 {
     let mut n = None;
     for i in 0..FLAGS {
         let key = key(i);

@@ -14,11 +14,11 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
+use flagstaff_format::layout::{Area, word};
+use flagstaff_format::protocol::MARK;
+use flagstaff_format::{Value, open_view};
+use flagstaff_reader::{Generation, PathState, PublisherState, Reader};
 use stage::{Stage, flag, mv, publish, publish_number, until};
-use vexil_format::layout::{Area, word};
-use vexil_format::protocol::MARK;
-use vexil_format::{Value, open_view};
-use vexil_reader::{Generation, PathState, PublisherState, Reader};
 
 #[test]
 fn readers_follow_superseded_files_at_their_next_read() {
@@ -83,7 +83,7 @@ fn zeros_laid_over_the_memory_of_a_file_in_the_middle_of_reads_are_rejected() {
     let view = open_view(&stage.path).unwrap();
     view.refresh_bounds();
     let key = "always-true";
-    let hashed = vexil_format::Hashed::new(key.as_bytes());
+    let hashed = flagstaff_format::Hashed::new(key.as_bytes());
     let seen = view.observe();
     assert!(view.attempt(seen, key, &hashed).unwrap().is_present());
     view.map().lay_zeros().unwrap();
@@ -225,7 +225,7 @@ fn a_file_of_another_boot_is_served_cold_until_a_publisher_supersedes_it() {
     let (stage, mut writer) = Stage::with_writer();
     publish_number(&mut writer, 1);
     publish_number(&mut writer, 2);
-    vexil_format::status::set_started(writer.status_words());
+    flagstaff_format::status::set_started(writer.status_words());
     drop(writer);
     stage.age_by_a_boot();
     // The generation word of another boot counts for nothing.

@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::thread;
 use std::time::Duration;
 
+use flagstaff_reader::{Generation, NumberFlag, Options, Reader};
 use stage::{Stage, again, publish_number, role, until};
-use vexil_reader::{Generation, NumberFlag, Options, Reader};
 
 /// Forks, runs `child` in the child under an alarm, and answers its process id.
 #[allow(

@@ -8,9 +8,9 @@
 
 mod stage;
 
+use flagstaff_format::Value;
+use flagstaff_reader::{Generation, Key, Reader};
 use stage::{Stage, flag, publish};
-use vexil_format::Value;
-use vexil_reader::{Generation, Key, Reader};
 
 const KINDS: [(&str, Value<'static>); 14] = [
     ("kind.null", Value::Null),

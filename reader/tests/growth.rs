@@ -3,9 +3,9 @@
 
 mod stage;
 
+use flagstaff_format::{Flag, Value};
+use flagstaff_reader::Reader;
 use stage::{Stage, flag, publish};
-use vexil_format::{Flag, Value};
-use vexil_reader::Reader;
 
 /// A key of a length, which no other number gives.
 fn key(bytes: usize, number: usize) -> String {

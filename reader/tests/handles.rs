@@ -13,9 +13,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
 
+use flagstaff_format::Writer;
+use flagstaff_reader::{BoolFlag, NumberFlag, Reader};
 use stage::{Stage, bools, publish, publish_number};
-use vexil_format::Writer;
-use vexil_reader::{BoolFlag, NumberFlag, Reader};
 
 #[test]
 fn handles_follow_generations_superseded_files_and_replaced_files() {

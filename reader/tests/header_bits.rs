@@ -6,10 +6,10 @@ mod stage;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 
+use flagstaff_format::layout::word;
+use flagstaff_format::{Generation, Writer};
+use flagstaff_reader::{Reader, Snapshot};
 use stage::{Stage, publish_number, until};
-use vexil_format::layout::word;
-use vexil_format::{Generation, Writer};
-use vexil_reader::{Reader, Snapshot};
 
 /// Words of the header that mean anything.
 const WORDS: usize = word::LAST_FAILURE + 2;

@@ -8,9 +8,9 @@
 
 mod stage;
 
+use flagstaff_format::Value;
+use flagstaff_reader::Reader;
 use stage::{Stage, again, flag, publish, role};
-use vexil_format::Value;
-use vexil_reader::Reader;
 
 /// KiB of memory that belongs to this process alone.
 fn private_kib() -> u64 {

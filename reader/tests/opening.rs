@@ -11,9 +11,9 @@ mod stage;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
+use flagstaff_format::layout::{FILE_BYTES, HEADER_BYTES, VERSION, word};
+use flagstaff_reader::{Generation, OpenError, Options, PathState, Reader, Verify};
 use stage::{Stage, bools, publish, publish_number, role, succeeds, until};
-use vexil_format::layout::{FILE_BYTES, HEADER_BYTES, VERSION, word};
-use vexil_reader::{Generation, OpenError, Options, PathState, Reader, Verify};
 
 #[test]
 fn a_missing_file_is_an_error_that_names_the_path_and_what_to_start() {
@@ -21,7 +21,7 @@ fn a_missing_file_is_an_error_that_names_the_path_and_what_to_start() {
     let error = Reader::open(&stage.path).unwrap_err();
     assert!(matches!(error, OpenError::Missing { .. }), "{error:?}");
     let text = error.to_string();
-    assert!(text.contains(stage.path.to_str().unwrap()) && text.contains("vexil run --file"), "{text}");
+    assert!(text.contains(stage.path.to_str().unwrap()) && text.contains("flagstaff run --file"), "{text}");
 }
 
 #[test]
@@ -164,11 +164,11 @@ fn a_file_in_which_nothing_was_published_answers_defaults_until_something_is() {
 fn a_relative_path_is_followed_after_the_directory_changed() {
     if let Some(directory) = role() {
         std::env::set_current_dir(&directory).unwrap();
-        let stage_path = std::path::Path::new("flags.vexil");
-        let open = || vexil_format::Writer::open(stage_path, &Default::default()).unwrap().writer;
+        let stage_path = std::path::Path::new("flags.flagstaff");
+        let open = || flagstaff_format::Writer::open(stage_path, &Default::default()).unwrap().writer;
         let mut writer = open();
         publish(&mut writer, &bools(&[("the-boolean", false)]));
-        let reader = Reader::open("flags.vexil").unwrap();
+        let reader = Reader::open("flags.flagstaff").unwrap();
         assert!(!reader.get_bool("the-boolean"));
         writer.supersede().unwrap();
         publish(&mut writer, &bools(&[("the-boolean", true)]));

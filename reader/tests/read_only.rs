@@ -14,9 +14,9 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
+use flagstaff_format::layout::Area;
+use flagstaff_reader::{Generation, Reader};
 use stage::{Stage, again, publish_number, role, succeeds};
-use vexil_format::layout::Area;
-use vexil_reader::{Generation, Reader};
 
 /// Reads in every way.
 fn read_everything(path: impl AsRef<Path>) {

@@ -6,9 +6,9 @@ mod stage;
 use std::fs;
 use std::path::Path;
 
+use flagstaff_format::{Writer, WriterOptions};
+use flagstaff_reader::{BoolFlag, Generation, NumberFlag, PathState, Reader, StringFlag};
 use stage::{DEADLINE, Stage, mv, publish_number, until};
-use vexil_format::{Writer, WriterOptions};
-use vexil_reader::{BoolFlag, Generation, NumberFlag, PathState, Reader, StringFlag};
 
 /// A reader and handles of it, which have all been asked.
 struct Subject {
@@ -187,7 +187,7 @@ fn a_waiter_wakes_when_a_publisher_starts_after_a_restore() {
 fn a_second_name_that_somebody_removed_is_given_back() {
     let (stage, mut writer) = Stage::with_writer();
     publish_number(&mut writer, 1);
-    let live = stage.path.with_file_name(".flags.vexil.live");
+    let live = stage.path.with_file_name(".flags.flagstaff.live");
     for round in 0..3 {
         fs::remove_file(&live).unwrap();
         // By the publisher that runs, or by the one that starts.

@@ -13,10 +13,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
+use flagstaff_format::layout::word;
+use flagstaff_format::{Generation, Step, Watch, Witness, Writer, WriterOptions};
+use flagstaff_reader::Reader;
 use stage::{Stage, mv, publish_number};
-use vexil_format::layout::word;
-use vexil_format::{Generation, Step, Watch, Witness, Writer, WriterOptions};
-use vexil_reader::Reader;
 
 fn open(path: &Path) -> Writer {
     Writer::open(path, &WriterOptions::default()).unwrap().writer
@@ -178,7 +178,7 @@ fn readers_follow_a_publisher_that_was_given_a_symbolic_link() {
         publish_number(&mut writer, 2);
         drop(writer);
         // As if an older version had made it: the publisher behind the link is to give it its second name.
-        fs::remove_file(stage.path.with_file_name(".flags.vexil.live")).unwrap();
+        fs::remove_file(stage.path.with_file_name(".flags.flagstaff.live")).unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
         let (first, second) = (elsewhere.path().join("first"), elsewhere.path().join("second"));
         symlink("second", &first).unwrap();
@@ -203,7 +203,7 @@ fn a_file_that_lives_on_under_another_name_is_made_anew_by_its_own_publisher() {
     let (stage, mut writer) = Stage::with_writer();
     publish_number(&mut writer, 1);
     drop(writer);
-    let moved = stage.dir.path().join("moved.vexil");
+    let moved = stage.dir.path().join("moved.flagstaff");
     mv(&stage.path, &moved);
     let mut of_moved = open(&moved);
     publish_number(&mut of_moved, 2);
@@ -240,7 +240,10 @@ fn the_longest_name_with_a_second_one_has_249_bytes() {
         let mut writer = open(&path);
         publish_number(&mut writer, 3);
         assert_eq!(reader.get_u64("the-number"), if bytes == 249 { 3 } else { 2 });
-        assert_eq!((reader.status().path, reader.get_u64("the-number")), (vexil_reader::PathState::Same, 3));
+        assert_eq!(
+            (reader.status().path, reader.get_u64("the-number")),
+            (flagstaff_reader::PathState::Same, 3)
+        );
     }
 }
 
@@ -250,7 +253,7 @@ fn readers_follow_although_something_else_has_the_second_name() {
     for what in ["a folder", "a link", "a text", "a snapshot of others"] {
         let (stage, mut writer) = Stage::with_writer();
         publish_number(&mut writer, 1);
-        let live = stage.path.with_file_name(".flags.vexil.live");
+        let live = stage.path.with_file_name(".flags.flagstaff.live");
         fs::remove_file(&live).unwrap();
         let other = Stage::new();
         publish_number(&mut other.writer(), 77);

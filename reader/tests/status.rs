@@ -13,10 +13,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use flagstaff_format::layout::word;
+use flagstaff_format::{
+    Archive, Facts, FailureKind, Generation, LinkState, Value, boot, status, unix_micros,
+};
+use flagstaff_reader::{PathState, PublisherState, Reader};
 use stage::{Stage, flag, publish_number};
-use vexil_format::layout::word;
-use vexil_format::{Archive, Facts, FailureKind, Generation, LinkState, Value, boot, status, unix_micros};
-use vexil_reader::{PathState, PublisherState, Reader};
 
 fn nanos(ago: Duration) -> u64 {
     (boot::now() - ago).as_nanos() as u64
@@ -162,7 +164,7 @@ fn the_current_snapshot_is_described() {
 fn flags_are_counted_by_type_in_the_live_file_and_in_a_cold_one() {
     let (stage, mut writer) = Stage::with_writer();
     let reader = Reader::open(&stage.path).unwrap();
-    assert_eq!(reader.kinds(), vexil_reader::Kinds::default());
+    assert_eq!(reader.kinds(), flagstaff_reader::Kinds::default());
     let mut flags: Vec<_> = (0..300).map(|i| flag(&format!("number-{i}"), Value::I64(i))).collect();
     flags.extend([
         flag("huge", Value::HugeNumber("1e999".into())),

@@ -13,11 +13,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use flagstaff_format::layout::word;
+use flagstaff_format::protocol::MARK;
+use flagstaff_reader::{Generation, Reader};
 use rustix::time::{ClockId, clock_gettime};
 use stage::{DEADLINE, Stage, again, publish_number, role};
-use vexil_format::layout::word;
-use vexil_format::protocol::MARK;
-use vexil_reader::{Generation, Reader};
 
 /// How late a waiter may be on a machine that does much else. A sleep that was not woken takes a second.
 const LATE: Duration = Duration::from_millis(100);
@@ -91,7 +91,7 @@ fn a_waiter_in_another_process_wakes() {
     for n in 2..=20 {
         publish_number(&mut writer, n);
         let start = Instant::now();
-        let seen = stage.dir.path().join("flags.vexil.seen");
+        let seen = stage.dir.path().join("flags.flagstaff.seen");
         stage::until("the other process sees it", || {
             std::fs::read_to_string(&seen).is_ok_and(|text| text == n.to_string())
         });
@@ -219,7 +219,7 @@ fn a_waiter_on_a_damaged_file_sees_the_publish_that_settles_it() {
     let (stage, mut writer) = Stage::with_writer();
     publish_number(&mut writer, 1);
     publish_number(&mut writer, 2);
-    stage.damage(vexil_format::layout::Area::Slot(0));
+    stage.damage(flagstaff_format::layout::Area::Slot(0));
     let reader = Reader::open(&stage.path).unwrap();
     let (seen, late) = lateness(&reader, Generation(1), || {
         // A read just before must not make the waiter miss it.

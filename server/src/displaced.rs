@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use vexil_publisher::payload::DEFAULT_MAX_PAYLOAD;
+use flagstaff_publisher::payload::DEFAULT_MAX_PAYLOAD;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::exchange::without_mark;
@@ -19,10 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const SETTLED: Duration = Duration::from_millis(200);
 
 /// What the names of files have in the middle that are being exchanged. See [`name`].
-const MARK: &str = ".vexil-out-";
+const MARK: &str = ".flagstaff-out-";
 
 /// The same for files that were exchanged, by a change that has been made. See [`Displaced::made_late`].
-const LATE: &str = ".vexil-late-";
+const LATE: &str = ".flagstaff-late-";
 
 #[derive(Debug)]
 pub(crate) struct Displaced {

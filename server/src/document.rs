@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use flagstaff_publisher::payload::{DEFAULT_MAX_PAYLOAD, Limits, PayloadError, decode};
 use indexmap::IndexMap;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use vexil_publisher::payload::{DEFAULT_MAX_PAYLOAD, Limits, PayloadError, decode};
 
 use crate::change::FlagChange;
 use crate::layout::{Length, Sink};

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use flagstaff_publisher::payload::{ImportError, PayloadError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use vexil_publisher::payload::{ImportError, PayloadError};
 
 use crate::change::{Author, Change, FlagChange};
 use crate::clients::{Client, Clients};

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use flagstaff_publisher::lock::LockError;
+use flagstaff_publisher::payload::{ImportError, PayloadError};
+use flagstaff_publisher::sse::ApiKeyError;
 use serde_json::value::RawValue;
-use vexil_publisher::lock::LockError;
-use vexil_publisher::payload::{ImportError, PayloadError};
-use vexil_publisher::sse::ApiKeyError;
 
 /// Why a server does not start. Nothing has been changed on the disk then.
 #[derive(Debug, thiserror::Error)]

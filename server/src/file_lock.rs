@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use vexil_publisher::lock::{LockError, LockMode, PublisherLock};
+use flagstaff_publisher::lock::{LockError, LockMode, PublisherLock};
 
 use crate::error::StartError;
 
@@ -20,7 +20,7 @@ impl FileLock {
     pub(crate) fn take(path: &Path) -> Result<Option<FileLock>, StartError> {
         let real = real(path);
         let name = real.file_name().unwrap_or_default().to_string_lossy();
-        let lock = real.with_file_name(format!(".{name}.vexil-lock"));
+        let lock = real.with_file_name(format!(".{name}.flagstaff-lock"));
         match PublisherLock::try_acquire(&lock, LockMode::Owner) {
             Ok(held) => {
                 // For whoever finds it taken. The lock itself does not depend on it.

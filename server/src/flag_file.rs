@@ -5,8 +5,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use flagstaff_publisher::payload::{ImportError, Limits, WatchedFile, read_file};
 use rustix::fs::{Access, access};
-use vexil_publisher::payload::{ImportError, Limits, WatchedFile, read_file};
 
 use crate::displaced::{self, Displaced, Recovered};
 use crate::exchange::{Outcome, exchange, holds};
@@ -156,7 +156,7 @@ impl FlagFile {
 /// Where a new file is written, beside the old one. One name and not a new one each time: nothing piles up where the server was killed.
 fn scratch_of(target: &Path) -> PathBuf {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
-    target.with_file_name(format!(".{name}.vexil-new"))
+    target.with_file_name(format!(".{name}.flagstaff-new"))
 }
 
 /// Where files cannot be exchanged: looks, and renames at once. An edit that is renamed over the file between the two is lost.
@@ -226,11 +226,11 @@ mod tests {
         fs::set_permissions(real.join("kept.json"), Permissions::from_mode(0o664)).unwrap();
         std::os::unix::fs::symlink("real/kept.json", &link).unwrap();
         // Left over by a server that was killed.
-        fs::write(real.join(".kept.json.vexil-new"), "half").unwrap();
+        fs::write(real.join(".kept.json.flagstaff-new"), "half").unwrap();
         let file = FlagFile::new(link.clone());
         file.recover();
         assert_eq!(fs::read_dir(&real).unwrap().count(), 1);
-        fs::write(real.join(".kept.json.vexil-new"), "half").unwrap();
+        fs::write(real.join(".kept.json.flagstaff-new"), "half").unwrap();
         file.rehearse("{\"a\": 0}\n").unwrap();
         assert_eq!(file.read().unwrap(), "{}");
         assert!(matches!(file.write("{\"a\": 1}\n", "other"), Err(WriteError::Changed)));

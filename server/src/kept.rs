@@ -5,7 +5,7 @@ use std::mem;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use vexil_publisher::payload::{FileEvent, ImportError, WatchedFile};
+use flagstaff_publisher::payload::{FileEvent, ImportError, WatchedFile};
 
 use crate::displaced::{Displaced, Look};
 use crate::error::with_causes;

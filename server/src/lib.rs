@@ -2,13 +2,13 @@
 //! service, so that publishers stream from it.
 //!
 //! ```
-//! use vexil_server::{Flags, Options, Server};
+//! use flagstaff_server::{Flags, Options, Server};
 //!
 //! let flags = Flags::Memory(r#"{"new-checkout": false}"#.to_owned());
 //! let server = Server::start(Options::default().port(0).environment("dev", flags))?;
 //! server.set("new-checkout", "true")?;
 //! assert_eq!(server.flags(), r#"{"new-checkout":true}"#);
-//! // `vexil run --base-url` with server.url() and the key `dev` follows it.
+//! // `flagstaff run --base-url` with server.url() and the key `dev` follows it.
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

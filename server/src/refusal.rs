@@ -3,9 +3,9 @@
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use flagstaff_publisher::payload::PayloadError;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
-use vexil_publisher::payload::PayloadError;
 
 use crate::answer;
 use crate::error::{ChangeError, with_causes};

@@ -7,9 +7,9 @@ use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use axum::http::{HeaderMap, StatusCode};
+use flagstaff_publisher::payload::{DEFAULT_MAX_PAYLOAD, PayloadError};
 use futures_util::StreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use vexil_publisher::payload::{DEFAULT_MAX_PAYLOAD, PayloadError};
 
 use crate::error::{ChangeError, with_causes};
 use crate::refusal::Refusal;

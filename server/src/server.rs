@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use flagstaff_publisher::sse::ApiKey;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
-use vexil_publisher::sse::ApiKey;
 
 use crate::clients::Client;
 use crate::environment::Environment;
@@ -79,7 +79,7 @@ impl Server {
             .enable_time()
             .global_queue_interval(TURNS)
             .max_blocking_threads(environments.len() + MORE_THREADS)
-            .thread_name("vexil-serve-disk")
+            .thread_name("flag-serve-disk")
             .build()?;
         let run = move || {
             if let Err(error) = runtime.block_on(serve(listener, router(Arc::new(service)), stopped)) {
@@ -87,7 +87,7 @@ impl Server {
             }
             runtime.shutdown_timeout(DISK_PATIENCE);
         };
-        let thread = thread::Builder::new().name("vexil-serve".to_owned()).spawn(run)?;
+        let thread = thread::Builder::new().name("flag-serve".to_owned()).spawn(run)?;
         let watcher = Watcher::start(environments.iter().map(|(_, environment)| environment.clone()))?;
         Ok(Server { address, environments, first, stop, thread: Some(thread), _watcher: watcher })
     }

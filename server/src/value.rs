@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use flagstaff_publisher::payload::{Limits, PayloadError, decode};
 use serde_json::value::RawValue;
-use vexil_publisher::payload::{Limits, PayloadError, decode};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::layout::{Sink, compact, pretty};

@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use vexil_publisher::payload::DEFAULT_POLL_INTERVAL;
+use flagstaff_publisher::payload::DEFAULT_POLL_INTERVAL;
 
 use crate::environment::Environment;
 
@@ -29,7 +29,7 @@ impl Watcher {
                     environment.poll();
                 }
             };
-            let thread = thread::Builder::new().name("vexil-serve-file".to_owned()).spawn(watch)?;
+            let thread = thread::Builder::new().name("flag-serve-file".to_owned()).spawn(watch)?;
             watcher.stops.push(stop);
             watcher.threads.push(thread);
         }

@@ -91,7 +91,7 @@ pub(crate) async fn undo(
 fn how(by: By, headers: &HeaderMap, extensions: &Extensions) -> (Condition, Author) {
     let tags = |name| joined(headers, name).map(|header| Tags::parse(&header));
     let condition = Condition { if_match: tags("if-match"), if_none_match: tags("if-none-match") };
-    let is_page = headers.get("x-vexil-by").is_some_and(|by| by == "page");
+    let is_page = headers.get("x-flagstaff-by").is_some_and(|by| by == "page");
     let by = if by == By::Api && is_page { By::Page } else { by };
     let from = extensions.get::<Peer>().map(|peer| peer.0.ip().to_canonical());
     (condition, Author { by, from })

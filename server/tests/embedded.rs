@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use vexil_server::{ChangeError, Flags, Options, Server, StartError};
+use flagstaff_server::{ChangeError, Flags, Options, Server, StartError};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 

@@ -1,4 +1,4 @@
-//! Clients in processes of their own, that fork and are killed. The base URL comes in the variable `VEXIL_TEST_URL`.
+//! Clients in processes of their own, that fork and are killed. The base URL comes in the variable `FLAGSTAFF_TEST_URL`.
 
 #![allow(
     clippy::expect_used,
@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use vexil::{Client, Generation, Reader};
+use flagstaff::{Client, Generation, Reader};
 
 use crate::fork::{exit_code, fork};
 use crate::place::KEY;
@@ -45,10 +45,10 @@ fn say(line: &str) {
 
 fn client(path: &Path) -> Client {
     let mut builder = Client::builder(KEY).file(path).on_error(|error| say(&format!("error: {error}")));
-    if let Ok(url) = std::env::var("VEXIL_TEST_URL") {
+    if let Ok(url) = std::env::var("FLAGSTAFF_TEST_URL") {
         builder = builder.base_url(&url);
     }
-    if let Some(directory) = std::env::var_os("VEXIL_TEST_MEMORY") {
+    if let Some(directory) = std::env::var_os("FLAGSTAFF_TEST_MEMORY") {
         builder = builder.memory_dir(directory);
     }
     builder.start().expect("a client")

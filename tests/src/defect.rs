@@ -1,5 +1,5 @@
-//! Roles of `vexil-torture` that do one thing wrong: each check must notice. A defect stands for a broken file system, a broken
-//! kernel, or a broken Vexil.
+//! Roles of `flagstaff-torture` that do one thing wrong: each check must notice. A defect stands for a broken file system, a broken
+//! kernel, or a broken Flagstaff.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a role that cannot play fails its test")]
 
@@ -13,16 +13,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use flagstaff_format::event::Waker as _;
+use flagstaff_format::layout::Area;
+use flagstaff_format::{Generation, Mapping, Step, Watch, Witness, boot};
+use flagstaff_publisher::lock::{Cancel, LockMode, PublisherLock};
+use flagstaff_publisher::{Options, Publisher};
+use flagstaff_torture::numbered::{self, number};
+use flagstaff_torture::pace::Pace;
+use flagstaff_torture::role::{self, durable_with, ending_with_stdin, say};
+use flagstaff_torture::steady;
 use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
-use vexil_format::event::Waker as _;
-use vexil_format::layout::Area;
-use vexil_format::{Generation, Mapping, Step, Watch, Witness, boot};
-use vexil_publisher::lock::{Cancel, LockMode, PublisherLock};
-use vexil_publisher::{Options, Publisher};
-use vexil_torture::numbered::{self, number};
-use vexil_torture::pace::Pace;
-use vexil_torture::role::{self, durable_with, ending_with_stdin, say};
-use vexil_torture::steady;
 
 /// `<defect> <pid of the parent> <role> <path> [<argument> ..]`. Roles that have nothing to do with the defect are played well.
 pub fn main(words: &[OsString]) -> ExitCode {
@@ -97,7 +97,7 @@ fn hold_nothing() {
 fn hold_and_inherit(path: &Path) {
     let file = File::create(path).unwrap();
     file.lock().unwrap();
-    let child = vexil_torture::fork(8, || std::thread::sleep(Duration::from_secs(7))).unwrap();
+    let child = flagstaff_torture::fork(8, || std::thread::sleep(Duration::from_secs(7))).unwrap();
     say(&format!("held {} PrivateTable", child.as_raw_pid()));
     wait_for_the_end();
 }

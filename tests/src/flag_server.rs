@@ -1,4 +1,4 @@
-//! The command `vexil serve`, and requests to it.
+//! The command `flagstaff serve`, and requests to it.
 
 #![allow(clippy::expect_used, reason = "a test without its server cannot go on")]
 
@@ -8,10 +8,10 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::http::{Events, Request, Response};
-use crate::place::vexil;
+use crate::place::flagstaff;
 use crate::process::Process;
 
-/// A running `vexil serve` on a free port.
+/// A running `flagstaff serve` on a free port.
 #[derive(Debug)]
 pub struct FlagServer {
     /// The process.
@@ -22,9 +22,9 @@ pub struct FlagServer {
     pub line: String,
 }
 
-/// `vexil serve` on a free port, to be changed.
+/// `flagstaff serve` on a free port, to be changed.
 pub fn command<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
-    let mut command = vexil();
+    let mut command = flagstaff();
     command.args(["serve", "--port", "0"]).args(arguments);
     command
 }

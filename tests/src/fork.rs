@@ -13,7 +13,7 @@ const LIFE: u32 = 60;
 /// # Panics
 /// If there is no child.
 pub fn fork(child: impl FnOnce()) -> i32 {
-    vexil_torture::fork(LIFE, child).expect("a child").as_raw_pid()
+    flagstaff_torture::fork(LIFE, child).expect("a child").as_raw_pid()
 }
 
 /// Waits for a child and answers its exit code; `None` if a signal ended it.

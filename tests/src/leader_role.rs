@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use vexil::Client;
-use vexil_torture::role::{check_steadily, say};
-use vexil_torture::steps::Stepper;
+use flagstaff::Client;
+use flagstaff_torture::role::{check_steadily, say};
+use flagstaff_torture::steps::Stepper;
 
 use crate::place::KEY;
 
@@ -19,11 +19,11 @@ pub const FIRST: &str = "first";
 /// comes to the step of the arguments `[<step> [<signal>]]` is killed or stopped there.
 pub fn lead(path: &Path, arguments: &[String]) -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
-    let folder = PathBuf::from(std::env::var_os("VEXIL_TEST_FOLDER").unwrap());
+    let folder = PathBuf::from(std::env::var_os("FLAGSTAFF_TEST_FOLDER").unwrap());
     let stepper = Stepper::once(Stepper::asked(arguments), folder.join(FIRST));
     let client = Client::builder(KEY)
         .file(path)
-        .base_url(&std::env::var("VEXIL_TEST_URL").unwrap())
+        .base_url(&std::env::var("FLAGSTAFF_TEST_URL").unwrap())
         .memory_dir(folder.join("memory"))
         .watch(stepper.watch())
         .preload(true)

@@ -1,9 +1,9 @@
 //! What the system tests share: a scripted server over real sockets, real processes, and conditions with a deadline.
 //!
 //! `server` is the scripted service, `tls` and `proxy` what may stand in front of it, `relay` what those two share; `flag_server`
-//! the command `vexil serve`, `http` a client of it, `streams` a thousand of them; `place` a folder with a snapshot and the
-//! commands on it, `process` a child that does not outlive its test, `wait` waiting. The program `vexil-test-role` plays the roles
-//! of `vexil-torture` (readers and publishers that are to be killed, and flags that show what is wrong with them), with `defect`
+//! the command `flagstaff serve`, `http` a client of it, `streams` a thousand of them; `place` a folder with a snapshot and the
+//! commands on it, `process` a child that does not outlive its test, `wait` waiting. The program `flagstaff-test-role` plays the roles
+//! of `flagstaff-torture` (readers and publishers that are to be killed, and flags that show what is wrong with them), with `defect`
 //! wrong ones, with `client_role` clients that fork, and with `leader_role` some that elect one of them to die at a step of the
 //! `step_list`; with `lives` hosts of readers that live long;
 //! `fork` is how, `namespace` what needs one. `long` says whether the long form of a test was asked for.
@@ -30,8 +30,8 @@ pub mod streams;
 pub mod tls;
 pub mod wait;
 
+pub use flagstaff_torture::{numbered, steady};
 pub use place::binary;
-pub use vexil_torture::{numbered, steady};
 
 /// The Rust examples of the README are compiled and run as tests of this crate.
 #[cfg(doctest)]

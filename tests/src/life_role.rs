@@ -6,10 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use vexil::Client;
-use vexil_publisher::{Options, Publisher};
-use vexil_reader::{PathState, Reader};
-use vexil_torture::{KEYS, every_call};
+use flagstaff::Client;
+use flagstaff_publisher::{Options, Publisher};
+use flagstaff_reader::{PathState, Reader};
+use flagstaff_torture::{KEYS, every_call};
 
 use crate::fork::{exit_code, fork};
 use crate::place::KEY;
@@ -58,7 +58,7 @@ pub fn live(path: &Path, forks: bool, say: impl Fn(&str)) {
 
     let server = FaultServer::start();
     server.publish(&payload(1));
-    let own = path.with_file_name("client.vexil");
+    let own = path.with_file_name("client.flagstaff");
     let client = Client::builder(KEY).file(&own).base_url(&server.url()).start().expect("a client");
     client.on_change(|changes| assert!(changes.iter().len() > 0));
     assert!(client.wait_until_ready(DEADLINE), "no flags");

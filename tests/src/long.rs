@@ -1,8 +1,8 @@
-//! The long form of a test: `VEXIL_LONG=1`, one switch for all of them.
+//! The long form of a test: `FLAGSTAFF_LONG=1`, one switch for all of them.
 
 /// Whether it was asked for.
 pub fn is_wanted() -> bool {
-    std::env::var_os("VEXIL_LONG").is_some_and(|value| value != "0")
+    std::env::var_os("FLAGSTAFF_LONG").is_some_and(|value| value != "0")
 }
 
 /// How often something is tried: what the variable says, else `short`, or ten times that in the long form.

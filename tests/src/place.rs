@@ -8,8 +8,8 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use vexil_format::layout::{Area, FRAME_BYTES, word};
-use vexil_reader::Reader;
+use flagstaff_format::layout::{Area, FRAME_BYTES, word};
+use flagstaff_reader::Reader;
 
 use crate::process::Process;
 use crate::server::FaultServer;
@@ -57,12 +57,12 @@ impl Place {
 
     /// The snapshot file.
     pub fn file(&self) -> PathBuf {
-        self.join("flags.vexil")
+        self.join("flags.flagstaff")
     }
 
     /// The publisher lock.
     pub fn lock(&self) -> PathBuf {
-        self.join("flags.vexil.lock")
+        self.join("flags.flagstaff.lock")
     }
 
     /// The file with the API key.
@@ -70,26 +70,26 @@ impl Place {
         self.join("api-key")
     }
 
-    /// `vexil <command> --file <snapshot>`, without anything from the environment that could change it.
-    pub fn vexil(&self, command: &str) -> Command {
-        let mut vexil = vexil();
-        vexil.arg(command).arg("--file").arg(self.file());
-        vexil
+    /// `flagstaff <command> --file <snapshot>`, without anything from the environment that could change it.
+    pub fn flagstaff(&self, command: &str) -> Command {
+        let mut flagstaff = flagstaff();
+        flagstaff.arg(command).arg("--file").arg(self.file());
+        flagstaff
     }
 
     /// The command of [`Place::run`], to be changed.
     pub fn run_command(&self, url: &str) -> Command {
-        let mut command = self.vexil("run");
+        let mut command = self.flagstaff("run");
         command.args(["--base-url", url, "--api-key-file"]).arg(self.key_file());
         command
     }
 
-    /// Starts `vexil run` on the stream of `server`, with a key file.
+    /// Starts `flagstaff run` on the stream of `server`, with a key file.
     pub fn run(&self, server: &FaultServer) -> Process {
         Process::start(self.run_command(&server.url()))
     }
 
-    /// Publishes one snapshot with `vexil publish`: the last good one of what follows.
+    /// Publishes one snapshot with `flagstaff publish`: the last good one of what follows.
     ///
     /// # Panics
     /// If that fails.
@@ -103,12 +103,12 @@ impl Place {
 
     /// Runs a command on the snapshot to its end.
     pub fn answer<A: AsRef<OsStr>>(&self, command: &str, arguments: impl IntoIterator<Item = A>) -> Answer {
-        let mut vexil = self.vexil(command);
-        vexil.args(arguments);
-        answer(vexil)
+        let mut flagstaff = self.flagstaff(command);
+        flagstaff.args(arguments);
+        answer(flagstaff)
     }
 
-    /// What `vexil get` prints.
+    /// What `flagstaff get` prints.
     ///
     /// # Panics
     /// If there is no such flag.
@@ -119,7 +119,7 @@ impl Place {
         answer.stdout
     }
 
-    /// What `vexil status --json` prints.
+    /// What `flagstaff status --json` prints.
     ///
     /// # Panics
     /// If it prints no JSON.
@@ -199,15 +199,15 @@ impl Place {
     }
 }
 
-/// The command `vexil` without a word yet, and without anything from the environment that could change it.
-pub fn vexil() -> Command {
-    let mut vexil = Command::new(binary());
+/// The command `flagstaff` without a word yet, and without anything from the environment that could change it.
+pub fn flagstaff() -> Command {
+    let mut flagstaff = Command::new(binary());
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("VEXIL_") || name.starts_with("SOASAP_")) {
-            vexil.env_remove(name);
+        if name.to_str().is_some_and(|name| name.starts_with("FLAGSTAFF_") || name.starts_with("SOASAP_")) {
+            flagstaff.env_remove(name);
         }
     }
-    vexil
+    flagstaff
 }
 
 /// Runs a command to its end.
@@ -227,17 +227,19 @@ pub fn answer(command: Command) -> Answer {
     }
 }
 
-/// The program `vexil` as it was built for these tests: what the variable `VEXIL_BIN` names, else the one beside this test.
+/// The program `flagstaff` as it was built for these tests: what the variable `FLAGSTAFF_BIN` names, else the one beside this test.
 ///
 /// # Panics
 /// If it was not built.
 pub fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("VEXIL_BIN") {
+    if let Some(path) = std::env::var_os("FLAGSTAFF_BIN") {
         return path.into();
     }
     // <target>/<profile>/deps/<this test>
     let this = std::env::current_exe().expect("this program has a path");
-    let beside = this.ancestors().skip(1).take(2).map(|folder| folder.join("vexil"));
+    let beside = this.ancestors().skip(1).take(2).map(|folder| folder.join("flagstaff"));
     let found = beside.into_iter().find(|path| path.is_file());
-    found.unwrap_or_else(|| panic!("the program `vexil` is not built; run the tests with `cargo xtask test`"))
+    found.unwrap_or_else(|| {
+        panic!("the program `flagstaff` is not built; run the tests with `cargo xtask test`")
+    })
 }

@@ -1,4 +1,4 @@
-//! A child process of a test, see [`vexil_torture::Process`]: what does not come fails the test.
+//! A child process of a test, see [`flagstaff_torture::Process`]: what does not come fails the test.
 
 #![allow(clippy::panic, reason = "a test without its process cannot go on")]
 
@@ -11,7 +11,7 @@ use crate::wait::DEADLINE;
 
 /// A running child. It is killed when the test ends, however it ends.
 #[derive(Debug)]
-pub struct Process(vexil_torture::Process);
+pub struct Process(flagstaff_torture::Process);
 
 impl Process {
     /// Starts `command` with pipes.
@@ -19,7 +19,7 @@ impl Process {
     /// # Panics
     /// If it cannot be started.
     pub fn start(command: Command) -> Process {
-        Process(vexil_torture::Process::start(command).unwrap_or_else(|problem| panic!("{problem}")))
+        Process(flagstaff_torture::Process::start(command).unwrap_or_else(|problem| panic!("{problem}")))
     }
 
     /// Its process id.
@@ -94,7 +94,7 @@ impl Process {
     /// # Panics
     /// If there is no such number.
     pub fn memory(&self, field: &str) -> u64 {
-        let found = vexil_torture::figures::memory(self.id(), field);
+        let found = flagstaff_torture::figures::memory(self.id(), field);
         found.unwrap_or_else(|| panic!("no {field} of process {}", self.id()))
     }
 }

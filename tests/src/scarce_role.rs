@@ -11,9 +11,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use flagstaff_format::Generation;
+use flagstaff_reader::Reader;
 use rustix::process::{Resource, Rlimit, setrlimit};
-use vexil_format::Generation;
-use vexil_reader::Reader;
 
 use crate::pages::reclaim;
 
@@ -55,7 +55,7 @@ pub fn without_memory(path: &Path) -> String {
     assert!(Vec::<u8>::new().try_reserve_exact(4 << 20).is_err(), "there is memory left");
 
     let refused = match Reader::open(path).unwrap_err() {
-        error @ vexil_reader::OpenError::Io { .. } => {
+        error @ flagstaff_reader::OpenError::Io { .. } => {
             format!("{error}: {}", std::error::Error::source(&error).unwrap())
         }
         other => panic!("{other:?}"),

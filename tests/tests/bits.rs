@@ -10,10 +10,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use flagstaff_format::layout::{AREA_BYTES, FILE_BYTES, PAGE, word};
+use flagstaff_format::{BootId, Header, Value, Writer, WriterOptions};
+use flagstaff_reader::Reader;
 use tempfile::TempDir;
-use vexil_format::layout::{AREA_BYTES, FILE_BYTES, PAGE, word};
-use vexil_format::{BootId, Header, Value, Writer, WriterOptions};
-use vexil_reader::Reader;
 
 const NAME: &str = "v1-small";
 
@@ -24,7 +24,7 @@ fn folder() -> TempDir {
 /// The golden file as a real one, and the numbers of its pages that hold anything.
 fn golden(folder: &Path) -> (PathBuf, Vec<u64>) {
     let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../format/tests/golden/v1-small.pages");
-    let path = folder.join("flags.vexil");
+    let path = folder.join("flags.flagstaff");
     cases::expand(&fs::read(packed).unwrap(), &path);
     let file = File::open(&path).unwrap();
     let mut pages = Vec::new();
@@ -130,7 +130,7 @@ fn every_prefix_of_a_file_is_refused_by_readers_and_made_whole_by_a_publisher() 
     for length in lengths.iter().rev() {
         file.set_len(*length).unwrap();
         let error = Reader::open(&path).map(drop).unwrap_err().to_string();
-        assert!(error.contains("flags.vexil"), "{length} bytes: {error}");
+        assert!(error.contains("flags.flagstaff"), "{length} bytes: {error}");
     }
     let behind = (pages.iter().max().unwrap() + 1) * PAGE;
     for length in lengths.iter().step_by(97).chain([&behind]) {

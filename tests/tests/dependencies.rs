@@ -39,8 +39,8 @@ const READER: [&str; 31] = [
     "thiserror",
     "thiserror-impl",
     "unicode-ident",
-    "vexil-format",
-    "vexil-reader",
+    "flagstaff-format",
+    "flagstaff-reader",
     "xxhash-rust",
     "zmij",
 ];
@@ -82,7 +82,7 @@ const LICENSES: [&str; 11] = [
 ];
 
 /// What users get.
-const SHIPPED: [&str; 4] = ["vexil-reader", "vexil", "vexil-cli", "vexil-python"];
+const SHIPPED: [&str; 4] = ["flagstaff-reader", "flagstaff", "flagstaff-cli", "flagstaff-python"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -126,7 +126,7 @@ fn ours(metadata: &Metadata, name: &str) -> BTreeSet<String> {
     let package = metadata.packages.iter().find(|package| package.name.as_str() == name);
     let package = package.unwrap_or_else(|| panic!("no package {name}"));
     let named = package.dependencies.iter().filter(|dep| dep.kind != DependencyKind::Development);
-    named.map(|dep| dep.name.clone()).filter(|name| name.starts_with("vexil")).collect()
+    named.map(|dep| dep.name.clone()).filter(|name| name.starts_with("flagstaff")).collect()
 }
 
 fn set(names: &[&str]) -> BTreeSet<String> {
@@ -141,7 +141,7 @@ fn a_program_that_only_reads_builds_the_allowed_packages_and_no_network() {
     let manifest = folder.path().join("Cargo.toml");
     let reader = root().join("reader");
     let text = "[package]\nname = \"reads\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n";
-    fs::write(&manifest, format!("{text}vexil-reader = {{ path = {reader:?} }}\n")).unwrap();
+    fs::write(&manifest, format!("{text}flagstaff-reader = {{ path = {reader:?} }}\n")).unwrap();
     fs::create_dir(folder.path().join("src")).unwrap();
     fs::write(folder.path().join("src/lib.rs"), "").unwrap();
     // The versions of this workspace: nothing is looked up.
@@ -177,41 +177,52 @@ fn a_program_that_only_reads_builds_the_allowed_packages_and_no_network() {
 fn our_packages_depend_on_each_other_in_one_direction_only() {
     let metadata = metadata();
     for (name, may) in [
-        ("vexil-format", &[] as &[&str]),
-        ("vexil-reader", &["vexil-format"]),
-        ("vexil-publisher", &["vexil-format"]),
-        ("vexil", &["vexil-reader", "vexil-publisher"]),
-        ("vexil-server", &["vexil-publisher"]),
-        ("vexil-torture", &["vexil-format", "vexil-reader", "vexil-publisher"]),
-        ("vexil-cli", &["vexil-format", "vexil-reader", "vexil-publisher", "vexil-server", "vexil-torture"]),
-        ("vexil-python", &["vexil"]),
+        ("flagstaff-format", &[] as &[&str]),
+        ("flagstaff-reader", &["flagstaff-format"]),
+        ("flagstaff-publisher", &["flagstaff-format"]),
+        ("flagstaff", &["flagstaff-reader", "flagstaff-publisher"]),
+        ("flagstaff-server", &["flagstaff-publisher"]),
+        ("flagstaff-torture", &["flagstaff-format", "flagstaff-reader", "flagstaff-publisher"]),
+        (
+            "flagstaff-cli",
+            &[
+                "flagstaff-format",
+                "flagstaff-reader",
+                "flagstaff-publisher",
+                "flagstaff-server",
+                "flagstaff-torture",
+            ],
+        ),
+        ("flagstaff-python", &["flagstaff"]),
     ] {
         let found = ours(&metadata, name);
         assert!(found.is_subset(&set(may)), "{name} depends on {found:?}, expected at most {may:?}");
     }
-    let reader = built_for(&metadata, "vexil-reader");
-    let publisher = built_for(&metadata, "vexil-publisher");
-    assert!(!reader.contains("vexil-publisher") && !publisher.contains("vexil-reader"));
+    let reader = built_for(&metadata, "flagstaff-reader");
+    let publisher = built_for(&metadata, "flagstaff-publisher");
+    assert!(!reader.contains("flagstaff-publisher") && !publisher.contains("flagstaff-reader"));
 }
 
 /// The flag server brings an event loop and an HTTP server. They are for the command line, not for every program with flags.
 #[test]
 fn only_the_command_line_builds_the_flag_server() {
     let metadata = metadata();
-    let of_server = ["vexil-server", "axum", "hyper", "tokio"];
-    for name in ["vexil-format", "vexil-reader", "vexil-publisher", "vexil", "vexil-python"] {
+    let of_server = ["flagstaff-server", "axum", "hyper", "tokio"];
+    for name in
+        ["flagstaff-format", "flagstaff-reader", "flagstaff-publisher", "flagstaff", "flagstaff-python"]
+    {
         let built = built_for(&metadata, name);
         let found: Vec<_> = of_server.iter().filter(|part| built.contains(**part)).collect();
         assert!(found.is_empty(), "{name} builds {found:?}");
     }
-    let built = built_for(&metadata, "vexil-cli");
+    let built = built_for(&metadata, "flagstaff-cli");
     assert!(of_server.iter().all(|part| built.contains(*part)), "{built:?}");
 }
 
 #[test]
 fn nothing_that_ships_depends_on_tests_benchmarks_or_tasks() {
     let metadata = metadata();
-    let inner = ["vexil-tests", "vexil-benches", "xtask"];
+    let inner = ["flagstaff-tests", "flagstaff-benches", "xtask"];
     let members: Vec<_> =
         metadata.workspace_packages().iter().map(|package| package.name.to_string()).collect();
     for member in members.iter().filter(|member| !inner.contains(&member.as_str())) {
@@ -248,14 +259,15 @@ fn rivals_are_dependencies_of_the_benchmarks_alone() {
         for dependency in &package.dependencies {
             let is_rival = RIVALS.contains(&dependency.name.as_str());
             assert!(
-                !is_rival || package.name.as_str() == "vexil-benches",
+                !is_rival || package.name.as_str() == "flagstaff-benches",
                 "{} depends on the rival {}",
                 package.name,
                 dependency.name
             );
         }
     }
-    let benches = metadata.packages.iter().find(|package| package.name.as_str() == "vexil-benches").unwrap();
+    let benches =
+        metadata.packages.iter().find(|package| package.name.as_str() == "flagstaff-benches").unwrap();
     assert_eq!(benches.publish, Some(vec![]), "the benchmarks are not published");
 }
 
@@ -275,7 +287,7 @@ fn what_ships_has_known_licences_and_comes_from_the_registry() {
     for name in SHIPPED {
         for package in packages_for(&metadata, name) {
             let license = package.license.as_deref().unwrap_or("none");
-            let is_ours = package.source.is_none() && package.name.starts_with("vexil");
+            let is_ours = package.source.is_none() && package.name.starts_with("flagstaff");
             let is_known =
                 is_ours || package.source.as_ref().is_some_and(cargo_metadata::Source::is_crates_io);
             if !is_allowed(license) || !is_known {

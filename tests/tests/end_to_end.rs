@@ -5,11 +5,11 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use flagstaff_tests::place::Place;
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::FaultServer;
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 use rustix::process::Signal;
-use vexil_tests::place::Place;
-use vexil_tests::process::Process;
-use vexil_tests::server::FaultServer;
-use vexil_tests::wait::{DEADLINE, wait_until};
 
 const READERS: usize = 8;
 
@@ -18,7 +18,7 @@ struct Readers(Vec<Process>);
 impl Readers {
     fn start(place: &Place) -> Readers {
         let start = |_| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_vexil-test-role"));
+            let mut command = Command::new(env!("CARGO_BIN_EXE_flagstaff-test-role"));
             command.arg("watch").arg(place.file());
             Process::start(command)
         };
@@ -128,7 +128,7 @@ fn the_command_line_sees_what_the_service_says() {
     let publisher = place.run(&server);
     place.wait_for_n(0);
     assert_eq!((place.get("on").as_str(), place.get("json").as_str()), ("true", "[0,\"\u{e9}\"]"));
-    let mut watch = place.vexil("watch");
+    let mut watch = place.flagstaff("watch");
     watch.args(["n", "--json", "--count", "1"]);
     let mut watch = Process::start(watch);
     watch.expect_line("{\"event\":\"start\"");

@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use flagstaff_format::FailureKind;
+use flagstaff_reader::{PublisherState, Reader};
+use flagstaff_tests::namespace::{in_namespace, is_root};
+use flagstaff_tests::place::{KEY, Place, flagstaff};
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::FaultServer;
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 use rustix::process::Signal;
-use vexil_format::FailureKind;
-use vexil_reader::{PublisherState, Reader};
-use vexil_tests::namespace::{in_namespace, is_root};
-use vexil_tests::place::{KEY, Place, vexil};
-use vexil_tests::process::Process;
-use vexil_tests::server::FaultServer;
-use vexil_tests::wait::{DEADLINE, wait_until};
 
 /// Longer than the longest pause between two tries, and than a busy machine and a slow disk add to it.
 const SOON: Duration = Duration::from_secs(30);
@@ -160,20 +160,20 @@ fn live_through_a_full_disk(disk: &Disk, before: Before, says: Says) {
     server.publish(r#"{"n":1,"kill-switch":false}"#);
     let source = disk.place.join("source.json");
     fs::write(&source, r#"{"n":1,"kill-switch":false}"#).unwrap();
-    let names = ["stream.vexil", "file.vexil", "clients.vexil"];
+    let names = ["stream.flagstaff", "file.flagstaff", "clients.flagstaff"];
     if before == Before::OldFiles {
         make_old_files(disk, &names);
     }
 
-    let mut stream = vexil();
+    let mut stream = flagstaff();
     stream.args(["run", "--base-url", &server.url(), "--file"]).arg(disk.inside(names[0]));
-    stream.env("VEXIL_API_KEY", KEY);
-    let mut file = vexil();
+    stream.env("FLAGSTAFF_API_KEY", KEY);
+    let mut file = flagstaff();
     file.args(["run", "--source"]).arg(&source).arg("--file").arg(disk.inside(names[1]));
-    let mut client = Command::new(env!("CARGO_BIN_EXE_vexil-test-role"));
-    client.arg("client-watch").arg(disk.inside(names[2])).arg("0").env("VEXIL_TEST_URL", server.url());
+    let mut client = Command::new(env!("CARGO_BIN_EXE_flagstaff-test-role"));
+    client.arg("client-watch").arg(disk.inside(names[2])).arg("0").env("FLAGSTAFF_TEST_URL", server.url());
     // Their own flags in memory are no way out here.
-    client.env("VEXIL_TEST_MEMORY", "/dev/null/none");
+    client.env("FLAGSTAFF_TEST_MEMORY", "/dev/null/none");
     let mut all = [&stream, &file, &client, &client, &client].map(|command| disk.start(command));
     let readers = names.map(|name| Reader::attach(disk.outside(name)));
     let wait_for = |n: i64, limit| {
@@ -188,7 +188,7 @@ fn live_through_a_full_disk(disk: &Disk, before: Before, says: Says) {
     }
     match before {
         Before::Snapshot => disk.shell("btrfs subvolume snapshot . before"),
-        Before::Copies => disk.shell("for f in *.vexil; do cp --reflink=always $f $f.copy; done"),
+        Before::Copies => disk.shell("for f in *.flagstaff; do cp --reflink=always $f $f.copy; done"),
         Before::Nothing | Before::OldFiles => {}
     }
 
@@ -204,7 +204,7 @@ fn live_through_a_full_disk(disk: &Disk, before: Before, says: Says) {
     };
     wait_until("that flags do not get out is told", SOON, || readers.iter().all(is_told));
     let check = |name: &str| {
-        let mut check = vexil();
+        let mut check = flagstaff();
         check.args(["status", "--check", "--file"]).arg(disk.inside(name));
         disk.command(&check).output().unwrap()
     };
@@ -261,7 +261,7 @@ fn live_through_a_full_disk(disk: &Disk, before: Before, says: Says) {
 fn make_old_files(disk: &Disk, names: &[&str]) {
     let source = disk.place.join("source.json");
     for name in names {
-        let mut publish = vexil();
+        let mut publish = flagstaff();
         publish.arg("publish").arg(&source).arg("--file").arg(disk.inside(name));
         let output = disk.command(&publish).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

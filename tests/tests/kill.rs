@@ -5,27 +5,27 @@
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use vexil_publisher::{Options, Publisher};
-use vexil_tests::long;
-use vexil_tests::numbered::{number, payload};
-use vexil_tests::place::Place;
-use vexil_tests::process::Process;
-use vexil_tests::wait::{DEADLINE, wait_until};
+use flagstaff_publisher::{Options, Publisher};
+use flagstaff_tests::long;
+use flagstaff_tests::numbered::{number, payload};
+use flagstaff_tests::place::Place;
+use flagstaff_tests::process::Process;
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 
 const READERS: u64 = 3;
 
 fn role(role: &str, place: &Place, argument: u64) -> Process {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vexil-test-role"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flagstaff-test-role"));
     command.arg(role).arg(place.file()).arg(argument.to_string());
     Process::start(command)
 }
 
 /// Random from run to run, and repeatable by the number that is printed.
 fn seed() -> u64 {
-    let given = std::env::var("VEXIL_SEED").ok().and_then(|text| text.parse().ok());
+    let given = std::env::var("FLAGSTAFF_SEED").ok().and_then(|text| text.parse().ok());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let seed = given.unwrap_or(now.as_nanos() as u64);
-    eprintln!("seed {seed}; VEXIL_SEED={seed} repeats the choices, not the scheduler");
+    eprintln!("seed {seed}; FLAGSTAFF_SEED={seed} repeats the choices, not the scheduler");
     seed
 }
 
@@ -41,7 +41,7 @@ fn readers_of_a_publisher_killed_at_random_moments_see_no_mix_no_default_and_no_
     let mut readers: Vec<Process> = (0..READERS).map(|_| role("check", &place, random.u64(..))).collect();
     readers.iter().for_each(|reader| drop(reader.expect_line("ready")));
 
-    let kills = long::tries("VEXIL_KILLS", 200);
+    let kills = long::tries("FLAGSTAFF_KILLS", 200);
     let (mut odd, mut odd_of_whole, mut started) = (0, 0, 0);
     let mut before = place.generation_word() / 2;
     let begun = Instant::now();

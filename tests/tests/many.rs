@@ -1,4 +1,4 @@
-//! Many readers beside a publisher, some of them slow, stopped and killed, and very many publishes. `VEXIL_LONG=1` has the long
+//! Many readers beside a publisher, some of them slow, stopped and killed, and very many publishes. `FLAGSTAFF_LONG=1` has the long
 //! form: 200 readers for a minute, 1,000 for ten seconds, 100,000 publishes.
 //!
 //! What can be said on a machine with a hundred processes for each processor: a publish makes the same calls, takes the processor
@@ -8,16 +8,16 @@
 
 use std::time::{Duration, Instant};
 
-use vexil_tests::long;
-use vexil_tests::place::Place;
-use vexil_tests::process::Process;
-use vexil_torture::Launcher;
-use vexil_torture::crowd::Kind;
-use vexil_torture::many::{Many, ManyReport, leaks};
-use vexil_torture::pace::Pace;
+use flagstaff_tests::long;
+use flagstaff_tests::place::Place;
+use flagstaff_tests::process::Process;
+use flagstaff_torture::Launcher;
+use flagstaff_torture::crowd::Kind;
+use flagstaff_torture::many::{Many, ManyReport, leaks};
+use flagstaff_torture::pace::Pace;
 
 fn launcher() -> Launcher {
-    Launcher::new(env!("CARGO_BIN_EXE_vexil-test-role"), ["torture-child"])
+    Launcher::new(env!("CARGO_BIN_EXE_flagstaff-test-role"), ["torture-child"])
 }
 
 fn run(many: &Many) -> ManyReport {

@@ -15,7 +15,7 @@ fn examples(section: &str) -> Vec<String> {
 }
 
 fn run(script: &str, folder: &Path) -> Output {
-    let binary = vexil_tests::binary();
+    let binary = flagstaff_tests::binary();
     let mut path = vec![PathBuf::from(binary.parent().unwrap())];
     path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
     Command::new("sh")

@@ -8,16 +8,16 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use flagstaff_publisher::lock::{Cancel, LockError};
+use flagstaff_publisher::{OpenError, Options, Publisher};
+use flagstaff_reader::Reader;
+use flagstaff_tests::process::Process;
+use flagstaff_tests::step_list::{FROM_BEFORE_A_REBOOT, FROM_NOTHING};
+use flagstaff_tests::wait::{DEADLINE, wait_until};
+use flagstaff_torture::boots::make_old;
+use flagstaff_torture::steady;
 use rustix::process::Signal;
 use tempfile::TempDir;
-use vexil_publisher::lock::{Cancel, LockError};
-use vexil_publisher::{OpenError, Options, Publisher};
-use vexil_reader::Reader;
-use vexil_tests::process::Process;
-use vexil_tests::step_list::{FROM_BEFORE_A_REBOOT, FROM_NOTHING};
-use vexil_tests::wait::{DEADLINE, wait_until};
-use vexil_torture::boots::make_old;
-use vexil_torture::steady;
 
 /// How long it takes at most until the next publisher has published.
 const TAKE_OVER: Duration = Duration::from_secs(1);
@@ -48,11 +48,11 @@ impl Stage {
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.path().join("flags.vexil")
+        self.folder.path().join("flags.flagstaff")
     }
 
     fn role(&self, role: &str, arguments: &[&str]) -> Process {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vexil-test-role"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flagstaff-test-role"));
         command.arg(role).arg(self.path()).args(arguments);
         Process::start(command)
     }

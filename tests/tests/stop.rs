@@ -4,12 +4,12 @@
 
 use std::time::{Duration, Instant};
 
+use flagstaff_publisher::lock::{LockMode, PublisherLock};
+use flagstaff_tests::place::Place;
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::{FaultServer, Script};
+use flagstaff_tests::wait::DEADLINE;
 use rustix::process::Signal;
-use vexil_publisher::lock::{LockMode, PublisherLock};
-use vexil_tests::place::Place;
-use vexil_tests::process::Process;
-use vexil_tests::server::{FaultServer, Script};
-use vexil_tests::wait::DEADLINE;
 
 /// What is aimed at is 200 ms; a loaded machine gets more.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -135,7 +135,7 @@ fn a_signal_ends_a_publisher_of_a_file() {
     let place = Place::new();
     let source = place.join("flags.json");
     std::fs::write(&source, r#"{"n": 1}"#).unwrap();
-    let mut command = place.vexil("run");
+    let mut command = place.flagstaff("run");
     command.arg("--source").arg(&source);
     let publisher = Process::start(command);
     place.wait_for_n(1);

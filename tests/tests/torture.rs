@@ -1,4 +1,4 @@
-//! Each check of `vexil torture` notices the defect that it is for, and nothing where there is none.
+//! Each check of `flagstaff torture` notices the defect that it is for, and nothing where there is none.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "test code")]
 
@@ -7,11 +7,11 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
-use vexil_tests::namespace::{in_namespace, is_root};
-use vexil_tests::place::Place;
-use vexil_torture::{CHECKS, CheckReport, Launcher, Plan, Verdict};
+use flagstaff_tests::namespace::{in_namespace, is_root};
+use flagstaff_tests::place::Place;
+use flagstaff_torture::{CHECKS, CheckReport, Launcher, Plan, Verdict};
 
-const ROLE: &str = env!("CARGO_BIN_EXE_vexil-test-role");
+const ROLE: &str = env!("CARGO_BIN_EXE_flagstaff-test-role");
 
 fn run(launcher: &Launcher, folder: &Path, check: &str) -> CheckReport {
     let plan = Plan::new(folder).seconds(1).seed(7).only(vec![check.to_owned()]);
@@ -138,12 +138,12 @@ fn a_wrong_answer_from_a_damaged_file_is_found() {
     finds("damage", "wrong-answer", "wrong answer");
 }
 
-/// What `vexil torture` says on a mount of its own, made by this script.
+/// What `flagstaff torture` says on a mount of its own, made by this script.
 fn on_a_mount(script: &str) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
     let script = format!("{script} && exec \"$1\" torture \"$0\" --seconds 2 --json 2>&1");
     let mut command: Command = in_namespace("-m", &script)?;
-    let output = command.arg(folder.path()).arg(vexil_tests::binary()).output().unwrap();
+    let output = command.arg(folder.path()).arg(flagstaff_tests::binary()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     eprintln!("{said}{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{said}");

@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 
-use vexil_format::layout::word;
-use vexil_format::{BootId, Header};
+use flagstaff_format::layout::word;
+use flagstaff_format::{BootId, Header};
 
 /// Puts the boot id of another boot into a file, which then is from before a reboot.
 ///

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use vexil_format::{Generation, Key};
-use vexil_reader::Reader;
+use flagstaff_format::{Generation, Key};
+use flagstaff_reader::Reader;
 
 /// A key for each kind of value, and one that is too long for a record.
 pub const KEYS: [&str; 6] = [

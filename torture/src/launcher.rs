@@ -40,7 +40,7 @@ impl Launcher {
 
     fn dressed(&self, mut command: Command, role: &str, path: &Path, arguments: &[&str]) -> Command {
         for (name, _) in env::vars_os() {
-            if name.to_string_lossy().starts_with("VEXIL_") || name == "SOASAP_API_KEY" {
+            if name.to_string_lossy().starts_with("FLAGSTAFF_") || name == "SOASAP_API_KEY" {
                 command.env_remove(name);
             }
         }

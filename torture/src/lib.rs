@@ -2,11 +2,11 @@
 //!
 //! ```no_run
 //! use std::sync::atomic::AtomicBool;
-//! use vexil_torture::{Launcher, Plan};
+//! use flagstaff_torture::{Launcher, Plan};
 //!
-//! // A program that hands what follows `torture-child` to `vexil_torture::role::main`.
-//! let children = Launcher::new("/usr/local/bin/vexil", ["torture-child"]);
-//! let report = Plan::new("/var/lib/vexil").seconds(30).run(&children, &AtomicBool::new(false), &|line| println!("{line}"));
+//! // A program that hands what follows `torture-child` to `flagstaff_torture::role::main`.
+//! let children = Launcher::new("/usr/local/bin/flagstaff", ["torture-child"]);
+//! let report = Plan::new("/var/lib/flagstaff").seconds(30).run(&children, &AtomicBool::new(false), &|line| println!("{line}"));
 //! assert!(report.is_good());
 //! ```
 //!

@@ -66,7 +66,7 @@ impl Many {
         folder: &Path,
         goes_on: &dyn Fn() -> bool,
     ) -> Result<ManyReport, Problem> {
-        let path = folder.join("flags.vexil");
+        let path = folder.join("flags.flagstaff");
         let alone = self.publish(launcher, &path, &mut || {
             wait(self.alone, goes_on);
             Ok(())

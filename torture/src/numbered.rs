@@ -4,8 +4,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use vexil_format::Generation;
-use vexil_reader::{Reader, Snapshot};
+use flagstaff_format::Generation;
+use flagstaff_reader::{Reader, Snapshot};
 
 /// Flags in a snapshot, not counting the texts.
 pub const FLAGS: usize = 500;

@@ -7,8 +7,8 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use flagstaff_publisher::{PublishError, Publisher};
 use serde::{Deserialize, Serialize};
-use vexil_publisher::{PublishError, Publisher};
 
 use crate::figures::{descriptors, memory, percentile, processor, queued, writes};
 use crate::numbered::{number, payload};

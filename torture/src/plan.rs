@@ -64,7 +64,7 @@ impl Plan {
     /// The folder that is made in the one that was named. Whoever ends this process early removes it.
     #[must_use]
     pub fn workplace(&self) -> PathBuf {
-        self.folder.join(format!("vexil-torture-{}", std::process::id()))
+        self.folder.join(format!("flagstaff-torture-{}", std::process::id()))
     }
 
     /// Runs the checks one after the other, on this thread, until `stop` is set. `progress` hears what comes next and how it
@@ -165,7 +165,7 @@ impl Plan {
 
     fn report(&self, check: &Check, verdict: Verdict) -> CheckReport {
         let again = format!(
-            "vexil torture {} --only {} --seed {} --seconds {}",
+            "flagstaff torture {} --only {} --seed {} --seconds {}",
             self.folder.display(),
             check.name,
             self.seed,

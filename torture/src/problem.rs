@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What ends a check. It is a finding: where this cannot be done, Vexil does not work either.
+/// What ends a check. It is a finding: where this cannot be done, Flagstaff does not work either.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
@@ -47,16 +47,16 @@ pub enum Problem {
     },
     /// A publisher could not start.
     #[error("a publisher cannot start: {0}")]
-    Publisher(#[from] vexil_publisher::OpenError),
+    Publisher(#[from] flagstaff_publisher::OpenError),
     /// A payload was not published.
     #[error("a publisher cannot publish: {0}")]
-    Publish(#[from] vexil_publisher::PublishError),
+    Publish(#[from] flagstaff_publisher::PublishError),
     /// The last checkpoint is missing.
     #[error("a publisher cannot end well: {0}")]
-    Close(#[from] vexil_publisher::CloseError),
+    Close(#[from] flagstaff_publisher::CloseError),
     /// A reader could not open the file.
     #[error("a reader cannot start: {0}")]
-    Reader(#[from] vexil_reader::OpenError),
+    Reader(#[from] flagstaff_reader::OpenError),
     /// Anything else, in words.
     #[error("{0}")]
     Found(String),
@@ -90,8 +90,9 @@ mod tests {
 
     #[test]
     fn the_causes_of_a_problem_are_named_once() {
-        let path = Path::new("/no/such/folder/flags.vexil");
-        let error = vexil_publisher::Publisher::open(path, &vexil_publisher::Options::default()).unwrap_err();
+        let path = Path::new("/no/such/folder/flags.flagstaff");
+        let error =
+            flagstaff_publisher::Publisher::open(path, &flagstaff_publisher::Options::default()).unwrap_err();
         let text = with_causes(&Problem::from(error));
         assert_eq!(text.matches("No such file or directory").count(), 1, "{text}");
     }

@@ -31,7 +31,7 @@ pub(crate) struct Stage<'a> {
 impl Stage<'_> {
     /// The snapshot file of this check.
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.join("flags.vexil")
+        self.folder.join("flags.flagstaff")
     }
 
     /// Whether there is time left and nobody wants an end.

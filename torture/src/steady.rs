@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use vexil_reader::Reader;
+use flagstaff_reader::Reader;
 
 /// Flags besides the texts.
 const FLAGS: usize = 40;
@@ -50,14 +50,14 @@ pub fn look(reader: &Reader, newest: u64) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
-    use vexil_publisher::{Options, Publisher};
+    use flagstaff_publisher::{Options, Publisher};
 
     use super::*;
 
     #[test]
     fn a_mix_a_default_and_a_step_back_are_noticed() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("flags.vexil");
+        let path = folder.path().join("flags.flagstaff");
         let mut publisher = Publisher::open(&path, &Options::default()).unwrap();
         let reader = Reader::attach(&path);
         look(&reader, 0).unwrap_err();

@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use flagstaff_format::layout::{Area, FRAME_BYTES, HEADER_BYTES, word};
+use flagstaff_format::{Step, Watch, Witness};
 use rustix::process::{Signal, getpid, kill_process};
-use vexil_format::layout::{Area, FRAME_BYTES, HEADER_BYTES, word};
-use vexil_format::{Step, Watch, Witness};
 
 thread_local! {
     /// Where this thread is, and what it did there how often.

@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failures> {
 }
 
 fn program(profile: &str) -> Command {
-    cargo(&["bench", "--package", "vexil-benches", "--locked", "--profile", profile, "--"])
+    cargo(&["bench", "--package", "flagstaff-benches", "--locked", "--profile", profile, "--"])
 }
 
 /// What was asked for.

@@ -71,7 +71,7 @@ pub(crate) fn test(steps: &mut Steps, browser: &Browser, arguments: &[String], c
 /// Measures how long a click takes until another process has read it, with a command that is built as it ships.
 pub(crate) fn bench(steps: &mut Steps, browser: &Browser, command: &Binary, record: &Path) -> bool {
     let Some(mut python) = browser.python(steps, command) else { return false };
-    python.args(["-m", "pytest", "test_latency.py", "-s"]).env("VEXIL_BENCH_RECORD", record);
+    python.args(["-m", "pytest", "test_latency.py", "-s"]).env("FLAGSTAFF_BENCH_RECORD", record);
     steps.run("page", &mut python)
 }
 

@@ -16,8 +16,8 @@ const EMULATOR: &str = "qemu-aarch64";
 const ROOT: &str = "/usr/aarch64-linux-gnu";
 
 /// What is pure Rust, and what needs a C compiler for the target as well (cryptography).
-const PURE: [&str; 2] = ["vexil-format", "vexil-reader"];
-const REST: [&str; 4] = ["vexil-publisher", "vexil", "vexil-server", "vexil-cli"];
+const PURE: [&str; 2] = ["flagstaff-format", "flagstaff-reader"];
+const REST: [&str; 4] = ["flagstaff-publisher", "flagstaff", "flagstaff-server", "flagstaff-cli"];
 
 pub(crate) fn run() -> Result<(), Failures> {
     let mut steps = Steps::default();

@@ -71,10 +71,10 @@ pub(crate) fn run(wanted: &Wanted) -> Result<(), Failures> {
             println!(
                 "\n== NOT guided by coverage: libFuzzer needs a C++ compiler, and there is none (CXX, c++, g++, clang++)"
             );
-            let mut driver = cargo(&["test", "--package", "vexil-fuzz", "--locked"]);
+            let mut driver = cargo(&["test", "--package", "flagstaff-fuzz", "--locked"]);
             steps.run(
                 "all targets without coverage",
-                driver.env("VEXIL_FUZZ_SECONDS", wanted.seconds.to_string()),
+                driver.env("FLAGSTAFF_FUZZ_SECONDS", wanted.seconds.to_string()),
             );
         }
     }
@@ -86,7 +86,7 @@ fn guided(steps: &mut Steps, wanted: &Wanted, compiler: &Compiler) {
     println!("\n== {toolchain}");
     let folder = target_directory().join("fuzz");
     let mut build = toolchain.cargo();
-    build.args(["build", "--package", "vexil-fuzz", "--features", "libfuzzer", "--bins", "--release"]);
+    build.args(["build", "--package", "flagstaff-fuzz", "--features", "libfuzzer", "--bins", "--release"]);
     // With `--target` the flags are not for build scripts, which would lack what libFuzzer brings.
     build.args(["--locked", "--target", toolchain.host(), "--target-dir"]).arg(&folder);
     let sanitizer = if toolchain.has_sanitizer() { " -Zsanitizer=address" } else { "" };

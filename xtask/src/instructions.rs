@@ -62,8 +62,16 @@ fn with_counts(then: impl FnOnce(&mut Steps, Vec<Count>)) -> Result<(), Failures
         return steps.finish();
     }
     // What ships: whole-program inlining decides how many instructions a call takes. Symbols are not needed.
-    let build =
-        ["build", "--package", "vexil-benches", "--bin", "vexil-calls", "--profile", "dist", "--locked"];
+    let build = [
+        "build",
+        "--package",
+        "flagstaff-benches",
+        "--bin",
+        "flagstaff-calls",
+        "--profile",
+        "dist",
+        "--locked",
+    ];
     if steps.run("build", &mut cargo(&build)) {
         match count_all() {
             Ok(found) => {
@@ -79,10 +87,10 @@ fn with_counts(then: impl FnOnce(&mut Steps, Vec<Count>)) -> Result<(), Failures
 }
 
 fn count_all() -> Result<Vec<Count>, String> {
-    let program = target()?.join("dist/vexil-calls");
+    let program = target()?.join("dist/flagstaff-calls");
     let folder = target()?.join("instructions");
     fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
-    let snapshot = folder.join("calls.vexil");
+    let snapshot = folder.join("calls.flagstaff");
     let names = output(Command::new(&program).arg("names"))?;
     output(Command::new(&program).arg("prepare").arg(&snapshot))?;
     let mut found = Vec::new();

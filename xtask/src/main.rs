@@ -28,7 +28,7 @@ Usage: cargo xtask <task> [arguments]
 Tasks
   lint                    formatting, clippy and documentation; every warning is an error. Advisories where
                           cargo-deny and its database are installed
-  test [-- <filter> ..]   builds the `vexil` binary and runs all tests of the workspace, then all documentation
+  test [-- <filter> ..]   builds the `flagstaff` binary and runs all tests of the workspace, then all documentation
                           tests; with a filter, only the tests that it selects. Uses cargo-nextest if it is there.
                           Without a filter also the Python tests and the browser tests.
   test-python [-- <args> ..]
@@ -39,9 +39,9 @@ Tasks
                           tests the page of the flag server in chromium; the arguments go to pytest, `-s` shows what was
                           measured. PYTHON is the interpreter, CHROMIUM the browser. Needs the package index.
   screenshots             takes the pictures in docs/images/ anew. Needs the same.
-  torture                 the long form of everything that can be lost, torn or crashed, about an hour: VEXIL_LONG=1
+  torture                 the long form of everything that can be lost, torn or crashed, about an hour: FLAGSTAFF_LONG=1
                           for the tests that have one (of random lives 100,000 steps, cut off by time), also in Python,
-                          fuzz targets, and `vexil torture` in a temporary folder and in /dev/shm
+                          fuzz targets, and `flagstaff torture` in a temporary folder and in /dev/shm
   bench [-- <args> ..]    runs the benchmarks, about 25 minutes, and writes docs/benchmarks.md with its plots; the
                           arguments are sections, `--quick` or `--write <path>`; `-- --help` names them, and
                           `python` is the section of the Python package, beside soasap under Gunicorn

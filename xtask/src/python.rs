@@ -79,7 +79,7 @@ fn install(steps: &mut Steps, name: &str, needed: &str, profile: &str) -> Option
         "--no-index",
         "--no-deps",
     ]);
-    install.args(["--force-reinstall", "--find-links"]).arg(&wheels).arg("vexil");
+    install.args(["--force-reinstall", "--find-links"]).arg(&wheels).arg("flagstaff");
     (steps.run("wheel", &mut build) && steps.run("install", &mut install)).then_some(environment)
 }
 

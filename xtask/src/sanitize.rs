@@ -83,15 +83,15 @@ fn memcheck(steps: &mut Steps, left_out: &mut Vec<String>) {
         left_out.push("valgrind: it is not installed; `apt-get install valgrind`".to_owned());
         return;
     }
-    let build = ["build", "--package", "vexil-tests", "--bin", "vexil-test-role", "--locked"];
+    let build = ["build", "--package", "flagstaff-tests", "--bin", "flagstaff-test-role", "--locked"];
     if !steps.run("build", &mut cargo(&build)) {
         return;
     }
     let program = match target() {
-        Ok(target) => target.join("debug/vexil-test-role"),
+        Ok(target) => target.join("debug/flagstaff-test-role"),
         Err(message) => return steps.fail(message),
     };
-    let folder = env::temp_dir().join(format!("vexil-sanitize-{}", std::process::id()));
+    let folder = env::temp_dir().join(format!("flagstaff-sanitize-{}", std::process::id()));
     if let Err(error) = std::fs::create_dir_all(&folder) {
         return steps.fail(format!("cannot make {}: {error}", folder.display()));
     }
@@ -104,7 +104,7 @@ fn memcheck(steps: &mut Steps, left_out: &mut Vec<String>) {
             .arg(format!("--leak-check={leaks}"))
             .arg(&program)
             .arg("life");
-        valgrind.arg(folder.join(format!("{leaks}.vexil"))).arg(forks);
+        valgrind.arg(folder.join(format!("{leaks}.flagstaff"))).arg(forks);
         steps.run(&format!("valgrind {what}"), &mut valgrind);
     }
     let _ = std::fs::remove_dir_all(&folder);
@@ -133,7 +133,14 @@ fn miri(steps: &mut Steps, left_out: &mut Vec<String>) {
         Err(message) => return steps.fail(message),
     };
     let mut command = Command::new("cargo");
-    command.current_dir(root()).args(["+nightly", "miri", "test", "--locked", "--package", "vexil-format"]);
+    command.current_dir(root()).args([
+        "+nightly",
+        "miri",
+        "test",
+        "--locked",
+        "--package",
+        "flagstaff-format",
+    ]);
     command.args(["--lib", "--"]).args(INTERPRETED);
     command.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("PROPTEST_CASES", "2");
     command.env("CARGO_TARGET_DIR", target);
@@ -220,7 +227,7 @@ fn sanitizer(steps: &mut Steps, left_out: &mut Vec<String>, tool: &Sanitizer, ex
     let folders = if extent == Extent::Full { tool.full } else { tool.short };
     command.arg("--lib");
     for folder in folders {
-        command.arg("--package").arg(format!("vexil-{folder}"));
+        command.arg("--package").arg(format!("flagstaff-{folder}"));
         match tests_of(&root().join(folder).join("tests")) {
             Ok(tests) => tests.iter().filter(|test| !UNFIT.contains(&test.as_str())).for_each(|test| {
                 command.args(["--test", test]);

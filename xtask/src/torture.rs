@@ -10,7 +10,7 @@ use crate::python;
 use crate::step::{Failures, Steps, cargo};
 use crate::venv;
 
-/// Tests of `vexil-tests` that have a long form, one after the other: they want the machine for themselves.
+/// Tests of `flagstaff-tests` that have a long form, one after the other: they want the machine for themselves.
 const TESTS: [&str; 7] = ["many", "kill", "steps", "crash", "bits", "torture", "lives"];
 
 /// The test of the Python package that has a long form.
@@ -19,7 +19,7 @@ const PYTHON_LIVES: &str = "tests/test_random_lives.py";
 /// No new random life begins after that, for each kind of life: then it says how far it came.
 const LIVES_SECONDS: &str = "1800";
 
-/// For each run of `vexil torture`.
+/// For each run of `flagstaff torture`.
 const SECONDS: &str = "180";
 
 pub(crate) fn run() -> Result<(), Failures> {
@@ -27,31 +27,31 @@ pub(crate) fn run() -> Result<(), Failures> {
     let Some(binary) = Binary::build(&mut steps) else { return steps.finish() };
     let (variable, path) = binary.variable();
     for test in TESTS {
-        let mut command = cargo(&["test", "--package", "vexil-tests", "--test", test, "--locked", "--"]);
+        let mut command = cargo(&["test", "--package", "flagstaff-tests", "--test", test, "--locked", "--"]);
         command
             .args(["--test-threads=1", "--nocapture", "--include-ignored"])
             .env(variable, path)
-            .env("VEXIL_LIVES_SECONDS", LIVES_SECONDS)
-            .env("VEXIL_LONG", "1");
+            .env("FLAGSTAFF_LIVES_SECONDS", LIVES_SECONDS)
+            .env("FLAGSTAFF_LONG", "1");
         steps.run(test, &mut command);
     }
     if venv::is_here() {
         let limit = OsStr::new(LIVES_SECONDS);
-        let variables = [("VEXIL_LONG", OsStr::new("1")), ("VEXIL_LIVES_SECONDS", limit)];
+        let variables = [("FLAGSTAFF_LONG", OsStr::new("1")), ("FLAGSTAFF_LIVES_SECONDS", limit)];
         python::test(&mut steps, &["-s".to_owned(), PYTHON_LIVES.to_owned()], &variables);
     } else {
         println!("\n== random lives in Python: LEFT OUT, {}", venv::NEEDED);
     }
-    let mut fuzz = cargo(&["test", "--package", "vexil-fuzz", "--locked", "--", "--nocapture"]);
-    steps.run("fuzz", fuzz.env("VEXIL_LONG", "1"));
+    let mut fuzz = cargo(&["test", "--package", "flagstaff-fuzz", "--locked", "--", "--nocapture"]);
+    steps.run("fuzz", fuzz.env("FLAGSTAFF_LONG", "1"));
     let temporary = env::temp_dir();
     for folder in [temporary.as_path(), Path::new("/dev/shm")] {
         if folder.is_dir() {
             let mut command = Command::new(path);
             command.arg("torture").arg(folder).args(["--seconds", SECONDS]);
-            steps.run(&format!("vexil torture {}", folder.display()), &mut command);
+            steps.run(&format!("flagstaff torture {}", folder.display()), &mut command);
         } else {
-            println!("\n== vexil torture {}: LEFT OUT, there is no such directory", folder.display());
+            println!("\n== flagstaff torture {}: LEFT OUT, there is no such directory", folder.display());
         }
     }
     steps.finish()

@@ -5,7 +5,7 @@ use super::figures::Figure;
 /// What the figures begin with, and the reason with the measurement that shows it.
 const REASONS: [(&str, &str); 11] = [
     (
-        "Vexil `get_bool(&str)` /",
+        "Flagstaff `get_bool(&str)` /",
         "what is left of a look-up is hashing and comparing, and keys of over 48 bytes mispredict a branch; with 100,000 flags both \
          sides wait for memory, and the ratio is that of their cache misses on this machine. See the note under \"Reading, one thread\".",
     ),

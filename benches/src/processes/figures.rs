@@ -26,7 +26,7 @@ fn cells(sheet: &mut Sheet, seen: &Seen) {
     sheet.point(&rates(name), seen.kind.name(), seen.processes, rate, "million/s");
     let cost = seen.median(|round| round.cost);
     sheet.point(&costs(name), seen.kind.name(), seen.processes, cost, "ns");
-    if seen.kind == Kind::Vexil {
+    if seen.kind == Kind::Flagstaff {
         let table = "reads done again, of a million, over number of processes";
         sheet.point(table, name, seen.processes, seen.median(|round| round.retries), "of a million");
     }
@@ -36,7 +36,7 @@ fn cells(sheet: &mut Sheet, seen: &Seen) {
             sheet.point(PERCENTILES, &row, share, seen.median(|round| round.percentile(at)), "ns");
         }
     }
-    let publishes = matches!(seen.kind, Kind::Vexil | Kind::MmapSync | Kind::Lmdb);
+    let publishes = matches!(seen.kind, Kind::Flagstaff | Kind::MmapSync | Kind::Lmdb);
     if seen.pace == 1_000 && publishes {
         let table = "publishes achieved of 1,000 a second, over number of processes";
         sheet.point(
@@ -56,9 +56,9 @@ fn ratios(sheet: &mut Sheet, all: &[Seen], flags: usize) {
         };
         all.iter().find(is_it)
     };
-    let goal = |kind, goal| (kind == Kind::Vexil && flags == FLAGS).then_some(goal);
+    let goal = |kind, goal| (kind == Kind::Flagstaff && flags == FLAGS).then_some(goal);
     for (pace, name) in PACES {
-        for kind in [Kind::Vexil, Kind::Private] {
+        for kind in [Kind::Flagstaff, Kind::Private] {
             let (Some(one), Some(two)) = (find(kind, 1, pace), find(kind, 2, pace)) else { continue };
             let what = format!("reads of two processes / of one, {name}, {flags} flags, {}", kind.name());
             let ratio = two.beside(one, |round| round.rate);
@@ -68,14 +68,14 @@ fn ratios(sheet: &mut Sheet, all: &[Seen], flags: usize) {
                 kind.name()
             );
             sheet.figure(what, 2.0 * one.beside(two, |round| round.cost), "ratio");
-            if pace == 1_000 && kind == Kind::Vexil {
+            if pace == 1_000 && kind == Kind::Flagstaff {
                 let what =
                     format!("processor time of the publisher, {name}, {flags} flags, beside one reader");
                 sheet.figure(what, one.median(|round| round.cpu) * 100.0, "% of one core");
             }
         }
     }
-    for kind in [Kind::Vexil, Kind::Private] {
+    for kind in [Kind::Flagstaff, Kind::Private] {
         let (Some(idle), Some(busy)) = (find(kind, 1, 0), find(kind, 1, 1_000)) else { continue };
         let ratio = busy.beside(idle, |round| round.percentile(0.999));
         let what = format!(
@@ -98,7 +98,7 @@ fn notes(sheet: &mut Sheet, scale: &Scale) {
         scale.process_rounds
     ));
     sheet.note(format!(
-        "The {} is a map in each reader process with a Vexil publisher beside it: it shares nothing, so it shows what the \
+        "The {} is a map in each reader process with a Flagstaff publisher beside it: it shares nothing, so it shows what the \
          publisher's processor time and the machine take away from anybody. With two readers on two cores a publisher that \
          takes a share of one core leaves less than two for them, and so does whatever else runs. Processor time, which \
          a reader is charged for only while it runs, is not touched by that: if readers got into each other's way, a read \
@@ -106,7 +106,7 @@ fn notes(sheet: &mut Sheet, scale: &Scale) {
         Kind::Private.name()
     ));
     sheet.note(
-        "Vexil publishes a JSON payload from bytes to visible; mmap-sync writes a map, LMDB puts the numbers in one \
+        "Flagstaff publishes a JSON payload from bytes to visible; mmap-sync writes a map, LMDB puts the numbers in one \
          transaction without syncs. A read is done again if two publishes began inside it.",
     );
 }

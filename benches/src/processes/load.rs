@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use flagstaff_publisher::{Options, Publisher};
 use heed::Env;
 use mmap_sync::synchronizer::Synchronizer;
 use rustix::time::{ClockId, clock_gettime};
-use vexil_publisher::{Options, Publisher};
 
 use super::Kind;
 use crate::Outcome;
@@ -52,7 +52,7 @@ pub(crate) struct Report {
 }
 
 enum Target {
-    Vexil { publisher: Publisher, payload: Vec<u8>, places: Vec<usize> },
+    Flagstaff { publisher: Publisher, payload: Vec<u8>, places: Vec<usize> },
     MmapSync { synchronizer: Synchronizer, map: rival::Map<u64> },
     Lmdb { env: Env },
 }
@@ -70,10 +70,10 @@ impl Load {
     pub(crate) fn open(kind: Kind, folder: &Path, count: usize, is_wrong: bool) -> Outcome<Load> {
         let (flags, path) = (Flags::new(count), kind.path(folder));
         let target = match kind {
-            Kind::Vexil | Kind::Private | Kind::Clock => {
+            Kind::Flagstaff | Kind::Private | Kind::Clock => {
                 let publisher = Publisher::open(&path, &Options::default())?;
                 let (payload, places) = template(&flags);
-                Target::Vexil { publisher, payload, places }
+                Target::Flagstaff { publisher, payload, places }
             }
             Kind::MmapSync => {
                 let map =
@@ -118,7 +118,7 @@ impl Load {
         let right = self.flags.numbers.len() - usize::from(self.is_wrong);
         let numbers = &self.flags.numbers[..right];
         match &mut self.target {
-            Target::Vexil { publisher, payload, places } => {
+            Target::Flagstaff { publisher, payload, places } => {
                 let digits = self.turn.to_string();
                 for place in &places[..right] {
                     payload[*place..*place + digits.len()].copy_from_slice(digits.as_bytes());

@@ -82,7 +82,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
             scale.processes.iter().for_each(|processes| add(kind, FLAGS, *processes, pace));
         }
     }
-    for kind in [Kind::Vexil, Kind::Private] {
+    for kind in [Kind::Flagstaff, Kind::Private] {
         for pace in [0, 1_000] {
             [1, 2].into_iter().for_each(|processes| add(kind, FEW_FLAGS, processes, pace));
         }

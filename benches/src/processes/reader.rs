@@ -5,9 +5,9 @@ use std::io::{BufRead, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use flagstaff_reader::Reader;
 use mmap_sync::synchronizer::Synchronizer;
 use serde::{Deserialize, Serialize};
-use vexil_reader::Reader;
 
 use super::Kind;
 use super::load::{Flags, cpu_seconds};
@@ -46,7 +46,7 @@ pub fn main(kind: &str, folder: &Path, count: usize, phase: Duration) -> Outcome
     let kind = Kind::ALL.into_iter().find(|known| known.name() == kind).ok_or("no such kind of reader")?;
     let (flags, path) = (Flags::new(count), kind.path(folder));
     match kind {
-        Kind::Vexil => read(&mut Ours(Reader::open(path)?), &flags, phase),
+        Kind::Flagstaff => read(&mut Ours(Reader::open(path)?), &flags, phase),
         Kind::Private => read(&mut Private::new(&flags), &flags, phase),
         Kind::MmapSync => read(&mut Mapped(Synchronizer::new(path.as_os_str())), &flags, phase),
         Kind::Lmdb => read(&mut Lmdb::open(&path)?, &flags, phase),

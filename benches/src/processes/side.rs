@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use flagstaff_reader::Reader;
 use heed::Env;
 use mmap_sync::synchronizer::Synchronizer;
-use vexil_reader::Reader;
 
 use super::load::{Flags, value_of};
 use crate::Outcome;
@@ -15,8 +15,8 @@ use crate::rivals::{lmdb, maps, mmap_sync as rival};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// This project.
-    Vexil,
-    /// A map of the reader's own; a Vexil publisher runs beside it.
+    Flagstaff,
+    /// A map of the reader's own; a Flagstaff publisher runs beside it.
     Private,
     /// mmap-sync.
     MmapSync,
@@ -28,13 +28,13 @@ pub enum Kind {
 
 impl Kind {
     /// All.
-    pub const ALL: [Kind; 5] = [Kind::Vexil, Kind::Private, Kind::MmapSync, Kind::Lmdb, Kind::Clock];
+    pub const ALL: [Kind; 5] = [Kind::Flagstaff, Kind::Private, Kind::MmapSync, Kind::Lmdb, Kind::Clock];
 
     /// As it stands in tables, and in the arguments of a reader process.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Vexil => "Vexil `get_bool(&str)`",
+            Kind::Flagstaff => "Flagstaff `get_bool(&str)`",
             Kind::Private => "private `HashMap` (foldhash)",
             Kind::MmapSync => "mmap-sync",
             Kind::Lmdb => "LMDB",
@@ -47,7 +47,7 @@ impl Kind {
         folder.join(match self {
             Kind::MmapSync => "mmap-sync",
             Kind::Lmdb => "lmdb",
-            _ => "flags.vexil",
+            _ => "flags.flagstaff",
         })
     }
 }

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use vexil_publisher::{Options, Publisher};
-use vexil_reader::Reader;
+use flagstaff_publisher::{Options, Publisher};
+use flagstaff_reader::Reader;
 
 use super::Rival;
 use crate::Outcome;
 use crate::flags::booleans_of;
 
 /// As it stands in tables and plots.
-pub const NAME: &str = "Vexil `get_bool(&str)`";
+pub const NAME: &str = "Flagstaff `get_bool(&str)`";
 
 /// A reader, and the publisher that its file belongs to.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Ours {
     /// # Errors
     /// They cannot be published.
     pub fn new(folder: &Path, keys: &[String]) -> Outcome<Ours> {
-        let path = folder.join("ours.vexil");
+        let path = folder.join("ours.flagstaff");
         let mut publisher = Publisher::open(&path, &Options::default())?;
         let _ = publisher.publish(&booleans_of(keys))?;
         Ok(Ours { reader: Reader::open(&path)?, _publisher: publisher })

@@ -1,8 +1,8 @@
 //! Draws the pictures of docs/images: runs the commands in terminals of their own and draws what is on their screens.
 //!
 //! ```sh
-//! cargo build --release -p vexil-cli
-//! cargo run -p vexil-cli --example screens -- target/release/vexil docs/images
+//! cargo build --release -p flagstaff-cli
+//! cargo run -p flagstaff-cli --example screens -- target/release/flagstaff docs/images
 //! ```
 #![allow(
     clippy::unwrap_used,
@@ -39,7 +39,7 @@ mod program {
 fn main() {
     let arguments: Vec<_> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [binary, images] = arguments.as_slice() else {
-        panic!("usage: screens <the program vexil> <folder for the pictures>");
+        panic!("usage: screens <the program flagstaff> <folder for the pictures>");
     };
     fs::create_dir_all(images).unwrap();
     let stage = Stage::set(&binary.canonicalize().unwrap());
@@ -61,36 +61,36 @@ struct Stage {
 
 impl Stage {
     fn set(binary: &Path) -> Stage {
-        let folder = std::env::temp_dir().join("vexil-screens");
+        let folder = std::env::temp_dir().join("flagstaff-screens");
         // What a run that was killed has left.
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir(&folder).unwrap();
-        std::os::unix::fs::symlink(binary, folder.join("vexil")).unwrap();
+        std::os::unix::fs::symlink(binary, folder.join("flagstaff")).unwrap();
         let mut stage = Stage { path: folder.clone().into_os_string(), folder, processes: Vec::new() };
         stage.flags(true, 50, "Welcome");
-        stage.start(&["run", "--source", "flags.json", "--file", "flags.vexil"]);
-        while !stage.folder.join("flags.vexil").exists() {
+        stage.start(&["run", "--source", "flags.json", "--file", "flags.flagstaff"]);
+        while !stage.folder.join("flags.flagstaff").exists() {
             std::thread::sleep(Duration::from_millis(20));
         }
         for _ in 0..3 {
-            stage.start(&["watch", "--json", "--file", "flags.vexil"]);
+            stage.start(&["watch", "--json", "--file", "flags.flagstaff"]);
         }
         // So that ages are more than nothing.
         std::thread::sleep(Duration::from_secs(4));
         stage
     }
 
-    fn vexil(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("vexil");
+    fn flagstaff(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("flagstaff");
         command.args(arguments).env("PATH", &self.path).current_dir(&self.folder);
-        for name in ["VEXIL_FILE", "VEXIL_API_KEY", "SOASAP_API_KEY", "VEXIL_LOG"] {
+        for name in ["FLAGSTAFF_FILE", "FLAGSTAFF_API_KEY", "SOASAP_API_KEY", "FLAGSTAFF_LOG"] {
             command.env_remove(name);
         }
         command
     }
 
     fn start(&mut self, arguments: &[&str]) {
-        let mut command = self.vexil(arguments);
+        let mut command = self.flagstaff(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         self.processes.push(command.spawn().unwrap());
     }
@@ -115,7 +115,7 @@ impl Stage {
     }
 
     fn terminal(&self, arguments: &[&str], columns: u16, rows: u16) -> Terminal {
-        Terminal::start(&self.vexil(arguments), columns, rows)
+        Terminal::start(&self.flagstaff(arguments), columns, rows)
     }
 }
 
@@ -131,14 +131,14 @@ impl Drop for Stage {
 }
 
 fn file(stage: &Stage) -> String {
-    stage.folder.join("flags.vexil").display().to_string()
+    stage.folder.join("flags.flagstaff").display().to_string()
 }
 
 fn status(stage: &Stage) -> String {
     let mut terminal = stage.terminal(&["status", "--file", &file(stage)], 92, 14);
     terminal.end();
     terminal.shows("last error");
-    svg::of(&terminal.screen(), "vexil status")
+    svg::of(&terminal.screen(), "flagstaff status")
 }
 
 fn top(stage: &Stage) -> String {
@@ -153,7 +153,7 @@ fn top(stage: &Stage) -> String {
         let line = screen.lines().find(|line| line.contains("publisher") && line.contains(" run "));
         line.and_then(|line| line.split_whitespace().nth(6)?.parse::<f64>().ok()).is_some()
     });
-    svg::of(&terminal.screen(), "vexil top")
+    svg::of(&terminal.screen(), "flagstaff top")
 }
 
 fn watch(stage: &Stage) -> String {
@@ -165,7 +165,7 @@ fn watch(stage: &Stage) -> String {
     terminal.shows("cart-limit: 20 -> 50");
     program::kill(stage.processes[0].id(), rustix::process::Signal::KILL);
     terminal.shows("publisher gone");
-    svg::of(&terminal.screen(), "vexil watch")
+    svg::of(&terminal.screen(), "flagstaff watch")
 }
 
 fn demo(stage: &Stage) -> String {
@@ -174,5 +174,5 @@ fn demo(stage: &Stage) -> String {
     std::thread::sleep(Duration::from_millis(600));
     let screen = terminal.screen();
     terminal.signal(rustix::process::Signal::INT);
-    svg::of(&screen, "vexil demo")
+    svg::of(&screen, "flagstaff demo")
 }

@@ -1,12 +1,12 @@
-//! How this program is one of the demo's processes: `vexil demo-child <pid of the demo> <command line>`.
+//! How this program is one of the demo's processes: `flagstaff demo-child <pid of the demo> <command line>`.
 //!
 //! Not a part of the command line that people see, in help and completions.
 
 use std::ffi::{OsStr, OsString};
 
 use clap::Parser as _;
+use flagstaff_torture::role::end_with_parent;
 use rustix::process::{Pid, Signal};
-use vexil_torture::role::end_with_parent;
 
 use super::reader::DemoReader;
 use crate::args::Cli;
@@ -37,7 +37,7 @@ impl Child {
         if self.arguments.first().is_some_and(|word| word == READER) {
             return DemoReader::parse_from(self.arguments).answer();
         }
-        let program = OsStr::new("vexil").to_owned();
+        let program = OsStr::new("flagstaff").to_owned();
         crate::answer(Cli::parse_from([program].into_iter().chain(self.arguments)))
     }
 

@@ -47,7 +47,7 @@ impl Starter {
     }
 
     fn snapshot(&self) -> PathBuf {
-        self.folder.join("flags.vexil")
+        self.folder.join("flags.flagstaff")
     }
 
     /// Log of the publishers, one after the other.
@@ -59,7 +59,7 @@ impl Starter {
         let log = File::options().create(true).append(true).open(self.log())?;
         let mut command = self.command();
         command.args(["run", "--base-url", url, "--file"]);
-        command.arg(self.snapshot()).env("VEXIL_API_KEY", api_key);
+        command.arg(self.snapshot()).env("FLAGSTAFF_API_KEY", api_key);
         command.stdout(Stdio::null()).stderr(log).spawn().map(Process)
     }
 
@@ -91,7 +91,7 @@ impl Starter {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         for (name, _) in env::vars_os() {
-            if name.to_string_lossy().starts_with("VEXIL_") || name == "SOASAP_API_KEY" {
+            if name.to_string_lossy().starts_with("FLAGSTAFF_") || name == "SOASAP_API_KEY" {
                 command.env_remove(name);
             }
         }

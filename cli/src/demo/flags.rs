@@ -62,7 +62,7 @@ pub(super) fn is_on(turn: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use vexil_publisher::payload::{Limits, decode};
+    use flagstaff_publisher::payload::{Limits, decode};
 
     use super::*;
 

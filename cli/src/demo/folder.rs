@@ -13,7 +13,7 @@ pub(super) struct Folder(PathBuf);
 impl Folder {
     /// Makes a folder that did not exist, for this user only.
     pub(super) fn new() -> io::Result<Folder> {
-        let name = format!("vexil-demo-{}-{:x}", std::process::id(), clock::now());
+        let name = format!("flagstaff-demo-{}-{:x}", std::process::id(), clock::now());
         let path = std::env::temp_dir().join(name);
         DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Folder(path))

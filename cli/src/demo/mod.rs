@@ -1,4 +1,4 @@
-//! `vexil demo`: everything at once on loopback, with real processes.
+//! `flagstaff demo`: everything at once on loopback, with real processes.
 //!
 //! A flag server with its page in this process, a publisher process and four reader processes, all of them this very
 //! program. A flag flips once a second, and the screen shows when each reader saw it and how fast it reads meanwhile. While
@@ -42,9 +42,9 @@ const SECONDS_WITHOUT_TERMINAL: u64 = 15;
 
 const EXAMPLES: &str = "\
 Examples:
-  vexil demo                     open the page that it names, and flip something
-  vexil demo --seconds 60        and kill -9 the publisher meanwhile
-  vexil demo --seconds 5 | cat   plain lines";
+  flagstaff demo                     open the page that it names, and flip something
+  flagstaff demo --seconds 60        and kill -9 the publisher meanwhile
+  flagstaff demo --seconds 5 | cat   plain lines";
 
 /// Show it all at once: a flag server with a page, a publisher and four readers, as processes on this host
 ///

@@ -80,7 +80,7 @@ pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
 }
 
 fn head(canvas: &mut Canvas, scene: &Scene) {
-    canvas.put(Style::Bold, " Vexil demo");
+    canvas.put(Style::Bold, " Flagstaff demo");
     canvas.put(Style::Plain, "   feature flags in shared memory, live");
     let elapsed = scene.elapsed.as_secs();
     let clock = match scene.seconds {

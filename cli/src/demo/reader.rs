@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use vexil_reader::{Generation, Reader, Snapshot, Value};
+use flagstaff_reader::{Generation, Reader, Snapshot, Value};
 
 use super::clock;
 use super::flags::{FLIPPING, SENT_AT, TURN};

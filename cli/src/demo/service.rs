@@ -1,8 +1,8 @@
-//! The flag server of the demo: that of `vexil serve`, with flags in memory, and what the demo wants to know of it.
+//! The flag server of the demo: that of `flagstaff serve`, with flags in memory, and what the demo wants to know of it.
 
 use std::time::{Duration, SystemTime};
 
-use vexil_server::{Author, Change, Environment, Flags, Options, Server};
+use flagstaff_server::{Author, Change, Environment, Flags, Options, Server};
 
 use super::clock;
 use super::flags;

@@ -5,9 +5,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
+use flagstaff_format::layout::HEADER_BYTES;
+use flagstaff_format::{Header, Mapping};
 use serde::Serialize;
-use vexil_format::layout::HEADER_BYTES;
-use vexil_format::{Header, Mapping};
 
 use crate::show;
 

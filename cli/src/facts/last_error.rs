@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use flagstaff_reader::LastFailure;
 use serde::Serialize;
-use vexil_reader::LastFailure;
 
 use crate::show;
 

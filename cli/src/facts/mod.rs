@@ -7,9 +7,9 @@ mod publisher;
 
 use std::time::{Duration, SystemTime};
 
+use flagstaff_format::layout;
+use flagstaff_reader::{Kinds, PathState, PublisherState, Reader, Status};
 use serde::Serialize;
-use vexil_format::layout;
-use vexil_reader::{Kinds, PathState, PublisherState, Reader, Status};
 
 pub(crate) use file::FileFacts;
 pub(crate) use last_error::LastError;

@@ -1,7 +1,7 @@
 //! What is not as it should be, what that means, and what to do about it.
 
+use flagstaff_reader::{LinkState, PathState, PublisherState, Status};
 use serde::Serialize;
-use vexil_reader::{LinkState, PathState, PublisherState, Status};
 
 /// One thing. The code stays, the texts may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -69,13 +69,13 @@ const PUBLISHER_STOPPED: Problem = Problem {
     code: "publisher_stopped",
     text: "the publisher is stopped",
     meaning: "it ended in order, or none has started yet; readers go on with the last flags",
-    advice: "start one with `vexil run`",
+    advice: "start one with `flagstaff run`",
 };
 const PUBLISHER_GONE: Problem = Problem {
     code: "publisher_gone",
     text: "the publisher is gone",
     meaning: "it was killed, or does not get to run; readers go on with the last flags",
-    advice: "look at the log of `vexil run` and start it again",
+    advice: "look at the log of `flagstaff run` and start it again",
 };
 const LINK_REFUSED: Problem = Problem {
     code: "link_refused",
@@ -111,11 +111,11 @@ const PATH_STUCK: Problem = Problem {
     code: "path_stuck",
     text: "the path leads to another file that is not followed",
     meaning: "that file is older, not readable, or no snapshot",
-    advice: "look at it with `vexil verify`",
+    advice: "look at it with `flagstaff verify`",
 };
 const NOTHING_PUBLISHED: Problem = Problem {
     code: "nothing_published",
     text: "nothing has been published yet",
     meaning: "every flag answers its default",
-    advice: "wait for the first contact with the source, or use `vexil publish`",
+    advice: "wait for the first contact with the source, or use `flagstaff publish`",
 };

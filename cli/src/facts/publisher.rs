@@ -4,9 +4,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use flagstaff_publisher::lock_path;
+use flagstaff_reader::{PublisherState, Status};
 use serde::Serialize;
-use vexil_publisher::lock_path;
-use vexil_reader::{PublisherState, Status};
 
 use crate::host::{Holder, Inode, Process, holder_of, is_mapped_by};
 

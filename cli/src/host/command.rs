@@ -54,9 +54,12 @@ mod tests {
     #[test]
     fn secrets_are_not_shown_and_everything_else_is() {
         for (words, expected) in [
-            (&["vexil", "run", "--api-key", "s3cret", "--file", "f"][..], "vexil run --api-key *** --file f"),
-            (&["vexil", "run", "--api-key=s3cret"], "vexil run --api-key=***"),
-            (&["vexil", "run", "--api-key-file", "/etc/key"], "vexil run --api-key-file /etc/key"),
+            (
+                &["flagstaff", "run", "--api-key", "s3cret", "--file", "f"][..],
+                "flagstaff run --api-key *** --file f",
+            ),
+            (&["flagstaff", "run", "--api-key=s3cret"], "flagstaff run --api-key=***"),
+            (&["flagstaff", "run", "--api-key-file", "/etc/key"], "flagstaff run --api-key-file /etc/key"),
             (&["env", "SOASAP_API_KEY=s3cret", "app"], "env SOASAP_API_KEY=*** app"),
             (&["app", "--url", "https://me:pw@host/p?a@b"], "app --url https://***@host/p?a@b"),
             (&["app", "--url", "https://host/p@q"], "app --url https://host/p@q"),

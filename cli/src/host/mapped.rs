@@ -162,7 +162,7 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// `7f8fdf940000-7f8fdf94a000 r--s 00027000 fe:00 325843     /run/flags.vexil`. By hand and without an allocation: a host
+    /// `7f8fdf940000-7f8fdf94a000 r--s 00027000 fe:00 325843     /run/flags.flagstaff`. By hand and without an allocation: a host
     /// has tens of thousands of these lines, and all are looked at again and again.
     fn parse(line: &'a [u8]) -> Option<Line<'a>> {
         let mut words = line.splitn(6, |byte| *byte == b' ');
@@ -195,25 +195,25 @@ mod tests {
 
     const READER: &str = "\
 55d0c0a00000-55d0c0a4f000 r--p 00000000 fe:00 325843                     /usr/bin/app
-7f1000000000-7f1010001000 r--s 00000000 00:1a 42                         /run/vexil/flags.vexil
+7f1000000000-7f1010001000 r--s 00000000 00:1a 42                         /run/flagstaff/flags.flagstaff
 7f8fdf94c000-7f8fdf94e000 rw-p 00033000 fe:00 42                         /usr/lib/ld-linux-x86-64.so.2
 7ffd6cd45000-7ffd6cd66000 rw-p 00000000 00:00 0                          [stack]
 ";
     const PUBLISHER: &str = "\
-7f1000000000-7f1000001000 rw-s 00000000 00:1a 42                         /run/vexil/flags.vexil
-7f1000001000-7f1010001000 r--s 00001000 00:1a 42                         /run/vexil/flags.vexil
+7f1000000000-7f1000001000 rw-s 00000000 00:1a 42                         /run/flagstaff/flags.flagstaff
+7f1000001000-7f1010001000 r--s 00001000 00:1a 42                         /run/flagstaff/flags.flagstaff
 ";
     const OLD: &str = "\
-7f1000000000-7f1010001000 r--s 00000000 00:1a 41                         /run/vexil/flags.vexil (deleted)
+7f1000000000-7f1010001000 r--s 00000000 00:1a 41                         /run/flagstaff/flags.flagstaff (deleted)
 ";
     const OLD_UNDER_ANOTHER_NAME: &str = "\
-7f1000000000-7f1010001000 r--s 00000000 00:1a 41                         /flags/flags.vexil (deleted)
+7f1000000000-7f1010001000 r--s 00000000 00:1a 41                         /flags/flags.flagstaff (deleted)
 ";
     const OTHERS: &str = "\
-7f1000000000-7f1010001000 r--s 00000000 00:1b 42                         /run/vexil/flags.vexil
-7f2000000000-7f2010001000 r--s 00000000 00:1a 41                         /run/vexil/other.vexil (deleted)
-7f3000000000-7f3010001000 r--s 00000000 00:1a 40                         /run/vexil/flags.vexil.lock
-7f4000000000-7f4010001000 r--p 00000000 00:1a 42                         /run/vexil/flags.vexil
+7f1000000000-7f1010001000 r--s 00000000 00:1b 42                         /run/flagstaff/flags.flagstaff
+7f2000000000-7f2010001000 r--s 00000000 00:1a 41                         /run/flagstaff/other.flagstaff (deleted)
+7f3000000000-7f3010001000 r--s 00000000 00:1a 40                         /run/flagstaff/flags.flagstaff.lock
+7f4000000000-7f4010001000 r--p 00000000 00:1a 42                         /run/flagstaff/flags.flagstaff
 ";
 
     fn inode(device: u32, number: u64) -> Inode {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     fn find(text: &str) -> Option<Attached> {
-        let target = Target { inode: inode(0x1a, 42), path: "/run/vexil/flags.vexil".into() };
+        let target = Target { inode: inode(0x1a, 42), path: "/run/flagstaff/flags.flagstaff".into() };
         target.find(text.as_bytes(), || false).unwrap()
     }
 
@@ -240,14 +240,14 @@ mod tests {
     /// name mapped, from another directory. Fix: the whole path counts, unless the process is in another mount namespace.
     #[test]
     fn a_removed_file_of_the_same_name_in_another_directory_is_none_of_ours_except_in_another_namespace() {
-        let target = Target { inode: inode(0x1a, 42), path: "/run/vexil/flags.vexil".into() };
+        let target = Target { inode: inode(0x1a, 42), path: "/run/flagstaff/flags.flagstaff".into() };
         let find = |is_elsewhere| target.find(OLD_UNDER_ANOTHER_NAME.as_bytes(), || is_elsewhere).unwrap();
         assert_eq!((find(false), find(true)), (None, Some(Attached::Old)));
     }
 
     #[test]
     fn the_name_of_a_file_is_what_this_process_sees_it_under() {
-        let path = Path::new("/run/vexil/flags.vexil");
+        let path = Path::new("/run/flagstaff/flags.flagstaff");
         let name = |device, number| own_name(READER.as_bytes(), inode(device, number), path);
         // As on btrfs: the device of `stat` is not that of the tables.
         assert_eq!(name(0x33, 42), Some(inode(0x1a, 42)));

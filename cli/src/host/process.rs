@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use flagstaff_format::boot;
 use nix::unistd::{Uid, User};
 use procfs::WithCurrentSystemInfo as _;
 use serde::Serialize;
-use vexil_format::boot;
 
 use super::command;
 use crate::show;
@@ -67,7 +67,7 @@ mod tests {
         let this = Process::of(std::process::id()).unwrap();
         assert_eq!(this.uid, Some(rustix::process::geteuid().as_raw()));
         assert!(this.user.is_some_and(|user| !user.is_empty()));
-        assert!(this.rss_bytes > 0 && this.command.contains("vexil"), "{}", this.command);
+        assert!(this.rss_bytes > 0 && this.command.contains("flagstaff"), "{}", this.command);
         assert!(this.uptime.is_some_and(|age| (0.0..3600.0).contains(&age)), "{:?}", this.uptime);
         // Larger than any process id that the kernel gives.
         assert_eq!(Process::of(i32::MAX as u32), None);

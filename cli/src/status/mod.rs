@@ -1,4 +1,4 @@
-//! `vexil status`: file, publisher and link.
+//! `flagstaff status`: file, publisher and link.
 
 mod print;
 
@@ -17,10 +17,10 @@ use crate::style::Paint;
 
 const EXAMPLES: &str = "\
 Examples:
-  vexil status --file /run/flags.vexil
-  vexil status --check                  for a health check: exit code 1 if flags may be stale
-  vexil status --check --max-age 60s    and if the service was last heard of more than a minute ago
-  vexil status --json | jq .publisher_process.pid";
+  flagstaff status --file /run/flags.flagstaff
+  flagstaff status --check                  for a health check: exit code 1 if flags may be stale
+  flagstaff status --check --max-age 60s    and if the service was last heard of more than a minute ago
+  flagstaff status --json | jq .publisher_process.pid";
 
 /// Print the state of the snapshot file, of its publisher and of the link to the service
 ///

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use flagstaff_reader::{Reader, Snapshot};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use vexil_reader::{Reader, Snapshot};
 
 use super::attached::{Table, Usage};
 use super::cursor::{Cursor, Step};

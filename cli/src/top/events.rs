@@ -5,10 +5,10 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
+use flagstaff_reader::Reader;
 use ratatui::crossterm::event::{self, KeyEvent, KeyEventKind};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use vexil_reader::Reader;
 
 use super::attached::{Looker, Table};
 use super::screen;
@@ -33,16 +33,16 @@ pub(super) enum Event {
 pub(super) fn listen(reader: &Reader) -> Result<Receiver<Event>, Failure> {
     let (sender, events) = mpsc::channel();
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(cannot("listen for signals"))?;
-    start("vexil-signals", &sender, move |sender| {
+    start("flag-signals", &sender, move |sender| {
         if signals.forever().next().is_some() && sender.send(Event::Signal).is_ok() {
             // The process ends meanwhile, unless nobody reads the terminal: then whoever draws waits for ever.
             thread::sleep(PATIENCE);
             screen::leave_at_once();
         }
     })?;
-    start("vexil-keys", &sender, keys)?;
+    start("flag-keys", &sender, keys)?;
     let of_thread = reader.clone();
-    start("vexil-changes", &sender, move |sender| {
+    start("flag-changes", &sender, move |sender| {
         let mut seen = of_thread.generation();
         loop {
             seen = of_thread.wait_for_change(seen, Duration::MAX);
@@ -52,7 +52,7 @@ pub(super) fn listen(reader: &Reader) -> Result<Receiver<Event>, Failure> {
         }
     })?;
     let path = reader.path().to_owned();
-    start("vexil-processes", &sender, move |sender| {
+    start("flag-processes", &sender, move |sender| {
         let mut looker = Looker::default();
         loop {
             let (table, pause) = looker.look(&path);

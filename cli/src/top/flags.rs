@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use vexil_reader::Snapshot;
+use flagstaff_reader::Snapshot;
 
 /// By what flags are sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

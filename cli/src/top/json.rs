@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use flagstaff_reader::Reader;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use vexil_reader::Reader;
 
 use super::attached::{Looker, Table};
 use crate::differences::between;

@@ -1,4 +1,4 @@
-//! `vexil top`: a live screen of flags, changes, publisher and reader processes.
+//! `flagstaff top`: a live screen of flags, changes, publisher and reader processes.
 //!
 //! `app` is what there is to see and what keys do, `flags` and `cursor` its list; `draw` puts it on a screen of any size; `attached`
 //! is who has the file mapped; `events` is what wakes it, `screen` the terminal, `json` the same for machines.
@@ -16,7 +16,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use vexil_reader::Reader;
+use flagstaff_reader::Reader;
 
 use crate::failure::Failure;
 use crate::place::Place;
@@ -35,8 +35,8 @@ const REFRESH_EVERY: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
 Examples:
-  vexil top --file /run/flags.vexil
-  vexil top --json --count 1 | jq '.processes[] | [.pid, .attached, .command]'
+  flagstaff top --file /run/flags.flagstaff
+  flagstaff top --json --count 1 | jq '.processes[] | [.pid, .attached, .command]'
 
 Keys:
   arrows, j, k, PgUp, PgDn, Home, End   move in the list of flags

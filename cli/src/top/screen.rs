@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     /// Set in the process that is to panic.
-    const PANICS: &str = "VEXIL_TEST_PANICS";
+    const PANICS: &str = "FLAGSTAFF_TEST_PANICS";
 
     /// Does something in the process only that the test below starts.
     #[test]

@@ -2,10 +2,10 @@
 
 use std::time::SystemTime;
 
+use flagstaff_reader::Snapshot;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use unicode_width::UnicodeWidthStr as _;
-use vexil_reader::Snapshot;
 
 use super::world::{Turn, World};
 use crate::differences::Difference;

@@ -1,4 +1,4 @@
-//! `vexil watch`: changes as they happen.
+//! `flagstaff watch`: changes as they happen.
 
 mod lines;
 mod world;
@@ -6,7 +6,7 @@ mod world;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use vexil_reader::Snapshot;
+use flagstaff_reader::Snapshot;
 
 use crate::differences::between;
 use crate::failure::Failure;
@@ -22,10 +22,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 const EXAMPLES: &str = "\
 Examples:
-  vexil watch --file /run/flags.vexil
-  vexil watch new-checkout cart-limit
-  vexil watch --json | jq -r 'select(.event == \"change\") | .key'
-  vexil watch --count 1 --timeout 1m && echo \"there was a change\"";
+  flagstaff watch --file /run/flags.flagstaff
+  flagstaff watch new-checkout cart-limit
+  flagstaff watch --json | jq -r 'select(.event == \"change\") | .key'
+  flagstaff watch --count 1 --timeout 1m && echo \"there was a change\"";
 
 /// Print changes as they happen: one line for each flag, old -> new
 ///

@@ -1,7 +1,7 @@
 //! What changes beside the flags: publisher, link, and the file at the path.
 
-use vexil_format::FileId;
-use vexil_reader::{Reader, Status};
+use flagstaff_format::FileId;
+use flagstaff_reader::{Reader, Status};
 
 use crate::facts::{path_name, publisher_name};
 use crate::style::Look;

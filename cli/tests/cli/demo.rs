@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::program::{Folder, Running, answer, kill, until, vexil};
+use crate::program::{Folder, Running, answer, flagstaff, kill, until};
 
 /// The numbers in the first line of plain output: publisher, then readers.
 fn pids(line: &str) -> Vec<u32> {
@@ -23,7 +23,7 @@ fn is_dead(pid: u32) -> bool {
 #[test]
 fn without_a_terminal_it_is_plain_lines_and_every_reader_sees_every_flip() {
     let folder = Folder::new();
-    let demo = answer(vexil(["demo", "--seconds", "3"]).env("TMPDIR", folder.path()));
+    let demo = answer(flagstaff(["demo", "--seconds", "3"]).env("TMPDIR", folder.path()));
     println!("{}", demo.out);
     assert_eq!(demo.code, Some(0), "{demo:?}");
     assert!(!demo.out.contains('\x1b') && demo.out.contains("every reader saw every flip"), "{}", demo.out);
@@ -33,7 +33,7 @@ fn without_a_terminal_it_is_plain_lines_and_every_reader_sees_every_flip() {
 
 #[test]
 fn readers_go_on_when_the_publisher_is_killed_and_another_one_takes_over() {
-    let mut demo = Running::start(&mut vexil(["demo", "--seconds", "7"]));
+    let mut demo = Running::start(&mut flagstaff(["demo", "--seconds", "7"]));
     let pids = pids(&demo.says("publisher pid"));
     demo.says("flip 1 ");
     kill(pids[0], Signal::KILL);
@@ -46,7 +46,7 @@ fn readers_go_on_when_the_publisher_is_killed_and_another_one_takes_over() {
 
 #[test]
 fn a_signal_ends_it_in_order() {
-    let mut demo = Running::start(&mut vexil(["demo", "--seconds", "600"]));
+    let mut demo = Running::start(&mut flagstaff(["demo", "--seconds", "600"]));
     let pids = pids(&demo.says("publisher pid"));
     demo.says("flip 1 ");
     demo.signal(Signal::INT);
@@ -60,7 +60,7 @@ fn a_signal_ends_it_in_order() {
 #[test]
 fn its_processes_end_with_it_even_if_it_is_killed() {
     let folder = Folder::new();
-    let mut demo = Running::start(vexil(["demo", "--seconds", "600"]).env("TMPDIR", folder.path()));
+    let mut demo = Running::start(flagstaff(["demo", "--seconds", "600"]).env("TMPDIR", folder.path()));
     let pids = pids(&demo.says("publisher pid"));
     demo.says("flip 1 ");
     demo.signal(Signal::KILL);

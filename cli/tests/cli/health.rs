@@ -12,7 +12,7 @@ use crate::terminal::Terminal;
 fn publisher(flags: &str) -> (Folder, Running) {
     let folder = Folder::new();
     let source = folder.file("flags.json", flags);
-    let mut publisher = Running::start(folder.vexil(["run", "--source"]).arg(source));
+    let mut publisher = Running::start(folder.flagstaff(["run", "--source"]).arg(source));
     publisher.logs("published generation=1");
     (folder, publisher)
 }
@@ -25,7 +25,7 @@ fn json(answer: &Answer) -> Value {
 fn the_process_that_publishes_is_named_and_those_that_stand_by() {
     let (folder, publisher) = publisher(r#"{"a":true,"b":1,"c":"x","d":[],"e":null,"f":1e999}"#);
     let source = folder.path().join("flags.json");
-    let mut second = Running::start(folder.vexil(["run", "--source"]).arg(source));
+    let mut second = Running::start(folder.flagstaff(["run", "--source"]).arg(source));
     second.logs("another publisher");
     until("the second one waits", || {
         json(&folder.run(["status", "--json"]))["publishers_waiting"][0] == second.pid()
@@ -73,7 +73,7 @@ fn a_service_that_cannot_be_reached_is_a_problem_with_advice_and_the_key_is_not_
     let folder = Folder::new();
     // Port 1 is nobody's.
     let account = ["--api-key", "a-secret-key-0123456789", "--base-url", "http://127.0.0.1:1"];
-    let mut publisher = Running::start(folder.vexil(["run"]).args(account));
+    let mut publisher = Running::start(folder.flagstaff(["run"]).args(account));
     publisher.logs("no stream");
     let answer = folder.run(["status"]);
     assert_eq!(answer.code, Some(1), "nothing has been published: {answer:?}");
@@ -92,7 +92,7 @@ fn a_service_that_cannot_be_reached_is_a_problem_with_advice_and_the_key_is_not_
     assert!(!format!("{answer:?}{found}{top}").contains("a-secret-key"), "{found}");
 
     let matches = |arguments: &[&str]| {
-        json(&crate::program::answer(folder.vexil(["status", "--json"]).args(arguments)))["identity_matches"]
+        json(&crate::program::answer(folder.flagstaff(["status", "--json"]).args(arguments)))["identity_matches"]
             .clone()
     };
     assert_eq!(matches(&account), true);
@@ -139,7 +139,7 @@ fn probes_take_ages_in_seconds_or_with_units() {
 fn there_are_colours_on_a_terminal_or_on_demand_and_nowhere_else() {
     let folder = Folder::with(r#"{"a":true}"#);
     let colored = |arguments: &[&str], variable: Option<&str>| {
-        let mut command = folder.vexil(["status"]);
+        let mut command = folder.flagstaff(["status"]);
         command.args(arguments).envs(variable.map(|name| (name, "1")));
         for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
             if variable != Some(name) {
@@ -155,17 +155,17 @@ fn there_are_colours_on_a_terminal_or_on_demand_and_nowhere_else() {
     assert!(colored(&[], Some("CLICOLOR_FORCE")));
     assert!(!colored(&["--color", "never"], Some("CLICOLOR_FORCE")));
     assert!(!colored(&["--json", "--color", "always"], None), "JSON has none");
-    assert_eq!(answer(folder.vexil(["status", "--color"]).arg("blue")).code, Some(2));
+    assert_eq!(answer(folder.flagstaff(["status", "--color"]).arg("blue")).code, Some(2));
 
-    let red = vexil_color(&folder, &[], None);
+    let red = flagstaff_color(&folder, &[], None);
     assert!(red, "a terminal has colours");
-    assert!(!vexil_color(&folder, &["--color", "never"], None));
-    assert!(!vexil_color(&folder, &[], Some("NO_COLOR")));
+    assert!(!flagstaff_color(&folder, &["--color", "never"], None));
+    assert!(!flagstaff_color(&folder, &[], Some("NO_COLOR")));
 }
 
 /// Whether a stopped publisher is red in a terminal.
-fn vexil_color(folder: &Folder, arguments: &[&str], variable: Option<&str>) -> bool {
-    let mut command = folder.vexil(["status"]);
+fn flagstaff_color(folder: &Folder, arguments: &[&str], variable: Option<&str>) -> bool {
+    let mut command = folder.flagstaff(["status"]);
     command.args(arguments).envs(variable.map(|name| (name, "1")));
     let mut terminal = Terminal::start(&command, 100, 40);
     terminal.shows("last error");
@@ -179,7 +179,7 @@ fn it_takes_a_few_milliseconds_from_start_to_end() {
     let (folder, publisher) = publisher(r#"{"a":true,"b":1}"#);
     let mut times: Vec<Duration> = (0..51)
         .map(|_| {
-            let mut command = folder.vexil(["status"]);
+            let mut command = folder.flagstaff(["status"]);
             let start = Instant::now();
             let answer = answer(&mut command);
             let elapsed = start.elapsed();
@@ -188,7 +188,7 @@ fn it_takes_a_few_milliseconds_from_start_to_end() {
         })
         .collect();
     times.sort_unstable();
-    println!("vexil status: median {:?}, fastest {:?} of {} runs", times[25], times[0], times.len());
+    println!("flagstaff status: median {:?}, fastest {:?} of {} runs", times[25], times[0], times.len());
     assert!(times[0] < Duration::from_millis(100), "{:?}", times[0]);
     kill(publisher.pid(), Signal::TERM);
 }

@@ -10,11 +10,11 @@ use crate::program::{Folder, Running, answer, answer_to, kill, until};
 use crate::terminal::Terminal;
 
 fn top(folder: &Folder, columns: u16, rows: u16) -> Terminal {
-    Terminal::start(&folder.vexil(["top"]), columns, rows)
+    Terminal::start(&folder.flagstaff(["top"]), columns, rows)
 }
 
 fn publish(folder: &Folder, flags: &str) {
-    assert_eq!(answer_to(&mut folder.vexil(["publish", "-"]), flags).code, Some(0));
+    assert_eq!(answer_to(&mut folder.flagstaff(["publish", "-"]), flags).code, Some(0));
 }
 
 /// Processor time that a process has taken, in clock ticks of 10 ms.
@@ -28,9 +28,9 @@ fn ticks(pid: u32) -> u64 {
 fn flags_changes_publisher_and_readers_are_on_the_screen_and_q_gives_the_terminal_back() {
     let folder = Folder::new();
     let source = folder.file("flags.json", r#"{"checkout":true,"limit":50}"#);
-    let mut publisher = Running::start(folder.vexil(["run", "--source"]).arg(&source));
+    let mut publisher = Running::start(folder.flagstaff(["run", "--source"]).arg(&source));
     publisher.logs("published generation=1");
-    let mut reader = Running::start(&mut folder.vexil(["watch"]));
+    let mut reader = Running::start(&mut folder.flagstaff(["watch"]));
     reader.says("generation 1");
 
     let mut terminal = top(&folder, 120, 30);
@@ -101,7 +101,7 @@ fn without_a_terminal_the_error_names_what_works_there() {
     let folder = Folder::with(r#"{"checkout":true}"#);
     let answer = folder.run(["top"]);
     assert_eq!((answer.code, answer.out.as_str()), (Some(2), ""));
-    assert!(answer.err.contains("vexil top --json --count 1"), "{}", answer.err);
+    assert!(answer.err.contains("flagstaff top --json --count 1"), "{}", answer.err);
     assert_eq!(folder.run(["top", "--count", "1"]).code, Some(2));
 }
 
@@ -117,7 +117,7 @@ fn processes(folder: &Folder) -> Vec<Value> {
 #[test]
 fn processes_are_found_by_the_file_that_they_have_mapped_also_if_it_was_renamed_or_superseded() {
     let folder = Folder::with(r#"{"a":1}"#);
-    let mut reader = Running::start(&mut folder.vexil(["watch"]));
+    let mut reader = Running::start(&mut folder.flagstaff(["watch"]));
     reader.says("generation 1");
     let pid = reader.pid();
     let attached = |folder: &Folder| {
@@ -140,15 +140,16 @@ fn processes_are_found_by_the_file_that_they_have_mapped_also_if_it_was_renamed_
     // Through another name of the directory it is the same file.
     let link = other.path().join("link");
     std::os::unix::fs::symlink(folder.path(), &link).unwrap();
-    let through_link =
-        answer(folder.vexil(["top", "--json", "--count", "1", "--file"]).arg(link.join("flags.vexil")));
+    let through_link = answer(
+        folder.flagstaff(["top", "--json", "--count", "1", "--file"]).arg(link.join("flags.flagstaff")),
+    );
     assert!(through_link.out.contains(&format!("\"pid\":{pid}")), "{through_link:?}");
 
     // Stopped, it cannot follow when the file is superseded: another API key is another source.
     reader.signal(Signal::STOP);
     let flags = folder.file("other.json", r#"{"a":2}"#);
     let published =
-        answer(folder.vexil(["publish"]).arg(flags).env("VEXIL_API_KEY", "another-key-0123456789"));
+        answer(folder.flagstaff(["publish"]).arg(flags).env("FLAGSTAFF_API_KEY", "another-key-0123456789"));
     assert_eq!(published.code, Some(0), "{published:?}");
     assert_eq!(attached(&folder).as_deref(), Some("old"));
     reader.signal(Signal::CONT);
@@ -159,7 +160,7 @@ fn processes_are_found_by_the_file_that_they_have_mapped_also_if_it_was_renamed_
 #[test]
 fn each_look_of_machines_has_what_changed_since_the_last_one() {
     let folder = Folder::with(r#"{"a":1}"#);
-    let mut top = Running::start(&mut folder.vexil(["top", "--json", "--interval", "10ms"]));
+    let mut top = Running::start(&mut folder.flagstaff(["top", "--json", "--interval", "10ms"]));
     let first: Value = serde_json::from_str(&top.says("generation")).unwrap();
     assert_eq!((&first["generation"], &first["changes"]), (&1.into(), &Value::Array(Vec::new())));
     publish(&folder, r#"{"a":2}"#);
@@ -176,7 +177,7 @@ fn it_takes_little_of_a_processor() {
     let (before, start) = (ticks(terminal.pid()), std::time::Instant::now());
     std::thread::sleep(std::time::Duration::from_secs(5));
     let percent = (ticks(terminal.pid()) - before) as f64 / start.elapsed().as_secs_f64();
-    println!("vexil top takes {percent:.1} % of a processor");
+    println!("flagstaff top takes {percent:.1} % of a processor");
     // Mostly the look at all processes of the host, which is held to 2 % by itself.
     assert!(percent < 25.0, "{percent} % of a processor");
 }
@@ -184,7 +185,7 @@ fn it_takes_little_of_a_processor() {
 #[test]
 fn a_process_that_is_killed_is_no_longer_listed() {
     let folder = Folder::with(r#"{"a":1}"#);
-    let mut child = folder.vexil(["watch"]).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = folder.flagstaff(["watch"]).stdout(Stdio::null()).spawn().unwrap();
     let is_listed = || processes(&folder).iter().any(|process| process["pid"] == child.id());
     until("it is listed", is_listed);
     kill(child.id(), Signal::KILL);

@@ -15,10 +15,12 @@ use rustix::process::{Pid, Signal, kill_process};
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// The program without anything from the environment of the tests.
-pub(crate) fn vexil<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vexil"));
+pub(crate) fn flagstaff<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flagstaff"));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("VEXIL_") || name == "SOASAP_API_KEY" || name == "NOTIFY_SOCKET"
+        if name.to_string_lossy().starts_with("FLAGSTAFF_")
+            || name == "SOASAP_API_KEY"
+            || name == "NOTIFY_SOCKET"
         {
             command.env_remove(name);
         }
@@ -71,7 +73,7 @@ impl Folder {
     /// With flags that have been published and a publisher that is gone.
     pub(crate) fn with(flags: &str) -> Folder {
         let folder = Folder::new();
-        let answer = answer(folder.vexil(["publish"]).arg(folder.file("flags.json", flags)));
+        let answer = answer(folder.flagstaff(["publish"]).arg(folder.file("flags.json", flags)));
         assert_eq!(answer.code, Some(0), "{answer:?}");
         folder
     }
@@ -81,7 +83,7 @@ impl Folder {
     }
 
     pub(crate) fn snapshot(&self) -> PathBuf {
-        self.path().join("flags.vexil")
+        self.path().join("flags.flagstaff")
     }
 
     /// Writes a file whole: to another name, then over the old one.
@@ -93,14 +95,14 @@ impl Folder {
     }
 
     /// The program with the snapshot of this folder.
-    pub(crate) fn vexil<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
-        let mut command = vexil(arguments);
-        command.env("VEXIL_FILE", self.snapshot());
+    pub(crate) fn flagstaff<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+        let mut command = flagstaff(arguments);
+        command.env("FLAGSTAFF_FILE", self.snapshot());
         command
     }
 
     pub(crate) fn run<const N: usize>(&self, arguments: [&str; N]) -> Answer {
-        answer(&mut self.vexil(arguments))
+        answer(&mut self.flagstaff(arguments))
     }
 }
 

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::program::{Folder, answer, answer_to, vexil};
+use crate::program::{Folder, answer, answer_to, flagstaff};
 
 const FLAGS: &str = r#"{"on":true,"off":false,"int":-7,"max":18446744073709551615,"ratio":100.0,"huge":1e999,
     "text":"say \"hi\"\u0007","json":{"b":[1.50, 1e400],"a":{}},"list":[],"null":null,"":0,"-dash":1}"#;
@@ -70,9 +70,9 @@ fn a_flag_of_another_type_is_a_no() {
 fn without_a_snapshot_the_answer_is_no_and_the_advice_is_to_start_a_publisher() {
     let folder = Folder::new();
     for command in [&["get", "a"][..], &["dump"], &["status"], &["verify"]] {
-        let answer = answer(&mut folder.vexil(command));
+        let answer = answer(&mut folder.flagstaff(command));
         assert_eq!((answer.code, answer.out.as_str()), (Some(1), ""), "{command:?}");
-        assert!(answer.err.contains("vexil run"), "{}", answer.err);
+        assert!(answer.err.contains("flagstaff run"), "{}", answer.err);
     }
     let default = folder.run(["get", "a", "--default", "1"]);
     assert_eq!((default.code, default.out.as_str()), (Some(0), "1\n"), "{}", default.err);
@@ -101,14 +101,14 @@ fn wrong_use_is_exit_code_2() {
         &["completions", "cmd"],
         &["demo", "--seconds", "0"],
     ] {
-        let answer = answer(&mut folder.vexil(command));
+        let answer = answer(&mut folder.flagstaff(command));
         assert_eq!((answer.code, answer.out.as_str()), (Some(2), ""), "{command:?}: {}", answer.err);
         assert!(!answer.err.is_empty(), "{command:?}");
     }
-    let nothing = answer(&mut vexil(["status"]));
+    let nothing = answer(&mut flagstaff(["status"]));
     assert_eq!(nothing.code, Some(2));
     assert!(nothing.err.contains("--file"), "{}", nothing.err);
-    let filter = answer(folder.vexil(["dump"]).env("VEXIL_LOG", "a=b=c"));
+    let filter = answer(folder.flagstaff(["dump"]).env("FLAGSTAFF_LOG", "a=b=c"));
     assert_eq!(filter.code, Some(2), "{filter:?}");
 }
 
@@ -119,11 +119,11 @@ fn a_dump_published_again_is_the_same_flags() {
     assert_eq!(first.code, Some(0));
     assert!(first.out.starts_with(r#"{"":0,"-dash":1,"huge":1e999,"#), "{}", first.out);
     let other = Folder::new();
-    assert_eq!(answer_to(&mut other.vexil(["publish", "-"]), &first.out).code, Some(0));
+    assert_eq!(answer_to(&mut other.flagstaff(["publish", "-"]), &first.out).code, Some(0));
     assert_eq!(other.run(["dump"]).out, first.out);
     let pretty = folder.run(["dump", "--pretty"]);
     assert_eq!(pretty.out.lines().count(), 14, "{}", pretty.out);
-    assert_eq!(answer_to(&mut other.vexil(["publish", "-"]), &pretty.out).code, Some(0));
+    assert_eq!(answer_to(&mut other.flagstaff(["publish", "-"]), &pretty.out).code, Some(0));
     assert_eq!(other.run(["dump"]).out, first.out);
 }
 
@@ -139,7 +139,7 @@ fn a_reader_of_the_output_that_has_read_enough_is_no_failure() {
     // More than a pipe holds.
     let flags: Vec<_> = (0..20_000).map(|i| format!("\"some.flag.with.a.long.name-{i}\":{i}")).collect();
     let folder = Folder::with(&format!("{{{}}}", flags.join(",")));
-    let mut child = folder.vexil(["dump"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = folder.flagstaff(["dump"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
@@ -150,7 +150,8 @@ fn status_of_a_stopped_publisher_is_stale_but_an_answer() {
     let folder = Folder::with(FLAGS);
     let status = folder.run(["status"]);
     assert_eq!(status.code, Some(0), "{}", status.err);
-    for text in ["flags.vexil", "generation    1, on disk 1", "flags         12", "publisher     stopped"] {
+    for text in ["flags.flagstaff", "generation    1, on disk 1", "flags         12", "publisher     stopped"]
+    {
         assert!(status.out.contains(text), "{text:?} in\n{}", status.out);
     }
     let json: Value = serde_json::from_str(&folder.run(["status", "--json"]).out).unwrap();
@@ -170,7 +171,7 @@ fn status_of_a_stopped_publisher_is_stale_but_an_answer() {
 #[test]
 fn every_shell_gets_its_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let completions = answer(&mut vexil(["completions", shell]));
+        let completions = answer(&mut flagstaff(["completions", shell]));
         assert_eq!(completions.code, Some(0));
         assert!(completions.out.contains("publish") && completions.err.is_empty(), "{shell}");
         assert!(!completions.out.contains("demo-child"), "{shell}");
@@ -179,12 +180,12 @@ fn every_shell_gets_its_completions() {
 
 #[test]
 fn version_names_the_snapshot_format_and_help_has_examples() {
-    let version = answer(&mut vexil(["--version"]));
-    assert_eq!(version.out, format!("vexil {} (snapshot format 1)\n", env!("CARGO_PKG_VERSION")));
+    let version = answer(&mut flagstaff(["--version"]));
+    assert_eq!(version.out, format!("flagstaff {} (snapshot format 1)\n", env!("CARGO_PKG_VERSION")));
     for command in
         ["run", "get", "dump", "watch", "status", "verify", "publish", "top", "demo", "completions"]
     {
-        let help = answer(&mut vexil([command, "--help"]));
+        let help = answer(&mut flagstaff([command, "--help"]));
         assert_eq!(help.code, Some(0));
         assert!(help.out.contains("Examples:"), "{command}");
     }

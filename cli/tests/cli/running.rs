@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::program::{Folder, LIMIT, Running, until};
 
 fn run(folder: &Folder) -> Running {
-    Running::start(folder.vexil(["run", "--source"]).arg(folder.path().join("flags.json")))
+    Running::start(folder.flagstaff(["run", "--source"]).arg(folder.path().join("flags.json")))
 }
 
 #[test]
@@ -67,8 +67,9 @@ fn it_stops_soon_while_a_connection_is_being_made_that_nobody_answers() {
         queued.push(client);
     }
     let folder = Folder::new();
-    let mut command = folder.vexil(["run", "--connect-timeout", "60", "--base-url"]);
-    let mut publisher = Running::start(command.arg(format!("http://{address}")).env("VEXIL_API_KEY", "k"));
+    let mut command = folder.flagstaff(["run", "--connect-timeout", "60", "--base-url"]);
+    let mut publisher =
+        Running::start(command.arg(format!("http://{address}")).env("FLAGSTAFF_API_KEY", "k"));
     publisher.logs("made a new snapshot file");
     until("the link is being made", || folder.run(["status", "--json"]).out.contains("connecting"));
     let start = Instant::now();
@@ -83,7 +84,7 @@ fn it_stops_soon_while_a_connection_is_being_made_that_nobody_answers() {
 fn a_log_that_nobody_reads_does_not_end_it() {
     let folder = Folder::new();
     folder.file("flags.json", r#"{"a":1}"#);
-    let mut command = folder.vexil(["run", "--source"]);
+    let mut command = folder.flagstaff(["run", "--source"]);
     command.arg(folder.path().join("flags.json")).stderr(std::process::Stdio::piped());
     let mut child = command.spawn().unwrap();
     drop(child.stderr.take());
@@ -148,7 +149,7 @@ fn a_lock_file_that_is_removed_ends_it_with_a_no() {
     folder.file("flags.json", r#"{"a":1}"#);
     let mut publisher = run(&folder);
     publisher.logs("published");
-    fs::remove_file(folder.path().join("flags.vexil.lock")).unwrap();
+    fs::remove_file(folder.path().join("flags.flagstaff.lock")).unwrap();
     assert_eq!(publisher.end().code(), Some(1));
     assert!(publisher.everything().contains("was removed or replaced"));
 }
@@ -158,8 +159,8 @@ fn it_starts_from_the_cache_of_the_sdk() {
     let folder = Folder::new();
     // sha256("abc") = ba7816bf..
     folder.file("soasap_cache_ba7816bf.json", "\u{feff}{\"imported\":true}");
-    let mut command = folder.vexil(["run", "--base-url", "http://127.0.0.1:1"]);
-    let mut publisher = Running::start(command.env("VEXIL_API_KEY", "abc"));
+    let mut command = folder.flagstaff(["run", "--base-url", "http://127.0.0.1:1"]);
+    let mut publisher = Running::start(command.env("FLAGSTAFF_API_KEY", "abc"));
     publisher.logs("started from the cache of the SDK");
     assert_eq!(folder.run(["get", "imported"]).out, "true\n");
     publisher.logs("no stream");
@@ -176,7 +177,7 @@ fn a_service_manager_is_told_when_it_is_ready_and_when_it_stops() {
     let socket = folder.path().join("notify");
     let manager = UnixDatagram::bind(&socket).unwrap();
     manager.set_read_timeout(Some(LIMIT)).unwrap();
-    let mut command = folder.vexil(["run", "--source"]);
+    let mut command = folder.flagstaff(["run", "--source"]);
     let mut publisher =
         Running::start(command.arg(folder.path().join("flags.json")).env("NOTIFY_SOCKET", &socket));
     let hear = || {
@@ -196,8 +197,8 @@ fn a_service_manager_is_told_when_it_is_ready_and_when_it_stops() {
 fn a_cache_of_the_sdk_that_cannot_be_used_is_logged_with_its_reason() {
     let folder = Folder::new();
     folder.file("soasap_cache_ba7816bf.json", "[1]");
-    let mut command = folder.vexil(["run", "--base-url", "http://127.0.0.1:1"]);
-    let mut publisher = Running::start(command.env("VEXIL_API_KEY", "abc"));
+    let mut command = folder.flagstaff(["run", "--base-url", "http://127.0.0.1:1"]);
+    let mut publisher = Running::start(command.env("FLAGSTAFF_API_KEY", "abc"));
     let line = publisher.logs("was not imported");
     assert!(line.contains("payload is an array, expected an object"), "{line}");
 }

@@ -7,7 +7,7 @@ use std::thread;
 
 use rustix::process::Signal;
 
-use crate::program::{Folder, Running, answer, vexil};
+use crate::program::{Folder, Running, answer, flagstaff};
 
 const KEY: &str = "sk-very-secret-0123456789";
 
@@ -35,11 +35,11 @@ fn the_key_is_in_no_output_and_no_log_whichever_way_it_comes() {
     for (arguments, variable) in [
         (&["--api-key", KEY][..], None),
         (&["--api-key-file", key_file], None),
-        (&[], Some("VEXIL_API_KEY")),
+        (&[], Some("FLAGSTAFF_API_KEY")),
         (&[], Some("SOASAP_API_KEY")),
     ] {
-        let mut command = folder.vexil(["run", "--base-url", &url]);
-        command.args(arguments).env("VEXIL_LOG", "trace");
+        let mut command = folder.flagstaff(["run", "--base-url", &url]);
+        command.args(arguments).env("FLAGSTAFF_LOG", "trace");
         if let Some(variable) = variable {
             command.env(variable, KEY);
         }
@@ -50,7 +50,7 @@ fn the_key_is_in_no_output_and_no_log_whichever_way_it_comes() {
         let everything = run.everything();
         assert!(everything.contains("stops after SIGTERM") && !everything.contains(KEY), "{everything}");
     }
-    let help = answer(vexil(["run", "--help"]).env("VEXIL_API_KEY", KEY).env("SOASAP_API_KEY", KEY));
+    let help = answer(flagstaff(["run", "--help"]).env("FLAGSTAFF_API_KEY", KEY).env("SOASAP_API_KEY", KEY));
     assert!(!help.out.contains(KEY) && help.out.contains("process list"), "{}", help.out);
     for entry in fs::read_dir(folder.path()).unwrap() {
         assert!(!entry.unwrap().file_name().to_str().unwrap().contains(KEY));
@@ -63,8 +63,9 @@ fn the_key_is_in_no_output_and_no_log_whichever_way_it_comes() {
 fn no_filter_brings_what_goes_over_the_wire_into_the_log() {
     for filter in ["ureq_proto::util=trace", "ureq=trace,ureq_proto=trace", "trace"] {
         let folder = Folder::new();
-        let mut command = folder.vexil(["run", "--base-url", &talkative(), "--api-key", KEY]);
-        let mut run = Running::start(command.env("VEXIL_LOG", format!("vexil_publisher=info,{filter}")));
+        let mut command = folder.flagstaff(["run", "--base-url", &talkative(), "--api-key", KEY]);
+        let mut run =
+            Running::start(command.env("FLAGSTAFF_LOG", format!("flagstaff_publisher=info,{filter}")));
         run.logs("found 401");
         run.signal(Signal::TERM);
         assert!(run.end().success());
@@ -85,11 +86,11 @@ fn a_key_that_does_not_fit_a_header_is_wrong_use_and_not_repeated() {
     for key in
         [format!("{KEY}\r\nX-Evil: 1"), format!("{KEY}\t{KEY}\n"), " ".to_owned(), format!("{KEY}\u{e4}")]
     {
-        let answer = answer(folder.vexil(["run"]).env("VEXIL_API_KEY", &key));
+        let answer = answer(folder.flagstaff(["run"]).env("FLAGSTAFF_API_KEY", &key));
         assert_eq!(answer.code, Some(2), "{key:?}: {answer:?}");
         assert!(!answer.err.contains(KEY) && answer.err.contains("api key"), "{}", answer.err);
     }
-    let of_file = answer(vexil(["status", "--api-key-file"]).arg(file));
+    let of_file = answer(flagstaff(["status", "--api-key-file"]).arg(file));
     assert_eq!(of_file.code, Some(2));
     assert!(!of_file.err.contains(KEY), "{}", of_file.err);
 }

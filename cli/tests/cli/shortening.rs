@@ -29,7 +29,7 @@ fn explains(mut command: Running) {
 fn a_watch_on_a_file_that_is_cut_off_says_what_happened_and_ends_with_1() {
     for _ in 0..5 {
         let folder = Folder::with(r#"{"a":1}"#);
-        let mut watch = Running::start(&mut folder.vexil(["watch"]));
+        let mut watch = Running::start(&mut folder.flagstaff(["watch"]));
         watch.says("generation 1");
         shorten(&folder.snapshot());
         explains(watch);
@@ -40,7 +40,7 @@ fn a_watch_on_a_file_that_is_cut_off_says_what_happened_and_ends_with_1() {
 #[test]
 fn a_short_file_that_is_copied_over_the_live_one_takes_the_flags_away() {
     let folder = Folder::with(r#"{"a":1}"#);
-    let mut watch = Running::start(&mut folder.vexil(["watch"]));
+    let mut watch = Running::start(&mut folder.flagstaff(["watch"]));
     watch.says("generation 1");
     fs::set_permissions(folder.snapshot(), Permissions::from_mode(0o640)).unwrap();
     let short = folder.file("short", "not a snapshot");
@@ -55,7 +55,7 @@ fn a_publisher_of_a_file_that_is_cut_off_says_so_too_or_makes_a_new_file_and_so_
     let folder = Folder::new();
     let source = folder.file("flags.json", r#"{"a":1}"#);
     let source = source.to_str().unwrap();
-    let mut run = Running::start(&mut folder.vexil(["run", "--source", source]));
+    let mut run = Running::start(&mut folder.flagstaff(["run", "--source", source]));
     until("flags", || folder.run(["get", "a"]).out == "1\n");
     let file = fs::metadata(folder.snapshot()).unwrap().ino();
     shorten(&folder.snapshot());
@@ -68,7 +68,7 @@ fn a_publisher_of_a_file_that_is_cut_off_says_so_too_or_makes_a_new_file_and_so_
     } else {
         explains(run);
     }
-    run = Running::start(&mut folder.vexil(["run", "--source", source]));
+    run = Running::start(&mut folder.flagstaff(["run", "--source", source]));
     until("flags again", || folder.run(["get", "a"]).out == "1\n");
     run.signal(Signal::TERM);
     assert!(run.end().success());
@@ -77,7 +77,7 @@ fn a_publisher_of_a_file_that_is_cut_off_says_so_too_or_makes_a_new_file_and_so_
 #[test]
 fn the_same_signal_from_somebody_else_ends_a_command_as_ever() {
     let folder = Folder::with(r#"{"a":1}"#);
-    let mut watch = Running::start(&mut folder.vexil(["watch"]));
+    let mut watch = Running::start(&mut folder.flagstaff(["watch"]));
     watch.says("generation 1");
     watch.signal(Signal::BUS);
     let status = watch.end();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
-use crate::program::{Folder, Running, answer, until, vexil};
+use crate::program::{Folder, Running, answer, flagstaff, until};
 
 /// Command lines of processes that work in a folder.
 fn workers(folder: &Path) -> Vec<String> {
@@ -21,7 +21,7 @@ fn workers(folder: &Path) -> Vec<String> {
 fn one_check_says_what_it_did_for_machines_and_for_people_and_leaves_nothing_behind() {
     let folder = Folder::new();
     let only = ["--seconds", "2", "--seed", "5", "--only", "mapping"];
-    let json = answer(vexil(["torture", "--json"]).arg(folder.path()).args(only));
+    let json = answer(flagstaff(["torture", "--json"]).arg(folder.path()).args(only));
     assert_eq!(json.code, Some(0), "{json:?}");
     let report: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!((&report["seed"], &report["interrupted"]), (&5.into(), &false.into()));
@@ -31,7 +31,7 @@ fn one_check_says_what_it_did_for_machines_and_for_people_and_leaves_nothing_beh
     assert_eq!(report["checks"][1]["verdict"], "good");
     assert!(json.err.contains("mapping: good"), "{}", json.err);
 
-    let plain = answer(vexil(["torture"]).arg(folder.path()).args(only));
+    let plain = answer(flagstaff(["torture"]).arg(folder.path()).args(only));
     println!("{}", plain.out);
     assert_eq!(plain.code, Some(0), "{plain:?}");
     assert!(plain.out.contains("mapping      good") && plain.out.contains("nothing found"), "{}", plain.out);
@@ -42,7 +42,7 @@ fn one_check_says_what_it_did_for_machines_and_for_people_and_leaves_nothing_beh
 fn a_directory_that_is_not_there_is_wrong_use_and_is_not_made() {
     let folder = Folder::new();
     let missing = folder.path().join("missing");
-    let answer = answer(vexil(["torture"]).arg(&missing));
+    let answer = answer(flagstaff(["torture"]).arg(&missing));
     assert_eq!(answer.code, Some(2), "{answer:?}");
     assert!(answer.err.contains("a directory that exists") && !missing.exists(), "{answer:?}");
 }
@@ -50,7 +50,7 @@ fn a_directory_that_is_not_there_is_wrong_use_and_is_not_made() {
 #[test]
 fn ctrl_c_ends_it_with_its_children_and_its_folder() {
     let folder = Folder::new();
-    let mut torture = Running::start(vexil(["torture", "--seconds", "600"]).arg(folder.path()));
+    let mut torture = Running::start(flagstaff(["torture", "--seconds", "600"]).arg(folder.path()));
     until("children that crowd", || workers(folder.path()).iter().any(|line| line.contains(" check ")));
     torture.signal(Signal::INT);
     assert_eq!(torture.end().code(), Some(1));
@@ -61,7 +61,7 @@ fn ctrl_c_ends_it_with_its_children_and_its_folder() {
 #[test]
 fn children_do_not_outlive_a_killed_parent() {
     let folder = Folder::new();
-    let mut torture = Running::start(vexil(["torture", "--seconds", "600"]).arg(folder.path()));
+    let mut torture = Running::start(flagstaff(["torture", "--seconds", "600"]).arg(folder.path()));
     until("children that crowd", || workers(folder.path()).iter().any(|line| line.contains(" check ")));
     torture.signal(Signal::KILL);
     torture.end();

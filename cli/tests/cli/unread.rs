@@ -42,14 +42,15 @@ fn a_publisher_whose_log_nobody_reads_publishes_and_stops_as_if_somebody_did() {
     let folder = Folder::new();
     let source = folder.file("flags.json", r#"{"n":0}"#);
     let (mut reading, writing) = full_pipe();
-    let mut publisher = Unread::start(folder.vexil(["run", "--source"]).arg(source), writing);
+    let mut publisher = Unread::start(folder.flagstaff(["run", "--source"]).arg(source), writing);
     for n in 1..=3 {
         folder.file("flags.json", &format!(r#"{{"n":{n}}}"#));
         until("the change is published", || folder.run(["get", "n"]).out.trim() == n.to_string());
     }
     assert_eq!(folder.run(["status", "--check", "--max-age", "30s"]).code, Some(0));
     let pid = publisher.0.id();
-    let mut standby = Running::start(folder.vexil(["run", "--source"]).arg(folder.path().join("flags.json")));
+    let mut standby =
+        Running::start(folder.flagstaff(["run", "--source"]).arg(folder.path().join("flags.json")));
     standby.logs("stands by");
     kill(pid, Signal::TERM);
     publisher.end(Duration::from_secs(10));
@@ -65,7 +66,7 @@ fn a_flag_server_whose_log_nobody_reads_starts_and_stops() {
     let folder = Folder::new();
     folder.file("flags.json", r#"{"n":0}"#);
     let (_reading, writing) = full_pipe();
-    let mut command = folder.vexil(["serve", "--port", "0"]);
+    let mut command = folder.flagstaff(["serve", "--port", "0"]);
     command.arg(folder.path().join("flags.json"));
     let mut server = Unread::start(&mut command, writing);
     let pid = server.0.id();
@@ -85,7 +86,7 @@ fn a_flag_server_whose_log_nobody_reads_starts_and_stops() {
 fn a_command_that_fails_ends_although_nobody_reads_why() {
     let folder = Folder::new();
     let (_reading, writing) = full_pipe();
-    let mut get = Unread::start(&mut folder.vexil(["get", "n"]), writing);
+    let mut get = Unread::start(&mut folder.flagstaff(["get", "n"]), writing);
     get.end(Duration::from_secs(10));
     assert_eq!(get.0.wait().unwrap().code(), Some(1));
 }
@@ -103,7 +104,7 @@ fn a_key_cannot_forge_lines_of_a_log_or_give_orders_to_a_terminal() {
     let live = format!(".{}.live", folder.snapshot().file_name().unwrap().to_str().unwrap());
     std::fs::remove_file(folder.snapshot().with_file_name(live)).unwrap();
     std::fs::remove_file(folder.snapshot()).unwrap();
-    let mut publisher = Running::start(folder.vexil(["run", "--source"]).arg(source));
+    let mut publisher = Running::start(folder.flagstaff(["run", "--source"]).arg(source));
     let line = publisher.logs("published generation=1");
     for key in shown.split(", ") {
         assert!(line.contains(key) && published.contains(key), "{line:?} {published:?}");

@@ -56,11 +56,11 @@ impl Drop for Started {
 
 fn publish(folder: &Folder, n: u64) {
     let source = folder.file("flags.json", &format!(r#"{{"n":{n}}}"#));
-    let answer = answer(folder.vexil(["publish"]).arg(source));
+    let answer = answer(folder.flagstaff(["publish"]).arg(source));
     assert_eq!(answer.code, Some(0), "{answer:?}");
 }
 
-/// What a shell calls `vexil ... | sleep 100`.
+/// What a shell calls `flagstaff ... | sleep 100`.
 #[test]
 fn a_command_whose_answer_nobody_reads_holds_up_nobody_and_ends_with_the_first_sigterm() {
     let folder = Folder::with(r#"{"n":0}"#);
@@ -78,7 +78,7 @@ fn a_command_whose_answer_nobody_reads_holds_up_nobody_and_ends_with_the_first_s
     ];
     for (n, arguments) in (1..).zip(commands) {
         let (_reading, writing) = full_pipe();
-        let mut command = folder.vexil(arguments);
+        let mut command = folder.flagstaff(arguments);
         let mut started = Started(command.stdout(writing).stderr(Stdio::null()).spawn().unwrap());
         started.waits_for_its_reader();
         // Also `publish` has given everything back by now.
@@ -103,7 +103,7 @@ fn a_command_whose_reader_is_gone_ends_with_0_and_without_a_word() {
     let folder = Folder::with(r#"{"n":0}"#);
     let large: Vec<_> = (0..20_000).map(|i| format!(r#""flag-{i}":"some text""#)).collect();
     let large = folder.file("large.json", &format!("{{{}}}", large.join(",")));
-    assert_eq!(answer(folder.vexil(["publish"]).arg(&large)).code, Some(0));
+    assert_eq!(answer(folder.flagstaff(["publish"]).arg(&large)).code, Some(0));
     let other = folder.file("other.json", r#"{"n":1}"#);
     let commands: [&[&str]; 12] = [
         &["watch"],
@@ -120,11 +120,11 @@ fn a_command_whose_reader_is_gone_ends_with_0_and_without_a_word() {
         &["publish", other.to_str().unwrap()],
     ];
     for arguments in commands {
-        let answer = without_reader(folder.vexil(arguments));
+        let answer = without_reader(folder.flagstaff(arguments));
         assert_eq!((answer.code, answer.err.as_str()), (Some(0), ""), "{arguments:?}");
     }
     assert_eq!(folder.run(["get", "n"]).out, "1\n", "it was published all the same");
-    let server = without_reader(folder.vexil(["serve", "--port", "0"]));
+    let server = without_reader(folder.flagstaff(["serve", "--port", "0"]));
     assert_eq!(server.code, Some(0), "{server:?}");
     assert!(!server.err.contains("panicked"), "{server:?}");
 }
@@ -132,7 +132,7 @@ fn a_command_whose_reader_is_gone_ends_with_0_and_without_a_word() {
 #[test]
 fn a_watch_whose_reader_leaves_later_ends_with_the_next_change() {
     let folder = Folder::with(r#"{"n":0}"#);
-    let mut command = folder.vexil(["watch"]);
+    let mut command = folder.flagstaff(["watch"]);
     let mut watch = Started(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
     let mut line = String::new();
     BufReader::new(watch.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -142,19 +142,19 @@ fn a_watch_whose_reader_leaves_later_ends_with_the_next_change() {
     assert_eq!(io::read_to_string(watch.0.stderr.take().unwrap()).unwrap(), "");
 }
 
-/// Symptom: `vexil serve` with a stdout that nobody read could not be stopped. Cause: it waited for the reader of its first line, and listened
+/// Symptom: `flagstaff serve` with a stdout that nobody read could not be stopped. Cause: it waited for the reader of its first line, and listened
 /// to signals behind that. Fix: another thread writes the line.
 #[test]
 fn a_flag_server_whose_address_nobody_reads_can_be_stopped() {
     let folder = Folder::new();
     let (_reading, writing) = full_pipe();
-    let mut command = folder.vexil(["serve", "--port", "0"]);
+    let mut command = folder.flagstaff(["serve", "--port", "0"]);
     let mut server = Started(command.stdout(writing).stderr(Stdio::null()).spawn().unwrap());
     server.waits_for_its_reader();
     assert_eq!(server.ends_after(Signal::TERM).code(), Some(0));
 }
 
-/// Symptom: `vexil top` on a terminal that took no more bytes (stopped with Ctrl-S, a dead ssh) could not be stopped: the signal was
+/// Symptom: `flagstaff top` on a terminal that took no more bytes (stopped with Ctrl-S, a dead ssh) could not be stopped: the signal was
 /// seen between two pictures only. Fix: a second after the signal it ends without another byte, with the modes of the terminal as they were.
 #[test]
 fn a_live_screen_on_a_terminal_that_takes_nothing_can_be_stopped() {
@@ -171,9 +171,10 @@ fn a_live_screen_on_a_terminal_that_takes_nothing_can_be_stopped() {
         while rustix::io::write(&back, b"x").is_ok() {}
     }
 
-    let program = folder.vexil(["top"]);
+    let program = folder.flagstaff(["top"]);
     let command = pty_process::blocking::Command::new(program.get_program());
-    let command = command.args(program.get_args()).env("TERM", "xterm").env("VEXIL_FILE", folder.snapshot());
+    let command =
+        command.args(program.get_args()).env("TERM", "xterm").env("FLAGSTAFF_FILE", folder.snapshot());
     let mut top = Started(command.spawn(pts).unwrap());
     let modes = || tcgetattr(pty.as_fd()).unwrap().local_modes;
     until("it has taken the terminal", || !modes().contains(LocalModes::ICANON));
@@ -193,7 +194,7 @@ fn a_service_manager_that_reads_nothing_holds_up_neither_publishing_nor_a_stop()
     filler.set_nonblocking(true).unwrap();
     while filler.send_to(b"x", &socket).is_ok() {}
 
-    let mut command = folder.vexil(["run", "--source"]);
+    let mut command = folder.flagstaff(["run", "--source"]);
     command.arg(source).env("NOTIFY_SOCKET", &socket).stdout(Stdio::null()).stderr(Stdio::null());
     let mut publisher = Started(command.spawn().unwrap());
     until("the flags are there", || folder.run(["get", "n"]).out == "1\n");
@@ -212,8 +213,8 @@ fn a_second_sigterm_ends_a_publisher_whose_orderly_end_hangs() {
         queued.push(client);
     }
     let folder = Folder::new();
-    let mut command = folder.vexil(["run", "--connect-timeout", "60", "--base-url"]);
-    command.arg(format!("http://{address}")).env("VEXIL_API_KEY", "k");
+    let mut command = folder.flagstaff(["run", "--connect-timeout", "60", "--base-url"]);
+    command.arg(format!("http://{address}")).env("FLAGSTAFF_API_KEY", "k");
     // With a log that nobody reads, whose last lines are another wait of the orderly end.
     let (_reading, writing) = full_pipe();
     let mut publisher = Started(command.stdout(Stdio::null()).stderr(writing).spawn().unwrap());
@@ -236,7 +237,7 @@ fn a_publisher_of_a_file_that_is_cut_off_ends_although_nobody_reads_why() {
     let folder = Folder::new();
     let source = folder.file("flags.json", r#"{"a":1}"#);
     let (_reading, writing) = full_pipe();
-    let mut command = folder.vexil(["run", "--source"]);
+    let mut command = folder.flagstaff(["run", "--source"]);
     let mut publisher = Started(command.arg(source).stdout(Stdio::null()).stderr(writing).spawn().unwrap());
     until("flags", || folder.run(["get", "a"]).out == "1\n");
     let start = Instant::now();
@@ -251,7 +252,7 @@ fn a_publisher_of_a_file_that_is_cut_off_ends_although_nobody_reads_why() {
 fn an_answer_that_cannot_be_written_is_a_failure_with_its_reason() {
     let folder = Folder::with(r#"{"n":0}"#);
     for arguments in [&["status"][..], &["dump"], &["watch"], &["top", "--json"], &["get", "n"]] {
-        let mut command = folder.vexil(arguments);
+        let mut command = folder.flagstaff(arguments);
         let full = fs::File::options().write(true).open("/dev/full").unwrap();
         let output = command.stdout(full).stderr(Stdio::piped()).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();

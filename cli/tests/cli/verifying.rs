@@ -3,9 +3,9 @@
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 
+use flagstaff_format::layout::{Area, FRAME_BYTES, word};
+use flagstaff_format::{BootId, Header};
 use serde_json::Value;
-use vexil_format::layout::{Area, FRAME_BYTES, word};
-use vexil_format::{BootId, Header};
 
 use crate::program::{Folder, answer};
 
@@ -36,7 +36,7 @@ fn a_good_file_is_good_in_all_its_areas() {
     let table = folder.run(["verify"]);
     assert_eq!(table.code, Some(0), "{table:?}");
     assert!(table.out.contains("ok (current)"), "{}", table.out);
-    let answer = answer(folder.vexil(["verify", "--json"]).arg(folder.snapshot()));
+    let answer = answer(folder.flagstaff(["verify", "--json"]).arg(folder.snapshot()));
     let json: Value = serde_json::from_str(&answer.out).unwrap();
     assert_eq!((&json["ok"], &json["generation"]), (&true.into(), &1.into()));
     assert_eq!(json["areas"].as_array().unwrap().len(), 4);
@@ -100,10 +100,10 @@ fn a_file_of_another_boot_is_cold_and_its_newest_good_area_counts() {
 fn what_is_no_snapshot_is_a_no_also_for_machines() {
     let folder = Folder::new();
     let path = folder.file("flags.json", "{}");
-    let answer = answer(folder.vexil(["verify", "--json"]).arg(path));
+    let answer = answer(folder.flagstaff(["verify", "--json"]).arg(path));
     let json: Value = serde_json::from_str(&answer.out).unwrap();
     assert_eq!((answer.code, &json["ok"]), (Some(1), &false.into()));
-    assert!(json["problem"].as_str().unwrap().contains("not a vexil snapshot"), "{json}");
+    assert!(json["problem"].as_str().unwrap().contains("not a flagstaff snapshot"), "{json}");
 }
 
 /// Symptom: `verify` answered 0 for files that every reader distrusts. Cause: it looked at the areas alone, and not at the
@@ -133,7 +133,10 @@ fn a_file_that_readers_distrust_is_not_good() {
 #[test]
 fn a_file_without_anything_published_is_good() {
     let folder = Folder::new();
-    drop(vexil_publisher::Publisher::open(folder.snapshot(), &vexil_publisher::Options::default()).unwrap());
+    drop(
+        flagstaff_publisher::Publisher::open(folder.snapshot(), &flagstaff_publisher::Options::default())
+            .unwrap(),
+    );
     let answer = folder.run(["verify"]);
     assert_eq!(answer.code, Some(0), "{answer:?}");
     assert!(answer.out.contains("none published"), "{}", answer.out);

@@ -7,13 +7,13 @@ use crate::program::{Folder, Running, answer, answer_to};
 use crate::terminal::Terminal;
 
 fn publish(folder: &Folder, flags: &str) {
-    assert_eq!(answer_to(&mut folder.vexil(["publish", "-"]), flags).code, Some(0));
+    assert_eq!(answer_to(&mut folder.flagstaff(["publish", "-"]), flags).code, Some(0));
 }
 
 #[test]
 fn every_change_is_a_line() {
     let folder = Folder::with(r#"{"a":1,"b":true,"c":"x"}"#);
-    let mut watch = Running::start(&mut folder.vexil(["watch", "--count", "3"]));
+    let mut watch = Running::start(&mut folder.flagstaff(["watch", "--count", "3"]));
     watch.says("generation 1, 3 flags");
     let long = "y".repeat(200);
     publish(&folder, &format!(r#"{{"a":2,"b":true,"d":"{long}"}}"#));
@@ -27,7 +27,7 @@ fn every_change_is_a_line() {
 #[test]
 fn machines_get_an_object_for_each_change() {
     let folder = Folder::new();
-    let mut watch = Running::start(&mut folder.vexil(["watch", "--json", "--count", "2", "b", "c"]));
+    let mut watch = Running::start(&mut folder.flagstaff(["watch", "--json", "--count", "2", "b", "c"]));
     let start: Value = serde_json::from_str(&watch.says("generation")).unwrap();
     assert_eq!((&start["event"], &start["generation"]), (&"start".into(), &0.into()));
     publish(&folder, r#"{"a":1,"b":{"x":[1.0]}}"#);
@@ -58,7 +58,7 @@ fn a_timeout_ends_it_and_is_a_no_only_if_changes_were_counted_on() {
 #[test]
 fn long_values_are_shortened_to_the_width_of_a_terminal_and_have_colours_there() {
     let folder = Folder::with(r#"{"a":1,"gone":true}"#);
-    let mut terminal = Terminal::start(&folder.vexil(["watch", "--count", "3"]), 80, 24);
+    let mut terminal = Terminal::start(&folder.flagstaff(["watch", "--count", "3"]), 80, 24);
     terminal.shows("generation 1, 2 flags");
     let long = "y".repeat(500);
     publish(&folder, &format!(r#"{{"a":"{long}","new":false}}"#));
@@ -75,12 +75,12 @@ fn long_values_are_shortened_to_the_width_of_a_terminal_and_have_colours_there()
 #[test]
 fn a_publisher_that_comes_goes_or_is_killed_is_told_of() {
     let folder = Folder::with(r#"{"a":1}"#);
-    let mut watch = Running::start(&mut folder.vexil(["watch"]));
-    let mut machine = Running::start(&mut folder.vexil(["watch", "--json"]));
+    let mut watch = Running::start(&mut folder.flagstaff(["watch"]));
+    let mut machine = Running::start(&mut folder.flagstaff(["watch", "--json"]));
     watch.says("generation 1, 1 flags, publisher stopped");
     machine.says("\"event\":\"start\"");
     let source = folder.file("other.json", r#"{"a":1}"#);
-    let publisher = Running::start(folder.vexil(["run", "--source"]).arg(source));
+    let publisher = Running::start(folder.flagstaff(["run", "--source"]).arg(source));
     watch.says(" publisher alive");
     watch.says(" link open");
     let open: Value = serde_json::from_str(&machine.says("\"event\":\"link\",")).unwrap();
@@ -95,11 +95,11 @@ fn a_publisher_that_comes_goes_or_is_killed_is_told_of() {
 #[test]
 fn a_file_that_is_removed_or_superseded_is_told_of() {
     let folder = Folder::with(r#"{"a":1}"#);
-    let mut watch = Running::start(&mut folder.vexil(["watch"]));
+    let mut watch = Running::start(&mut folder.flagstaff(["watch"]));
     watch.says("generation 1");
     let flags = folder.file("other.json", r#"{"a":2}"#);
     let published =
-        answer(folder.vexil(["publish"]).arg(flags).env("VEXIL_API_KEY", "another-key-0123456789"));
+        answer(folder.flagstaff(["publish"]).arg(flags).env("FLAGSTAFF_API_KEY", "another-key-0123456789"));
     assert_eq!(published.code, Some(0), "{published:?}");
     watch.says("file superseded by another");
     watch.says("a: 1 -> 2");

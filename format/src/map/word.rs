@@ -13,8 +13,8 @@ use crate::sync::Load;
 /// Relaxed is the only order that the standard library promises for a load from a read-only page. Fences order it.
 ///
 /// ```compile_fail,E0599
-/// # let file = std::fs::File::open("flags.vexil")?;
-/// let map = vexil_format::Mapping::read_only(&file, 4096)?;
+/// # let file = std::fs::File::open("flags.flagstaff")?;
+/// let map = flagstaff_format::Mapping::read_only(&file, 4096)?;
 /// map.generation().store(8, std::sync::atomic::Ordering::Relaxed); // a mapping for reading stores nothing
 /// # Ok::<(), std::io::Error>(())
 /// ```

@@ -243,7 +243,7 @@ fn is_marked(map: &Mapping) -> bool {
 
 /// Somebody's file that is no snapshot: kept under another name where the name says that it should be one.
 fn put_aside(path: &Path, why: OpenError, watch: &Watch) -> Result<PathBuf, WriteError> {
-    if path.extension().is_none_or(|extension| extension != "vexil") {
+    if path.extension().is_none_or(|extension| extension != "flagstaff") {
         return Err(why.into());
     }
     let beside = |ending: &str| {

@@ -65,7 +65,7 @@ impl Snapshot {
         let mut header = [0; 4096];
         file.read_exact_at(&mut header, 0).unwrap();
         let word = |at: usize| le(&header[at * 8..at * 8 + 8]);
-        assert_eq!(&header[..8], b"VEXIL\0\x1a\n");
+        assert_eq!(&header[..8], b"FLAGS\0\x1a\n");
         assert_eq!(word(1), 1 | 4096 << 32);
         assert_eq!(word(12), xxh3_64(&header[..96]));
         let generation = (word(16) & !(1 << 63)) >> 1;
@@ -77,7 +77,7 @@ impl Snapshot {
         let mut frame = [0; 64];
         file.read_exact_at(&mut frame, start).unwrap();
         let field = |at: usize| le(&frame[at * 8..at * 8 + 8]);
-        assert_eq!(&frame[..8], b"VXSNAP\0\x01");
+        assert_eq!(&frame[..8], b"FSSNAP\0\x01");
         assert_eq!(field(7), xxh3_64(&frame[..56]));
         assert_eq!(field(1), generation);
         let reserved = word(20 + slot as usize);

@@ -3,7 +3,7 @@
 //! A snapshot file has 256 MiB, nearly all of it a hole. A golden file stores the pages that are not zero:
 //!
 //! ```text
-//! vexil golden 1\n
+//! flagstaff golden 1\n
 //! then for each page: page number (8 bytes, little-endian), 4096 bytes
 //! ```
 //!
@@ -16,11 +16,11 @@ use std::fs::{File, OpenOptions, Permissions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 
-use vexil_format::layout::{Area, FILE_BYTES, word};
-use vexil_format::protocol::MARK;
-use vexil_format::{Archive, BootId, Facts, Flag, Generation, Header, Value, Writer, WriterOptions};
+use flagstaff_format::layout::{Area, FILE_BYTES, word};
+use flagstaff_format::protocol::MARK;
+use flagstaff_format::{Archive, BootId, Facts, Flag, Generation, Header, Value, Writer, WriterOptions};
 
-pub const TITLE: &[u8] = b"vexil golden 1\n";
+pub const TITLE: &[u8] = b"flagstaff golden 1\n";
 pub const PAGE: u64 = 4096;
 pub const NAMES: [&str; 5] = ["v1-empty", "v1-small", "v1-thousand", "v1-mid-publish", "v1-marked"];
 /// 2026-01-02 03:04:05 UTC in microseconds.

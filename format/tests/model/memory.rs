@@ -6,11 +6,11 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use loom::sync::Arc;
-use loom::sync::atomic::AtomicU64;
-use vexil_format::protocol::{
+use flagstaff_format::protocol::{
     Generation, Observed, Orders, observe, publish, still_valid, still_valid_or_superseded,
 };
+use loom::sync::Arc;
+use loom::sync::atomic::AtomicU64;
 
 use super::Model;
 

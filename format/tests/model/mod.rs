@@ -1,7 +1,7 @@
-//! The model checker, and atomics of its kind for the traits of `vexil_format::sync`.
+//! The model checker, and atomics of its kind for the traits of `flagstaff_format::sync`.
 //!
 //! Every interleaving and every value that the memory model lets a load see is tried, up to the stated number of preemptions. With
-//! `VEXIL_LONG=1` the bounds are wider, for minutes to hours.
+//! `FLAGSTAFF_LONG=1` the bounds are wider, for minutes to hours.
 
 #![allow(
     dead_code,
@@ -20,8 +20,8 @@ use std::sync::Once;
 use std::sync::atomic::AtomicUsize as Counter;
 use std::sync::atomic::Ordering::{self, Relaxed};
 
+use flagstaff_format::sync::{Exchange, Load, Word};
 use loom::sync::atomic::{AtomicU64, fence};
-use vexil_format::sync::{Exchange, Load, Word};
 
 /// The number of executions, or that and the message of the assertion that failed.
 pub type Outcome = Result<usize, (usize, String)>;
@@ -73,10 +73,10 @@ impl Exchange for Model {
 
 /// Whether bounds are to be wide.
 pub fn is_long() -> bool {
-    std::env::var("VEXIL_LONG").is_ok_and(|text| text == "1")
+    std::env::var("FLAGSTAFF_LONG").is_ok_and(|text| text == "1")
 }
 
-/// A bound for every day, and one for `VEXIL_LONG=1`. `None` is exhaustive.
+/// A bound for every day, and one for `FLAGSTAFF_LONG=1`. `None` is exhaustive.
 pub fn preemptions(short: Option<usize>, long: Option<usize>) -> Option<usize> {
     if is_long() { long } else { short }
 }

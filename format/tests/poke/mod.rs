@@ -11,11 +11,11 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
-use vexil_format::layout::{Area, FRAME_BYTES};
-use vexil_format::{
+use flagstaff_format::layout::{Area, FRAME_BYTES};
+use flagstaff_format::{
     Archive, Facts, Flag, Generation, Hashed, Opened, Value, View, Writer, WriterOptions, open_view,
 };
+use tempfile::TempDir;
 
 /// A path in a folder of its own.
 pub struct Place {
@@ -25,7 +25,7 @@ pub struct Place {
 
 pub fn place() -> Place {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("flags.vexil");
+    let path = directory.path().join("flags.flagstaff");
     Place { _directory: directory, path }
 }
 

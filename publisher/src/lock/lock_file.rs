@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use vexil_format::{Watch, is_in_sticky_public_directory};
+use flagstaff_format::{Watch, is_in_sticky_public_directory};
 
 use super::thread::Wait;
 use super::{LockError, LockMode, UnsafeLockFile};

@@ -1,12 +1,12 @@
 //! The lock that makes one process per snapshot file the publisher.
 //!
 //! ```no_run
-//! use vexil_publisher::lock::{Cancel, LockMode, PublisherLock};
+//! use flagstaff_publisher::lock::{Cancel, LockMode, PublisherLock};
 //!
-//! let lock = PublisherLock::acquire("/run/vexil/flags.vexil.lock", LockMode::Owner, &Cancel::new())?;
+//! let lock = PublisherLock::acquire("/run/flagstaff/flags.flagstaff.lock", LockMode::Owner, &Cancel::new())?;
 //! // This process is the publisher until `lock` is dropped or the process ends.
 //! # drop(lock);
-//! # Ok::<(), vexil_publisher::lock::LockError>(())
+//! # Ok::<(), flagstaff_publisher::lock::LockError>(())
 //! ```
 //!
 //! # Guarantees
@@ -51,7 +51,7 @@ use std::sync::mpsc;
 pub use cancel::Cancel;
 pub use error::{LockError, UnsafeLockFile};
 
-use vexil_format::{Epoch, Watch};
+use flagstaff_format::{Epoch, Watch};
 
 use lock_file::FileId;
 use thread::{Event, Job, LockThread, Wait};

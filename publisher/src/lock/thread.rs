@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{Builder, JoinHandle};
 
-use vexil_format::Watch;
+use flagstaff_format::Watch;
 
 use super::lock_file::{self, FileId};
 use super::waiter::{Told, Waiter};
@@ -68,7 +68,7 @@ impl LockThread {
 }
 
 pub(super) fn spawn(job: Job, waiter: Arc<Waiter>) -> io::Result<JoinHandle<()>> {
-    Builder::new().name("vexil-lock".into()).stack_size(STACK_BYTES).spawn(move || run(&job, Report(waiter)))
+    Builder::new().name("flag-lock".into()).stack_size(STACK_BYTES).spawn(move || run(&job, Report(waiter)))
 }
 
 fn run(job: &Job, report: Report) {

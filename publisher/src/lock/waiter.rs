@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use vexil_format::Epoch;
+use flagstaff_format::Epoch;
 
 use super::LockMode;
 use super::thread::Event;

@@ -39,7 +39,7 @@ pub enum FileEvent {
 /// file and renaming it over the old one is still the best way to change it.
 ///
 /// ```
-/// use vexil_publisher::payload::{FileEvent, Limits, WatchedFile};
+/// use flagstaff_publisher::payload::{FileEvent, Limits, WatchedFile};
 ///
 /// let mut source = WatchedFile::new("/no/such/flags.json", Limits::default());
 /// assert!(matches!(source.poll(), FileEvent::Failed(_)));

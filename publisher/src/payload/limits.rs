@@ -12,7 +12,7 @@ pub const MAX_DEPTH: usize = 128;
 /// Limits for one payload.
 ///
 /// ```
-/// use vexil_publisher::payload::Limits;
+/// use flagstaff_publisher::payload::Limits;
 ///
 /// let small = Limits::default().max_payload(64 * 1024);
 /// ```

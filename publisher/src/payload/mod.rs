@@ -1,11 +1,11 @@
 //! What a publisher accepts as a set of flags, and how it turns it into [`Flag`]s.
 //!
 //! ```
-//! use vexil_publisher::payload::{Limits, decode};
+//! use flagstaff_publisher::payload::{Limits, decode};
 //!
 //! let flags = decode(r#"{"new-checkout": true, "ratio": 0.25}"#, &Limits::default())?;
 //! assert_eq!(flags.len(), 2);
-//! # Ok::<(), vexil_publisher::payload::PayloadError>(())
+//! # Ok::<(), flagstaff_publisher::payload::PayloadError>(())
 //! ```
 //!
 //! A payload is taken whole or refused whole. A refusal never shows a value, because values may be secret: it names kinds,
@@ -51,7 +51,7 @@ mod random_tests;
 mod rules_tests;
 
 // The only place that names the crate of the table's types.
-use vexil_format::{Flag, FlagList, Value};
+use flagstaff_format::{Flag, FlagList, Value};
 
 pub(crate) use decode::{Members, members};
 pub use decode::{check_bytes, decode, decode_bytes};

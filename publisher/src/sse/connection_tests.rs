@@ -55,7 +55,7 @@ fn the_request_has_the_headers_of_the_protocol() {
         "accept: text/event-stream",
         "cache-control: no-cache",
         "accept-encoding: identity",
-        "user-agent: vexil/",
+        "user-agent: flagstaff/",
     ] {
         assert!(request.contains(&format!("\r\n{line}")), "{line}: {request}");
     }

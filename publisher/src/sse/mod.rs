@@ -1,7 +1,7 @@
 //! A client for a stream of Server-Sent Events, made to run for years.
 //!
 //! ```no_run
-//! use vexil_publisher::sse::{ApiKeySource, Endpoint, EventStream, Signal, Stopper};
+//! use flagstaff_publisher::sse::{ApiKeySource, Endpoint, EventStream, Signal, Stopper};
 //!
 //! let endpoint = Endpoint::new("https://api.soasap.com", ApiKeySource::File("/run/secrets/flags".into()))?;
 //! let mut stream = EventStream::new(endpoint, Stopper::new());

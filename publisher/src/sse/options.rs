@@ -23,7 +23,7 @@ impl Default for Options {
             read_timeout: Duration::from_secs(45),
             max_event_bytes: 5 * 1024 * 1024,
             root_certificates: None,
-            user_agent: concat!("vexil/", env!("CARGO_PKG_VERSION")).to_owned(),
+            user_agent: concat!("flagstaff/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
 }
@@ -72,7 +72,7 @@ impl Options {
 
     /// The `User-Agent` header. Characters that are illegal there are dropped.
     ///
-    /// Default: `vexil/` and the version.
+    /// Default: `flagstaff/` and the version.
     pub fn user_agent(mut self, name: &str) -> Options {
         self.user_agent = name.chars().filter(|c| matches!(c, ' '..='~')).collect();
         self

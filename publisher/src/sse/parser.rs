@@ -124,7 +124,7 @@ impl Parser {
     /// There is no call for the end of a stream: what is unfinished then goes away with the parser.
     ///
     /// ```
-    /// # use vexil_publisher::sse::{Item, Parser};
+    /// # use flagstaff_publisher::sse::{Item, Parser};
     /// let mut parser = Parser::new(1024);
     /// let mut events = Vec::new();
     /// for mut chunk in [&b"data: one\ndata: t"[..], b"wo\r", b"\n\n: alive\n"] {

@@ -48,7 +48,7 @@ impl StoppableResolver {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
         let (send, found) = mpsc::channel();
-        thread::Builder::new().name("vexil-lookup".to_owned()).spawn(move || {
+        thread::Builder::new().name("flag-lookup".to_owned()).spawn(move || {
             // An error is a stop, or the limit: nobody waits.
             let _ = send.send(look_up());
             stopper.wake();

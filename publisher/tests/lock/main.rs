@@ -23,11 +23,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
+use flagstaff_publisher::lock::{Cancel, Isolation, LockError, LockMode, PublisherLock, UnsafeLockFile};
 use processes::{
     DEADLINE, Dir, ForeignChild, Role, acquire_within_deadline, blocked_waiters, in_forked_child, is_held,
     monotonic_ns, pause_for_ever, permissions, refusal, rest_within_deadline, until,
 };
-use vexil_publisher::lock::{Cancel, Isolation, LockError, LockMode, PublisherLock, UnsafeLockFile};
 
 const WAITERS: usize = 10;
 
@@ -343,7 +343,7 @@ fn the_lock_thread_takes_no_signals() {
     let _lock = PublisherLock::try_acquire(&dir.lock, LockMode::Owner).unwrap();
     let tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
     let masks: Vec<u64> = tasks
-        .filter(|task| fs::read_to_string(task.join("comm")).is_ok_and(|name| name == "vexil-lock\n"))
+        .filter(|task| fs::read_to_string(task.join("comm")).is_ok_and(|name| name == "flag-lock\n"))
         .filter_map(|task| fs::read_to_string(task.join("status")).ok())
         .filter_map(|status| {
             let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"))?;
@@ -359,10 +359,10 @@ fn the_lock_thread_takes_no_signals() {
 /// Does nothing in a normal run. Started again by the tests above, it is the other process.
 #[test]
 fn role_of_another_process() {
-    let Ok(role) = env::var("VEXIL_LOCK_ROLE") else {
+    let Ok(role) = env::var("FLAGSTAFF_LOCK_ROLE") else {
         return;
     };
-    let path = PathBuf::from(env::var_os("VEXIL_LOCK_PATH").unwrap());
+    let path = PathBuf::from(env::var_os("FLAGSTAFF_LOCK_PATH").unwrap());
     let lock = PublisherLock::acquire(path, LockMode::Owner, &Cancel::new()).unwrap();
     eprintln!("held {}", monotonic_ns());
     match role.as_str() {

@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use vexil_publisher::lock::{Cancel, LockError, LockMode, PublisherLock, UnsafeLockFile};
+use flagstaff_publisher::lock::{Cancel, LockError, LockMode, PublisherLock, UnsafeLockFile};
 
 /// Far more than anything here needs, so that a loaded machine does not fail a test.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
@@ -22,7 +22,7 @@ pub(crate) struct Dir {
 impl Dir {
     pub(crate) fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
-        let lock = root.path().join("flags.vexil.lock");
+        let lock = root.path().join("flags.flagstaff.lock");
         Self { root, lock }
     }
 }
@@ -37,8 +37,8 @@ impl Role {
     pub(crate) fn start(role: &str, path: &Path) -> Self {
         let mut process = Command::new(env::current_exe().unwrap())
             .args(["--exact", "role_of_another_process", "--nocapture"])
-            .env("VEXIL_LOCK_ROLE", role)
-            .env("VEXIL_LOCK_PATH", path)
+            .env("FLAGSTAFF_LOCK_ROLE", role)
+            .env("FLAGSTAFF_LOCK_PATH", path)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -7,10 +7,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use vexil_format::{FailureKind, Generation, LinkState, Step, Witness};
-use vexil_publisher::sse::Stopper;
-use vexil_publisher::{Notice, Options, Outcome, PublishError, Publisher, Source, Watch, run};
-use vexil_reader::Reader;
+use flagstaff_format::{FailureKind, Generation, LinkState, Step, Witness};
+use flagstaff_publisher::sse::Stopper;
+use flagstaff_publisher::{Notice, Options, Outcome, PublishError, Publisher, Source, Watch, run};
+use flagstaff_reader::Reader;
 
 use crate::place::{DEADLINE, Place, published, wait_until};
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use flagstaff_format::{FailureKind, Generation, Step, Watch, Witness};
+use flagstaff_publisher::{CloseError, Options, Publisher};
+use flagstaff_reader::Reader;
 use rustix::io::Errno;
-use vexil_format::{FailureKind, Generation, Step, Watch, Witness};
-use vexil_publisher::{CloseError, Options, Publisher};
-use vexil_reader::Reader;
 
 use crate::place::{DEADLINE, Place, wait_until};
 

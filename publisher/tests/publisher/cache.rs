@@ -4,10 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use vexil_format::Generation;
-use vexil_publisher::sse::ApiKey;
-use vexil_publisher::{Identity, Options, Publisher};
-use vexil_reader::Reader;
+use flagstaff_format::Generation;
+use flagstaff_publisher::sse::ApiKey;
+use flagstaff_publisher::{Identity, Options, Publisher};
+use flagstaff_reader::Reader;
 
 use crate::place::{Place, published};
 
@@ -169,10 +169,10 @@ fn snapshots_of_other_keys_and_of_files_are_not_taken_over() {
     let (mut publisher, _) = moved.open("https://one", &ApiKey::new("another").unwrap());
     published(&mut publisher, r#"{"n": 1}"#);
     let mut of_a_file =
-        Publisher::open(moved.folder.path().join("flags.vexil"), &Options::default()).unwrap();
+        Publisher::open(moved.folder.path().join("flags.flagstaff"), &Options::default()).unwrap();
     published(&mut of_a_file, r#"{"n": 2}"#);
-    fs::write(moved.folder.path().join("junk.vexil"), "junk").unwrap();
-    fs::create_dir(moved.folder.path().join("folder.vexil")).unwrap();
+    fs::write(moved.folder.path().join("junk.flagstaff"), "junk").unwrap();
+    fs::create_dir(moved.folder.path().join("folder.flagstaff")).unwrap();
     let (publisher, reader) = moved.open("https://one", &moved.key);
     assert_eq!((publisher.generation(), reader.get_i64("n")), (Generation(0), 0));
 }

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use vexil_format::Generation;
-use vexil_format::layout::{Area, word};
-use vexil_publisher::{Options, Publisher};
+use flagstaff_format::Generation;
+use flagstaff_format::layout::{Area, word};
+use flagstaff_publisher::{Options, Publisher};
 
 use crate::place::{DEADLINE, Place, published, wait_until};
 

@@ -1,7 +1,7 @@
 //! A publisher in a process that forks.
 
-use vexil_format::Generation;
-use vexil_publisher::PublishError;
+use flagstaff_format::Generation;
+use flagstaff_publisher::PublishError;
 
 use crate::place::{Place, published};
 

@@ -3,10 +3,10 @@
 use std::fs;
 use std::time::Duration;
 
-use vexil_format::FailureKind;
-use vexil_publisher::sse::Stopper;
-use vexil_publisher::{Notice, Source, run};
-use vexil_reader::Reader;
+use flagstaff_format::FailureKind;
+use flagstaff_publisher::sse::Stopper;
+use flagstaff_publisher::{Notice, Source, run};
+use flagstaff_reader::Reader;
 
 use crate::place::{DEADLINE, Place, published, wait_until};
 

@@ -6,10 +6,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vexil_format::Generation;
-use vexil_publisher::lock::{Cancel, LockError};
-use vexil_publisher::sse::Stopper;
-use vexil_publisher::{CloseError, OpenError, Options, PublishError, Publisher, RunError, Source, run};
+use flagstaff_format::Generation;
+use flagstaff_publisher::lock::{Cancel, LockError};
+use flagstaff_publisher::sse::Stopper;
+use flagstaff_publisher::{CloseError, OpenError, Options, PublishError, Publisher, RunError, Source, run};
 
 use crate::place::{DEADLINE, Place, published, wait_until};
 
@@ -104,7 +104,7 @@ fn a_lock_file_removed_before_the_run_ends_it_as_well() {
     assert!(matches!(result, Err(RunError::LockLost { .. })));
 }
 
-/// Symptom: after `rm flags.vexil flags.vexil.lock` and a second publisher, readers went back to the flags of the first.
+/// Symptom: after `rm flags.flagstaff flags.flagstaff.lock` and a second publisher, readers went back to the flags of the first.
 /// Cause: its keeper looked at the path before the lock, and superseded the file of the second. Fix: the lock comes first.
 #[test]
 fn a_publisher_without_its_lock_leaves_the_path_to_its_successor() {
@@ -125,7 +125,7 @@ fn a_publisher_without_its_lock_leaves_the_path_to_its_successor() {
     assert_eq!(published(&mut second, r#"{"n": 3}"#), Generation(4));
 }
 
-/// Symptom: `vexil status` said "publisher stopped" of one that lived. Cause: the one before had lost its lock, ended, and
+/// Symptom: `flagstaff status` said "publisher stopped" of one that lived. Cause: the one before had lost its lock, ended, and
 /// said so in the file that both had. Fix: who has lost the lock says nothing more, and looks for it when it ends.
 #[test]
 fn a_publisher_that_ends_without_its_lock_does_not_say_that_its_successor_has_stopped() {
@@ -135,7 +135,7 @@ fn a_publisher_that_ends_without_its_lock_does_not_say_that_its_successor_has_st
         published(&mut first, r#"{"n": 1}"#);
         fs::remove_file(place.lock()).unwrap();
         let second = place.publisher();
-        second.set_link(vexil_format::LinkState::Open);
+        second.set_link(flagstaff_format::LinkState::Open);
         if close {
             assert!(matches!(first.close(), Err(CloseError::LockLost { .. })));
         } else {
@@ -143,7 +143,7 @@ fn a_publisher_that_ends_without_its_lock_does_not_say_that_its_successor_has_st
         }
         let status = place.reader().status();
         assert!(status.publisher_uptime.is_some(), "{status:?}");
-        assert_eq!(status.link, vexil_format::LinkState::Open);
+        assert_eq!(status.link, flagstaff_format::LinkState::Open);
     }
 }
 

@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
-use vexil_format::{Generation, LinkState};
-use vexil_publisher::sse::ApiKey;
-use vexil_publisher::{Identity, Options, Outcome, Publisher};
-use vexil_reader::{PathState, PublisherState};
+use flagstaff_format::{Generation, LinkState};
+use flagstaff_publisher::sse::ApiKey;
+use flagstaff_publisher::{Identity, Options, Outcome, Publisher};
+use flagstaff_reader::{PathState, PublisherState};
 
 use crate::place::{DEADLINE, Place, link, published, wait_until};
 
@@ -57,7 +57,7 @@ fn a_file_renamed_over_is_superseded_within_a_second_and_readers_move() {
     fs::copy(&other.path, &beside).unwrap();
     fs::rename(&beside, &place.path).unwrap();
     let took = wait_until("our flags are at the path again", DEADLINE, || {
-        vexil_reader::Reader::open(&place.path).is_ok_and(|fresh| fresh.get_i64("n") == 1)
+        flagstaff_reader::Reader::open(&place.path).is_ok_and(|fresh| fresh.get_i64("n") == 1)
     });
     eprintln!("superseded {took:?} after another file was renamed over it");
     assert!(took < LIMIT, "{took:?}");
@@ -133,13 +133,13 @@ fn a_file_that_is_no_snapshot_is_put_aside_only_if_its_name_says_that_it_should_
     let mut publisher = place.publisher();
     published(&mut publisher, r#"{"n": 1}"#);
     assert_eq!(place.reader().get_i64("n"), 1);
-    let aside = place.folder.path().join("flags.vexil.damaged");
+    let aside = place.folder.path().join("flags.flagstaff.damaged");
     assert_eq!(fs::read(&aside).unwrap().len(), 8000);
 
     let precious = place.folder.path().join("precious.db");
     fs::write(&precious, "precious ".repeat(1000)).unwrap();
     let error = Publisher::open(&precious, &Options::default()).unwrap_err().to_string();
-    assert!(error.contains("precious.db is not a vexil snapshot"), "{error}");
+    assert!(error.contains("precious.db is not a flagstaff snapshot"), "{error}");
     assert_eq!(fs::read(&precious).unwrap().len(), 9000);
 }
 
@@ -175,7 +175,7 @@ fn flags_that_the_file_has_lost_stand_in_the_one_that_is_made_anew() {
     let reader = place.reader();
     wait_until("the first checkpoint", DEADLINE, || reader.status().durable == Generation(1));
     published(&mut publisher, r#"{"n": 2}"#);
-    place.damage(vexil_format::layout::Area::Slot(0));
+    place.damage(flagstaff_format::layout::Area::Slot(0));
     fs::remove_file(&place.path).unwrap();
     wait_until("the file is back", DEADLINE, || place.path.exists());
     assert_eq!((place.reader().get_i64("n"), reader.get_i64("n")), (2, 2));

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use vexil_format::layout::{Area, FRAME_BYTES, word};
-use vexil_format::{Generation, LinkState};
-use vexil_publisher::{Options, Outcome, Publisher};
-use vexil_reader::Reader;
+use flagstaff_format::layout::{Area, FRAME_BYTES, word};
+use flagstaff_format::{Generation, LinkState};
+use flagstaff_publisher::{Options, Outcome, Publisher};
+use flagstaff_reader::Reader;
 
 /// Far more than anything here needs, so that a loaded machine does not fail a test.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
@@ -22,7 +22,7 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn new() -> Place {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("flags.vexil");
+        let path = folder.path().join("flags.flagstaff");
         Place { folder, path }
     }
 
@@ -35,7 +35,7 @@ impl Place {
     }
 
     pub(crate) fn lock(&self) -> PathBuf {
-        self.folder.path().join("flags.vexil.lock")
+        self.folder.path().join("flags.flagstaff.lock")
     }
 
     /// Flips a bit of an area's archive, so that its checksum fails.
@@ -89,13 +89,13 @@ pub(crate) fn link(reader: &Reader) -> LinkState {
 
 /// Runs one test of this executable again in a process of its own, as `command` starts it.
 pub(crate) fn again(mut command: Command, test: &str, place: &Place) -> Output {
-    command.args(["--exact", test, "--nocapture"]).env("VEXIL_TEST_CHILD", &place.path);
+    command.args(["--exact", test, "--nocapture"]).env("FLAGSTAFF_TEST_CHILD", &place.path);
     command.output().unwrap()
 }
 
 /// The snapshot path of the parent, in a process started by [`again`].
 pub(crate) fn path_of_parent() -> Option<PathBuf> {
-    std::env::var_os("VEXIL_TEST_CHILD").map(PathBuf::from)
+    std::env::var_os("FLAGSTAFF_TEST_CHILD").map(PathBuf::from)
 }
 
 #[track_caller]

@@ -4,9 +4,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vexil_publisher::sse::Stopper;
-use vexil_publisher::{Notice, Options, Publisher, Source, run};
-use vexil_reader::{PublisherState, Reader};
+use flagstaff_publisher::sse::Stopper;
+use flagstaff_publisher::{Notice, Options, Publisher, Source, run};
+use flagstaff_reader::{PublisherState, Reader};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -24,7 +24,7 @@ fn until(what: &str, mut condition: impl FnMut() -> bool) {
 #[test]
 fn a_publisher_whose_publishing_thread_hangs_gives_no_sign_of_life_until_it_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let (path, source) = (folder.path().join("flags.vexil"), folder.path().join("flags.json"));
+    let (path, source) = (folder.path().join("flags.flagstaff"), folder.path().join("flags.json"));
     std::fs::write(&source, r#"{"n": 1}"#).unwrap();
     let mut publisher = Publisher::open(&path, &Options::default()).unwrap();
     let (stopper, (go, gone)) = (Stopper::new(), mpsc::channel::<()>());

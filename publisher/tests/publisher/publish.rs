@@ -1,7 +1,7 @@
 //! Publishing, and going on after a restart.
 
-use vexil_format::Generation;
-use vexil_publisher::{Outcome, PublishError, Publisher};
+use flagstaff_format::Generation;
+use flagstaff_publisher::{Outcome, PublishError, Publisher};
 
 use crate::place::{Place, published};
 

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use vexil_format::{FailureKind, Generation, WriteError};
-use vexil_publisher::{CloseError, Options, PublishError, Publisher};
-use vexil_reader::Reader;
+use flagstaff_format::{FailureKind, Generation, WriteError};
+use flagstaff_publisher::{CloseError, Options, PublishError, Publisher};
+use flagstaff_reader::Reader;
 
 use crate::place::{DEADLINE, Place, again, assert_success, path_of_parent, published, wait_until};
 
@@ -98,7 +98,7 @@ fn fill_up(path: &Path) -> std::path::PathBuf {
     hog
 }
 
-/// Symptom: `vexil publish` answered 0 although nothing had reached the disk. Cause: a clean stop told a checkpoint that
+/// Symptom: `flagstaff publish` answered 0 although nothing had reached the disk. Cause: a clean stop told a checkpoint that
 /// failed as if it had been written. Fix: the answer of the disk comes back, and `close` hands it on.
 #[test]
 fn a_close_says_that_the_last_checkpoint_failed() {
@@ -138,7 +138,7 @@ fn a_disk_too_full_for_a_new_file_is_an_error_and_leaves_nothing_behind() {
         assert!(error.to_string().contains("free space"), "{error}");
         let left: Vec<_> =
             fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
-        assert!(left.iter().all(|name| name == "hog" || name == "flags.vexil.lock"), "{left:?}");
+        assert!(left.iter().all(|name| name == "hog" || name == "flags.flagstaff.lock"), "{left:?}");
         return;
     }
     let place = Place::new();
@@ -180,10 +180,10 @@ fn a_directory_that_cannot_be_written_is_a_clear_error() {
 #[test]
 fn a_directory_that_does_not_exist_is_a_clear_error() {
     let place = Place::new();
-    let path = place.folder.path().join("none/flags.vexil");
+    let path = place.folder.path().join("none/flags.flagstaff");
     let message = Publisher::open(&path, &Options::default()).unwrap_err().to_string();
     assert!(
-        message.contains("none/flags.vexil.lock") && message.contains("directory must exist"),
+        message.contains("none/flags.flagstaff.lock") && message.contains("directory must exist"),
         "{message}"
     );
 }

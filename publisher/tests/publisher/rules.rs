@@ -1,9 +1,9 @@
 //! The rules for payloads, each seen from the publisher's and the reader's end.
 
-use vexil_format::Value;
-use vexil_publisher::payload::{DEFAULT_MAX_PAYLOAD, Limits, MAX_DEPTH};
-use vexil_publisher::sse::Stopper;
-use vexil_publisher::{Notice, Options, Publisher, Source, run};
+use flagstaff_format::Value;
+use flagstaff_publisher::payload::{DEFAULT_MAX_PAYLOAD, Limits, MAX_DEPTH};
+use flagstaff_publisher::sse::Stopper;
+use flagstaff_publisher::{Notice, Options, Publisher, Source, run};
 
 use crate::place::{Place, published};
 

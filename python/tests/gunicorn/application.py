@@ -1,6 +1,6 @@
 """The application that runs under Gunicorn: its client is made at import, as users do it.
 
-What it is to do comes from the environment: SDK (`vexil`, `soasap` or `none`), SERVICE, CACHE, MEMORY, API_KEY, SECOND_KEY,
+What it is to do comes from the environment: SDK (`flagstaff`, `soasap` or `none`), SERVICE, CACHE, MEMORY, API_KEY, SECOND_KEY,
 READ_AT_IMPORT, CLOSE_AT_EXIT, LOCKS, PATCH.
 """
 
@@ -31,11 +31,11 @@ def make_client(api_key):
         from soasap import create_soasap_client
 
         return create_soasap_client(**options)
-    import vexil
+    import flagstaff
 
     if "MEMORY" in os.environ:
-        return vexil.Client(memory_directory=os.environ["MEMORY"], **options)
-    return vexil.create_soasap_client(**options)
+        return flagstaff.Client(memory_directory=os.environ["MEMORY"], **options)
+    return flagstaff.create_soasap_client(**options)
 
 
 errors = []

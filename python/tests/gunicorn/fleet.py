@@ -25,7 +25,7 @@ class Fleet:
         workers=3,
         kind="sync",
         preload=False,
-        sdk="vexil",
+        sdk="flagstaff",
         python=sys.executable,
         extra=(),
         **more,

@@ -14,7 +14,7 @@ def test_an_unwritable_cache_directory_costs_a_word_and_not_a_stream_each(
     service, make_fleet, flags_of, tmp_path
 ):
     # Root may write everywhere but there.
-    fleet = make_fleet(workers=3, CACHE="/proc/vexil", MEMORY=tmp_path / "memory")
+    fleet = make_fleet(workers=3, CACHE="/proc/flagstaff", MEMORY=tmp_path / "memory")
     eventually(lambda: fleet.see(1))
     service.publish(flags_of(2))
     eventually(lambda: fleet.see(2))

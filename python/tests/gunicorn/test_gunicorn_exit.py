@@ -7,7 +7,7 @@ from server import eventually
 
 @pytest.mark.parametrize("kind", ["sync", "gthread"])
 def test_the_exit_takes_no_half_second_longer_than_that_of_the_application_alone(kind, service, make_fleet):
-    spent = {"none": [], "vexil": []}
+    spent = {"none": [], "flagstaff": []}
     for _ in range(3):
         for sdk, times in spent.items():
             fleet = make_fleet(workers=4, kind=kind, sdk=sdk)
@@ -15,6 +15,6 @@ def test_the_exit_takes_no_half_second_longer_than_that_of_the_application_alone
             times.append(fleet.stop())
             assert fleet.master.returncode == 0
     # The best of three: a busy machine makes each of them longer, the client would make all of them longer.
-    alone, ours = min(spent["none"]), min(spent["vexil"])
+    alone, ours = min(spent["none"]), min(spent["flagstaff"])
     print(f"{kind}: {ours:.2f} s, {alone:.2f} s alone")
     assert ours - alone <= 0.5

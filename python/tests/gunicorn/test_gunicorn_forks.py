@@ -12,10 +12,10 @@ import pytest
 from server import eventually
 
 START = """if 1:
-    import json, multiprocessing, os, subprocess, sys, threading, time, vexil
+    import json, multiprocessing, os, subprocess, sys, threading, time, flagstaff
     url, cache = sys.argv[1:3]
     def make():
-        return vexil.create_soasap_client(api_key="test-key", base_url=url, cache_directory=cache)
+        return flagstaff.create_soasap_client(api_key="test-key", base_url=url, cache_directory=cache)
     def say(*what):
         os.write(1, (json.dumps(what) + "\\n").encode())
 """
@@ -158,18 +158,18 @@ def test_pools_of_multiprocessing_answer_while_the_parents_threads_are_busy(
     # A module: the children of spawn import it.
     (tmp_path / "pool_program.py").write_text(
         """
-import multiprocessing, sys, threading, time, vexil
+import multiprocessing, sys, threading, time, flagstaff
 
 def child(arguments):
     url, cache = arguments
-    client = vexil.create_soasap_client(api_key="test-key", base_url=url, cache_directory=cache)
+    client = flagstaff.create_soasap_client(api_key="test-key", base_url=url, cache_directory=cache)
     deadline = time.monotonic() + 20
     while not client.get_bool("known") and time.monotonic() < deadline:
         time.sleep(0.002)
     return client.get_number("version")
 
 if __name__ == "__main__":
-    client = vexil.create_soasap_client(api_key="test-key", base_url=sys.argv[1], cache_directory=sys.argv[2])
+    client = flagstaff.create_soasap_client(api_key="test-key", base_url=sys.argv[1], cache_directory=sys.argv[2])
     assert client.wait_until_ready(20)
     def read():
         while True:

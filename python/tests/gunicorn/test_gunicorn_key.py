@@ -14,13 +14,13 @@ def test_a_wrong_key_stands_once_in_the_log_of_gunicorn(make_fleet):
         eventually(lambda: fleet.ask_all("read") and refusing.requests)
 
         def lines():
-            return [line for line in fleet.log.read_text().splitlines() if line.startswith("vexil: ")]
+            return [line for line in fleet.log.read_text().splitlines() if line.startswith("flagstaff: ")]
 
         eventually(lines)
         # The publisher is asked to try again, and each refusal is one more error.
         asked = len(refusing.requests)
         eventually(lambda: len(refusing.requests) > asked or time.monotonic() > fleet.begun + 8)
         (line,) = lines()
-        assert line.startswith("vexil: no stream")
+        assert line.startswith("flagstaff: no stream")
         assert "401" in line
         assert "test-key" not in fleet.log.read_text()

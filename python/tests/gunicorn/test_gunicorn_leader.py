@@ -9,8 +9,8 @@ import pytest
 
 from server import eventually
 
-# The long form: VEXIL_LEADER_KILLS=200.
-KILLS = int(os.environ.get("VEXIL_LEADER_KILLS", "20"))
+# The long form: FLAGSTAFF_LEADER_KILLS=200.
+KILLS = int(os.environ.get("FLAGSTAFF_LEADER_KILLS", "20"))
 
 # So that kills hit the middle of a publish too.
 BULK = {f"flag-{number}": "y" * 100 for number in range(1000)}

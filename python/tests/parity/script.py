@@ -1,4 +1,4 @@
-"""The same calls for either package: `python script.py soasap|vexil URL FOLDER all|disk`. Prints each answer as a line of JSON.
+"""The same calls for either package: `python script.py soasap|flagstaff URL FOLDER all|disk`. Prints each answer as a line of JSON.
 
 A step is a set of flags with its number in `step`; the script answers for each when it has come.
 """

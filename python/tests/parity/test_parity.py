@@ -71,8 +71,8 @@ REFUSED = ["[1, 2]", "null", '"text"', "5", "{broken", "", "   ", '{"on": tru}',
 
 @pytest.fixture(scope="session")
 def rival(request):
-    """A Python that has the SDK, made once: VEXIL_RIVAL_PYTHON, or an environment in the cache of pytest."""
-    python = os.environ.get("VEXIL_RIVAL_PYTHON")
+    """A Python that has the SDK, made once: FLAGSTAFF_RIVAL_PYTHON, or an environment in the cache of pytest."""
+    python = os.environ.get("FLAGSTAFF_RIVAL_PYTHON")
     if python:
         return python
     folder = request.config.cache.mkdir(f"soasap-{VERSION}")
@@ -134,7 +134,7 @@ def test_every_answer_is_that_of_the_sdk_but_for_its_listed_defects(rival, tmp_p
     with FlagService(plain=True) as service:
         sides = [
             start(rival, "soasap", service.url, tmp_path / "soasap"),
-            start(sys.executable, "vexil", service.url, tmp_path / "vexil"),
+            start(sys.executable, "flagstaff", service.url, tmp_path / "flagstaff"),
         ]
         for number, payload in enumerate(STEPS, 1):
             if number == len(STEPS):
@@ -165,7 +165,7 @@ def test_the_first_read_after_the_change_of_the_import_line_answers_from_the_cac
         assert theirs.read() == "closed"
     theirs.go_on("nobody is there any more")
     assert theirs.read() == "end"
-    ours = start(sys.executable, "vexil", service.url, tmp_path, "disk")
+    ours = start(sys.executable, "flagstaff", service.url, tmp_path, "disk")
     assert ours.read() == "end"
     of_the_disk = {call: answer for call, answer in theirs.answers.items() if call in ours.answers}
     assert of_the_disk["from the disk: get_bool('on')"] == ["bool", "True"]
@@ -184,7 +184,7 @@ def different(theirs, ours):
         if name in DEFECTS and their == ["raises", DEFECTS[name][0]] and our[0] != "raises":
             met.add(name)
         else:
-            unexpected.append(f"{call}: soasap {their}, vexil {our}")
+            unexpected.append(f"{call}: soasap {their}, flagstaff {our}")
     assert not unexpected, "\n".join(unexpected)
     return met
 

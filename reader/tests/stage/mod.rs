@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use flagstaff_format::layout::{Area, FRAME_BYTES};
+use flagstaff_format::{Archive, BootId, Facts, Flag, Generation, Header, Value, Writer, WriterOptions};
 use tempfile::TempDir;
-use vexil_format::layout::{Area, FRAME_BYTES};
-use vexil_format::{Archive, BootId, Facts, Flag, Generation, Header, Value, Writer, WriterOptions};
 
 /// Long enough for a busy machine; nothing waits for it to pass.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Tells a test binary that was run again which part to play.
-const ROLE: &str = "VEXIL_TEST_ROLE";
+const ROLE: &str = "FLAGSTAFF_TEST_ROLE";
 
 pub(crate) struct Stage {
     pub(crate) dir: TempDir,
@@ -28,7 +28,7 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn new() -> Stage {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("flags.vexil");
+        let path = dir.path().join("flags.flagstaff");
         Stage { dir, path }
     }
 
@@ -46,7 +46,7 @@ impl Stage {
     /// Removes the file with its hidden second name, so that no publisher can find it.
     pub(crate) fn remove(&self) {
         std::fs::remove_file(&self.path).unwrap();
-        std::fs::remove_file(self.path.with_file_name(".flags.vexil.live")).unwrap();
+        std::fs::remove_file(self.path.with_file_name(".flags.flagstaff.live")).unwrap();
     }
 
     /// Overwrites bytes of the file.

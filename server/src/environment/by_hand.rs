@@ -3,7 +3,7 @@
 use std::sync::TryLockError;
 use std::time::{Duration, Instant};
 
-use vexil_publisher::payload::FileEvent;
+use flagstaff_publisher::payload::FileEvent;
 
 use super::{Environment, MOST_TRIES, State};
 use crate::change::Author;

@@ -44,7 +44,7 @@ def browser():
 @pytest.fixture
 def folder():
     # Short, because the name of a socket may be made of it.
-    with tempfile.TemporaryDirectory(prefix="vexil-page-") as name:
+    with tempfile.TemporaryDirectory(prefix="flagstaff-page-") as name:
         yield Path(name)
 
 

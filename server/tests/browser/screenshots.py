@@ -71,7 +71,7 @@ def take(browser, service, into):
 
 def main():
     into = Path(sys.argv[1])
-    with tempfile.TemporaryDirectory(prefix="vexil-page-") as name, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory(prefix="flagstaff-page-") as name, sync_playwright() as playwright:
         folder = Path(name)
         service = Service(folder, SAMPLE)
         host = None

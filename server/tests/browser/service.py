@@ -1,4 +1,4 @@
-"""The real `vexil`: a flag server, a publisher that follows it, and readers in processes of their own."""
+"""The real `flagstaff`: a flag server, a publisher that follows it, and readers in processes of their own."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-VEXIL = os.environ.get("VEXIL_BIN", "vexil")
+FLAGSTAFF = os.environ.get("FLAGSTAFF_BIN", "flagstaff")
 
 # Only liveness matters where this is used, and the machine may be busy.
 PATIENCE = 60
@@ -50,7 +50,7 @@ class Process:
         self.arrivals = []
         self.errors = []
         self.process = subprocess.Popen(
-            [VEXIL, *map(str, arguments)],
+            [FLAGSTAFF, *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -78,7 +78,7 @@ class Process:
                 found = re.search(pattern, line)
                 if found:
                     return found
-            assert self.process.poll() is None, f"{VEXIL} ended: {''.join([*self.lines, *self.errors])}"
+            assert self.process.poll() is None, f"{FLAGSTAFF} ended: {''.join([*self.lines, *self.errors])}"
             return None
 
         return eventually(look, f"a line with {pattern}")
@@ -99,7 +99,7 @@ class Process:
 
 
 class Service:
-    """`vexil serve` of one file, which may be killed and started again on its port."""
+    """`flagstaff serve` of one file, which may be killed and started again on its port."""
 
     def __init__(self, folder: Path, flags, *arguments, environment=None):
         self.path = folder / "flags.json"
@@ -158,10 +158,10 @@ class Service:
 
 
 class Host:
-    """A host of the flags: `vexil run` follows the server, other processes read what it publishes."""
+    """A host of the flags: `flagstaff run` follows the server, other processes read what it publishes."""
 
     def __init__(self, service: Service, folder: Path, known="new-checkout"):
-        self.file = folder / "flags.vexil"
+        self.file = folder / "flags.flagstaff"
         self.watchers = []
         key = folder / "key"
         key.write_text(service.key)
@@ -171,7 +171,7 @@ class Host:
     def get(self, key):
         """What a process of its own reads, as JSON text, or None."""
         done = subprocess.run(
-            [VEXIL, "get", key, "--file", str(self.file), "--json"],
+            [FLAGSTAFF, "get", key, "--file", str(self.file), "--json"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

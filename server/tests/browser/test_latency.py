@@ -30,7 +30,7 @@ CLOCK = """() => {
 
 
 # Names the file for records as `cargo xtask bench` reads them: those of `Record` in benches/src/record.rs.
-RECORD = "VEXIL_BENCH_RECORD"
+RECORD = "FLAGSTAFF_BENCH_RECORD"
 SECTION = "Flag server"
 
 
@@ -60,7 +60,7 @@ def numbers(times):
 @pytest.mark.timeout(900)
 def test_a_click_is_read_in_another_process_within_milliseconds(page, host, service):
     """The click is the time stamp that the browser gave the event, which is before it tells the page. The end is when this process has the line that
-    `vexil watch` wrote after it had read the new value: later than the read itself."""
+    `flagstaff watch` wrote after it had read the new value: later than the read itself."""
     offset = page.evaluate(CLOCK)
     page.evaluate(
         """() => {

@@ -64,7 +64,7 @@ def test_every_flag_is_shown_with_key_type_and_value(page):
 def test_who_is_connected_is_listed_with_program_and_revision(page, host):
     client = page.locator("#clients li")
     expect(client).to_have_count(1)
-    expect(client.locator("b")).to_contain_text("vexil")
+    expect(client.locator("b")).to_contain_text("flagstaff")
     expect(client).to_contain_text("127.0.0.1")
     expect(client.locator(".has")).to_have_text("newest")
     host.stop()

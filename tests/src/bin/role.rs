@@ -1,4 +1,4 @@
-//! A reader or a publisher that a test starts, stops and kills: `vexil-test-role <role> <snapshot> [<argument>]`.
+//! A reader or a publisher that a test starts, stops and kills: `flagstaff-test-role <role> <snapshot> [<argument>]`.
 //!
 //! A role says what it does line by line on stdout, and ends when its stdin does.
 
@@ -16,11 +16,11 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use vexil_format::Generation;
-use vexil_reader::Reader;
-use vexil_tests::lives::{host, press};
-use vexil_tests::{client_role, defect, leader_role, life_role, scarce_role};
-use vexil_torture::role::{self, ending_with_stdin, say};
+use flagstaff_format::Generation;
+use flagstaff_reader::Reader;
+use flagstaff_tests::lives::{host, press};
+use flagstaff_tests::{client_role, defect, leader_role, life_role, scarce_role};
+use flagstaff_torture::role::{self, ending_with_stdin, say};
 
 fn main() -> ExitCode {
     let all: Vec<OsString> = std::env::args_os().skip(1).collect();

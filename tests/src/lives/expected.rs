@@ -1,6 +1,6 @@
 //! What a getter of each kind has to answer for what a flag holds.
 
-use vexil_reader::Value;
+use flagstaff_reader::Value;
 
 use super::flags::{Held, key};
 

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use vexil_reader::Reader;
+use flagstaff_reader::Reader;
 
 use super::exceptions::NO_FILE;
 use super::expected::Wrong;
@@ -95,7 +95,7 @@ impl Host<'_> {
                 }
                 "fork" => {
                     // The child has its own connection; that of its parent is closed there.
-                    vexil_torture::fork(LIFE, || {
+                    flagstaff_torture::fork(LIFE, || {
                         let (subjects, defect) = (std::mem::take(&mut self.subjects), self.defect.clone());
                         Host { path: self.path, subjects, defect }.serve(words[1]);
                     })
@@ -134,7 +134,8 @@ impl Host<'_> {
             }
             ["client", id, contents, url] => {
                 let memory = self.path.with_file_name("memory");
-                let builder = vexil::Client::builder(KEY).file(self.path).base_url(url).memory_dir(memory);
+                let builder =
+                    flagstaff::Client::builder(KEY).file(self.path).base_url(url).memory_dir(memory);
                 let client = builder.start().unwrap();
                 // Not `wait_until_ready`, which also waits for good news from the service.
                 let begun = Instant::now();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vexil_reader::{FlagKey as _, Reader, Value};
+use flagstaff_reader::{FlagKey as _, Reader, Value};
 
 use super::expected::{Wrong, bool_of, compare, json_of, number_of, text_of, value_of};
 use super::flags::{Content, key};

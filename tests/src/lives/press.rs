@@ -5,9 +5,9 @@
 use std::io::BufRead as _;
 use std::path::Path;
 
-use vexil_publisher::sse::ApiKey;
-use vexil_publisher::{Identity, Options, Outcome, Publisher};
-use vexil_torture::role::say;
+use flagstaff_publisher::sse::ApiKey;
+use flagstaff_publisher::{Identity, Options, Outcome, Publisher};
+use flagstaff_torture::role::say;
 
 use super::flags::Content;
 use super::race::Progress;

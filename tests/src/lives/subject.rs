@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use vexil_reader::{BoolFlag, Generation, JsonFlag, Key, NumberFlag, Reader, StringFlag};
+use flagstaff_reader::{BoolFlag, Generation, JsonFlag, Key, NumberFlag, Reader, StringFlag};
 
 use super::expected::{Wrong, bool_of, compare, i64_of, json_of, number_of, text_of, u64_of, value_of};
 use super::flags::{Content, HOT, key};
@@ -68,7 +68,7 @@ impl Source for Reader {
     }
 }
 
-impl Source for vexil::Client {
+impl Source for flagstaff::Client {
     fn reader(&self) -> &Reader {
         self
     }

@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use vexil_tests::server::{FaultServer, Script};
+//! use flagstaff_tests::server::{FaultServer, Script};
 //!
 //! let server = FaultServer::start();
 //! server.queue(Script::status(503, &[("Retry-After", "1")], "")); // the first connection

@@ -1,8 +1,8 @@
 //! TLS in front of a [`FaultServer`](crate::server::FaultServer), with certificates that are good or bad on request.
 //!
 //! ```no_run
-//! use vexil_tests::server::FaultServer;
-//! use vexil_tests::tls::{Authority, TlsFront};
+//! use flagstaff_tests::server::FaultServer;
+//! use flagstaff_tests::tls::{Authority, TlsFront};
 //!
 //! let server = FaultServer::start();
 //! let authority = Authority::new();

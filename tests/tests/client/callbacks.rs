@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
-use vexil::{Client, ErrorContext, ErrorSource, Value};
-use vexil_tests::place::{KEY, Place};
-use vexil_tests::server::{FaultServer, Script};
-use vexil_tests::wait::{DEADLINE, wait_until};
+use flagstaff::{Client, ErrorContext, ErrorSource, Value};
+use flagstaff_tests::place::{KEY, Place};
+use flagstaff_tests::server::{FaultServer, Script};
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 
 use crate::support::{builder, client, server, wait_for_n};
 

@@ -8,12 +8,12 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use vexil::{Client, ErrorContext, ErrorSource};
-use vexil_tests::namespace::{in_namespace, is_root};
-use vexil_tests::place::{KEY, Place};
-use vexil_tests::process::Process;
-use vexil_tests::server::FaultServer;
-use vexil_tests::wait::{DEADLINE, wait_until};
+use flagstaff::{Client, ErrorContext, ErrorSource};
+use flagstaff_tests::namespace::{in_namespace, is_root};
+use flagstaff_tests::place::{KEY, Place};
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::FaultServer;
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 
 use crate::support::{role_command, server, wait_for_n};
 
@@ -84,7 +84,7 @@ fn in_it(mut command: Command, folder: &Path, own: &Path, role: &Command, memory
     for (name, value) in role.get_envs() {
         command.env(name, value.unwrap_or_default());
     }
-    command.env("VEXIL_TEST_MEMORY", memory);
+    command.env("FLAGSTAFF_TEST_MEMORY", memory);
     Process::start(command)
 }
 

@@ -4,11 +4,11 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use flagstaff_tests::place::Place;
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::FaultServer;
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 use rustix::process::Signal;
-use vexil_tests::place::Place;
-use vexil_tests::process::Process;
-use vexil_tests::server::FaultServer;
-use vexil_tests::wait::{DEADLINE, wait_until};
 
 use crate::support::{Children, LEADS, client, median, role, server, wait_for_n};
 
@@ -58,7 +58,7 @@ fn when_a_leader_with_forked_children_is_killed_another_process_takes_over_and_t
 }
 
 fn kills(otherwise: usize) -> usize {
-    std::env::var("VEXIL_KILLS").ok().map_or(otherwise, |text| text.parse().unwrap())
+    std::env::var("FLAGSTAFF_KILLS").ok().map_or(otherwise, |text| text.parse().unwrap())
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn a_leader_that_is_recycled_hands_over_and_its_readers_notice_nothing() {
 }
 
 #[test]
-fn where_vexil_run_publishes_clients_are_readers_until_it_ends() {
+fn where_flagstaff_run_publishes_clients_are_readers_until_it_ends() {
     let (place, server) = (Place::new(), server());
     let mut daemon = place.run(&server);
     place.wait_for_n(1);

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use vexil_tests::place::Place;
-use vexil_tests::server::FaultServer;
-use vexil_tests::wait::DEADLINE;
+use flagstaff_tests::place::Place;
+use flagstaff_tests::server::FaultServer;
+use flagstaff_tests::wait::DEADLINE;
 
 use crate::support::{Children, role, server};
 
@@ -60,7 +60,7 @@ fn children_of_a_leader_read_current_values_at_once_and_one_of_them_takes_over_w
 fn a_fork_in_the_middle_of_everything_leaves_a_child_that_reads_elects_and_closes() {
     let (place, server) = (Place::new(), FaultServer::start());
     server.publish(r#"{"n": 1, "name": "a", "on": true}"#);
-    let forks = std::env::var("VEXIL_FORKS").ok().map_or(60, |text| text.parse().unwrap());
+    let forks = std::env::var("FLAGSTAFF_FORKS").ok().map_or(60, |text| text.parse().unwrap());
     let mut parent = role("client-forks-busily", &place, &server, forks);
     let begun = Instant::now();
     let mut n = 1;

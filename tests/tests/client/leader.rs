@@ -7,21 +7,21 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
+use flagstaff_format::FileId;
+use flagstaff_publisher::lock::LockError;
+use flagstaff_publisher::sse::ApiKey;
+use flagstaff_publisher::{Identity, OpenError, Options, Publisher};
+use flagstaff_reader::Reader;
+use flagstaff_tests::leader_role::FIRST;
+use flagstaff_tests::long;
+use flagstaff_tests::place::KEY;
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::FaultServer;
+use flagstaff_tests::step_list::{FROM_NOTHING, STREAM};
+use flagstaff_tests::wait::{DEADLINE, wait_until};
+use flagstaff_torture::steady;
 use rustix::process::Signal;
 use tempfile::TempDir;
-use vexil_format::FileId;
-use vexil_publisher::lock::LockError;
-use vexil_publisher::sse::ApiKey;
-use vexil_publisher::{Identity, OpenError, Options, Publisher};
-use vexil_reader::Reader;
-use vexil_tests::leader_role::FIRST;
-use vexil_tests::long;
-use vexil_tests::place::KEY;
-use vexil_tests::process::Process;
-use vexil_tests::server::FaultServer;
-use vexil_tests::step_list::{FROM_NOTHING, STREAM};
-use vexil_tests::wait::{DEADLINE, wait_until};
-use vexil_torture::steady;
 
 use crate::support::{LEADS, median};
 
@@ -39,7 +39,7 @@ fn steps() -> impl Iterator<Item = &'static str> {
     FROM_NOTHING.iter().chain(STREAM).copied()
 }
 
-/// With `VEXIL_LONG=1` a third process takes part.
+/// With `FLAGSTAFF_LONG=1` a third process takes part.
 fn candidates() -> usize {
     if long::is_wanted() { 3 } else { 2 }
 }
@@ -72,20 +72,23 @@ impl Stage {
         fs::write(Identity::sdk_cache_path(&key, folder.path()), steady::payload(1, 10)).unwrap();
         server.publish(&steady::payload(2, 100));
         let (asked, path) = match flags {
-            Flags::OnDisk => (folder.path().join("flags.vexil"), folder.path().join("flags.vexil")),
+            Flags::OnDisk => (folder.path().join("flags.flagstaff"), folder.path().join("flags.flagstaff")),
             Flags::InMemory => {
                 let identity = Identity::of(&server.url(), &key);
-                ("/proc/no/such/flags.vexil".into(), identity.snapshot_path(&folder.path().join("memory")))
+                (
+                    "/proc/no/such/flags.flagstaff".into(),
+                    identity.snapshot_path(&folder.path().join("memory")),
+                )
             }
         };
         let start = |_| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_vexil-test-role"));
+            let mut command = Command::new(env!("CARGO_BIN_EXE_flagstaff-test-role"));
             command
                 .arg("lead")
                 .arg(&asked)
                 .args(step.map(|step| [step, signal]).into_iter().flatten())
-                .env("VEXIL_TEST_URL", server.url());
-            command.env("VEXIL_TEST_FOLDER", folder.path());
+                .env("FLAGSTAFF_TEST_URL", server.url());
+            command.env("FLAGSTAFF_TEST_FOLDER", folder.path());
             Process::start(command)
         };
         let processes = (0..candidates()).map(start).collect();

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use vexil::{Client, ClientError};
-use vexil_tests::place::{KEY, Place};
-use vexil_tests::server::{FaultServer, Script};
-use vexil_tests::wait::{DEADLINE, wait_until};
+use flagstaff::{Client, ClientError};
+use flagstaff_tests::place::{KEY, Place};
+use flagstaff_tests::server::{FaultServer, Script};
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 
 use crate::support::{builder, client, server, wait_for_n};
 
@@ -160,7 +160,7 @@ fn different_keys_and_different_services_have_different_files_in_one_directory()
         wait_for_n(client, n);
     }
     let files = std::fs::read_dir(place.join("cache")).unwrap().filter_map(|entry| {
-        entry.unwrap().file_name().into_string().ok().filter(|name| name.ends_with(".vexil"))
+        entry.unwrap().file_name().into_string().ok().filter(|name| name.ends_with(".flagstaff"))
     });
     assert_eq!(files.count(), 3);
     assert_eq!(clients[0].path().parent(), Some(place.join("cache").as_path()));

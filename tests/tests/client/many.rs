@@ -4,12 +4,12 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
+use flagstaff::Client;
+use flagstaff_tests::place::Place;
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::FaultServer;
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 use rustix::process::Signal;
-use vexil::Client;
-use vexil_tests::place::Place;
-use vexil_tests::process::Process;
-use vexil_tests::server::FaultServer;
-use vexil_tests::wait::{DEADLINE, wait_until};
 
 use crate::support::{client, server, wait_for_n};
 
@@ -51,9 +51,9 @@ fn clients(place: &Place, server: &FaultServer) -> Vec<Client> {
 #[track_caller]
 fn wait_for_the_end_of_all_threads_but(waiting: usize, place: &Place) {
     wait_until("the end of the threads", DEADLINE, || {
-        let rest = ["vexil-client", "vexil-look", "vexil-keeper", "vexil-disk"].map(threads);
+        let rest = ["flag-client", "flag-look", "flag-keeper", "flag-disk"].map(threads);
         // One that was dropped before its wait began has begun none.
-        rest == [0; 4] && threads("vexil-lock") <= waiting
+        rest == [0; 4] && threads("flag-lock") <= waiting
     });
     assert_eq!(mappings(place), 0, "{}", address_space());
 }
@@ -66,9 +66,9 @@ fn clients_that_live_at_once_beside_a_publisher_share_one_wait_and_leave_no_more
     let (place, server) = (Place::new(), server());
     let mut daemon = publisher(&place, &server);
     let all = clients(&place, &server);
-    wait_until("every background", DEADLINE, || threads("vexil-lock") > 0);
+    wait_until("every background", DEADLINE, || threads("flag-lock") > 0);
     eprintln!("{MANY} clients alive: {}", address_space());
-    assert_eq!(["vexil-client", "vexil-look", "vexil-lock"].map(threads), [MANY, 1, 1]);
+    assert_eq!(["flag-client", "flag-look", "flag-lock"].map(threads), [MANY, 1, 1]);
     let begun = Instant::now();
     drop(all);
     eprintln!("dropped in {:?}: {}", begun.elapsed(), address_space());
@@ -87,7 +87,7 @@ fn clients_that_are_made_and_dropped_one_after_the_other_beside_a_publisher_neve
         let client = client(&place, &server);
         assert_eq!(client.get_i64("n"), 1);
         drop(client);
-        most = most.max(["vexil-client", "vexil-look", "vexil-lock"].map(threads).iter().sum());
+        most = most.max(["flag-client", "flag-look", "flag-lock"].map(threads).iter().sum());
     }
     eprintln!("{MANY} clients in {:?}, at most {most} threads: {}", begun.elapsed(), address_space());
     // One of each, and backgrounds that have said that they are over but are not gone yet.
@@ -102,8 +102,8 @@ fn clients_that_are_made_and_dropped_one_after_the_other_beside_a_publisher_neve
 fn of_clients_that_live_at_once_where_nobody_else_publishes_nothing_stays_behind() {
     let (place, server) = (Place::new(), server());
     let all = clients(&place, &server);
-    wait_until("the one that holds the lock and the one that waits", DEADLINE, || threads("vexil-lock") == 2);
-    assert_eq!(["vexil-client", "vexil-look"].map(threads), [MANY, 1]);
+    wait_until("the one that holds the lock and the one that waits", DEADLINE, || threads("flag-lock") == 2);
+    assert_eq!(["flag-client", "flag-look"].map(threads), [MANY, 1]);
     assert_eq!((server.connections(), server.open_streams()), (1, 1));
     drop(all);
     wait_for_the_end_of_all_threads_but(0, &place);
@@ -123,7 +123,7 @@ fn of_many_clients_that_share_a_wait_one_takes_over_when_the_publisher_is_killed
         wait_for_n(client, 2);
     }
     assert_eq!((server.connections(), server.open_streams()), (2, 1));
-    wait_until("a wait of the rest", DEADLINE, || threads("vexil-lock") == 2);
+    wait_until("a wait of the rest", DEADLINE, || threads("flag-lock") == 2);
 }
 
 /// Symptom: a client answered from a removed file for ever. Nobody can mark that file any more: its publisher stands still, and
@@ -142,12 +142,12 @@ fn a_client_notices_within_a_second_that_its_file_was_removed_with_its_second_na
         fs::read_to_string("/proc/locks").unwrap().lines().any(waits)
     });
     stopped.signal(Signal::STOP);
-    for name in ["flags.vexil", ".flags.vexil.live", "flags.vexil.lock"] {
+    for name in ["flags.flagstaff", ".flags.flagstaff.live", "flags.flagstaff.lock"] {
         fs::remove_file(place.join(name)).unwrap();
     }
     new.publish(r#"{"n": 2}"#);
     let _successor = place.run(&new);
-    let is_there = || vexil::Reader::open(place.file()).is_ok_and(|reader| reader.get_i64("n") == 2);
+    let is_there = || flagstaff::Reader::open(place.file()).is_ok_and(|reader| reader.get_i64("n") == 2);
     wait_until("the new file", DEADLINE, is_there);
     let made = Instant::now();
     wait_for_n(&client, 2);

@@ -4,20 +4,20 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use vexil::{Builder, Client};
-use vexil_tests::place::{KEY, Place};
-use vexil_tests::process::Process;
-use vexil_tests::server::FaultServer;
-use vexil_tests::wait::{DEADLINE, wait_until};
+use flagstaff::{Builder, Client};
+use flagstaff_tests::place::{KEY, Place};
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::FaultServer;
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 
 /// What the log of a process says when it has become the publisher.
 pub(crate) const LEADS: &str = "publishes for this host";
 
 /// A command that plays a role on the place's snapshot.
 pub(crate) fn role_command(role: &str, place: &Place, server: &FaultServer, argument: u64) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vexil-test-role"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flagstaff-test-role"));
     command.arg(role).arg(place.file()).arg(argument.to_string());
-    command.env("VEXIL_TEST_URL", server.url()).env("VEXIL_TEST_MEMORY", place.join("memory"));
+    command.env("FLAGSTAFF_TEST_URL", server.url()).env("FLAGSTAFF_TEST_MEMORY", place.join("memory"));
     command
 }
 

@@ -1,7 +1,7 @@
 //! Snapshots whose every flag follows from one number.
 
-use vexil_format::{Archive, Facts, Flag, Generation, Value};
-use vexil_reader::Snapshot;
+use flagstaff_format::{Archive, Facts, Flag, Generation, Value};
+use flagstaff_reader::Snapshot;
 
 /// Content number `n`, with a text of `filler` bytes.
 pub(crate) fn archive(n: u64, filler: usize) -> Archive {

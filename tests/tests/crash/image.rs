@@ -6,8 +6,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use fastrand::Rng;
-use vexil_format::layout::{MAGIC, word};
-use vexil_format::{BootId, Header};
+use flagstaff_format::layout::{MAGIC, word};
+use flagstaff_format::{BootId, Header};
 
 use crate::machine::{Machine, Object, PAGE, Page, SECTOR};
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use vexil_format::layout::Area;
-use vexil_format::{Generation, Opened, Writer, WriterOptions, frame_of, open_view};
-use vexil_reader::Reader;
+use flagstaff_format::layout::Area;
+use flagstaff_format::{Generation, Opened, Writer, WriterOptions, frame_of, open_view};
+use flagstaff_reader::Reader;
 
 use crate::content;
 use crate::image::Cut;

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fastrand::Rng;
+use flagstaff_format::layout::{Area, FRAME_BYTES, word};
+use flagstaff_format::{Archive, Checkpoints, FileId, Opened, PathState, WriteError, Writer, WriterOptions};
 use tempfile::TempDir;
-use vexil_format::layout::{Area, FRAME_BYTES, word};
-use vexil_format::{Archive, Checkpoints, FileId, Opened, PathState, WriteError, Writer, WriterOptions};
 
 use crate::machine::PAGE;
 use crate::recorder::{Op, Outcome, Recorder};
@@ -29,7 +29,7 @@ pub(crate) struct Life {
 impl Life {
     pub(crate) fn new() -> Life {
         let folder = crate::folder();
-        let path = folder.path().join("flags.vexil");
+        let path = folder.path().join("flags.flagstaff");
         let (recorder, errors) = (Recorder::new(), Vec::new());
         Life { _folder: folder, path, recorder, running: None, newest: 0, errors }
     }

@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-use vexil_format::FileId;
-use vexil_format::layout::Area;
+use flagstaff_format::FileId;
+use flagstaff_format::layout::Area;
 
 use crate::recorder::{Op, Outcome};
 

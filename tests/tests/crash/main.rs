@@ -1,5 +1,5 @@
 //! Power losses: everything that a publisher does to its file system is recorded, and the disk that a power loss at each
-//! moment could leave is built, opened and looked at. `VEXIL_IMAGES` says how many, `VEXIL_LONG` has ten times as many, `VEXIL_SEED` repeats them.
+//! moment could leave is built, opened and looked at. `FLAGSTAFF_IMAGES` says how many, `FLAGSTAFF_LONG` has ten times as many, `FLAGSTAFF_SEED` repeats them.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "test code")]
 
@@ -33,15 +33,15 @@ fn folder() -> TempDir {
 }
 
 fn seed() -> u64 {
-    let given = std::env::var("VEXIL_SEED").ok().and_then(|text| text.parse().ok());
+    let given = std::env::var("FLAGSTAFF_SEED").ok().and_then(|text| text.parse().ok());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let seed = given.unwrap_or(now.as_nanos() as u64);
-    eprintln!("seed {seed}; VEXIL_SEED={seed} repeats it");
+    eprintln!("seed {seed}; FLAGSTAFF_SEED={seed} repeats it");
     seed
 }
 
 fn images(otherwise: usize) -> usize {
-    vexil_tests::long::tries("VEXIL_IMAGES", otherwise as u64) as usize
+    flagstaff_tests::long::tries("FLAGSTAFF_IMAGES", otherwise as u64) as usize
 }
 
 /// What came of looking at many images.

@@ -1,7 +1,7 @@
 //! Publishers that do it wrong: the test must notice each of them.
 
 use fastrand::Rng;
-use vexil_format::layout::{AREA_BYTES, Area, word};
+use flagstaff_format::layout::{AREA_BYTES, Area, word};
 
 use crate::image::Cut;
 use crate::life::Life;

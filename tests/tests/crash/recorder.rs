@@ -4,9 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use flagstaff_format::layout::word;
+use flagstaff_format::{FileId, Step, Watch, Witness};
 use rustix::io::Errno;
-use vexil_format::layout::word;
-use vexil_format::{FileId, Step, Watch, Witness};
 
 /// One entry of the record.
 #[derive(Debug, Clone, PartialEq, Eq)]

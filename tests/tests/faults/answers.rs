@@ -3,11 +3,11 @@
 use std::fs;
 use std::time::Duration;
 
+use flagstaff_tests::place::{KEY, Place};
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::{FaultServer, Script};
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 use rustix::process::Signal;
-use vexil_tests::place::{KEY, Place};
-use vexil_tests::process::Process;
-use vexil_tests::server::{FaultServer, Script};
-use vexil_tests::wait::{DEADLINE, wait_until};
 
 use crate::support::{place, retry_in, serves_last_good};
 

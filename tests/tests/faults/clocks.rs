@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use vexil_format::boot;
-use vexil_tests::fork::{exit_code, fork};
-use vexil_tests::namespace::shift_boot_clock_of_children;
-use vexil_tests::place::{Place, answer};
-use vexil_tests::process::Process;
-use vexil_tests::server::FaultServer;
-use vexil_tests::wait::{DEADLINE, wait_until};
+use flagstaff_format::boot;
+use flagstaff_tests::fork::{exit_code, fork};
+use flagstaff_tests::namespace::shift_boot_clock_of_children;
+use flagstaff_tests::place::{Place, answer};
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::FaultServer;
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 
 use crate::support::in_namespace;
 
@@ -20,10 +20,10 @@ const DAYS_AHEAD: &str = "--time --boottime 300000 --monotonic 50";
 
 const RUN: &str = "exec \"$0\" \"$@\"";
 
-/// `vexil status --json`, said by a process with other clocks.
+/// `flagstaff status --json`, said by a process with other clocks.
 fn status_in(flags: &str, place: &Place) -> Option<serde_json::Value> {
     let mut command = in_namespace(flags, RUN)?;
-    let status = place.vexil("status");
+    let status = place.flagstaff("status");
     command.arg(status.get_program()).args(status.get_args()).arg("--json");
     let answer = answer(command);
     Some(serde_json::from_str(&answer.stdout).unwrap_or_else(|error| panic!("{error}: {answer:?}")))

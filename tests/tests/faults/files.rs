@@ -6,22 +6,22 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
 
-use vexil_format::layout::{Area, FILE_BYTES, HEADER_BYTES, MAGIC, word};
-use vexil_reader::Reader;
-use vexil_tests::place::{Answer, Place, answer};
-use vexil_tests::process::Process;
-use vexil_tests::wait::{DEADLINE, wait_until};
+use flagstaff_format::layout::{Area, FILE_BYTES, HEADER_BYTES, MAGIC, word};
+use flagstaff_reader::Reader;
+use flagstaff_tests::place::{Answer, Place, answer};
+use flagstaff_tests::process::Process;
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 
 use crate::support::{in_namespace, is_root, place, role, serves_last_good};
 
 /// Nobody's user and group id.
 const NOBODY: u32 = 65_534;
 
-/// `vexil run` from a file of flags, which ends with 1 instead of waiting for anything.
+/// `flagstaff run` from a file of flags, which ends with 1 instead of waiting for anything.
 fn run_from_file(place: &Place) -> Command {
     let source = place.join("flags.json");
     fs::write(&source, r#"{"n": 2}"#).unwrap();
-    let mut command = place.vexil("run");
+    let mut command = place.flagstaff("run");
     command.args(["--no-wait", "--source"]).arg(source);
     command
 }
@@ -49,7 +49,7 @@ type Make = fn(&Place);
 #[test]
 fn rows_17_19_20_and_21_a_bad_file_is_a_clear_error_and_a_publisher_heals_what_it_may() {
     let rows: [(&str, Make, &str, &str, Run); 14] = [
-        ("no file", |_| {}, "no snapshot at", "start a publisher with `vexil run", Run::Heals),
+        ("no file", |_| {}, "no snapshot at", "start a publisher with `flagstaff run", Run::Heals),
         (
             "zero length",
             |p| drop(File::create(p.file()).unwrap()),
@@ -67,7 +67,7 @@ fn rows_17_19_20_and_21_a_bad_file_is_a_clear_error_and_a_publisher_heals_what_i
         (
             "garbage",
             |p| fs::write(p.file(), "garbage!".repeat(10_000)).unwrap(),
-            "is not a vexil snapshot: it starts with",
+            "is not a flagstaff snapshot: it starts with",
             "remove it",
             Run::Heals,
         ),
@@ -77,7 +77,7 @@ fn rows_17_19_20_and_21_a_bad_file_is_a_clear_error_and_a_publisher_heals_what_i
                 p.publish(r#"{"n": 1}"#);
                 p.set_word(word::MAGIC, MAGIC ^ 1);
             },
-            "is not a vexil snapshot: it starts with",
+            "is not a flagstaff snapshot: it starts with",
             "remove it",
             Run::Heals,
         ),
@@ -172,7 +172,7 @@ fn rows_17_19_20_and_21_a_bad_file_is_a_clear_error_and_a_publisher_heals_what_i
         make(&place);
         for said in [expectation, remedy] {
             says_no(what, &place, &place.answer("get", ["n"]), said);
-            let mut verify = vexil_tests::place::vexil();
+            let mut verify = flagstaff_tests::place::flagstaff();
             verify.arg("verify").arg(place.file());
             says_no(what, &place, &answer(verify), said);
         }
@@ -284,7 +284,7 @@ fn row_22_a_read_only_mount_is_read_fully() {
     let arguments = |command: &mut Command, words: &Command| {
         command.arg(words.get_program()).args(words.get_args());
     };
-    let mut get = place.vexil("get");
+    let mut get = place.flagstaff("get");
     get.arg("n");
     arguments(&mut command, &get);
     let read = answer(command);
@@ -295,7 +295,10 @@ fn row_22_a_read_only_mount_is_read_fully() {
     arguments(&mut command, &run_from_file(&place));
     let refused = answer(command);
     assert_eq!(refused.code, 1, "{refused:?}");
-    assert!(refused.stderr.contains("flags.vexil") && refused.stderr.contains("Read-only"), "{refused:?}");
+    assert!(
+        refused.stderr.contains("flags.flagstaff") && refused.stderr.contains("Read-only"),
+        "{refused:?}"
+    );
 }
 
 #[test]
@@ -309,7 +312,7 @@ fn rows_21_and_22_another_user_reads_a_file_that_is_for_all_and_none_that_is_not
     fs::write(&source, r#"{"n": 1}"#).unwrap();
     fs::set_permissions(place.folder(), Permissions::from_mode(0o755)).unwrap();
     let get_as_nobody = || {
-        let mut get = place.vexil("get");
+        let mut get = place.flagstaff("get");
         get.arg("n").uid(NOBODY).gid(NOBODY);
         match Command::new(get.get_program()).arg("--version").uid(NOBODY).gid(NOBODY).output() {
             Ok(_) => Some(answer(get)),
@@ -319,7 +322,7 @@ fn rows_21_and_22_another_user_reads_a_file_that_is_for_all_and_none_that_is_not
             }
         }
     };
-    let mut publish = place.vexil("publish");
+    let mut publish = place.flagstaff("publish");
     publish.arg(&source);
     assert_eq!(answer(publish).code, 0);
     assert_eq!(fs::metadata(place.file()).unwrap().mode() & 0o7777, 0o440);
@@ -327,7 +330,7 @@ fn rows_21_and_22_another_user_reads_a_file_that_is_for_all_and_none_that_is_not
     says_no("0440", &place, &refused, "ermission denied");
 
     fs::remove_file(place.file()).unwrap();
-    let mut publish = place.vexil("publish");
+    let mut publish = place.flagstaff("publish");
     publish.arg(&source).args(["--mode", "0444"]);
     assert_eq!(answer(publish).code, 0);
     let read = get_as_nobody().unwrap();

@@ -1,11 +1,11 @@
-//! What `vexil status` says of the last error: which one, since when, and that it stays when the service is well again.
+//! What `flagstaff status` says of the last error: which one, since when, and that it stays when the service is well again.
 
+use flagstaff_tests::place::{KEY, Place};
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::{FaultServer, Script};
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use vexil_tests::place::{KEY, Place};
-use vexil_tests::process::Process;
-use vexil_tests::server::{FaultServer, Script};
-use vexil_tests::wait::{DEADLINE, wait_until};
 
 use crate::support::place;
 

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use vexil_tests::place::{KEY, Place};
-use vexil_tests::process::Process;
-use vexil_tests::server::{FaultServer, Script};
-use vexil_tests::wait::{DEADLINE, wait_until};
+use flagstaff_tests::place::{KEY, Place};
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::{FaultServer, Script};
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 
 use crate::support::{in_namespace, place, serves_last_good};
 
@@ -115,9 +115,9 @@ fn row_23_a_full_disk_is_reported_once_and_not_for_every_event() {
     let server = FaultServer::start();
     let script = "mount -t tmpfs -o size=2m tmpfs \"$0\" && exec \"$@\"";
     let Some(mut command) = in_namespace("-m", script) else { return };
-    let mut run = place.vexil("run");
+    let mut run = place.flagstaff("run");
     run.args(["--base-url", &server.url()]);
-    command.arg(place.folder()).arg(run.get_program()).args(run.get_args()).env("VEXIL_API_KEY", KEY);
+    command.arg(place.folder()).arg(run.get_program()).args(run.get_args()).env("FLAGSTAFF_API_KEY", KEY);
     let publisher = Process::start(command);
     server.wait_for_streams(1, DEADLINE);
     let said = |text: &str| publisher.stderr().lines().filter(|line| line.contains(text)).count();
@@ -145,20 +145,20 @@ fn row_23_a_full_disk_is_reported_once_and_not_for_every_event() {
     assert!(error["age"].as_f64().is_some_and(|age| age >= 0.0), "{error}");
 }
 
-/// `vexil status --json` of the file that only the child of `unshare` sees at the place.
+/// `flagstaff status --json` of the file that only the child of `unshare` sees at the place.
 #[track_caller]
 fn status_inside(place: &Place, unshare: &Process) -> serde_json::Value {
     let id = unshare.id();
     let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
     let child = children.split_whitespace().next().unwrap();
     let file = format!("/proc/{child}/root{}", place.file().display());
-    let mut status = vexil_tests::place::vexil();
+    let mut status = flagstaff_tests::place::flagstaff();
     status.args(["status", "--json", "--file", &file]);
-    let answer = vexil_tests::place::answer(status);
+    let answer = flagstaff_tests::place::answer(status);
     serde_json::from_str(&answer.stdout).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
 }
 
-/// Symptom: `vexil publish` answered 0 although nothing had reached the disk. Cause: only a disk that hangs was told, and
+/// Symptom: `flagstaff publish` answered 0 although nothing had reached the disk. Cause: only a disk that hangs was told, and
 /// not one that refuses. Fix: the answer of the disk decides.
 #[test]
 fn row_23_a_publish_that_does_not_reach_the_disk_is_a_no() {
@@ -167,10 +167,10 @@ fn row_23_a_publish_that_does_not_reach_the_disk_is_a_no() {
         std::fs::write(sources.join(&format!("{n}.json")), format!("{{\"n\": {n}}}")).unwrap();
     }
     let script = "mount -t tmpfs -o size=2m tmpfs \"$0\" && \"$@\" SOURCES/1.json && \
-        { cat /dev/zero > \"$0/hog\"; \"$@\" SOURCES/2.json; echo \"code $?\"; \"$1\" get n --file \"$0/flags.vexil\"; }";
+        { cat /dev/zero > \"$0/hog\"; \"$@\" SOURCES/2.json; echo \"code $?\"; \"$1\" get n --file \"$0/flags.flagstaff\"; }";
     let script = script.replace("SOURCES", &sources.folder().display().to_string());
     let Some(mut command) = in_namespace("-m", &script) else { return };
-    let publish = place.vexil("publish");
+    let publish = place.flagstaff("publish");
     command.arg(place.folder()).arg(publish.get_program()).args(publish.get_args());
     let output = command.output().unwrap();
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use vexil_format::FailureKind;
-use vexil_reader::Generation;
-use vexil_tests::numbered::{number, payload};
-use vexil_tests::process::Process;
-use vexil_tests::server::{FaultServer, Script};
-use vexil_tests::wait::{DEADLINE, wait_until};
+use flagstaff_format::FailureKind;
+use flagstaff_reader::Generation;
+use flagstaff_tests::numbered::{number, payload};
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::{FaultServer, Script};
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 
 use crate::support::{place, role, serves_last_good};
 

@@ -3,11 +3,11 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
-use vexil_format::layout::{Area, HEADER_BYTES};
-use vexil_tests::place::{KEY, Place};
-use vexil_tests::process::Process;
-use vexil_tests::server::{FaultServer, Script};
-use vexil_tests::wait::{DEADLINE, wait_until};
+use flagstaff_format::layout::{Area, HEADER_BYTES};
+use flagstaff_tests::place::{KEY, Place};
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::{FaultServer, Script};
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 
 use crate::support::retry_in;
 
@@ -44,12 +44,12 @@ fn row_33_the_key_is_in_no_log_no_snapshot_no_process_list_and_no_message() {
         let server = FaultServer::start();
         talkative(&server);
         server.publish(r#"{"n": 1}"#);
-        let mut command = place.vexil("run");
-        command.args(["--base-url", &server.url()]).env("VEXIL_LOG", "trace");
+        let mut command = place.flagstaff("run");
+        command.args(["--base-url", &server.url()]).env("FLAGSTAFF_LOG", "trace");
         if from_file {
             command.arg("--api-key-file").arg(place.key_file());
         } else {
-            command.env("VEXIL_API_KEY", KEY);
+            command.env("FLAGSTAFF_API_KEY", KEY);
         }
         let publisher = Process::start(command);
         // SIGHUP instead of the delays between tries.
@@ -92,13 +92,16 @@ fn row_33_a_key_that_cannot_be_used_is_refused_without_being_shown() {
     let bad = format!("{KEY}\u{7}");
     fs::write(place.key_file(), &bad).unwrap();
     let mut by_file = place.run_command(&server.url());
-    by_file.env("VEXIL_LOG", "trace");
-    let mut by_variable = place.vexil("run");
-    by_variable.args(["--base-url", &server.url()]).env("VEXIL_API_KEY", &bad).env("VEXIL_LOG", "trace");
+    by_file.env("FLAGSTAFF_LOG", "trace");
+    let mut by_variable = place.flagstaff("run");
+    by_variable
+        .args(["--base-url", &server.url()])
+        .env("FLAGSTAFF_API_KEY", &bad)
+        .env("FLAGSTAFF_LOG", "trace");
     let mut in_address = place.run_command(&format!("http://user:{KEY}@127.0.0.1:9"));
-    in_address.env("VEXIL_LOG", "trace");
+    in_address.env("FLAGSTAFF_LOG", "trace");
     for command in [by_file, by_variable, in_address] {
-        let answer = vexil_tests::place::answer(command);
+        let answer = flagstaff_tests::place::answer(command);
         assert_eq!(answer.code, 2, "{answer:?}");
         assert!(!answer.stderr.contains(KEY) && !answer.stdout.contains(KEY), "{answer:?}");
     }
@@ -111,7 +114,7 @@ fn row_33_the_key_does_not_come_back_in_a_delay_or_a_debug_line() {
     let server = FaultServer::start();
     server.always(Script::status(503, &[("Retry-After", KEY)], KEY));
     let mut command = place.run_command(&server.url());
-    command.env("VEXIL_LOG", "trace");
+    command.env("FLAGSTAFF_LOG", "trace");
     let publisher = Process::start(command);
     let (_, line) = publisher.expect_log("found 503");
     assert!(retry_in(&line).as_secs_f64() <= 2.0, "{line}");
@@ -127,7 +130,7 @@ fn row_33_no_filter_brings_the_key_from_the_wire_into_the_log() {
         let server = FaultServer::start();
         server.always(Script::status(401, &[("X-Echo", KEY)], KEY));
         let mut command = place.run_command(&server.url());
-        command.env("VEXIL_LOG", format!("{filter},vexil_publisher=info"));
+        command.env("FLAGSTAFF_LOG", format!("{filter},flagstaff_publisher=info"));
         let publisher = Process::start(command);
         publisher.expect_log("found 401");
         let log = publisher.stderr();

@@ -3,9 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-pub(crate) use vexil_tests::namespace::{in_namespace, is_root};
-use vexil_tests::place::Place;
-use vexil_tests::process::Process;
+pub(crate) use flagstaff_tests::namespace::{in_namespace, is_root};
+use flagstaff_tests::place::Place;
+use flagstaff_tests::process::Process;
 
 /// A place whose last good snapshot says `n = 1`.
 pub(crate) fn place() -> Place {
@@ -37,7 +37,7 @@ pub(crate) fn retry_in(line: &str) -> Duration {
 
 /// A role of the helper program on the place's snapshot.
 pub(crate) fn role(role: &str, place: &Place, argument: u64) -> Process {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vexil-test-role"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flagstaff-test-role"));
     command.arg(role).arg(place.file()).arg(argument.to_string());
     Process::start(command)
 }

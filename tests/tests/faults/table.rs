@@ -7,12 +7,12 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
+use flagstaff_tests::place::{KEY, Place};
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::{FaultServer, Script};
+use flagstaff_tests::tls::{Authority, Identity, TlsFront};
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 use rustix::process::Signal;
-use vexil_tests::place::{KEY, Place};
-use vexil_tests::process::Process;
-use vexil_tests::server::{FaultServer, Script};
-use vexil_tests::tls::{Authority, Identity, TlsFront};
-use vexil_tests::wait::{DEADLINE, wait_until};
 
 use crate::support::{place, retry_in};
 use crate::table_rows::cases;

@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::time::Duration;
 
+use flagstaff_tests::server::{FaultServer, Script};
+use flagstaff_tests::tls::Authority;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use vexil_tests::server::{FaultServer, Script};
-use vexil_tests::tls::Authority;
 
 use crate::table::{Case, RARE, SLOW, SOON, Service, Then};
 use Service::{NoTls, Redirect, Tls, Url};

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use flagstaff_tests::namespace::has_own_mounts;
 use rustix::fs::statvfs;
-use vexil_tests::namespace::has_own_mounts;
 
 use crate::hosts::{Outcome, PATIENCE};
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use vexil_tests::place::Place;
+use flagstaff_tests::place::Place;
 
 /// Puts one at the path of the snapshot, by rename.
 pub(crate) fn put(place: &Place, what: u32) {

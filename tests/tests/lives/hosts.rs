@@ -1,4 +1,4 @@
-//! The processes with subjects: what each holds, and how it is told and asked. See `vexil_tests::lives::host` for the other side.
+//! The processes with subjects: what each holds, and how it is told and asked. See `flagstaff_tests::lives::host` for the other side.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use flagstaff_tests::lives::flags::Content;
+use flagstaff_torture::Process;
 use rustix::process::{Pid, Signal, kill_process};
-use vexil_tests::lives::flags::Content;
-use vexil_torture::Process;
 
 /// Nothing takes longer than that but what hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -316,9 +316,9 @@ pub(crate) fn sparse_copy(from: &Path, to: &Path) -> bool {
     let mut copy = Command::new("cp");
     copy.args(["--sparse=always", "--preserve=mode"]).args([from, to]);
     let _ = std::fs::remove_file(to);
-    vexil_tests::place::answer(copy).code == 0
+    flagstaff_tests::place::answer(copy).code == 0
 }
 
 pub(crate) fn role() -> PathBuf {
-    env!("CARGO_BIN_EXE_vexil-test-role").into()
+    env!("CARGO_BIN_EXE_flagstaff-test-role").into()
 }

@@ -2,16 +2,16 @@
 //! were there before. After each step each of them is asked, and every answer is compared with the payload that it is to be from.
 //!
 //! The rule: every answer is that of one generation that was current; a reader never goes back; and when a publisher has published,
-//! every living reader answers that at its next read. Exceptions are in `vexil_tests::lives::exceptions`.
+//! every living reader answers that at its next read. Exceptions are in `flagstaff_tests::lives::exceptions`.
 //!
 //! | variable | is |
 //! |---|---|
-//! | `VEXIL_LONG=1` | 100,000 steps, and 1,000 restores |
-//! | `VEXIL_LIVES_STEPS`, `VEXIL_LIVES_SERVICE_STEPS` | another number of steps |
-//! | `VEXIL_LIVES_SECONDS` | no new life begins after that |
-//! | `VEXIL_LIVES_SEED` | the first seed: to see a life again |
-//! | `VEXIL_LIVES_RESTORE_SEED` | the seed of the restores by hand |
-//! | `VEXIL_LIVES_TRACE=1` | prints each step, and what was known before it |
+//! | `FLAGSTAFF_LONG=1` | 100,000 steps, and 1,000 restores |
+//! | `FLAGSTAFF_LIVES_STEPS`, `FLAGSTAFF_LIVES_SERVICE_STEPS` | another number of steps |
+//! | `FLAGSTAFF_LIVES_SECONDS` | no new life begins after that |
+//! | `FLAGSTAFF_LIVES_SEED` | the first seed: to see a life again |
+//! | `FLAGSTAFF_LIVES_RESTORE_SEED` | the seed of the restores by hand |
+//! | `FLAGSTAFF_LIVES_TRACE=1` | prints each step, and what was known before it |
 //!
 //! Seeds are fixed, so that the same commit is judged the same.
 //! A life that goes wrong is shrunk and printed as a list of steps; kept in `cases/`, it is lived again first.
@@ -30,9 +30,9 @@ mod world;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use flagstaff_tests::long;
 use service::Service;
 use step::Step;
-use vexil_tests::long;
 use world::{Counts, World};
 
 /// Steps of one life.
@@ -112,8 +112,8 @@ fn shorter(kind: Kind, steps: &[Step], wrong: &str, defect: &'static str) -> (Ve
 fn lives(kind: Kind, variable: &str, short: u64, whole: u64) {
     let begun = Instant::now();
     let wanted = given(variable).unwrap_or(if long::is_wanted() { whole } else { short });
-    let limit = given("VEXIL_LIVES_SECONDS").map_or(Duration::MAX, Duration::from_secs);
-    let first = given("VEXIL_LIVES_SEED").unwrap_or(1);
+    let limit = given("FLAGSTAFF_LIVES_SECONDS").map_or(Duration::MAX, Duration::from_secs);
+    let first = given("FLAGSTAFF_LIVES_SEED").unwrap_or(1);
     let mut all = Counts::default();
     for life in 0.. {
         if all.steps >= wanted || begun.elapsed() > limit {
@@ -128,7 +128,7 @@ fn lives(kind: Kind, variable: &str, short: u64, whole: u64) {
                 eprintln!("{kind:?} seed {seed}, step {}: {wrong}; it is made shorter", at + 1);
                 let (shrunk, again) = shorter(kind, &steps[..=at], &wrong, "none");
                 panic!(
-                    "VEXIL_LIVES_SEED={seed}: {wrong}\nat step {} ({}) after {} reads; {} steps after shrinking, which say: {again}\n{}",
+                    "FLAGSTAFF_LIVES_SEED={seed}: {wrong}\nat step {} ({}) after {} reads; {} steps after shrinking, which say: {again}\n{}",
                     at + 1,
                     steps[at],
                     counts.reads,
@@ -145,12 +145,12 @@ fn lives(kind: Kind, variable: &str, short: u64, whole: u64) {
 
 #[test]
 fn every_reader_answers_the_newest_flags_through_a_random_life() {
-    lives(Kind::Told, "VEXIL_LIVES_STEPS", 4000, 90_000);
+    lives(Kind::Told, "FLAGSTAFF_LIVES_STEPS", 4000, 90_000);
 }
 
 #[test]
 fn every_reader_and_client_answers_the_newest_flags_of_the_service_whoever_publishes() {
-    lives(Kind::Service, "VEXIL_LIVES_SERVICE_STEPS", 500, 10_000);
+    lives(Kind::Service, "FLAGSTAFF_LIVES_SERVICE_STEPS", 500, 10_000);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn lives_that_went_wrong_once_are_good() {
 #[test]
 fn every_reader_follows_a_restore_by_hand_at_its_next_read() {
     let rounds = if long::is_wanted() { 1000 } else { 30 };
-    let seed = given("VEXIL_LIVES_RESTORE_SEED").unwrap_or(1);
+    let seed = given("FLAGSTAFF_LIVES_RESTORE_SEED").unwrap_or(1);
     let mut random = Rng::with_seed(seed);
     let mut steps = vec![Step::Host, Step::Host, Step::Start, Step::Publish(10, 1), Step::Copy];
     steps.extend((0..10).map(Step::Open));

@@ -24,7 +24,7 @@ pub(crate) enum Step {
     FullDisk(u32, u32),
     /// A publisher is killed while it publishes.
     KillInPublish(u32, u32),
-    /// `vexil publish`.
+    /// `flagstaff publish`.
     OneShot(u32, u32),
     /// A publisher starts.
     Start,

@@ -1,15 +1,15 @@
-//! Row 33, core files: values of flags that a process did not ask for, and the key of `vexil run`.
+//! Row 33, core files: values of flags that a process did not ask for, and the key of `flagstaff run`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use flagstaff_tests::namespace::is_root;
+use flagstaff_tests::place::{KEY, Place};
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::FaultServer;
+use flagstaff_tests::wait::DEADLINE;
 use rustix::process::Signal;
-use vexil_tests::namespace::is_root;
-use vexil_tests::place::{KEY, Place};
-use vexil_tests::process::Process;
-use vexil_tests::server::FaultServer;
-use vexil_tests::wait::DEADLINE;
 
 use crate::memory::{flags_of_mappings, memory_holds};
 use crate::support::{contains, role, with_cores};
@@ -83,20 +83,20 @@ fn row_33_every_mapping_of_the_file_is_left_out_of_core_files() {
     // A leader, which has the file mapped for writing too.
     let other = Place::new();
     let mut client = role("client-watch", &other);
-    client.env("VEXIL_TEST_URL", server.url());
+    client.env("FLAGSTAFF_TEST_URL", server.url());
     let client = Process::start(client);
     client.expect_line("n=1");
     for (process, least) in [(&reader, 1), (&client, 3)] {
-        let flags = flags_of_mappings(process.id(), "flags.vexil");
+        let flags = flags_of_mappings(process.id(), "flags.flagstaff");
         assert!(flags.len() >= least, "{flags:?}");
         assert!(flags.iter().all(|flags| flags.split(' ').any(|flag| flag == "dd")), "{flags:?}");
     }
     assert!(memory_holds(reader.id(), VALUE).unwrap(), "a debugger sees what is mapped");
 }
 
-/// The key is in the memory of `vexil run`, and flags as they came: it makes no core file, and only root looks into it.
+/// The key is in the memory of `flagstaff run`, and flags as they came: it makes no core file, and only root looks into it.
 #[test]
-fn row_33_vexil_run_makes_no_core_file_and_only_root_may_look_into_its_memory() {
+fn row_33_flagstaff_run_makes_no_core_file_and_only_root_may_look_into_its_memory() {
     let cores_are_here = has_cores();
     for from_file in [true, false] {
         let place = Place::new();
@@ -104,12 +104,12 @@ fn row_33_vexil_run_makes_no_core_file_and_only_root_may_look_into_its_memory() 
         server.publish(&payload());
         let directory = place.join("cores");
         fs::create_dir(&directory).unwrap();
-        let mut command = place.vexil("run");
+        let mut command = place.flagstaff("run");
         command.args(["--base-url", &server.url()]);
         if from_file {
             command.arg("--api-key-file").arg(place.key_file());
         } else {
-            command.env("VEXIL_API_KEY", KEY);
+            command.env("FLAGSTAFF_API_KEY", KEY);
         }
         let mut publisher = Process::start(with_cores(&command, &directory));
         place.wait_for_n(1);

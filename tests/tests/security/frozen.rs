@@ -3,10 +3,10 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use vexil_tests::namespace::{in_namespace, is_root};
-use vexil_tests::place::Place;
-use vexil_tests::process::Process;
-use vexil_tests::wait::DEADLINE;
+use flagstaff_tests::namespace::{in_namespace, is_root};
+use flagstaff_tests::place::Place;
+use flagstaff_tests::process::Process;
+use flagstaff_tests::wait::DEADLINE;
 
 /// An ext4 of its own on a loop device. What is frozen is thawed in any case: whoever waits for a frozen disk cannot be killed.
 const SCRIPT: &str = r#"
@@ -17,12 +17,12 @@ mkfs.ext4 -q -F disk
 mkdir -p mounted
 mount -o loop disk mounted
 trap 'fsfreeze -u mounted 2>/dev/null || true' EXIT
-"$1" run --no-wait --source flags.json --file mounted/flags.vexil 2>run.log &
+"$1" run --no-wait --source flags.json --file mounted/flags.flagstaff 2>run.log &
 publisher=$!
 # As a reader of the time before sees it.
-until [ "$("$1" get n --default 0 --file mounted/flags.vexil 2>/dev/null)" = 1 ]; do sleep 0.02; done
-sync mounted/flags.vexil
-"$1" watch --file mounted/flags.vexil > watched &
+until [ "$("$1" get n --default 0 --file mounted/flags.flagstaff 2>/dev/null)" = 1 ]; do sleep 0.02; done
+sync mounted/flags.flagstaff
+"$1" watch --file mounted/flags.flagstaff > watched &
 watch=$!
 until grep -q generation watched; do sleep 0.02; done
 fsfreeze -f mounted
@@ -30,15 +30,15 @@ echo frozen
 echo '{"n": 2}' > flags.new
 mv flags.new flags.json
 for look in 1 2 3 4 5 6 7 8 9 10; do
-    "$1" get n --file mounted/flags.vexil
-    "$1" status --json --file mounted/flags.vexil > status.json
+    "$1" get n --file mounted/flags.flagstaff
+    "$1" status --json --file mounted/flags.flagstaff > status.json
     sleep 0.1
 done
 kill -0 $watch
 echo alive
 fsfreeze -u mounted
 echo thawed
-until [ "$("$1" get n --file mounted/flags.vexil)" = 2 ]; do sleep 0.02; done
+until [ "$("$1" get n --file mounted/flags.flagstaff)" = 2 ]; do sleep 0.02; done
 until grep -q 'n: 1 -> 2' watched; do sleep 0.02; done
 kill $watch
 kill $publisher
@@ -65,7 +65,7 @@ fn row_29a_readers_are_undisturbed_by_a_frozen_file_system_and_publishing_goes_o
     }
     fs::write(place.join("flags.json"), r#"{"n": 1}"#).unwrap();
     let mut command = in_namespace("-m", SCRIPT).unwrap();
-    command.arg(place.folder()).arg(vexil_tests::binary());
+    command.arg(place.folder()).arg(flagstaff_tests::binary());
     let mut frozen = Process::start(command);
     let (begun, _) = frozen.expect_line("frozen");
     let (ended, _) = frozen.expect_line("alive");

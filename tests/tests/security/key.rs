@@ -3,10 +3,10 @@
 use std::fs;
 use std::process::Command;
 
-use vexil_tests::place::{Place, vexil};
-use vexil_tests::process::Process;
-use vexil_tests::server::FaultServer;
-use vexil_tests::wait::{DEADLINE, wait_until};
+use flagstaff_tests::place::{Place, flagstaff};
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::FaultServer;
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 
 use crate::memory::memory_holds;
 use crate::support::{contains, role};
@@ -36,20 +36,20 @@ fn row_33_the_key_is_not_in_the_memory_of_readers_while_a_publisher_has_it() {
         let place = Place::new();
         let server = FaultServer::start();
         server.publish(&format!("{{\"n\": 1, \"on\": true, \"name\": \"{VALUE}\"}}"));
-        let mut run = place.vexil("run");
+        let mut run = place.flagstaff("run");
         run.args(["--base-url", &server.url()]);
         if from_file {
             fs::write(place.key_file(), KEY).unwrap();
             run.arg("--api-key-file").arg(place.key_file());
         } else {
-            run.env("VEXIL_API_KEY", KEY);
+            run.env("FLAGSTAFF_API_KEY", KEY);
         }
         let publisher = Process::start(run);
         place.wait_for_n(1);
         assert!(server.requests().iter().all(|request| request.header("X-API-Key") == Some(KEY)));
         let role = Process::start(role("watch", &place));
         role.expect_line("n=1");
-        let watch = Process::start(place.vexil("watch"));
+        let watch = Process::start(place.flagstaff("watch"));
         watch.expect_line("20");
         server.publish(&format!("{{\"n\": 2, \"on\": true, \"name\": \"{VALUE}\"}}"));
         place.wait_for_n(2);
@@ -71,10 +71,10 @@ fn row_33_a_client_that_publishes_starts_no_process_and_its_files_do_not_hold_th
     let server = FaultServer::start();
     server.publish(r#"{"n": 1}"#);
     let mut command = role("client-watch", &place);
-    command.env("VEXIL_TEST_URL", server.url());
+    command.env("FLAGSTAFF_TEST_URL", server.url());
     let client = Process::start(command);
     client.expect_line("n=1");
-    let key = vexil_tests::place::KEY;
+    let key = flagstaff_tests::place::KEY;
     assert!(memory_holds(client.id(), key).unwrap());
     assert!(children(client.id()).is_empty());
     fs::remove_file(place.key_file()).unwrap();
@@ -88,9 +88,9 @@ fn row_33_a_client_that_publishes_starts_no_process_and_its_files_do_not_hold_th
 #[test]
 fn row_33_the_demonstration_does_not_hand_the_key_of_its_user_to_its_children() {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = vexil();
+    let mut command = flagstaff();
     command.args(["demo", "--seconds", "60"]).env("TMPDIR", folder.path());
-    command.env("VEXIL_API_KEY", KEY).env("SOASAP_API_KEY", KEY);
+    command.env("FLAGSTAFF_API_KEY", KEY).env("SOASAP_API_KEY", KEY);
     let demo = Process::start(command);
     demo.expect_line("");
     wait_until("publisher and readers", DEADLINE, || children(demo.id()).len() >= 5);
@@ -100,7 +100,7 @@ fn row_33_the_demonstration_does_not_hand_the_key_of_its_user_to_its_children() 
     assert!(!demo.stdout().contains(KEY) && !demo.stderr().contains(KEY));
 }
 
-/// The demonstration and `vexil torture` start processes, and libraries that others use do not. Whoever adds a place thinks of the key.
+/// The demonstration and `flagstaff torture` start processes, and libraries that others use do not. Whoever adds a place thinks of the key.
 #[test]
 fn row_33_no_library_starts_a_process() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();

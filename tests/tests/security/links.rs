@@ -4,16 +4,16 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use vexil_tests::place::{Place, answer};
-use vexil_tests::process::Process;
-use vexil_tests::wait::DEADLINE;
+use flagstaff_tests::place::{Place, answer};
+use flagstaff_tests::process::Process;
+use flagstaff_tests::wait::DEADLINE;
 
 use crate::support::{ALICE, MALLORY, by, give, has_other_users, set_mode};
 
 fn run(place: &Place, file: &str) -> Command {
     let source = place.join("flags.json");
     fs::write(&source, r#"{"n": 2}"#).unwrap();
-    let mut command = vexil_tests::place::vexil();
+    let mut command = flagstaff_tests::place::flagstaff();
     command.args(["run", "--no-wait", "--source"]).arg(source).arg("--file").arg(place.join(file));
     command
 }
@@ -24,11 +24,17 @@ fn run(place: &Place, file: &str) -> Command {
 fn row_21_publishers_that_know_a_file_by_a_link_and_by_its_name_exclude_each_other() {
     let place = Place::new();
     place.publish(r#"{"n": 1}"#);
-    symlink(place.file(), place.join("link.vexil")).unwrap();
+    symlink(place.file(), place.join("link.flagstaff")).unwrap();
     fs::create_dir(place.join("folder")).unwrap();
-    symlink("../link.vexil", place.join("folder/far.vexil")).unwrap();
+    symlink("../link.flagstaff", place.join("folder/far.flagstaff")).unwrap();
     symlink(place.folder(), place.join("same")).unwrap();
-    let names = ["flags.vexil", "link.vexil", "folder/far.vexil", "same/flags.vexil", "same/link.vexil"];
+    let names = [
+        "flags.flagstaff",
+        "link.flagstaff",
+        "folder/far.flagstaff",
+        "same/flags.flagstaff",
+        "same/link.flagstaff",
+    ];
     for first in names {
         let publisher = Process::start(run(&place, first));
         publisher.expect_log("goes on with the snapshot file");
@@ -36,12 +42,12 @@ fn row_21_publishers_that_know_a_file_by_a_link_and_by_its_name_exclude_each_oth
         for second in names {
             let refused = answer(run(&place, second));
             assert_eq!(refused.code, 1, "{first}, then {second}: {refused:?}");
-            assert!(refused.stderr.contains("flags.vexil.lock"), "{first}, then {second}: {refused:?}");
+            assert!(refused.stderr.contains("flags.flagstaff.lock"), "{first}, then {second}: {refused:?}");
         }
         drop(publisher);
         place.publish(r#"{"n": 1}"#);
     }
-    assert!(!place.join("link.vexil.lock").exists() && !place.join("folder/far.vexil.lock").exists());
+    assert!(!place.join("link.flagstaff.lock").exists() && !place.join("folder/far.flagstaff.lock").exists());
 }
 
 /// Symptom: after `rm` of the file behind a link, or another reason to make it anew, the link was replaced by a file, and readers
@@ -50,27 +56,27 @@ fn row_21_publishers_that_know_a_file_by_a_link_and_by_its_name_exclude_each_oth
 fn row_21_a_file_that_is_made_anew_takes_the_place_of_the_file_and_not_of_a_link_to_it() {
     let place = Place::new();
     place.publish(r#"{"n": 1}"#);
-    symlink("flags.vexil", place.join("link.vexil")).unwrap();
+    symlink("flags.flagstaff", place.join("link.flagstaff")).unwrap();
     let reader = place.reader();
-    let publisher = Process::start(run(&place, "link.vexil"));
+    let publisher = Process::start(run(&place, "link.flagstaff"));
     place.wait_for_n(2);
     fs::remove_file(place.file()).unwrap();
     publisher.expect_log("touched by somebody else");
     fs::write(place.join("flags.json"), r#"{"n": 3}"#).unwrap();
     place.wait_for_n(3);
-    vexil_tests::wait::wait_until("the old reader", DEADLINE, || reader.get_i64("n") == 3);
-    assert!(fs::symlink_metadata(place.join("link.vexil")).unwrap().is_symlink());
+    flagstaff_tests::wait::wait_until("the old reader", DEADLINE, || reader.get_i64("n") == 3);
+    assert!(fs::symlink_metadata(place.join("link.flagstaff")).unwrap().is_symlink());
     assert!(fs::symlink_metadata(place.file()).unwrap().is_file());
 }
 
 #[test]
 fn row_21_a_link_that_leads_nowhere_is_replaced_and_what_it_named_is_not_made() {
     let place = Place::new();
-    symlink("elsewhere.vexil", place.file()).unwrap();
-    let _publisher = Process::start(run(&place, "flags.vexil"));
+    symlink("elsewhere.flagstaff", place.file()).unwrap();
+    let _publisher = Process::start(run(&place, "flags.flagstaff"));
     place.wait_for_n(2);
     assert!(fs::symlink_metadata(place.file()).unwrap().is_file());
-    assert!(!place.join("elsewhere.vexil").exists());
+    assert!(!place.join("elsewhere.flagstaff").exists());
 }
 
 #[test]
@@ -81,7 +87,7 @@ fn row_21_a_link_in_the_place_of_the_lock_is_refused_and_what_it_leads_to_is_not
     set_mode(&precious, 0o644);
     for target in ["precious", "nothing-yet"] {
         symlink(target, place.lock()).unwrap();
-        let refused = answer(run(&place, "flags.vexil"));
+        let refused = answer(run(&place, "flags.flagstaff"));
         assert_eq!(refused.code, 1, "{refused:?}");
         assert!(refused.stderr.contains("it is a symbolic link"), "{refused:?}");
         fs::remove_file(place.lock()).unwrap();
@@ -96,11 +102,11 @@ fn row_21_a_link_in_the_place_of_the_next_file_is_removed_and_not_followed() {
     let place = Place::new();
     let precious = place.join("precious");
     fs::write(&precious, "precious").unwrap();
-    symlink(&precious, place.join(".flags.vexil.new")).unwrap();
-    let _publisher = Process::start(run(&place, "flags.vexil"));
+    symlink(&precious, place.join(".flags.flagstaff.new")).unwrap();
+    let _publisher = Process::start(run(&place, "flags.flagstaff"));
     place.wait_for_n(2);
     assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
-    assert!(!place.join(".flags.vexil.new").exists());
+    assert!(!place.join(".flags.flagstaff.new").exists());
 }
 
 /// Mallory makes a link in a directory like /tmp, under the name that Alice's programs use, to another snapshot of Alice's. Where the
@@ -117,14 +123,14 @@ fn row_21_a_link_of_somebody_else_in_a_sticky_public_directory_leads_nobody() {
     set_mode(public.folder(), 0o1777);
     symlink(alice.file(), public.file()).unwrap();
     give(public.file(), MALLORY);
-    let mut get = public.vexil("get");
+    let mut get = public.flagstaff("get");
     get.arg("n");
     let Some(get) = by(ALICE, get) else { return };
     let refused = answer(get);
     assert_eq!(refused.code, 1, "{refused:?}");
     let said = format!("belongs to user {MALLORY}");
     assert!(refused.stderr.contains(&said) || refused.stderr.contains("ermission denied"), "{refused:?}");
-    let mut publish = public.vexil("publish");
+    let mut publish = public.flagstaff("publish");
     let source = public.join("flags.json");
     fs::write(&source, r#"{"n": 666}"#).unwrap();
     set_mode(&source, 0o644);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 
-use vexil_tests::place::{Answer, Place, answer};
+use flagstaff_tests::place::{Answer, Place, answer};
 
 use crate::support::{ALICE, MALLORY, by, give, has_other_users, set_mode};
 
@@ -19,7 +19,7 @@ fn planted(mode: u32) -> Place {
 }
 
 fn get(place: &Place, user: u32) -> Option<Answer> {
-    let mut get = place.vexil("get");
+    let mut get = place.flagstaff("get");
     get.arg("n");
     Some(answer(by(user, get)?))
 }
@@ -28,7 +28,7 @@ fn publish(place: &Place, user: u32) -> Option<Answer> {
     let source = place.join("flags.json");
     fs::write(&source, r#"{"n": 1}"#).unwrap();
     set_mode(&source, 0o444);
-    let mut publish = place.vexil("publish");
+    let mut publish = place.flagstaff("publish");
     publish.arg(&source);
     Some(answer(by(user, publish)?))
 }
@@ -101,7 +101,7 @@ fn row_21_files_are_made_for_owner_and_group_to_read_and_the_lock_for_the_owner(
         let place = Place::new();
         let source = place.join("flags.json");
         fs::write(&source, r#"{"n": 1}"#).unwrap();
-        let publish = place.vexil("publish");
+        let publish = place.flagstaff("publish");
         let mut shell = std::process::Command::new("sh");
         shell.args(["-c", &format!("umask {umask} && exec \"$0\" \"$@\"")]);
         shell.args(crate::support::arguments(&publish)).arg(&source);

@@ -1,8 +1,8 @@
 //! Rows 24 and 29a: readers without memory, and memory that is taken away under them.
 
-use vexil_tests::place::Place;
-use vexil_tests::process::Process;
-use vexil_tests::wait::DEADLINE;
+use flagstaff_tests::place::Place;
+use flagstaff_tests::process::Process;
+use flagstaff_tests::wait::DEADLINE;
 
 use crate::support::role;
 

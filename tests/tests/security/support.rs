@@ -7,8 +7,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use vexil_tests::namespace::is_root;
-use vexil_tests::place::Place;
+use flagstaff_tests::namespace::is_root;
+use flagstaff_tests::place::Place;
 
 /// Users that own nothing else here.
 pub(crate) const ALICE: u32 = 54_321;
@@ -16,7 +16,7 @@ pub(crate) const MALLORY: u32 = 54_322;
 
 /// A role of the helper program on the place's snapshot.
 pub(crate) fn role(role: &str, place: &Place) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vexil-test-role"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flagstaff-test-role"));
     command.arg(role).arg(place.file());
     command
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use flagstaff_tests::http::{Event, Events, Request, Response};
 use serde_json::{Value, json};
-use vexil_tests::http::{Event, Events, Request, Response};
 
 use crate::record::{Asked, Changes, Entry, Outcome, State, Wanted};
 use crate::step::{Action, Step};

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use flagstaff_tests::http::Event;
 use serde_json::Value;
-use vexil_tests::http::Event;
 
 use crate::client::{Api, entry, heard};
 use crate::record::{Entry, State};

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use flagstaff_tests::wait::DEADLINE;
 use serde_json::Value;
-use vexil_tests::wait::DEADLINE;
 
 use crate::record::{Edited, State};
 use crate::step::{Step, Style, What};

@@ -1,8 +1,8 @@
-//! A random life of `vexil serve`: API clients, open pages, streams, a publisher that follows, people who edit the files by hand, stops and
+//! A random life of `flagstaff serve`: API clients, open pages, streams, a publisher that follows, people who edit the files by hand, stops and
 //! kills, all at the same time; and one rule, see [`judge`].
 //!
-//! `VEXIL_SEED` repeats a list of steps, `VEXIL_STEPS=3,17,18` only those of its steps, `VEXIL_WITHOUT=edit,kill` all but those of a kind.
-//! `VEXIL_LONG=1` goes on for minutes (`VEXIL_SECONDS` says how many seconds), each time with another seed.
+//! `FLAGSTAFF_SEED` repeats a list of steps, `FLAGSTAFF_STEPS=3,17,18` only those of its steps, `FLAGSTAFF_WITHOUT=edit,kill` all but those of a kind.
+//! `FLAGSTAFF_LONG=1` goes on for minutes (`FLAGSTAFF_SECONDS` says how many seconds), each time with another seed.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "test code")]
 
@@ -49,7 +49,7 @@ fn fail(seed: u64, steps: &[Step], found: &Found) -> ! {
     let places: Vec<_> = steps.iter().map(|step| step.place.to_string()).collect();
     let places = places.join(",");
     panic!(
-        "{}\n{steps:#?}\nVEXIL_SEED={seed} VEXIL_STEPS={places} repeats these {} steps",
+        "{}\n{steps:#?}\nFLAGSTAFF_SEED={seed} FLAGSTAFF_STEPS={places} repeats these {} steps",
         found.what,
         steps.len()
     );
@@ -57,14 +57,14 @@ fn fail(seed: u64, steps: &[Step], found: &Found) -> ! {
 
 #[test]
 fn what_was_accepted_or_saved_by_hand_is_in_the_file_the_stream_and_the_history() {
-    let is_long = vexil_tests::long::is_wanted();
-    let seconds = number("VEXIL_SECONDS").unwrap_or(if is_long { 600 } else { 15 });
+    let is_long = flagstaff_tests::long::is_wanted();
+    let seconds = number("FLAGSTAFF_SECONDS").unwrap_or(if is_long { 600 } else { 15 });
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = number("VEXIL_SEED").unwrap_or(if is_long { now.as_nanos() as u64 } else { SEED });
+    let seed = number("FLAGSTAFF_SEED").unwrap_or(if is_long { now.as_nanos() as u64 } else { SEED });
     let until = Instant::now() + Duration::from_secs(seconds);
-    eprintln!("seed {seed}; VEXIL_SEED={seed} repeats it");
+    eprintln!("seed {seed}; FLAGSTAFF_SEED={seed} repeats it");
     let mut steps = list(seed, BURSTS);
-    if let Some(wanted) = variable("VEXIL_STEPS") {
+    if let Some(wanted) = variable("FLAGSTAFF_STEPS") {
         let wanted: Vec<usize> = wanted.split(',').map(|place| place.parse().unwrap()).collect();
         steps.retain(|step| wanted.contains(&step.place));
         while Instant::now() < until {
@@ -72,7 +72,7 @@ fn what_was_accepted_or_saved_by_hand_is_in_the_file_the_stream_and_the_history(
         }
         return;
     }
-    if let Some(without) = variable("VEXIL_WITHOUT") {
+    if let Some(without) = variable("FLAGSTAFF_WITHOUT") {
         steps.retain(|step| !without.split(',').any(|name| name == step.action.name()));
     }
     let ran = World::new().run(&steps, until);

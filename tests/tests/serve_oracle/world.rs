@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use flagstaff_reader::Reader;
+use flagstaff_tests::flag_server::FlagServer;
+use flagstaff_tests::place::{KEY, Place, flagstaff};
+use flagstaff_tests::process::Process;
+use flagstaff_tests::wait::DEADLINE;
 use rustix::process::Signal;
 use serde_json::Value;
-use vexil_reader::Reader;
-use vexil_tests::flag_server::FlagServer;
-use vexil_tests::place::{KEY, Place, vexil};
-use vexil_tests::process::Process;
-use vexil_tests::wait::DEADLINE;
 
 use crate::client::Api;
 use crate::ear::{Ear, Stage};
@@ -227,7 +227,7 @@ impl World {
         thread::sleep(step.pause);
         let link = ["first-link.json", "second-link.json"][step.environment];
         let file = if by_link { self.place.join(link) } else { self.files[step.environment].clone() };
-        let mut second = Process::start(vexil_tests::flag_server::command([file]));
+        let mut second = Process::start(flagstaff_tests::flag_server::command([file]));
         let begun = Instant::now();
         while second.is_running() {
             if second.stdout().contains("http://") {
@@ -330,7 +330,7 @@ impl World {
         self.tally.events += record.streams.iter().map(Vec::len).sum::<usize>() / ENVIRONMENTS;
     }
 
-    /// Waits until who reads the snapshot of `vexil run` has what the first environment has.
+    /// Waits until who reads the snapshot of `flagstaff run` has what the first environment has.
     fn follow(&mut self) -> Result<(), String> {
         let served = &self.records[0].served;
         let has_all = || {
@@ -360,7 +360,7 @@ impl World {
     fn is_followed(&self) -> bool {
         self.api(0)
             .get("/api/v1/clients")
-            .is_some_and(|clients| clients.body.contains("\"user_agent\":\"vexil"))
+            .is_some_and(|clients| clients.body.contains("\"user_agent\":\"flagstaff"))
     }
 }
 
@@ -373,7 +373,7 @@ impl Drop for World {
 }
 
 fn serve(files: &[PathBuf; ENVIRONMENTS], port: u16) -> Command {
-    let mut command = vexil();
+    let mut command = flagstaff();
     command.args(["serve", "--port", &port.to_string(), "--api-key", KEYS[0], "--environment"]);
     command.arg(format!("{}={}", KEYS[1], files[1].display())).arg(&files[0]);
     command

@@ -1,9 +1,9 @@
 //! Flags are read and changed.
 
+use flagstaff_tests::flag_server::{FlagServer, put};
+use flagstaff_tests::http::Request;
+use flagstaff_tests::place::Place;
 use serde_json::json;
-use vexil_tests::flag_server::{FlagServer, put};
-use vexil_tests::http::Request;
-use vexil_tests::place::Place;
 
 fn server(flags: &str) -> (Place, FlagServer) {
     let place = Place::new();

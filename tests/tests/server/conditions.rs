@@ -3,9 +3,9 @@
 use std::sync::Barrier;
 use std::thread;
 
+use flagstaff_tests::flag_server::{FlagServer, put};
+use flagstaff_tests::http::Request;
 use serde_json::json;
-use vexil_tests::flag_server::{FlagServer, put};
-use vexil_tests::http::Request;
 
 fn tag(server: &FlagServer, path: &str) -> String {
     server.get(path).header("etag").unwrap().to_owned()

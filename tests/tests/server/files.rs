@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
+use flagstaff_tests::flag_server::{FlagServer, command, put};
+use flagstaff_tests::namespace::in_namespace;
+use flagstaff_tests::place::{Place, answer, binary};
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 use serde_json::{Value, json};
-use vexil_tests::flag_server::{FlagServer, command, put};
-use vexil_tests::namespace::in_namespace;
-use vexil_tests::place::{Place, answer, binary};
-use vexil_tests::wait::{DEADLINE, wait_until};
 
 fn server(flags: &str) -> (Place, PathBuf, FlagServer) {
     let place = Place::new();
@@ -192,7 +192,7 @@ fn a_change_that_cannot_be_kept_is_not_made_and_not_announced() {
     let (mut stream, mut page) = (server.stream(), server.page_stream());
     stream.next();
     // Stands where a new file is written first; no mode would stop root.
-    let obstacle = place.join(".flags.json.vexil-new");
+    let obstacle = place.join(".flags.json.flagstaff-new");
     fs::create_dir(&obstacle).unwrap();
     let refused = server.put("a", "2");
     assert_eq!(refused.refusal(), (500, "not_kept".to_owned()));
@@ -269,7 +269,7 @@ fn a_server_that_is_killed_while_it_writes_leaves_a_whole_file() {
     let others: Vec<_> = fs::read_dir(place.folder())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.contains("vexil-new"))
+        .filter(|name| name.contains("flagstaff-new"))
         .collect();
     assert!(others.len() <= 1, "what is left over does not pile up: {others:?}");
 }

@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use flagstaff_tests::flag_server::{FlagServer, command, put};
+use flagstaff_tests::long;
+use flagstaff_tests::place::{Place, answer};
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use vexil_tests::flag_server::{FlagServer, command, put};
-use vexil_tests::long;
-use vexil_tests::place::{Place, answer};
-use vexil_tests::wait::{DEADLINE, wait_until};
 
 type Save = fn(&Path, &str);
 
@@ -102,7 +102,7 @@ fn no_edit_by_hand_is_lost_among_changes_without_a_pause() {
     wait_until("nothing is left beside the file", DEADLINE, || {
         let names =
             fs::read_dir(place.folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string());
-        !names.map(Result::unwrap).any(|name| name.contains(".vexil-out-") || name.contains(".edit-"))
+        !names.map(Result::unwrap).any(|name| name.contains(".flagstaff-out-") || name.contains(".edit-"))
     });
 }
 

@@ -1,10 +1,10 @@
 //! What was changed, by whom, and back again.
 
+use flagstaff_tests::flag_server::{FlagServer, put};
+use flagstaff_tests::http::{Request, Response};
+use flagstaff_tests::place::Place;
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 use serde_json::{Value, json};
-use vexil_tests::flag_server::{FlagServer, put};
-use vexil_tests::http::{Request, Response};
-use vexil_tests::place::Place;
-use vexil_tests::wait::{DEADLINE, wait_until};
 
 fn server(flags: &str) -> (Place, FlagServer) {
     let place = Place::new();
@@ -25,7 +25,7 @@ fn history(server: &FlagServer) -> Vec<Value> {
 fn history_names_what_changed_and_who_changed_it_newest_first() {
     let (place, server) = server(r#"{"a": 1}"#);
     server.put("b", "2");
-    server.send(put("a", "3").header("X-Vexil-By", "page"));
+    server.send(put("a", "3").header("X-Flagstaff-By", "page"));
     std::fs::write(place.join("flags.json"), r#"{"b": 2}"#).unwrap();
     wait_until("the edit is seen", DEADLINE, || history(&server).len() == 3);
     undo(&server, 1, "");

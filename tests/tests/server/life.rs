@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use flagstaff_tests::flag_server::{FlagServer, command, put};
+use flagstaff_tests::http::Request;
+use flagstaff_tests::place::{KEY, Place, answer};
+use flagstaff_tests::process::Process;
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 use rustix::process::Signal;
-use vexil_tests::flag_server::{FlagServer, command, put};
-use vexil_tests::http::Request;
-use vexil_tests::place::{KEY, Place, answer};
-use vexil_tests::process::Process;
-use vexil_tests::wait::{DEADLINE, wait_until};
 
 #[test]
 fn what_is_put_is_what_readers_get() {
@@ -31,7 +31,7 @@ fn what_is_put_is_what_readers_get() {
     let clients = send(Request::new("GET", "/api/v1/clients")).json();
     let client = &clients["clients"][0];
     assert!(client["address"].as_str().unwrap().starts_with("127.0.0.1:"), "{clients}");
-    assert!(client["user_agent"].as_str().unwrap().contains("vexil"), "{clients}");
+    assert!(client["user_agent"].as_str().unwrap().contains("flagstaff"), "{clients}");
     assert_eq!(client["sent_revision"], send(Request::new("GET", "/api/v1/history")).json()["revision"]);
     assert!(client["connected_at"].as_str().unwrap().ends_with('Z') && client["id"] == 1, "{clients}");
 }
@@ -48,7 +48,7 @@ fn a_publisher_comes_back_to_a_server_that_was_started_again() {
     assert!(server.process.wait(DEADLINE).success());
     std::fs::write(&file, "{\"n\": 2}").unwrap();
     let port = server.address.port().to_string();
-    let mut again = vexil_tests::place::vexil();
+    let mut again = flagstaff_tests::place::flagstaff();
     again.args(["serve", "--port", &port, "--api-key", KEY]).arg(&file);
     let _again = FlagServer::start_command(again);
     place.wait_for_n(2);
@@ -85,7 +85,7 @@ fn a_signal_ends_streams_in_order_and_the_server_within_a_second() {
 fn a_port_that_is_in_use_is_named_with_what_to_do() {
     let server = FlagServer::start([] as [&str; 0]);
     let port = server.address.port().to_string();
-    let mut second = vexil_tests::place::vexil();
+    let mut second = flagstaff_tests::place::flagstaff();
     second.args(["serve", "--port", &port]);
     let refusal = answer(second);
     assert_eq!((refusal.code, refusal.stdout.as_str()), (1, ""), "{refusal:?}");

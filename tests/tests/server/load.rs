@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use flagstaff_tests::flag_server::{FlagServer, put};
+use flagstaff_tests::http::Request;
+use flagstaff_tests::place::Place;
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 use rustix::process::Signal;
-use vexil_tests::flag_server::{FlagServer, put};
-use vexil_tests::http::Request;
-use vexil_tests::place::Place;
-use vexil_tests::wait::{DEADLINE, wait_until};
 
 const MOST_RESIDENT_KIB: u64 = 250 * 1024;
 

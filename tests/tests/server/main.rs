@@ -1,4 +1,4 @@
-//! `vexil serve`, the real program over real sockets.
+//! `flagstaff serve`, the real program over real sockets.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "test code")]
 

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use flagstaff_tests::flag_server::FlagServer;
+use flagstaff_tests::http::{Events, Request};
 use serde_json::json;
-use vexil_tests::flag_server::FlagServer;
-use vexil_tests::http::{Events, Request};
 
 #[test]
 fn the_page_is_sent_with_a_policy_that_lets_it_load_nothing() {

@@ -3,15 +3,15 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
-use vexil_tests::flag_server::{FlagServer, put};
-use vexil_tests::http::Request;
-use vexil_tests::place::{Place, answer};
+use flagstaff_tests::flag_server::{FlagServer, put};
+use flagstaff_tests::http::Request;
+use flagstaff_tests::place::{Place, answer};
 
 /// Sends a head as it is, and answers with status and code.
 fn raw(server: &FlagServer, head: &str) -> (u16, String) {
     use std::io::{Read, Write};
     let mut socket = std::net::TcpStream::connect(server.address).unwrap();
-    socket.set_read_timeout(Some(vexil_tests::wait::DEADLINE)).unwrap();
+    socket.set_read_timeout(Some(flagstaff_tests::wait::DEADLINE)).unwrap();
     socket.write_all(head.as_bytes()).unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();

@@ -1,8 +1,8 @@
 //! Who may not.
 
-use vexil_tests::flag_server::{FlagServer, command, put};
-use vexil_tests::http::Request;
-use vexil_tests::place::{Place, answer};
+use flagstaff_tests::flag_server::{FlagServer, command, put};
+use flagstaff_tests::http::Request;
+use flagstaff_tests::place::{Place, answer};
 
 const TOKEN: &str = "t0k3n-0f-th3-t3sts";
 
@@ -82,13 +82,13 @@ fn a_request_needs_the_api_key_of_an_environment() {
 #[test]
 fn beyond_the_loopback_interface_changes_need_a_token() {
     let mut without = command(["--bind", "0.0.0.0"]);
-    without.env_remove("VEXIL_SERVE_TOKEN");
+    without.env_remove("FLAGSTAFF_SERVE_TOKEN");
     let refusal = answer(without);
     assert_eq!(refusal.code, 2, "{refusal:?}");
     assert!(refusal.stderr.contains("a token is needed to serve on 0.0.0.0:0"), "{refusal:?}");
 
     let mut with = command(["--bind", "0.0.0.0"]);
-    with.env("VEXIL_SERVE_TOKEN", TOKEN);
+    with.env("FLAGSTAFF_SERVE_TOKEN", TOKEN);
     let mut server = FlagServer::start_command(with);
     server.address.set_ip([127, 0, 0, 1].into());
     let read = Request::new("GET", "/api/v1/flags").header("Host", "flags.example");

@@ -4,9 +4,9 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use vexil_tests::flag_server::FlagServer;
-use vexil_tests::streams::Streams;
-use vexil_tests::wait::{DEADLINE, wait_until};
+use flagstaff_tests::flag_server::FlagServer;
+use flagstaff_tests::streams::Streams;
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 
 const STREAMS: usize = 1000;
 const MOST_RESIDENT_KIB: u64 = 150 * 1024;

@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vexil_tests::flag_server::{FlagServer, put};
-use vexil_tests::http::Request;
-use vexil_tests::wait::DEADLINE;
+use flagstaff_tests::flag_server::{FlagServer, put};
+use flagstaff_tests::http::Request;
+use flagstaff_tests::wait::DEADLINE;
 
 /// For which nobody is held up by others.
 const MOST_HELD_UP: Duration = Duration::from_millis(100);
@@ -55,7 +55,7 @@ impl ServingThread {
     fn of(server: &FlagServer) -> ServingThread {
         let folder = format!("/proc/{}/task", server.process.id());
         let mut threads = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        let is_it = |name: String| name.trim() == "vexil-serve";
+        let is_it = |name: String| name.trim() == "flag-serve";
         let found = threads.find(|thread| fs::read_to_string(thread.join("comm")).is_ok_and(is_it)).unwrap();
         ServingThread(found.join("schedstat").to_str().unwrap().to_owned())
     }
@@ -208,7 +208,7 @@ fn changes_of_three_hundred_thousand_flags_leave_everybody_else_a_turn() {
 #[test]
 fn four_times_as_many_flags_cost_four_times_as_much_and_not_sixteen_times() {
     let cost = |flags: usize| {
-        let place = vexil_tests::place::Place::new();
+        let place = flagstaff_tests::place::Place::new();
         let server = FlagServer::with_file(&place.join("flags.json"));
         let mut page = server.page_stream();
         page.find(|event| event.name == "flags");

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use vexil_publisher::sse::{Failure, Options, RedirectRefusal, Signal};
-use vexil_tests::place::KEY;
-use vexil_tests::server::{FaultServer, Script};
-use vexil_tests::wait::{DEADLINE, wait_until};
+use flagstaff_publisher::sse::{Failure, Options, RedirectRefusal, Signal};
+use flagstaff_tests::place::KEY;
+use flagstaff_tests::server::{FaultServer, Script};
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 
 use crate::support::{FakeClock, Secure, answer_to, next_failure, open, place, run, stream};
 use crate::{deadlines, rules, secure};

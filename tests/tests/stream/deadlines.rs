@@ -4,14 +4,14 @@ use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use flagstaff_publisher::sse::{Awaited, Failure, Options};
+use flagstaff_tests::namespace::in_namespace;
+use flagstaff_tests::place::Place;
+use flagstaff_tests::process::Process;
+use flagstaff_tests::proxy::{Manner, Proxy};
+use flagstaff_tests::server::{FaultServer, Script};
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
-use vexil_publisher::sse::{Awaited, Failure, Options};
-use vexil_tests::namespace::in_namespace;
-use vexil_tests::place::Place;
-use vexil_tests::process::Process;
-use vexil_tests::proxy::{Manner, Proxy};
-use vexil_tests::server::{FaultServer, Script};
-use vexil_tests::wait::{DEADLINE, wait_until};
 
 use crate::support::{open, place, run};
 

@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vexil_publisher::payload::DEFAULT_MAX_PAYLOAD;
-use vexil_tests::process::Process;
-use vexil_tests::server::FaultServer;
+use flagstaff_publisher::payload::DEFAULT_MAX_PAYLOAD;
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::FaultServer;
 
 use crate::support::{place, run};
 

@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::{FaultServer, Script};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use vexil_tests::process::Process;
-use vexil_tests::server::{FaultServer, Script};
 
 use crate::support::{place, run};
 

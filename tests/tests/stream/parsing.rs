@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::time::Instant;
 
-use vexil_publisher::sse::{ApiKey, Connection, Endpoint, Event, Failure, Item, Parser, Stopper};
-use vexil_tests::place::{KEY, Place};
-use vexil_tests::server::{FaultServer, Script};
-use vexil_tests::wait::{DEADLINE, wait_until};
+use flagstaff_publisher::sse::{ApiKey, Connection, Endpoint, Event, Failure, Item, Parser, Stopper};
+use flagstaff_tests::place::{KEY, Place};
+use flagstaff_tests::server::{FaultServer, Script};
+use flagstaff_tests::wait::{DEADLINE, wait_until};
 
 use crate::parsing_cases::{Case, LIMIT, Seen, cases};
 use crate::rules;

@@ -1,9 +1,9 @@
 //! TLS and proxies: who may see the key.
 
-use vexil_tests::place::{KEY, vexil};
-use vexil_tests::proxy::{Manner, Proxy};
-use vexil_tests::server::{FaultServer, Script};
-use vexil_tests::tls::{Authority, Identity, TlsFront};
+use flagstaff_tests::place::{KEY, flagstaff};
+use flagstaff_tests::proxy::{Manner, Proxy};
+use flagstaff_tests::server::{FaultServer, Script};
+use flagstaff_tests::tls::{Authority, Identity, TlsFront};
 
 use crate::support::{Secure, place, run};
 
@@ -21,7 +21,7 @@ pub(crate) fn downgrade() {
 
 /// What other programs take as leave to trust everybody.
 const LEAVE: [(&str, &str); 7] = [
-    ("VEXIL_INSECURE", "1"),
+    ("FLAGSTAFF_INSECURE", "1"),
     ("SOASAP_INSECURE", "1"),
     ("SSL_VERIFY", "0"),
     ("PYTHONHTTPSVERIFY", "0"),
@@ -56,7 +56,7 @@ pub(crate) fn verified() {
     let place = place();
     let secure = Secure::start(&place, host);
     run(&place, &secure.front.url(), &[], &LEAVE).expect_log("cannot set up tls with https://127.0.0.1:");
-    let help = vexil().args(["run", "--help"]).output().unwrap();
+    let help = flagstaff().args(["run", "--help"]).output().unwrap();
     let help = String::from_utf8_lossy(&help.stdout).to_lowercase();
     assert!(help.contains("--root-certificates"), "{help}");
     for word in ["insecure", "verif", "danger", "--no-tls", "skip"] {
@@ -152,7 +152,7 @@ fn refusing() {
     ] {
         let place = place();
         let publisher =
-            run(&place, "https://flags.test", &[], &[("HTTPS_PROXY", address), ("VEXIL_LOG", "trace")]);
+            run(&place, "https://flags.test", &[], &[("HTTPS_PROXY", address), ("FLAGSTAFF_LOG", "trace")]);
         let (_, line) = publisher.expect_log(said);
         assert!(line.contains("no stream; serving the last snapshot"), "{what}: {line}");
         let log = publisher.stderr();

@@ -4,13 +4,13 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use vexil_publisher::sse::{
+use flagstaff_publisher::sse::{
     ApiKey, Backoff, Clock, Connection, Endpoint, EventStream, Failure, Options, Signal, Stopper, Waited,
 };
-use vexil_tests::place::{KEY, Place};
-use vexil_tests::process::Process;
-use vexil_tests::server::{FaultServer, Script};
-use vexil_tests::tls::{Authority, Identity, TlsFront};
+use flagstaff_tests::place::{KEY, Place};
+use flagstaff_tests::process::Process;
+use flagstaff_tests::server::{FaultServer, Script};
+use flagstaff_tests::tls::{Authority, Identity, TlsFront};
 
 /// A place whose last good snapshot says `n = 1`.
 pub(crate) fn place() -> Place {
@@ -31,7 +31,7 @@ const PROXY_VARIABLES: [&str; 8] = [
     "NO_PROXY",
 ];
 
-/// Starts `vexil run` with more arguments, and with no proxies but those given.
+/// Starts `flagstaff run` with more arguments, and with no proxies but those given.
 pub(crate) fn run(place: &Place, url: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Process {
     let mut command = place.run_command(url);
     for name in PROXY_VARIABLES {

@@ -4,8 +4,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use vexil_publisher::{Options, Publisher};
-use vexil_reader::Reader;
+use flagstaff_publisher::{Options, Publisher};
+use flagstaff_reader::Reader;
 
 use crate::problem::Problem;
 use crate::role::damaged_payload;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use flagstaff_format::layout::word;
+use flagstaff_format::{check_current, open_view};
+use flagstaff_publisher::lock::{LockError, LockMode, PublisherLock};
+use flagstaff_publisher::{Options, Publisher};
+use flagstaff_reader::Reader;
 use rustix::process::Signal;
-use vexil_format::layout::word;
-use vexil_format::{check_current, open_view};
-use vexil_publisher::lock::{LockError, LockMode, PublisherLock};
-use vexil_publisher::{Options, Publisher};
-use vexil_reader::Reader;
 
 use crate::numbered::{number, payload};
 use crate::problem::Problem;

@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::time::Instant;
 
-use vexil_format::layout::{AREA_BYTES, Area};
-use vexil_reader::Reader;
+use flagstaff_format::layout::{AREA_BYTES, Area};
+use flagstaff_reader::Reader;
 
 use crate::boots::make_old;
 use crate::figures::percentile;

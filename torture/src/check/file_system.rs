@@ -1,7 +1,7 @@
 //! What the file system is, and whether a snapshot file lives there at all.
 
-use vexil_publisher::{Options, Publisher};
-use vexil_reader::Reader;
+use flagstaff_publisher::{Options, Publisher};
+use flagstaff_reader::Reader;
 
 use crate::kinds::FileSystem;
 use crate::numbered::{number, payload};

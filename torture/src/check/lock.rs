@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use flagstaff_format::boot;
+use flagstaff_publisher::lock::{LockError, LockMode, PublisherLock};
 use rustix::process::Signal;
-use vexil_format::boot;
-use vexil_publisher::lock::{LockError, LockMode, PublisherLock};
 
 use crate::figures::percentile;
 use crate::problem::Problem;

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use vexil_format::{FileId, Mapping};
+use flagstaff_format::{FileId, Mapping};
 
 use crate::problem::Problem;
 use crate::process::Process;

@@ -47,7 +47,7 @@ fn folder(stage: &Stage<'_>, name: &str) -> Result<PathBuf, Problem> {
     fs::create_dir(&folder).map_err(Problem::file("make the folder", &folder))?;
     let cache = folder.join("cache.json");
     fs::write(&cache, steady::payload(1, 10)).map_err(Problem::file("write", &cache))?;
-    Ok(folder.join("flags.vexil"))
+    Ok(folder.join("flags.flagstaff"))
 }
 
 /// The steps of a publisher that nobody disturbs.

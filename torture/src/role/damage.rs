@@ -5,8 +5,8 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use vexil_format::layout::{Area, FILE_BYTES, HEADER_BYTES, PAGE};
-use vexil_reader::{Reader, Snapshot, Value};
+use flagstaff_format::layout::{Area, FILE_BYTES, HEADER_BYTES, PAGE};
+use flagstaff_reader::{Reader, Snapshot, Value};
 
 use super::{Outcome, argument, is_ending, say};
 use crate::calls::every_call;
@@ -143,14 +143,14 @@ fn shortened(path: &Path, length: u64) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use vexil_publisher::{Options, Publisher};
+    use flagstaff_publisher::{Options, Publisher};
 
     use super::*;
 
     #[test]
     fn a_flag_of_another_number_or_a_missing_one_is_a_wrong_answer() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("flags.vexil");
+        let path = folder.path().join("flags.flagstaff");
         assert_eq!(opened(&path, 3), Ok(false));
         let mut publisher = Publisher::open(&path, &Options::default()).unwrap();
         let mut publish = |payload: &str| drop(publisher.publish(payload).unwrap());

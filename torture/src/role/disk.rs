@@ -5,10 +5,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use flagstaff_format::{Generation, WriteError};
+use flagstaff_publisher::{OpenError, Options, PublishError, Publisher};
+use flagstaff_reader::Reader;
 use rustix::process::{Resource, Rlimit, setrlimit};
-use vexil_format::{Generation, WriteError};
-use vexil_publisher::{OpenError, Options, PublishError, Publisher};
-use vexil_reader::Reader;
 
 use super::{Outcome, argument, say};
 use crate::numbered::{self, number};

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use vexil_format::{Step, Watch, Witness, boot};
-use vexil_publisher::lock::{Cancel, LockMode, PublisherLock};
-use vexil_publisher::{Options, Publisher};
+use flagstaff_format::{Step, Watch, Witness, boot};
+use flagstaff_publisher::lock::{Cancel, LockMode, PublisherLock};
+use flagstaff_publisher::{Options, Publisher};
 
 use super::{Outcome, is_ending, say};
 use crate::fork::fork;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use vexil_format::Mapping;
+use flagstaff_format::Mapping;
 
 use super::{Outcome, number, say};
 

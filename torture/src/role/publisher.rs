@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use vexil_format::{Archive, Facts, Generation, Opened, Writer, WriterOptions};
-use vexil_publisher::lock::{Cancel, LockMode, PublisherLock};
-use vexil_publisher::{Options, Publisher, payload};
+use flagstaff_format::{Archive, Facts, Generation, Opened, Writer, WriterOptions};
+use flagstaff_publisher::lock::{Cancel, LockMode, PublisherLock};
+use flagstaff_publisher::{Options, Publisher, payload};
 
 use super::{Outcome, argument, is_ending, say};
 use crate::numbered::{self, number};

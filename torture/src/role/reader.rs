@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use vexil_format::Generation;
-use vexil_reader::Reader;
+use flagstaff_format::Generation;
+use flagstaff_reader::Reader;
 
 use super::{Outcome, argument, is_ending, say};
 use crate::crowd::Kind;

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use vexil_format::{FileId, Generation};
-use vexil_publisher::lock::Cancel;
-use vexil_publisher::{Options, Publisher};
-use vexil_reader::Reader;
+use flagstaff_format::{FileId, Generation};
+use flagstaff_publisher::lock::Cancel;
+use flagstaff_publisher::{Options, Publisher};
+use flagstaff_reader::Reader;
 
 use super::{Outcome, is_ending, say};
 use crate::steady;

@@ -12,7 +12,7 @@ pub(super) fn lines(app: &App) -> Vec<Line<'static>> {
     let plain = |text: String| Line::from(text);
     let mut lines = vec![
         Line::from(vec![
-            Span::styled("vexil top  ", app.paint.cell(Look::Strong)),
+            Span::styled("flagstaff top  ", app.paint.cell(Look::Strong)),
             state(app),
             Span::raw(format!("  {}", facts.file)),
         ]),

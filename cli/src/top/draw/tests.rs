@@ -2,12 +2,12 @@
 
 use std::time::SystemTime;
 
+use flagstaff_format::FailureKind;
+use flagstaff_publisher::{Options, Publisher};
+use flagstaff_reader::Reader;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use vexil_format::FailureKind;
-use vexil_publisher::{Options, Publisher};
-use vexil_reader::Reader;
 
 use super::draw;
 use crate::host::{Attached, Process};
@@ -26,7 +26,7 @@ struct Scene {
 impl Scene {
     fn with(flags: &str) -> Scene {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("flags.vexil");
+        let path = folder.path().join("flags.flagstaff");
         let mut publisher = Publisher::open(&path, &Options::default()).unwrap();
         let _ = publisher.publish(flags).unwrap();
         let reader = Reader::open(&path).unwrap();
@@ -85,7 +85,7 @@ fn all_parts_are_on_a_screen_of_80_by_24() {
     scene.publish(r#"{"checkout":false,"limit":50}"#);
     scene.app.table = Some(Table {
         rows: vec![
-            row(41, Attached::Publisher, "vexil run"),
+            row(41, Attached::Publisher, "flagstaff run"),
             row(42, Attached::Reader, "gunicorn: worker"),
             row(43, Attached::Old, "gunicorn: idle"),
         ],
@@ -117,7 +117,7 @@ fn all_parts_are_on_a_screen_of_80_by_24() {
 fn a_small_screen_has_one_part_at_a_time() {
     let mut scene = Scene::with(r#"{"checkout":true}"#);
     let screen = scene.screen(40, 12);
-    for text in ["flags.vexil", "gen 1, 1 flags", "pub alive, link idle", "checkout", "Tab more"] {
+    for text in ["flags.flagstaff", "gen 1, 1 flags", "pub alive, link idle", "checkout", "Tab more"] {
         assert!(screen.contains(text), "{text:?} in\n{screen}");
     }
     scene.press(KeyCode::Tab);

@@ -1,4 +1,4 @@
-//! The command `vexil run`: it follows the stream of the service, or a file, and its log may go where nobody reads.
+//! The command `flagstaff run`: it follows the stream of the service, or a file, and its log may go where nobody reads.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use flagstaff_torture::Process;
 use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
 use rustix::process::Signal;
-use vexil_torture::Process;
 
 use super::Service;
 use crate::hosts::{Outcome, PATIENCE};
@@ -80,7 +80,7 @@ impl Service {
         }
         let mut run = match how {
             Step::StartOther(_) => {
-                let mut run = self.place.vexil("run");
+                let mut run = self.place.flagstaff("run");
                 run.arg("--source").arg(self.place.join("source.json"));
                 run
             }

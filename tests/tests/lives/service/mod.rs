@@ -1,4 +1,4 @@
-//! A life whose flags come from a service: `vexil run` follows its stream, or a file that is watched, and elected clients lead while no
+//! A life whose flags come from a service: `flagstaff run` follows its stream, or a file that is watched, and elected clients lead while no
 //! such process does. Whoever publishes, dies, sleeps or stands by: once somebody can publish and the world is quiet, everybody answers
 //! the newest flags of the service.
 //!
@@ -12,10 +12,10 @@ use std::fs;
 use std::time::Duration;
 
 use fastrand::Rng;
-use vexil_tests::lives::flags::Content;
-use vexil_tests::lives::race::Progress;
-use vexil_tests::place::Place;
-use vexil_tests::server::FaultServer;
+use flagstaff_tests::lives::flags::Content;
+use flagstaff_tests::lives::race::Progress;
+use flagstaff_tests::place::Place;
+use flagstaff_tests::server::FaultServer;
 
 use crate::disk::Disk;
 use crate::hosts::{Hosts, Opened, Outcome, words};
@@ -60,7 +60,7 @@ impl Service {
     pub(crate) fn new(defect: &'static str, can_be_full: bool) -> Result<Service, String> {
         let place = Place::new();
         let disk = if can_be_full { Disk::mount(place.folder()) } else { None };
-        fs::write(place.key_file(), vexil_tests::place::KEY).unwrap();
+        fs::write(place.key_file(), flagstaff_tests::place::KEY).unwrap();
         let hosts = Hosts::new(place.file(), defect);
         let progress = Progress::create(&place.file()).unwrap();
         let mut service = Service {
@@ -97,7 +97,7 @@ impl Service {
     /// Takes a step, waits until the world is quiet, and asks everybody.
     pub(crate) fn step(&mut self, step: Step) -> Outcome {
         self.counts.steps += 1;
-        if std::env::var_os("VEXIL_LIVES_TRACE").is_some() {
+        if std::env::var_os("FLAGSTAFF_LIVES_TRACE").is_some() {
             eprintln!("{} {step}: {}, touched {}", self.counts.steps, words(&self.possible), self.touched);
         }
         self.take(step)?;

@@ -5,8 +5,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use vexil_reader::{PathState, Reader};
-use vexil_tests::lives::exceptions::{FULL_DISK, NEXT_LEADER, TOUCHED};
+use flagstaff_reader::{PathState, Reader};
+use flagstaff_tests::lives::exceptions::{FULL_DISK, NEXT_LEADER, TOUCHED};
 
 use super::Service;
 use crate::hosts::{Outcome, sparse_copy};

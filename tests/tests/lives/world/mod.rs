@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fastrand::Rng;
-use vexil_tests::lives::flags::Content;
-use vexil_tests::place::Place;
-use vexil_torture::Process;
+use flagstaff_tests::lives::flags::Content;
+use flagstaff_tests::place::Place;
+use flagstaff_torture::Process;
 
 use crate::disk::Disk;
 use crate::hosts::{Hosts, Outcome, words};
@@ -99,7 +99,7 @@ impl World {
     /// Takes a step, and asks everybody.
     pub(crate) fn step(&mut self, step: Step) -> Outcome {
         self.counts.steps += 1;
-        if std::env::var_os("VEXIL_LIVES_TRACE").is_some() {
+        if std::env::var_os("FLAGSTAFF_LIVES_TRACE").is_some() {
             eprintln!(
                 "{} {step}: live {}, at path {}",
                 self.counts.steps,

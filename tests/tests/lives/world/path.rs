@@ -5,10 +5,10 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use vexil_format::layout::word;
-use vexil_reader::{PathState, Reader};
-use vexil_tests::lives::exceptions::TOUCHED;
-use vexil_tests::lives::flags::Content;
+use flagstaff_format::layout::word;
+use flagstaff_reader::{PathState, Reader};
+use flagstaff_tests::lives::exceptions::TOUCHED;
+use flagstaff_tests::lives::flags::Content;
 
 use super::{World, merged, merged_all};
 use crate::hosts::{Outcome, sparse_copy};

@@ -5,14 +5,14 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use flagstaff_format::FailureKind;
+use flagstaff_reader::Reader;
+use flagstaff_tests::lives::exceptions::FULL_DISK;
+use flagstaff_tests::lives::flags::{Content, HOT};
+use flagstaff_tests::lives::host::ask_one_of;
+use flagstaff_tests::lives::subject::Subject;
+use flagstaff_torture::Process;
 use rustix::process::Signal;
-use vexil_format::FailureKind;
-use vexil_reader::Reader;
-use vexil_tests::lives::exceptions::FULL_DISK;
-use vexil_tests::lives::flags::{Content, HOT};
-use vexil_tests::lives::host::ask_one_of;
-use vexil_tests::lives::subject::Subject;
-use vexil_torture::Process;
 
 use super::{World, merged, merged_all};
 use crate::clock;

@@ -6,7 +6,7 @@ ends half a second after the last of them, also when that one is cancelled.
 
 import asyncio
 
-from vexil._vexil import Watcher, changes_between
+from flagstaff._flagstaff import Watcher, changes_between
 
 # By loop and client or reader. Both are kept alive by the hub, so that nobody else gets their ids.
 _hubs: dict = {}

@@ -31,4 +31,4 @@ class FlagReader(Protocol):
         ...
 
 
-FlagReader.__module__ = "vexil"
+FlagReader.__module__ = "flagstaff"

@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, TypeVar, final, overload, type_check_o
 
 from typing_extensions import Self, disjoint_base
 
-from vexil._options import SoasapErrorHandler
+from flagstaff._options import SoasapErrorHandler
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")

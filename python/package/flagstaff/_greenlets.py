@@ -41,7 +41,7 @@ class _Greenlets:
         """As `Client.wait_for_change`."""
         from time import monotonic
 
-        from vexil._vexil import Watcher
+        from flagstaff._flagstaff import Watcher
 
         deadline = None if seconds is None else monotonic() + seconds
         # Before the look: a change after it is told.

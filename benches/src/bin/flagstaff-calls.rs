@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use vexil_benches::calls;
+use flagstaff_benches::calls;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -10,6 +10,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ["names"] => Ok(writeln!(std::io::stdout(), "{}", calls::NAMES.join("\n"))?),
         ["prepare", path] => calls::prepare(path.as_ref()),
         [name, count, path] => calls::make(name, count.parse()?, path.as_ref()),
-        _ => Err("use: vexil-calls names | prepare PATH | NAME COUNT PATH".into()),
+        _ => Err("use: flagstaff-calls names | prepare PATH | NAME COUNT PATH".into()),
     }
 }

@@ -3,14 +3,14 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use vexil_benches::program;
+use flagstaff_benches::program;
 
 fn main() -> ExitCode {
     match program::main_from(std::env::args_os().skip(1)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell if this fails.
-            let _ = writeln!(std::io::stderr(), "vexil-bench: {error}");
+            let _ = writeln!(std::io::stderr(), "flagstaff-bench: {error}");
             ExitCode::FAILURE
         }
     }

@@ -1,25 +1,25 @@
-"""What can go wrong. The bases beside `VexilError` are what users of the SDK catch."""
+"""What can go wrong. The bases beside `FlagstaffError` are what users of the SDK catch."""
 
 
-class VexilError(Exception):
+class FlagstaffError(Exception):
     """Base of all exceptions of this package."""
 
 
-class NetworkError(VexilError, OSError):
+class NetworkError(FlagstaffError, OSError):
     """The stream from the service has trouble. Reaches `on_error` as `ctx.exception`."""
 
 
-class DiskError(VexilError, OSError):
+class DiskError(FlagstaffError, OSError):
     """The snapshot file or its lock has trouble. Reaches `on_error` as `ctx.exception`."""
 
 
-class ParserError(VexilError, ValueError):
+class ParserError(FlagstaffError, ValueError):
     """A payload was refused as a whole. Reaches `on_error` as `ctx.exception`."""
 
 
-class SnapshotError(VexilError):
+class SnapshotError(FlagstaffError):
     """A `Reader` cannot be made: there is no snapshot file at its path, or none that it can read."""
 
 
-for _class in (VexilError, NetworkError, DiskError, ParserError, SnapshotError):
-    _class.__module__ = "vexil"
+for _class in (FlagstaffError, NetworkError, DiskError, ParserError, SnapshotError):
+    _class.__module__ = "flagstaff"

@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::time::Instant;
 
-use vexil_reader::Reader;
+use flagstaff_reader::Reader;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);

@@ -8,7 +8,7 @@ import _thread
 import os
 import sys
 
-from vexil import _greenlets, _vexil
+from flagstaff import _greenlets, _flagstaff
 
 # Where no log has been set up, errors are printed this often at most, in seconds.
 _LAST_RESORT_EVERY = 60
@@ -24,22 +24,22 @@ def start():
     if greenlets is None:
         _start_worker()
         return
-    _thread.start_new_thread(_dispatch, (_vexil._descriptor(), greenlets, os.getpid()))
+    _thread.start_new_thread(_dispatch, (_flagstaff._descriptor(), greenlets, os.getpid()))
 
 
 def _start_worker():
-    _vexil._before_worker()
+    _flagstaff._before_worker()
     try:
         _thread.start_new_thread(_work, (os.getpid(),))
     except BaseException:
-        _vexil._without_worker()
+        _flagstaff._without_worker()
         raise
 
 
 def _work(process):
-    _vexil._in_worker()
+    _flagstaff._in_worker()
     # A callback may fork, and its thread lives on in the child, which has workers of its own.
-    while os.getpid() == process and (found := _vexil._next_job()) is not None:
+    while os.getpid() == process and (found := _flagstaff._next_job()) is not None:
         job, was_last = found
         if was_last:
             # Each in a thread of its own, so that one that blocks holds up no other.
@@ -55,7 +55,7 @@ def _dispatch(descriptor, greenlets, process):
     try:
         # Greenlets live on in a forked child: it has a dispatcher of its own, for its own jobs.
         while os.getpid() == process:
-            for job in _vexil._jobs():
+            for job in _flagstaff._jobs():
                 _thread.start_new_thread(_do_in_greenlet, (job,))
             greenlets.wait_readable(descriptor)
             if os.getpid() != process:
@@ -97,7 +97,7 @@ def _do(job):
 
 def log_lines():
     """Log what the native module has to say."""
-    while (line := _vexil._next_line()) is not None:
+    while (line := _flagstaff._next_line()) is not None:
         try:
             _log(*line)
         except Exception:
@@ -109,21 +109,21 @@ def at_exit():
     from time import monotonic, sleep
 
     log_lines()
-    _vexil._before_exit()
+    _flagstaff._before_exit()
     deadline = monotonic() + 0.2
-    while _vexil._running() and monotonic() < deadline:
+    while _flagstaff._running() and monotonic() < deadline:
         sleep(0.001)
-    _vexil._at_exit()
+    _flagstaff._at_exit()
 
 
 def _log(level, text):
     # Who has not imported logging by now has no handler for it.
     logging = sys.modules.get("logging")
-    logger = logging and logging.getLogger("vexil")
+    logger = logging and logging.getLogger("flagstaff")
     if logger and logger.hasHandlers():
         logger.log(level, "%s", text)
     elif level >= _ERROR and (not logger or logger.isEnabledFor(level)):
-        _print_as_last_resort(logging, f"vexil: {text}")
+        _print_as_last_resort(logging, f"flagstaff: {text}")
 
 
 def _print_as_last_resort(logging, text):
@@ -138,14 +138,14 @@ def _print_as_last_resort(logging, text):
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
     elif logging.lastResort:
-        logging.lastResort.handle(logging.LogRecord("vexil", _ERROR, __file__, 0, "%s", (text,), None))
+        logging.lastResort.handle(logging.LogRecord("flagstaff", _ERROR, __file__, 0, "%s", (text,), None))
 
 
 def _tell_error(handler, source, messages, is_transient, since, dropped):
     from datetime import datetime, timezone
 
-    from vexil import _errors
-    from vexil._options import SoasapErrorContext, SoasapErrorSource
+    from flagstaff import _errors
+    from flagstaff._options import SoasapErrorContext, SoasapErrorSource
 
     kind = {"network": _errors.NetworkError, "disk": _errors.DiskError}.get(source, _errors.ParserError)
     if dropped:
@@ -165,10 +165,10 @@ _KINDS = {"error": ("error handler", _tell_error), "changes": ("change callback"
 def _log_exception(message, error):
     try:
         logging = sys.modules.get("logging")
-        logger = logging and logging.getLogger("vexil")
+        logger = logging and logging.getLogger("flagstaff")
         if logger and logger.hasHandlers():
             logger.error(message, exc_info=error)
         elif not logger or logger.isEnabledFor(_ERROR):
-            _print_as_last_resort(logging, f"vexil: {message}: {error!r}")
+            _print_as_last_resort(logging, f"flagstaff: {message}: {error!r}")
     except Exception:
         pass

@@ -40,4 +40,4 @@ class SoasapClientOptions:
 
 
 for _class in (SoasapErrorSource, SoasapErrorContext, SoasapClientOptions):
-    _class.__module__ = "vexil"
+    _class.__module__ = "flagstaff"

@@ -1,12 +1,12 @@
 """Feature flags in shared memory: one stream, one copy and one moment of change per host.
 
-    from vexil import create_soasap_client
+    from flagstaff import create_soasap_client
 
     flags = create_soasap_client(api_key=os.environ["SOASAP_API_KEY"])
     if flags.get_bool("new-checkout"):
         ...
 
-`Client` is what that makes, `Reader` reads the file of a publisher such as `vexil run`.
+`Client` is what that makes, `Reader` reads the file of a publisher such as `flagstaff run`.
 """
 
 # Only what every process needs is imported here: the names of `_LAZY` are fetched when they are first used.
@@ -14,8 +14,8 @@ import atexit as _atexit
 import os as _os
 from _collections_abc import Mapping as _Mapping
 
-from vexil import _background, _greenlets, _vexil
-from vexil._vexil import (
+from flagstaff import _background, _greenlets, _flagstaff
+from flagstaff._flagstaff import (
     BoolFlag,
     Change,
     Changes,
@@ -50,7 +50,7 @@ __all__ = (
     "SoasapErrorSource",
     "Status",
     "StringFlag",
-    "VexilError",
+    "FlagstaffError",
     "__version__",
     "create_soasap_client",
 )
@@ -60,16 +60,16 @@ SoasapClient = Client
 _DEFAULT_BASE_URL = "https://api.soasap.com"
 
 _LAZY = {
-    "DiskError": "vexil._errors",
-    "FlagReader": "vexil._protocol",
-    "NetworkError": "vexil._errors",
-    "ParserError": "vexil._errors",
-    "SnapshotError": "vexil._errors",
-    "SoasapClientOptions": "vexil._options",
-    "SoasapErrorContext": "vexil._options",
-    "SoasapErrorHandler": "vexil._options",
-    "SoasapErrorSource": "vexil._options",
-    "VexilError": "vexil._errors",
+    "DiskError": "flagstaff._errors",
+    "FlagReader": "flagstaff._protocol",
+    "NetworkError": "flagstaff._errors",
+    "ParserError": "flagstaff._errors",
+    "SnapshotError": "flagstaff._errors",
+    "SoasapClientOptions": "flagstaff._options",
+    "SoasapErrorContext": "flagstaff._options",
+    "SoasapErrorHandler": "flagstaff._options",
+    "SoasapErrorSource": "flagstaff._options",
+    "FlagstaffError": "flagstaff._errors",
 }
 
 
@@ -117,7 +117,7 @@ def create_soasap_client(
 def __getattr__(name):
     module = _LAZY.get(name)
     if module is None:
-        raise AttributeError(f"module 'vexil' has no attribute {name!r}")
+        raise AttributeError(f"module 'flagstaff' has no attribute {name!r}")
     from importlib import import_module
 
     value = getattr(import_module(module), name)
@@ -136,7 +136,7 @@ def _init(self, *arguments, **named):
 for _class in (Client, Reader):
     _class.__init__ = _init
 
-_vexil._start_by(_background.start, _greenlets.found)
+_flagstaff._start_by(_background.start, _greenlets.found)
 _Mapping.register(Snapshot)
 _atexit.register(_background.at_exit)
-_os.register_at_fork(after_in_child=_vexil._after_fork)
+_os.register_at_fork(after_in_child=_flagstaff._after_fork)
