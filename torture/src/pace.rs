@@ -83,6 +83,9 @@ pub struct Pace {
     pub open: Vec<String>,
 }
 
+/// Publishes in which a slot gets its space, one for each slot: their writes are not counted.
+const GROWING: usize = 2;
+
 impl Pace {
     /// Publishes `count` numbered snapshots, `rate` a second, or as many as it can if that is 0, until `ends`.
     ///
@@ -110,7 +113,9 @@ impl Pace {
             let wall = start.elapsed().as_nanos() as u64;
             let cpu = processor() - cpu;
             let queue = queued().zip(queue).map_or(0, |(now, before)| now - before);
-            if let Some((now, before)) = writes().zip(before) {
+            if let Some((now, before)) = writes().zip(before)
+                && pace.publishes >= GROWING
+            {
                 written.0 += now.0 - before.0;
                 written.1 += now.1 - before.1;
                 pace.writes = Some(written.0 as f64);
@@ -133,7 +138,7 @@ impl Pace {
         pace.seconds = begun.elapsed().as_secs_f64();
         pace.descriptors_after = settled();
         pace.memory_after = memory(std::process::id(), "VmRSS").unwrap_or(0);
-        let each = pace.publishes.max(1) as f64;
+        let each = pace.publishes.saturating_sub(GROWING).max(1) as f64;
         pace.bytes = pace.writes.map(|_| written.1 as f64 / each);
         pace.writes = pace.writes.map(|writes| writes / each);
         times.truncate(pace.publishes);
