@@ -53,8 +53,8 @@ Tasks
                           runs each fuzz target, or those named, for N seconds (60 by default), two at a time, guided by
                           coverage; with AddressSanitizer where there is a nightly toolchain. Needs a C++ compiler;
                           without one it runs them without coverage, and says so. New inputs, crashes and logs: target/fuzz/
-  sanitize [--full]       valgrind and AddressSanitizer over what touches mapped memory; with `--full` more tests, and
-                          ThreadSanitizer. What is not here is left out, visibly
+  sanitize [--full]       valgrind and AddressSanitizer over what touches mapped memory; with `--full` more tests, Miri
+                          and ThreadSanitizer. What is not here is left out, visibly
   help                    this text
 
 Each step prints its command and its time. The exit code is 0 only if every step was good, and 2 for wrong use.

@@ -63,11 +63,15 @@ pub(crate) fn run(extent: Extent) -> Result<(), Failures> {
     let mut steps = Steps::default();
     let mut left_out = Vec::new();
     memcheck(&mut steps, &mut left_out);
-    miri(&mut steps, &mut left_out);
     sanitizer(&mut steps, &mut left_out, &ADDRESS, extent);
     match extent {
-        Extent::Full => sanitizer(&mut steps, &mut left_out, &THREAD, extent),
-        Extent::Short => left_out.push("ThreadSanitizer: part of `cargo xtask sanitize --full`".to_owned()),
+        Extent::Full => {
+            miri(&mut steps, &mut left_out);
+            sanitizer(&mut steps, &mut left_out, &THREAD, extent);
+        }
+        Extent::Short => {
+            left_out.push("Miri and ThreadSanitizer: part of `cargo xtask sanitize --full`".to_owned());
+        }
     }
     println!(
         "\n== LEFT OUT, under the sanitizers: the tests {}, see xtask/src/sanitize.rs",
@@ -128,6 +132,10 @@ const INTERPRETED: [&str; 7] = [
 fn miri(steps: &mut Steps, left_out: &mut Vec<String>) {
     if !is_here(unset(Command::new("cargo").args(["+nightly", "miri", "--version"]))) {
         let missing = "Miri: it is not installed; `rustup component add --toolchain nightly miri rust-src`";
+        return left_out.push(missing.to_owned());
+    }
+    if !is_here(unset(Command::new("cargo").args(["+nightly", "miri", "setup"]))) {
+        let missing = "Miri: its standard library cannot be built; `cargo +nightly miri setup` says why";
         return left_out.push(missing.to_owned());
     }
     let target = match target() {
