@@ -4,7 +4,7 @@ use std::mem;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use flagstaff_format::LinkState;
+use flagstaff_format::{FailureKind, LinkState};
 
 use crate::error::{PublishError, RunError};
 use crate::failure_kind;
@@ -193,27 +193,20 @@ fn publish_burst(
     refusals: &mut Refusals,
     notice: &mut dyn FnMut(Notice<'_>),
 ) {
-    if publish(publisher, last, refusals, notice) == Taken::No
-        && skipped.iter().rev().any(|payload| publish(publisher, payload, refusals, notice) == Taken::Yes)
+    if let Some(why) = publish(publisher, last, refusals, notice)
+        && skipped.iter().rev().any(|payload| publish(publisher, payload, refusals, notice).is_none())
     {
-        publish(publisher, last, refusals, notice);
+        publisher.refuse(why);
     }
 }
 
-/// Whether a payload was published, or is kept until it can be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Taken {
-    Yes,
-    /// It is refused for what is in it.
-    No,
-}
-
+/// Returns why a payload is refused for what is in it. `None`: it was published, or is kept until it can be.
 fn publish(
     publisher: &mut Publisher,
     payload: &str,
     refusals: &mut Refusals,
     notice: &mut dyn FnMut(Notice<'_>),
-) -> Taken {
+) -> Option<FailureKind> {
     // With a full disk, each event of a busy source would be another line in the log.
     let file_fails = publisher.has_waiting();
     match publisher.publish(payload) {
@@ -222,7 +215,7 @@ fn publish(
                 tracing::info!("the snapshot file can be written again");
             }
             notice(Notice::Payload(&outcome));
-            Taken::Yes
+            None
         }
         Err(error) => {
             match &error {
@@ -239,11 +232,8 @@ fn publish(
                 },
             }
             notice(Notice::Refused(&error));
-            if matches!(error, PublishError::Payload(_) | PublishError::Build(_)) {
-                Taken::No
-            } else {
-                Taken::Yes
-            }
+            let is_final = matches!(error, PublishError::Payload(_) | PublishError::Build(_));
+            failure_kind::of_publish(&error).filter(|_| is_final)
         }
     }
 }
