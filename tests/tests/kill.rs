@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "test code")]
 
 use std::process::Command;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use flagstaff_publisher::{Options, Publisher};
 use flagstaff_tests::long;
@@ -20,21 +20,12 @@ fn role(role: &str, place: &Place, argument: u64) -> Process {
     Process::start(command)
 }
 
-/// Random from run to run, and repeatable by the number that is printed.
-fn seed() -> u64 {
-    let given = std::env::var("FLAGSTAFF_SEED").ok().and_then(|text| text.parse().ok());
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = given.unwrap_or(now.as_nanos() as u64);
-    eprintln!("seed {seed}; FLAGSTAFF_SEED={seed} repeats the choices, not the scheduler");
-    seed
-}
-
 /// Half of the publishers write prepared archives, so that most of their time is the middle of a publish; half are whole
 /// publishers with payload, changing sizes, checkpoints and a keeper. Every eighth is killed while it still starts.
 #[test]
 fn readers_of_a_publisher_killed_at_random_moments_see_no_mix_no_default_and_no_step_back() {
     let place = Place::new();
-    let mut random = fastrand::Rng::with_seed(seed());
+    let mut random = fastrand::Rng::with_seed(long::seed(1));
     let mut first = Publisher::open(place.file(), &Options::default()).unwrap();
     let _ = first.publish(&payload(1, 0)).unwrap();
     drop(first);

@@ -16,7 +16,7 @@ mod shrink;
 mod step;
 mod world;
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use step::{Step, list};
 use world::{Found, World};
@@ -59,10 +59,8 @@ fn fail(seed: u64, steps: &[Step], found: &Found) -> ! {
 fn what_was_accepted_or_saved_by_hand_is_in_the_file_the_stream_and_the_history() {
     let is_long = flagstaff_tests::long::is_wanted();
     let seconds = number("FLAGSTAFF_SECONDS").unwrap_or(if is_long { 600 } else { 15 });
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = number("FLAGSTAFF_SEED").unwrap_or(if is_long { now.as_nanos() as u64 } else { SEED });
+    let seed = flagstaff_tests::long::seed(SEED);
     let until = Instant::now() + Duration::from_secs(seconds);
-    eprintln!("seed {seed}; FLAGSTAFF_SEED={seed} repeats it");
     let mut steps = list(seed, BURSTS);
     if let Some(wanted) = variable("FLAGSTAFF_STEPS") {
         let wanted: Vec<usize> = wanted.split(',').map(|place| place.parse().unwrap()).collect();
