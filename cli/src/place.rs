@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
-use flagstaff_publisher::Place as Target;
+use flagstaff_publisher::SnapshotLocation;
 use flagstaff_reader::Reader;
 
 use crate::account::Account;
@@ -59,13 +59,14 @@ impl Place {
     }
 
     /// The snapshot file to publish into.
-    pub(crate) fn target(&self) -> Result<Target, Failure> {
+    pub(crate) fn target(&self) -> Result<SnapshotLocation, Failure> {
         let account = self.account.identity()?;
         let source = account.as_ref().map(|(key, identity)| (key, *identity));
         match (given(self.file.as_ref()), source) {
-            (Some(file), source) => Ok(Target::at(file, source)),
+            (Some(file), source) => Ok(SnapshotLocation::at(file, source)),
             (None, Some((key, identity))) => {
-                Target::in_cache(given(self.cache_dir.as_ref()), key, identity).ok_or(Failure::NoCacheDir)
+                SnapshotLocation::in_cache(given(self.cache_dir.as_ref()), key, identity)
+                    .ok_or(Failure::NoCacheDir)
             }
             (None, None) => Err(Failure::NoFile),
         }
@@ -73,7 +74,7 @@ impl Place {
 }
 
 /// Makes the cache directory of a target.
-pub(crate) fn make_cache_dir(target: &Target) -> Result<(), Failure> {
+pub(crate) fn make_cache_dir(target: &SnapshotLocation) -> Result<(), Failure> {
     target.make_cache_dir().map_err(|source| Failure::Io {
         action: "make",
         path: target.cache_dir().map(PathBuf::from).unwrap_or_default(),

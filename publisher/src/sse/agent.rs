@@ -7,7 +7,7 @@ use super::api_key::ApiKey;
 use super::connector::TcpConnector;
 use super::failure::Failure;
 use super::key_header::KeyConnector;
-use super::options::Options;
+use super::options::StreamOptions;
 use super::origin::Origin;
 use super::proxy;
 use super::resolver::StoppableResolver;
@@ -24,7 +24,7 @@ const INPUT_BUFFER_BYTES: usize = 2 * MAX_HEADER_BYTES;
 pub(super) fn for_request(
     origin: &Origin,
     key: Option<ApiKey>,
-    options: &Options,
+    options: &StreamOptions,
     stopper: &Stopper,
     silence: &Silence,
 ) -> Result<Agent, Failure> {

@@ -18,9 +18,9 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Error, Timeout};
 
+use super::connect_phase::Phase;
 use super::own_socket::OwnSocket;
 use super::silence::Silence;
-use super::stage::Stage;
 
 /// Idle time before the first probe and between probes. With the usual nine probes a dead peer is noticed within 2 minutes
 /// even without a read timeout, and middle boxes see traffic.
@@ -50,14 +50,14 @@ impl<In: Transport> Connector<In> for TcpConnector {
         }
         let limit = details.timeout.not_zero().map(|limit| *limit);
         let connect_by = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let stage = Stage::of_connect(self.proxy.as_ref() == Some(details.uri));
+        let phase = Phase::of_connect(self.proxy.as_ref() == Some(details.uri));
         let register = |socket: &Arc<OwnSocket>| {
             let handle: Weak<OwnSocket> = Arc::downgrade(socket);
             (details.register_shutdown)(handle as Weak<dyn ShutdownHandle>).map_err(io::Error::other)
         };
         let socket = connect_any(&details.addrs, limit, &register).map_err(|error| match error.kind() {
             ErrorKind::TimedOut | ErrorKind::WouldBlock => Error::Timeout(details.timeout.reason),
-            _ => stage.mark(error.into()),
+            _ => phase.mark(error.into()),
         })?;
         // Some sandboxes refuse such settings. The read timeout still holds without them.
         if let Err(error) = tune(&socket) {

@@ -16,10 +16,10 @@ mod present {
     use ureq::typestate::AgentScope;
     use ureq::unversioned::transport::{ConnectionDetails, Connector, RustlsConnector, Transport};
 
+    use crate::sse::connect_phase::Phase;
     use crate::sse::failure::Failure;
-    use crate::sse::options::Options;
+    use crate::sse::options::StreamOptions;
     use crate::sse::origin::Origin;
-    use crate::sse::stage::Stage;
 
     #[derive(Debug, Default)]
     pub(in crate::sse) struct TlsConnector(RustlsConnector);
@@ -32,7 +32,7 @@ mod present {
             details: &ConnectionDetails<'_>,
             chained: Option<In>,
         ) -> Result<Option<Self::Out>, Error> {
-            self.0.connect(details, chained).map_err(|error| Stage::Tls.mark(error))
+            self.0.connect(details, chained).map_err(|error| Phase::Tls.mark(error))
         }
     }
 
@@ -40,7 +40,7 @@ mod present {
     pub(in crate::sse) fn with_roots(
         config: ConfigBuilder<AgentScope>,
         origin: &Origin,
-        options: &Options,
+        options: &StreamOptions,
     ) -> Result<ConfigBuilder<AgentScope>, Failure> {
         let roots = match &options.root_certificates {
             Some(file) if origin.is_https() => read_roots(file)?,
@@ -85,10 +85,10 @@ mod absent {
     use ureq::typestate::AgentScope;
     use ureq::unversioned::transport::{ConnectionDetails, Connector, Transport};
 
+    use crate::sse::connect_phase::Phase;
     use crate::sse::failure::Failure;
-    use crate::sse::options::Options;
+    use crate::sse::options::StreamOptions;
     use crate::sse::origin::Origin;
-    use crate::sse::stage::Stage;
 
     #[derive(Debug, Default)]
     pub(in crate::sse) struct TlsConnector;
@@ -100,7 +100,7 @@ mod absent {
             if details.needs_tls() {
                 let missing =
                     "this program was built without TLS; build it with the feature `tls`, or use http";
-                return Err(Stage::Tls.mark(Error::Tls(missing)));
+                return Err(Phase::Tls.mark(Error::Tls(missing)));
             }
             Ok(chained)
         }
@@ -109,7 +109,7 @@ mod absent {
     pub(in crate::sse) fn with_roots(
         config: ConfigBuilder<AgentScope>,
         _: &Origin,
-        _: &Options,
+        _: &StreamOptions,
     ) -> Result<ConfigBuilder<AgentScope>, Failure> {
         Ok(config)
     }

@@ -1,7 +1,7 @@
-//! The stages of a request, and what an error in each of them means.
+//! The phases of a request, and what an error in each of them means.
 //!
 //! ureq reports a failed name lookup, a refused connection and a broken certificate alike. So each of our connectors marks its
-//! errors with its stage.
+//! errors with its phase.
 
 use std::error::Error;
 use std::fmt;
@@ -10,12 +10,12 @@ use std::io;
 use ureq::Timeout;
 
 use super::failure::{Awaited, Cause, Failure};
-use super::options::Options;
+use super::options::StreamOptions;
 use super::tls;
 
-/// The stages that happen before a request can be sent.
+/// The phases that happen before a request can be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum Phase {
     Resolve,
     ResolveProxy,
     Connect,
@@ -23,54 +23,54 @@ pub(super) enum Stage {
     Tls,
 }
 
-/// An error with its stage, on its way through ureq.
+/// An error with its phase, on its way through ureq.
 #[derive(Debug)]
-struct StageError {
-    stage: Stage,
+struct PhaseError {
+    phase: Phase,
     cause: ureq::Error,
 }
 
-impl fmt::Display for StageError {
+impl fmt::Display for PhaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.cause.fmt(f)
     }
 }
 
-impl Error for StageError {}
+impl Error for PhaseError {}
 
-impl Stage {
-    pub(super) fn of_resolve(is_proxy: bool) -> Stage {
-        if is_proxy { Stage::ResolveProxy } else { Stage::Resolve }
+impl Phase {
+    pub(super) fn of_resolve(is_proxy: bool) -> Phase {
+        if is_proxy { Phase::ResolveProxy } else { Phase::Resolve }
     }
 
-    pub(super) fn of_connect(is_proxy: bool) -> Stage {
-        if is_proxy { Stage::ConnectProxy } else { Stage::Connect }
+    pub(super) fn of_connect(is_proxy: bool) -> Phase {
+        if is_proxy { Phase::ConnectProxy } else { Phase::Connect }
     }
 
     /// Marks an error. A timeout says by itself what it waited for, and an error marked before keeps its mark.
     pub(super) fn mark(self, cause: ureq::Error) -> ureq::Error {
         match cause {
             ureq::Error::Timeout(_) | ureq::Error::Other(_) => cause,
-            cause => ureq::Error::Other(Box::new(StageError { stage: self, cause })),
+            cause => ureq::Error::Other(Box::new(PhaseError { phase: self, cause })),
         }
     }
 }
 
 /// What an error of ureq means here. `host` is for the message.
-pub(super) fn failure(error: ureq::Error, host: &str, options: &Options) -> Failure {
+pub(super) fn failure(error: ureq::Error, host: &str, options: &StreamOptions) -> Failure {
     let host = host.to_owned();
     match error {
         ureq::Error::Timeout(timeout) => timed_out(timeout, options),
-        ureq::Error::Other(error) => match error.downcast::<StageError>() {
+        ureq::Error::Other(error) => match error.downcast::<PhaseError>() {
             Ok(error) => {
-                let StageError { stage, cause } = *error;
+                let PhaseError { phase, cause } = *error;
                 let source = cause_of(cause);
-                match stage {
-                    Stage::Resolve => Failure::Dns { host, source },
-                    Stage::ResolveProxy => Failure::Dns { host: format!("the proxy for {host}"), source },
-                    Stage::Connect => Failure::Connect { host, source },
-                    Stage::ConnectProxy => Failure::Connect { host: format!("the proxy for {host}"), source },
-                    Stage::Tls => Failure::Tls { host, source },
+                match phase {
+                    Phase::Resolve => Failure::Dns { host, source },
+                    Phase::ResolveProxy => Failure::Dns { host: format!("the proxy for {host}"), source },
+                    Phase::Connect => Failure::Connect { host, source },
+                    Phase::ConnectProxy => Failure::Connect { host: format!("the proxy for {host}"), source },
+                    Phase::Tls => Failure::Tls { host, source },
                 }
             }
             Err(source) => Failure::Read { source },
@@ -91,7 +91,7 @@ pub(super) fn failure(error: ureq::Error, host: &str, options: &Options) -> Fail
 }
 
 /// What an error of reading the body means. ureq wraps its own errors for the reader.
-pub(super) fn read_failure(error: io::Error, host: &str, options: &Options) -> Failure {
+pub(super) fn read_failure(error: io::Error, host: &str, options: &StreamOptions) -> Failure {
     failure(ureq::Error::from(error), host, options)
 }
 
@@ -102,7 +102,7 @@ fn cause_of(error: ureq::Error) -> Cause {
     }
 }
 
-fn timed_out(timeout: Timeout, options: &Options) -> Failure {
+fn timed_out(timeout: Timeout, options: &StreamOptions) -> Failure {
     let (waited_for, limit) = match timeout {
         Timeout::Resolve => (Awaited::Address, options.connect_timeout),
         Timeout::Connect => (Awaited::Connection, options.connect_timeout),

@@ -4,7 +4,7 @@
 //! what they own may be threads that the child does not have, or locks that were copied while they were taken.
 //!
 //! Invariants
-//! - I1: `newest` and every `older` are null or come from `Box::into_raw`, and are freed by the drop of the chain only.
+//! - I1: `newest` and every `older` are null or come from `Box::into_raw`, and are freed by the drop of the list only.
 //! - I2: a link does not change once it can be reached. It is published with Release and found with Acquire.
 
 use std::fmt;
@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use flagstaff_publisher::Epoch;
 
 /// The values.
-pub(crate) struct Chain<T> {
+pub(crate) struct ForkSafeList<T> {
     newest: AtomicPtr<Link<T>>,
 }
 
@@ -25,14 +25,14 @@ struct Link<T> {
     older: *mut Link<T>,
 }
 
-// SAFETY: the links are owned by the chain, and their values are handed out as shared references only.
-unsafe impl<T: Send + Sync> Send for Chain<T> {}
+// SAFETY: the links are owned by the list, and their values are handed out as shared references only.
+unsafe impl<T: Send + Sync> Send for ForkSafeList<T> {}
 // SAFETY: as above; adding is atomic.
-unsafe impl<T: Send + Sync> Sync for Chain<T> {}
+unsafe impl<T: Send + Sync> Sync for ForkSafeList<T> {}
 
-impl<T> Chain<T> {
-    pub(crate) const fn new() -> Chain<T> {
-        Chain { newest: AtomicPtr::new(ptr::null_mut()) }
+impl<T> ForkSafeList<T> {
+    pub(crate) const fn new() -> ForkSafeList<T> {
+        ForkSafeList { newest: AtomicPtr::new(ptr::null_mut()) }
     }
 
     /// Adds a value.
@@ -55,7 +55,7 @@ impl<T> Chain<T> {
         self.link().filter(|link| link.epoch == now).map(|link| &link.value)
     }
 
-    /// As [`Chain::newest_here`]. If there is none, adds one, unless another thread is faster.
+    /// As [`ForkSafeList::newest_here`]. If there is none, adds one, unless another thread is faster.
     pub(crate) fn get_or_push(&self, make: impl FnOnce() -> T) -> Entry<'_, T> {
         let (older, now) = (self.newest.load(Acquire), Epoch::now());
         // SAFETY: I1 and I2.
@@ -90,13 +90,13 @@ impl<T> Chain<T> {
     }
 }
 
-/// What [`Chain::get_or_push`] found.
+/// What [`ForkSafeList::get_or_push`] found.
 pub(crate) enum Entry<'a, T> {
     New(&'a T),
     Found(&'a T),
 }
 
-impl<T> Drop for Chain<T> {
+impl<T> Drop for ForkSafeList<T> {
     fn drop(&mut self) {
         let now = Epoch::now();
         let mut link = *self.newest.get_mut();
@@ -110,9 +110,9 @@ impl<T> Drop for Chain<T> {
     }
 }
 
-impl<T> fmt::Debug for Chain<T> {
+impl<T> fmt::Debug for ForkSafeList<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chain").field("length", &self.iter().count()).finish()
+        f.debug_struct("ForkSafeList").field("length", &self.iter().count()).finish()
     }
 }
 
@@ -125,26 +125,26 @@ mod tests {
     #[test]
     fn of_threads_that_add_the_first_value_at_once_one_wins_and_all_see_its_value() {
         for _ in 0..200 {
-            let chain = Chain::new();
+            let list = ForkSafeList::new();
             let news = std::thread::scope(|scope| {
                 let add = |number: usize| {
-                    let chain = &chain;
-                    scope.spawn(move || matches!(chain.get_or_push(|| number), Entry::New(_)))
+                    let list = &list;
+                    scope.spawn(move || matches!(list.get_or_push(|| number), Entry::New(_)))
                 };
                 let threads: Vec<_> = (0..3).map(add).collect();
                 threads.into_iter().filter_map(|thread| thread.join().ok()).filter(|new| *new).count()
             });
-            assert_eq!((news, chain.iter().count()), (1, 1));
+            assert_eq!((news, list.iter().count()), (1, 1));
         }
     }
 
     #[test]
     fn values_come_newest_first_and_are_dropped_with_the_chain() {
         let count = Arc::new(());
-        let chain = Chain::new();
-        (0..3).for_each(|number| chain.push((number, count.clone())));
-        assert_eq!(chain.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [2, 1, 0]);
-        drop(chain);
+        let list = ForkSafeList::new();
+        (0..3).for_each(|number| list.push((number, count.clone())));
+        assert_eq!(list.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [2, 1, 0]);
+        drop(list);
         assert_eq!(Arc::strong_count(&count), 1);
     }
 
@@ -167,13 +167,13 @@ mod tests {
     #[test]
     fn a_child_sees_the_values_of_its_parent_takes_none_for_its_own_and_drops_none() {
         let count = Arc::new(());
-        let chain = Chain::new();
-        chain.push(count.clone());
+        let list = ForkSafeList::new();
+        list.push(count.clone());
         let code = crate::forked::exit_code_of(|| {
-            let inherits = chain.newest_here().is_none() && chain.iter().count() == 1;
-            let adds = matches!(chain.get_or_push(|| count.clone()), Entry::New(_));
-            let has = chain.newest_here().is_some() && chain.iter().count() == 2;
-            drop(chain);
+            let inherits = list.newest_here().is_none() && list.iter().count() == 1;
+            let adds = matches!(list.get_or_push(|| count.clone()), Entry::New(_));
+            let has = list.newest_here().is_some() && list.iter().count() == 2;
+            drop(list);
             // Its own is gone; its parent's, and the variable of this test, are not.
             i32::from(!(inherits && adds && has && Arc::strong_count(&count) == 2))
         });

@@ -14,7 +14,7 @@ const SHARED_MEMORY: &str = "/dev/shm";
 
 /// Why there is no such directory.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ShelterError {
+pub(crate) enum MemoryDirError {
     /// It cannot be made.
     #[error("cannot make directory {} for flags in memory; name one with `memory_dir`", path.display())]
     Make { path: PathBuf, source: io::Error },
@@ -35,7 +35,7 @@ pub(crate) struct NotWritable {
 }
 
 /// The directory that was chosen, or the first that can be used.
-pub(crate) fn directory(chosen: Option<&Path>) -> Result<PathBuf, ShelterError> {
+pub(crate) fn directory(chosen: Option<&Path>) -> Result<PathBuf, MemoryDirError> {
     if let Some(chosen) = chosen {
         return make(chosen.to_owned());
     }
@@ -43,21 +43,21 @@ pub(crate) fn directory(chosen: Option<&Path>) -> Result<PathBuf, ShelterError> 
     make(Path::new(SHARED_MEMORY).join(&name)).or_else(|_| make(std::env::temp_dir().join(&name)))
 }
 
-fn make(path: PathBuf) -> Result<PathBuf, ShelterError> {
+fn make(path: PathBuf) -> Result<PathBuf, MemoryDirError> {
     let made = match DirBuilder::new().mode(0o700).create(&path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other,
     };
     // Not through a link: whoever may make one in a world-writable directory would choose where our files are.
     match made.and_then(|()| fs::symlink_metadata(&path)) {
-        Err(source) => Err(ShelterError::Make { path, source }),
+        Err(source) => Err(MemoryDirError::Make { path, source }),
         Ok(found) => {
             let expected = rustix::process::geteuid().as_raw();
             let (owner, mode) = (found.uid(), found.mode() & 0o7777);
             if found.is_dir() && owner == expected && mode & 0o077 == 0 {
                 return Ok(path);
             }
-            Err(ShelterError::Unsafe { path, owner, mode, expected })
+            Err(MemoryDirError::Unsafe { path, owner, mode, expected })
         }
     }
 }
@@ -97,9 +97,9 @@ mod tests {
         fs::write(&file, "").unwrap();
         for path in [open, link, file] {
             let error = directory(Some(&path)).unwrap_err();
-            assert!(matches!(error, ShelterError::Unsafe { .. }), "{error}");
+            assert!(matches!(error, MemoryDirError::Unsafe { .. }), "{error}");
         }
         let missing = directory(Some(&folder.path().join("no/such"))).unwrap_err();
-        assert!(matches!(missing, ShelterError::Make { .. }), "{missing}");
+        assert!(matches!(missing, MemoryDirError::Make { .. }), "{missing}");
     }
 }

@@ -10,19 +10,19 @@ use crate::sse::ApiKey;
 
 /// A snapshot file, with what is known about whose flags it holds.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct SnapshotLocation {
     path: PathBuf,
     identity: Identity,
     sdk_cache: Option<PathBuf>,
     cache_dir: Option<PathBuf>,
 }
 
-impl Place {
+impl SnapshotLocation {
     /// A file that somebody named. `source` is the API key and its identity, if a key is known.
     #[must_use]
-    pub fn at(path: PathBuf, source: Option<(&ApiKey, Identity)>) -> Place {
+    pub fn at(path: PathBuf, source: Option<(&ApiKey, Identity)>) -> SnapshotLocation {
         let directory = path.parent().unwrap_or(Path::new(""));
-        Place {
+        SnapshotLocation {
             sdk_cache: source.map(|(key, _)| Identity::sdk_cache_path(key, directory)),
             identity: source.map_or(Identity::none(), |(_, identity)| identity),
             path,
@@ -33,10 +33,14 @@ impl Place {
     /// The file of a key in a cache directory, or in [`default_cache_dir`]. `None` if there is no such directory: this user
     /// has no home.
     #[must_use]
-    pub fn in_cache(cache_dir: Option<PathBuf>, key: &ApiKey, identity: Identity) -> Option<Place> {
+    pub fn in_cache(
+        cache_dir: Option<PathBuf>,
+        key: &ApiKey,
+        identity: Identity,
+    ) -> Option<SnapshotLocation> {
         let directory = cache_dir.or_else(default_cache_dir)?;
-        let place = Place::at(identity.snapshot_path(&directory), Some((key, identity)));
-        Some(Place { cache_dir: Some(directory), ..place })
+        let location = SnapshotLocation::at(identity.snapshot_path(&directory), Some((key, identity)));
+        Some(SnapshotLocation { cache_dir: Some(directory), ..location })
     }
 
     /// The snapshot file.
@@ -61,7 +65,7 @@ impl Place {
     /// missing, that is a typing error, or a mount that is not there yet.
     ///
     /// # Errors
-    /// If it cannot be made. [`Place::cache_dir`] is which.
+    /// If it cannot be made. [`SnapshotLocation::cache_dir`] is which.
     pub fn make_cache_dir(&self) -> io::Result<()> {
         let Some(directory) = &self.cache_dir else { return Ok(()) };
         DirBuilder::new().recursive(true).mode(0o700).create(directory)

@@ -27,7 +27,7 @@ const HANGS_AFTER: Duration = Duration::from_secs(5);
 
 /// What the publisher's threads share.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct Shared {
     pub(crate) writer: Mutex<Writer>,
     pub(crate) checkpointer: Checkpointer,
     pub(crate) lock: PublisherLock,
@@ -47,7 +47,7 @@ pub(crate) struct Held {
     pub(crate) working_since: AtomicU64,
 }
 
-impl Held {
+impl Shared {
     pub(crate) fn writer(&self) -> std::sync::MutexGuard<'_, Writer> {
         // A writer is whole at every step: a publish that did not finish is repeated.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
@@ -124,24 +124,24 @@ pub(crate) fn coarse_millis() -> u64 {
 
 /// The thread.
 #[derive(Debug)]
-pub(crate) struct Keeper {
+pub(crate) struct Heartbeat {
     stopper: Stopper,
     thread: JoinHandle<()>,
     /// Behind a lock to be `Sync`; only the owner waits on it.
     ended: Mutex<Receiver<()>>,
 }
 
-impl Keeper {
-    pub(crate) fn start(held: Arc<Held>, log: ThreadLog) -> io::Result<Keeper> {
+impl Heartbeat {
+    pub(crate) fn start(shared: Arc<Shared>, log: ThreadLog) -> io::Result<Heartbeat> {
         let mut complained = false;
-        Keeper::spawn(EVERY, move || log.run(|| held.look(&mut complained)))
+        Heartbeat::spawn(EVERY, move || log.run(|| shared.look(&mut complained)))
     }
 
-    fn spawn(every: Duration, mut look: impl FnMut() + Send + 'static) -> io::Result<Keeper> {
+    fn spawn(every: Duration, mut look: impl FnMut() + Send + 'static) -> io::Result<Heartbeat> {
         let stopper = Stopper::new();
         let of_thread = stopper.clone();
         let (done, ended) = mpsc::channel();
-        let thread = thread::Builder::new().name("flag-keeper".to_owned()).spawn(move || {
+        let thread = thread::Builder::new().name("flag-heartbeat".to_owned()).spawn(move || {
             while of_thread.wait(every) == Waited::Elapsed {
                 look();
             }
@@ -150,7 +150,7 @@ impl Keeper {
             // Nobody listens if the wait for this was given up.
             let _ = done.send(());
         })?;
-        Ok(Keeper { stopper, thread, ended: Mutex::new(ended) })
+        Ok(Heartbeat { stopper, thread, ended: Mutex::new(ended) })
     }
 
     /// Ends the thread, or gives up waiting for one that makes a file anew on a disk that hangs. That one then holds the
@@ -171,27 +171,28 @@ impl Keeper {
 mod tests {
     use super::*;
 
-    /// Symptom: a publisher did not end while its disk hung. Cause: it waited for its keeper without limit, and that one
+    /// Symptom: a publisher did not end while its disk hung. Cause: it waited for its heartbeat thread without limit, and that one
     /// may be making a file anew. Fix: it waits as long as for the last checkpoint.
     #[test]
-    fn a_keeper_that_hangs_is_waited_for_with_patience_only() {
+    fn a_heartbeat_that_hangs_is_waited_for_with_patience_only() {
         let (looks, is_looking) = mpsc::channel();
         let (answer, disk) = mpsc::channel::<()>();
-        let keeper = Keeper::spawn(Duration::ZERO, move || {
+        let heartbeat = Heartbeat::spawn(Duration::ZERO, move || {
             looks.send(()).unwrap();
             let _ = disk.recv();
         });
         is_looking.recv().unwrap();
-        assert_eq!(keeper.unwrap().stop(Duration::from_millis(20)), Err(RecvTimeoutError::Timeout));
+        assert_eq!(heartbeat.unwrap().stop(Duration::from_millis(20)), Err(RecvTimeoutError::Timeout));
         drop(answer);
     }
 
     #[test]
-    fn what_a_keeper_holds_is_dropped_when_its_stop_returns() {
-        let held = Arc::new(());
-        let of_keeper = held.clone();
-        let keeper = Keeper::spawn(EVERY, move || assert!(Arc::strong_count(&of_keeper) > 0)).unwrap();
-        assert_eq!(keeper.stop(Duration::from_secs(60)), Ok(()));
-        assert_eq!(Arc::strong_count(&held), 1);
+    fn what_a_heartbeat_holds_is_dropped_when_its_stop_returns() {
+        let shared = Arc::new(());
+        let of_heartbeat = shared.clone();
+        let heartbeat =
+            Heartbeat::spawn(EVERY, move || assert!(Arc::strong_count(&of_heartbeat) > 0)).unwrap();
+        assert_eq!(heartbeat.stop(Duration::from_secs(60)), Ok(()));
+        assert_eq!(Arc::strong_count(&shared), 1);
     }
 }
