@@ -8,10 +8,10 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, Semaphore};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::document::Document;
-use crate::history::History;
+use crate::flags::document::Document;
+use crate::flags::history::History;
+use crate::flags::value::quoted;
 use crate::shared::{Shared, WeakShared};
-use crate::value::quoted;
 
 /// How many of what few ask for are made at the same time, in this process: the other threads are for changes.
 static MAKERS: Semaphore = Semaphore::const_new(2);

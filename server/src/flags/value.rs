@@ -6,7 +6,7 @@ use flagstaff_publisher::payload::{Limits, PayloadError, decode};
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::layout::{Sink, compact, pretty};
+use crate::flags::layout::{Sink, compact, pretty};
 
 /// A value. Clones share one copy in memory. Values are equal if they are written with the same tokens: `1.0` is not `1`.
 #[derive(Debug, Clone)]

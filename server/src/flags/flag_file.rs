@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use flagstaff_publisher::payload::{ImportError, Limits, WatchedFile, read_file};
 use rustix::fs::{Access, access};
 
-use crate::displaced::{self, Displaced, Recovered};
-use crate::exchange::{Outcome, exchange, holds};
+use crate::flags::displaced::{self, Displaced, Recovered};
+use crate::flags::exchange::{Outcome, exchange, holds};
 
 /// What a new file holds.
 pub(crate) const EMPTY: &str = "{}\n";
@@ -104,7 +104,7 @@ impl FlagFile {
 
     /// The file that the path leads to.
     pub(crate) fn target(&self) -> PathBuf {
-        crate::file_lock::real(&self.0)
+        crate::flags::file_lock::real(&self.0)
     }
 
     /// Puts away what a server left that was killed.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::change::Change;
+use crate::flags::change::Change;
 
 /// Changes that are remembered.
 pub(crate) const MOST_CHANGES: usize = 100;
@@ -48,8 +48,8 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::change::{Author, FlagChange};
-    use crate::value::FlagValue;
+    use crate::flags::change::{Author, FlagChange};
+    use crate::flags::value::FlagValue;
 
     fn change(revision: u64, bytes: usize) -> Change {
         let value = FlagValue::parse("k", &format!("\"{}\"", "x".repeat(bytes))).unwrap();

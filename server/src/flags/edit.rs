@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::change::FlagChange;
-use crate::condition::Subject;
-use crate::document::{Assignment, Document};
 use crate::error::ChangeError;
-use crate::history::History;
-use crate::value::FlagValue;
+use crate::flags::change::FlagChange;
+use crate::flags::condition::Subject;
+use crate::flags::document::{Assignment, Document};
+use crate::flags::history::History;
+use crate::flags::value::FlagValue;
 
 /// A change that is asked for.
 #[derive(Debug)]

@@ -6,9 +6,9 @@ use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 
-use crate::environment::Environment;
-use crate::refusal::Refusal;
-use crate::routes::Service;
+use crate::flags::environment::Environment;
+use crate::http::refusal::Refusal;
+use crate::http::routes::Service;
 
 /// The environment of a request.
 #[derive(Debug)]

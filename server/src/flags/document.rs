@@ -8,9 +8,9 @@ use indexmap::IndexMap;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::change::FlagChange;
-use crate::layout::{Length, Sink};
-use crate::value::{FlagValue, quoted};
+use crate::flags::change::FlagChange;
+use crate::flags::layout::{Length, Sink};
+use crate::flags::value::{FlagValue, quoted};
 
 /// The flags. Of keys that are written twice the last value counts, at the place of the first.
 #[derive(Debug, Clone, Default)]

@@ -14,12 +14,12 @@ use axum::response::Response;
 use futures_util::{Stream, stream};
 use tokio::sync::watch;
 
-use crate::access::Access;
-use crate::clients::Connected;
-use crate::guard::Peer;
-use crate::routes::Service;
+use crate::flags::clients::Connected;
+use crate::flags::view::View;
+use crate::http::access::Access;
+use crate::http::guard::Peer;
+use crate::http::routes::Service;
 use crate::shared::{Gone, Pieces};
-use crate::view::View;
 
 /// Characters of a client's name that are kept.
 const MOST_AGENT: usize = 200;

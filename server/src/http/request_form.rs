@@ -5,7 +5,7 @@ use axum::http::header::HOST;
 use axum::http::uri::Authority;
 use axum::http::{StatusCode, Uri, Version};
 
-use crate::refusal::Refusal;
+use crate::http::refusal::Refusal;
 
 /// The `Host` of a request. There is exactly one (RFC 9112, section 3.2); HTTP/1.0 may have none, which is the empty name.
 pub(crate) fn host(request: &Request) -> Result<&str, Refusal> {

@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 
 /// As it is sent: without the indentation and the comments on lines of their own, which only its authors read.
 static PAGE: LazyLock<String> = LazyLock::new(|| {
-    let lines = include_str!("../page/index.html").lines().map(str::trim_start);
+    let lines = include_str!("../../page/index.html").lines().map(str::trim_start);
     lines.filter(|line| !line.starts_with("//")).flat_map(|line| [line, "\n"]).collect()
 });
 

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use flagstaff_publisher::payload::FileEvent;
 
 use super::{Environment, MOST_TRIES, State};
-use crate::change::Author;
-use crate::condition::Condition;
-use crate::document::Document;
-use crate::edit::Edit;
 use crate::error::ChangeError;
+use crate::flags::change::Author;
+use crate::flags::condition::Condition;
+use crate::flags::document::Document;
+use crate::flags::edit::Edit;
 
 /// For an editor to save the second half of what it saves.
 const HALF_SAVED: Duration = Duration::from_millis(300);
@@ -26,16 +26,16 @@ impl Environment {
         };
         let state = &mut *state;
         state.free_old_views();
-        let Some(kept) = &mut state.kept else { return };
-        match kept.poll() {
+        let Some(persisted) = &mut state.persisted else { return };
+        match persisted.poll() {
             FileEvent::Changed(text) => self.adopt(state, text),
-            FileEvent::Unchanged => kept.is_usable(),
-            FileEvent::Failed(error) => drop(kept.is_unusable(&error)),
+            FileEvent::Unchanged => persisted.is_usable(),
+            FileEvent::Failed(error) => drop(persisted.is_unusable(&error)),
             _ => {}
         }
         self.take_late_edits(state);
-        if let Some(kept) = &mut state.kept {
-            kept.rehearse();
+        if let Some(persisted) = &mut state.persisted {
+            persisted.rehearse();
         }
         self.show_problem(state);
     }
@@ -43,14 +43,14 @@ impl Environment {
     /// Takes over what somebody has written into files that were taken out of their place: key by key, because changes were made since.
     fn take_late_edits(&self, state: &mut State) {
         for _ in 0..MOST_TRIES {
-            let Some(kept) = &mut state.kept else { return };
-            let Some(late) = kept.late_edit() else { return };
+            let Some(persisted) = &mut state.persisted else { return };
+            let Some(late) = persisted.late_edit() else { return };
             let text = String::from_utf8(late.bytes.clone()).ok();
             let documents = text.and_then(|text| {
                 Some((Document::parse(&late.base).ok()?, Document::parse(&text).ok()?, text))
             });
             let Some((base, edited, text)) = documents else {
-                kept.is_refused(&late);
+                persisted.is_refused(&late);
                 return;
             };
             let changed = base.changes_to(&edited).into_iter().map(|change| (change.key, change.new));
@@ -59,12 +59,12 @@ impl Environment {
             let done = self
                 .read_file(state)
                 .and_then(|()| self.attempt(state, &edit, &Condition::default(), Author::FILE));
-            let Some(kept) = &mut state.kept else { return };
+            let Some(persisted) = &mut state.persisted else { return };
             match done {
-                Ok(Some(_)) => kept.is_taken(&late, text),
+                Ok(Some(_)) => persisted.is_taken(&late, text),
                 Ok(None) => {}
                 // It would not fit. Everything else passes.
-                Err(ChangeError::TooLarge { .. }) => return kept.is_refused(&late),
+                Err(ChangeError::TooLarge { .. }) => return persisted.is_refused(&late),
                 Err(_) => return,
             }
         }
@@ -86,11 +86,11 @@ impl Environment {
 
     /// Takes over what somebody has written into the file since the last look, or says why it cannot be.
     fn read_file(&self, state: &mut State) -> Result<(), ChangeError> {
-        let Some(kept) = &mut state.kept else { return Ok(()) };
-        match kept.read_now() {
+        let Some(persisted) = &mut state.persisted else { return Ok(()) };
+        match persisted.read_now() {
             Ok(text) => self.adopt(state, text),
             Err(error) => {
-                let problem = kept.is_unusable(&error);
+                let problem = persisted.is_unusable(&error);
                 self.show_problem(state);
                 return Err(ChangeError::FileUnusable { problem });
             }
@@ -100,8 +100,8 @@ impl Environment {
 
     /// Takes over what the file holds. It has passed the decoder.
     fn adopt(&self, state: &mut State, text: String) {
-        let Some(kept) = &mut state.kept else { return };
-        if kept.takes(&text)
+        let Some(persisted) = &mut state.persisted else { return };
+        if persisted.takes(&text)
             && let Ok(document) = Document::parse(&text)
         {
             let changes = state.document.changes_to(&document);

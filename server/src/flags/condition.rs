@@ -1,6 +1,6 @@
 //! Under which condition a change is to be made: the tags that its author saw.
 
-use crate::value::FlagValue;
+use crate::flags::value::FlagValue;
 
 /// Tags as a header names them.
 #[derive(Debug, Clone, PartialEq, Eq)]

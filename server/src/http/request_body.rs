@@ -12,8 +12,8 @@ use futures_util::StreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{ChangeError, with_causes};
-use crate::refusal::Refusal;
-use crate::routes::Service;
+use crate::http::refusal::Refusal;
+use crate::http::routes::Service;
 
 /// Bytes of a body: as many as all flags together may have, and some white space.
 const MOST_BYTES: usize = DEFAULT_MAX_PAYLOAD + 64 * 1024;

@@ -4,12 +4,12 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::access::Access;
-use crate::answer;
-use crate::clients::Client;
 use crate::error::ChangeError;
-use crate::flag_key::FlagKey;
-use crate::refusal::Refusal;
+use crate::flags::clients::Client;
+use crate::http::access::Access;
+use crate::http::answer;
+use crate::http::flag_key::FlagKey;
+use crate::http::refusal::Refusal;
 use crate::shared::Pieces;
 
 pub(crate) async fn flags(Access(environment): Access, headers: HeaderMap) -> Response {

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::value::FlagValue;
+use crate::flags::value::FlagValue;
 
 /// One flag of a change.
 #[derive(Debug, Clone)]

@@ -19,8 +19,8 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use crate::guard::Peer;
-use crate::refusal::Refusal;
+use crate::http::guard::Peer;
+use crate::http::refusal::Refusal;
 
 /// For the head of a request, and for the next request of a connection.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);

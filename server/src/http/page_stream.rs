@@ -12,12 +12,12 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::access::Access;
-use crate::clients::Clients;
-use crate::routes::Service;
+use crate::flags::clients::Clients;
+use crate::flags::view::View;
+use crate::http::access::Access;
+use crate::http::routes::Service;
+use crate::http::stream::{HEARTBEAT, response};
 use crate::shared::{Gone, Pieces};
-use crate::stream::{HEARTBEAT, response};
-use crate::view::View;
 
 struct PageStream {
     view: watch::Receiver<Arc<View>>,

@@ -1,4 +1,4 @@
-//! Flags that are kept in a file: what it held when it was last good, and what is wrong with it now.
+//! Flags that are persisted in a file: what it held when it was last good, and what is wrong with it now.
 
 use std::io;
 use std::mem;
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use flagstaff_publisher::payload::{FileEvent, ImportError, WatchedFile};
 
-use crate::displaced::{Displaced, Look};
 use crate::error::with_causes;
-use crate::file_lock::FileLock;
-use crate::flag_file::{FlagFile, WriteError, warn_of_kept};
+use crate::flags::displaced::{Displaced, Look};
+use crate::flags::file_lock::FileLock;
+use crate::flags::flag_file::{FlagFile, WriteError, warn_of_kept};
 
 /// Time between two looks at whether a file that could not be written can be written again.
 const REHEARSAL: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ pub(crate) struct LateEdit {
 const MOST_DISPLACED: usize = 64;
 
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct Persisted {
     file: FlagFile,
     displaced: Vec<Displaced>,
     _lock: Option<FileLock>,
@@ -53,10 +53,10 @@ pub(crate) struct Kept {
     unwritable: Option<(String, Instant)>,
 }
 
-impl Kept {
+impl Persisted {
     /// `text` is what the file holds.
-    pub(crate) fn new(file: FlagFile, lock: Option<FileLock>, text: String) -> Kept {
-        Kept {
+    pub(crate) fn new(file: FlagFile, lock: Option<FileLock>, text: String) -> Persisted {
+        Persisted {
             watched: file.watch(),
             file,
             displaced: Vec::new(),
@@ -168,7 +168,7 @@ impl Kept {
         match self.displaced.remove(edit.place).keep(&self.file.target()) {
             Ok(path) => warn_of_kept(&path),
             Err(error) => {
-                tracing::error!(%error, "an edit of the flag file by hand could be neither taken over nor kept");
+                tracing::error!(%error, "an edit of the flag file by hand could be neither taken over nor persisted");
             }
         }
     }

@@ -7,8 +7,8 @@ use flagstaff_publisher::payload::PayloadError;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::answer;
 use crate::error::{ChangeError, with_causes};
+use crate::http::answer;
 
 /// How an API key is asked for: a scheme of this server's own, which names the header.
 const API_KEY_SCHEME: &str = "ApiKey header=\"X-API-Key\"";

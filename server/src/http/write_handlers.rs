@@ -7,19 +7,19 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{Extensions, HeaderMap, StatusCode};
 use axum::response::Response;
 
-use crate::access::Access;
-use crate::answer;
-use crate::change::{Author, By};
-use crate::condition::{Condition, Tags};
-use crate::edit::Edit;
-use crate::environment::{Applied, Environment, merge};
 use crate::error::ChangeError;
-use crate::flag_key::FlagKey;
-use crate::guard::{Peer, joined};
-use crate::refusal::Refusal;
-use crate::request_body::JsonText;
-use crate::routes::Service;
-use crate::value::FlagValue;
+use crate::flags::change::{Author, By};
+use crate::flags::condition::{Condition, Tags};
+use crate::flags::edit::Edit;
+use crate::flags::environment::{Applied, Environment, merge};
+use crate::flags::value::FlagValue;
+use crate::http::access::Access;
+use crate::http::answer;
+use crate::http::flag_key::FlagKey;
+use crate::http::guard::{Peer, joined};
+use crate::http::refusal::Refusal;
+use crate::http::request_body::JsonText;
+use crate::http::routes::Service;
 
 /// For a change that is being made when the server ends.
 const LAST_CHANGE: Duration = Duration::from_millis(50);

@@ -9,9 +9,9 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::refusal::Refusal;
-use crate::routes::Service;
-use crate::{origin, request_form};
+use crate::http::refusal::Refusal;
+use crate::http::routes::Service;
+use crate::http::{origin, request_form};
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy)]

@@ -10,19 +10,19 @@ use std::time::{Duration, Instant, SystemTime};
 use flagstaff_publisher::payload::{ImportError, PayloadError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::change::{Author, Change, FlagChange};
-use crate::clients::{Client, Clients};
-use crate::condition::{Condition, Subject};
-use crate::document::{Document, members};
-use crate::edit::Edit;
 use crate::error::{ChangeError, StartError};
-use crate::file_lock::FileLock;
-use crate::flag_file::FlagFile;
-use crate::flag_key;
-use crate::history::History;
-use crate::kept::{Kept, NotWritten};
-use crate::value::FlagValue;
-use crate::view::View;
+use crate::flags::change::{Author, Change, FlagChange};
+use crate::flags::clients::{Client, Clients};
+use crate::flags::condition::{Condition, Subject};
+use crate::flags::document::{Document, members};
+use crate::flags::edit::Edit;
+use crate::flags::file_lock::FileLock;
+use crate::flags::flag_file::FlagFile;
+use crate::flags::history::History;
+use crate::flags::persisted::{NotWritten, Persisted};
+use crate::flags::value::FlagValue;
+use crate::flags::view::View;
+use crate::http::flag_key;
 
 /// How often a change is tried again because somebody has edited the file in that moment.
 const MOST_TRIES: usize = 20;
@@ -51,7 +51,7 @@ struct State {
     document: Arc<Document>,
     revision: u64,
     history: History,
-    kept: Option<Kept>,
+    persisted: Option<Persisted>,
     /// Views before, for as long as somebody looks at them: large, and not to be freed by whoever looks and must not wait.
     old_views: Vec<Arc<View>>,
 }
@@ -87,13 +87,14 @@ impl Environment {
         let text = text.map_err(StartError::File)?;
         let refused = |source| ImportError::Payload { path: file.path().to_owned(), source };
         let document = Document::parse(&text).map_err(|error| StartError::File(refused(error)))?;
-        Ok(Environment::new(document, Some(Kept::new(file, lock, text))))
+        Ok(Environment::new(document, Some(Persisted::new(file, lock, text))))
     }
 
-    fn new(document: Document, kept: Option<Kept>) -> Environment {
+    fn new(document: Document, persisted: Option<Persisted>) -> Environment {
         let document = Arc::new(document);
         let view = View::new(0, document.clone(), History::default(), None);
-        let state = State { document, revision: 0, history: History::default(), kept, old_views: Vec::new() };
+        let state =
+            State { document, revision: 0, history: History::default(), persisted, old_views: Vec::new() };
         let view = watch::Sender::new(Arc::new(view));
         Environment(Arc::new(Inner {
             state: Mutex::new(state),
@@ -108,7 +109,7 @@ impl Environment {
     /// Sets a flag to a JSON value. Answers the revision.
     ///
     /// # Errors
-    /// The key or the value is not usable, or it cannot be kept.
+    /// The key or the value is not usable, or it cannot be written.
     pub fn set(&self, key: &str, json: &str) -> Result<u64, ChangeError> {
         let value = FlagValue::parse(key, json)?;
         self.edit(Edit::Set { key: flag_key::checked(key)?, value })
@@ -117,7 +118,7 @@ impl Environment {
     /// Removes a flag. Answers the revision.
     ///
     /// # Errors
-    /// There is no such flag, or the change cannot be kept.
+    /// There is no such flag, or the change cannot be written.
     pub fn remove(&self, key: &str) -> Result<u64, ChangeError> {
         self.edit(Edit::Remove { key: flag_key::checked(key)? })
     }
@@ -126,7 +127,7 @@ impl Environment {
     /// revision.
     ///
     /// # Errors
-    /// It is not a JSON object of flags, or it cannot be kept.
+    /// It is not a JSON object of flags, or it cannot be written.
     pub fn patch(&self, json: &str) -> Result<u64, ChangeError> {
         self.edit(merge(json)?)
     }
@@ -241,7 +242,7 @@ impl Environment {
             return Err(ChangeError::Stopping);
         }
         let text =
-            if state.kept.is_some() { document.file_text().map_err(too_large)? } else { String::new() };
+            if state.persisted.is_some() { document.file_text().map_err(too_large)? } else { String::new() };
         if !self.keep(state, text)? {
             return Ok(None);
         }
@@ -262,13 +263,13 @@ impl Environment {
 
     /// Writes the file; `false`: somebody has edited it since it was read.
     fn keep(&self, state: &mut State, text: String) -> Result<bool, ChangeError> {
-        let Some(kept) = &mut state.kept else { return Ok(true) };
-        match kept.write(text) {
+        let Some(persisted) = &mut state.persisted else { return Ok(true) };
+        match persisted.write(text) {
             Ok(()) => Ok(true),
             Err(NotWritten::Changed) => Ok(false),
             Err(NotWritten::Busy) => Err(ChangeError::FileBusy),
             Err(NotWritten::Io(source)) => {
-                let path = kept.path().to_owned();
+                let path = persisted.path().to_owned();
                 self.show_problem(state);
                 Err(ChangeError::NotKept { path, source })
             }
@@ -325,7 +326,7 @@ impl State {
     }
 
     fn problem(&self) -> Option<String> {
-        self.kept.as_ref().and_then(Kept::problem)
+        self.persisted.as_ref().and_then(Persisted::problem)
     }
 }
 

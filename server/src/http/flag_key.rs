@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use percent_encoding::percent_decode_str;
 
 use crate::error::ChangeError;
-use crate::refusal::Refusal;
+use crate::http::refusal::Refusal;
 
 /// Bytes of a key.
 const MOST_BYTES: usize = 256;

@@ -11,11 +11,11 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::sync::{Semaphore, watch};
 
-use crate::environment::Environment;
-use crate::guard::guard;
-use crate::refusal::Refusal;
+use crate::flags::environment::Environment;
+use crate::http::guard::guard;
+use crate::http::refusal::Refusal;
+use crate::http::{flag_key, page, page_stream, read_handlers, stream, write_handlers};
 use crate::token::Token;
-use crate::{flag_key, page, page_stream, reads, stream, writes};
 
 /// What all requests share.
 #[derive(Debug)]
@@ -34,18 +34,18 @@ pub(crate) struct Service {
 }
 
 pub(crate) fn router(service: Arc<Service>) -> Router {
-    let flag = get(reads::flag).put(writes::put).delete(writes::delete);
+    let flag = get(read_handlers::flag).put(write_handlers::put).delete(write_handlers::delete);
     Router::new()
         .route("/", get(page::page))
-        .route("/healthz", get(reads::health))
-        .route("/api/v1/flags", get(reads::flags).patch(writes::patch))
+        .route("/healthz", get(read_handlers::health))
+        .route("/api/v1/flags", get(read_handlers::flags).patch(write_handlers::patch))
         .route("/api/v1/flags/live", get(stream::flags))
         .route(flag_key::PATH, flag.clone())
         .route(&format!("{}/", flag_key::PATH), flag.clone())
         .route(&format!("{}/{{key}}", flag_key::PATH), flag)
-        .route("/api/v1/history", get(reads::history))
-        .route("/api/v1/history/{revision}/undo", post(writes::undo))
-        .route("/api/v1/clients", get(reads::clients))
+        .route("/api/v1/history", get(read_handlers::history))
+        .route("/api/v1/history/{revision}/undo", post(write_handlers::undo))
+        .route("/api/v1/clients", get(read_handlers::clients))
         .route("/api/v1/page/live", get(page_stream::page))
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)

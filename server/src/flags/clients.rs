@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
-use crate::change::rfc3339;
+use crate::flags::change::rfc3339;
 use crate::shared::{PIECE, Shared};
 
 /// Time between two lists for pages at least: a thousand that connect at once are not a thousand lists.

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use flagstaff_publisher::payload::DEFAULT_MAX_PAYLOAD;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::exchange::without_mark;
-use crate::writers::{Writers, writers};
+use crate::flags::exchange::without_mark;
+use crate::flags::writers::{Writers, writers};
 
 /// Where nobody can say whether a file is open for writing: an edit is expected for so long.
 const PATIENCE: Duration = Duration::from_secs(2);

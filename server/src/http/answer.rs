@@ -10,11 +10,11 @@ use futures_util::stream;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::change::FlagChange;
-use crate::condition::Tags;
-use crate::environment::Applied;
+use crate::flags::change::FlagChange;
+use crate::flags::condition::Tags;
+use crate::flags::environment::Applied;
+use crate::flags::value::FlagValue;
 use crate::shared::{PIECE, Pieces, Shared};
-use crate::value::FlagValue;
 
 /// JSON that is ready. What is large is given up if too much of that waits for clients that do not read.
 pub(crate) fn json(body: impl Into<Bytes>) -> Response {
@@ -52,8 +52,8 @@ pub(crate) fn object(value: &impl Serialize) -> Response {
 
 /// JSON with its tag, or 304 for those who have it.
 pub(crate) fn tagged(headers: &HeaderMap, tag: &str, body: impl FnOnce() -> Response) -> Response {
-    let known =
-        crate::guard::joined(headers, "if-none-match").is_some_and(|header| Tags::parse(&header).names(tag));
+    let known = crate::http::guard::joined(headers, "if-none-match")
+        .is_some_and(|header| Tags::parse(&header).names(tag));
     let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { body() };
     set_tag(&mut response, tag);
     response
