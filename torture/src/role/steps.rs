@@ -9,7 +9,7 @@ use flagstaff_publisher::lock::Cancel;
 use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 
-use super::{Outcome, is_ending, say};
+use super::stdio::{Outcome, is_ending, say};
 use crate::steady;
 use crate::steps::Stepper;
 

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::figures;
 use crate::launcher::Launcher;
 use crate::problem::Problem;
+use crate::process_numbers;
 
 /// How a reader spends its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ReaderKind {
     /// Asleep until something changes, then it looks.
     Waits,
     /// It looks every 2 ms, or less often if there are many: all of them together look 5,000 times a second, since real workers
@@ -27,17 +27,17 @@ pub enum Kind {
     Slow,
 }
 
-impl Kind {
+impl ReaderKind {
     fn name(self) -> &'static str {
         match self {
-            Kind::Waits => "waits",
-            Kind::Polls => "polls",
-            Kind::Slow => "slow",
+            ReaderKind::Waits => "waits",
+            ReaderKind::Polls => "polls",
+            ReaderKind::Slow => "slow",
         }
     }
 
-    pub(crate) fn of(name: &str) -> Result<Kind, Problem> {
-        let all = [Kind::Waits, Kind::Polls, Kind::Slow];
+    pub(crate) fn of(name: &str) -> Result<ReaderKind, Problem> {
+        let all = [ReaderKind::Waits, ReaderKind::Polls, ReaderKind::Slow];
         let found = all.into_iter().find(|kind| kind.name() == name);
         found.ok_or_else(|| Problem::Found(format!("expected a kind of reader, found {name:?}")))
     }
@@ -75,7 +75,7 @@ struct Books {
 /// How it ended.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
-pub struct CrowdReport {
+pub struct ReaderPoolReport {
     /// Processes that were started.
     pub started: usize,
     /// Killed on purpose.
@@ -96,10 +96,10 @@ pub struct CrowdReport {
 
 /// The readers. They are killed when this is dropped.
 #[derive(Debug)]
-pub struct Crowd {
+pub struct ReaderPool {
     launcher: Launcher,
     path: PathBuf,
-    kinds: Vec<Kind>,
+    kinds: Vec<ReaderKind>,
     seed: u64,
     poll: Duration,
     members: Vec<Member>,
@@ -107,10 +107,10 @@ pub struct Crowd {
     control: Option<(PipeReader, PipeWriter)>,
     answers: Option<PipeWriter>,
     listener: Option<JoinHandle<()>>,
-    report: CrowdReport,
+    report: ReaderPoolReport,
 }
 
-impl Crowd {
+impl ReaderPool {
     /// Starts `count` readers of `path`, of these kinds in turn.
     ///
     /// # Errors
@@ -119,16 +119,16 @@ impl Crowd {
         launcher: &Launcher,
         path: &Path,
         count: usize,
-        kinds: &[Kind],
+        kinds: &[ReaderKind],
         seed: u64,
-    ) -> Result<Crowd, Problem> {
+    ) -> Result<ReaderPool, Problem> {
         let failed = |source| Problem::Start { program: "a pipe".to_owned(), source };
         let control = pipe().map_err(failed)?;
         let (heard, answers) = pipe().map_err(failed)?;
         let books = Arc::new(Mutex::new(Books::default()));
         let of_thread = books.clone();
         let listener = thread::spawn(move || listen(heard, &of_thread));
-        let mut crowd = Crowd {
+        let mut pool = ReaderPool {
             launcher: launcher.clone(),
             path: path.to_owned(),
             kinds: kinds.to_vec(),
@@ -139,12 +139,12 @@ impl Crowd {
             control: Some(control),
             answers: Some(answers),
             listener: Some(listener),
-            report: CrowdReport::default(),
+            report: ReaderPoolReport::default(),
         };
         for _ in 0..count {
-            crowd.add()?;
+            pool.add()?;
         }
-        Ok(crowd)
+        Ok(pool)
     }
 
     fn add(&mut self) -> Result<(), Problem> {
@@ -154,7 +154,7 @@ impl Crowd {
         let seed = self.seed.wrapping_add(u64::from(number)).to_string();
         let poll = self.poll.as_micros().to_string();
         let mut command =
-            self.launcher.command("crowd", &self.path, &[&number.to_string(), &seed, kind, &poll]);
+            self.launcher.command("pool-reader", &self.path, &[&number.to_string(), &seed, kind, &poll]);
         let failed = |source| Problem::Start { program: "a reader".to_owned(), source };
         if let (Some((end, _)), Some(answers)) = (&self.control, &self.answers) {
             command.stdin(end.try_clone().map_err(failed)?);
@@ -234,9 +234,12 @@ impl Crowd {
 
     /// Ends all of them and answers what they found.
     #[must_use]
-    pub fn end(mut self, within: Duration) -> CrowdReport {
-        let own =
-            self.members.iter().take(20).filter_map(|member| figures::memory(member.child.id(), "RssAnon"));
+    pub fn end(mut self, within: Duration) -> ReaderPoolReport {
+        let own = self
+            .members
+            .iter()
+            .take(20)
+            .filter_map(|member| process_numbers::memory(member.child.id(), "RssAnon"));
         let own: Vec<u64> = own.collect();
         self.report.own_memory = own.iter().sum::<u64>() / own.len().max(1) as u64;
         // Stdin of all of them.
@@ -284,7 +287,7 @@ impl Crowd {
     }
 }
 
-impl Drop for Crowd {
+impl Drop for ReaderPool {
     fn drop(&mut self) {
         for member in &mut self.members {
             let _ = member.child.kill();

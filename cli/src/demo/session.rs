@@ -12,13 +12,13 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::READERS;
 use super::children::{Process, Starter};
+use super::deliveries::Deliveries;
 use super::folder::Folder;
-use super::hand::Hand;
-use super::ledger::Ledger;
 use super::memory;
 use super::message::Message;
-use super::scene::{PublisherScene, Scene};
 use super::service::Service;
+use super::state::{PublisherInfo, State};
+use super::user_change::UserChange;
 use crate::failure::Failure;
 
 /// From one flip to the next.
@@ -33,12 +33,12 @@ const WITHOUT: Duration = Duration::from_secs(3);
 const START_LIMIT: Duration = Duration::from_secs(30);
 const LAST_LIMIT: Duration = Duration::from_secs(2);
 
-/// Shows a scene again and again.
+/// Shows a state again and again.
 pub(super) trait Show {
-    /// The scene has changed, or time has passed.
-    fn draw(&mut self, scene: &Scene) -> Result<(), Failure>;
+    /// The state has changed, or time has passed.
+    fn draw(&mut self, state: &State) -> Result<(), Failure>;
     /// The second after a flip is over.
-    fn second(&mut self, scene: &Scene) -> Result<(), Failure>;
+    fn second(&mut self, state: &State) -> Result<(), Failure>;
 }
 
 /// Whether there is something to sum up.
@@ -49,7 +49,7 @@ pub(super) enum Ended {
 }
 
 #[derive(Debug)]
-pub(super) struct Stage {
+pub(super) struct Session {
     // In the order in which they have to go: the processes before their folder.
     readers: Vec<Process>,
     publisher: Option<Process>,
@@ -59,13 +59,13 @@ pub(super) struct Stage {
     messages: Receiver<(usize, Option<Message>)>,
     stop: Arc<AtomicBool>,
     api_key: String,
-    scene: Scene,
+    state: State,
     _folder: Folder,
 }
 
-impl Stage {
+impl Session {
     /// Starts all processes.
-    pub(super) fn set(seconds: Option<u64>, port: u16) -> Result<Stage, Failure> {
+    pub(super) fn set(seconds: Option<u64>, port: u16) -> Result<Session, Failure> {
         let failed = |source| Failure::System { action: "set up the demo", source };
         let stop = listen().map_err(failed)?;
         let folder = Folder::new().map_err(failed)?;
@@ -79,20 +79,20 @@ impl Stage {
             .map(|number| starter.reader(number, sender.clone()))
             .collect::<io::Result<Vec<_>>>()
             .map_err(failed)?;
-        let scene = Scene {
+        let state = State {
             seconds,
             elapsed: Duration::ZERO,
-            turn: 0,
+            flip: 0,
             page: service.page(),
             page_is_open: false,
-            hand: Hand::default(),
-            publisher: PublisherScene { pid: Some(publisher.pid()), anonymous_kib: None, back_in: None },
+            user_change: UserChange::default(),
+            publisher: PublisherInfo { pid: Some(publisher.pid()), anonymous_kib: None, back_in: None },
             reader_pids: readers.iter().map(Process::pid).collect(),
             reader_kib: vec![None; READERS],
-            ledger: Ledger::new(READERS),
+            deliveries: Deliveries::new(READERS),
         };
         let publisher = Some(publisher);
-        Ok(Stage {
+        Ok(Session {
             readers,
             publisher,
             restart_at: None,
@@ -101,13 +101,13 @@ impl Stage {
             messages,
             stop,
             api_key,
-            scene,
+            state,
             _folder: folder,
         })
     }
 
-    pub(super) fn scene(&self) -> &Scene {
-        &self.scene
+    pub(super) fn state(&self) -> &State {
+        &self.state
     }
 
     /// Flips the flag until the time is over.
@@ -116,14 +116,14 @@ impl Stage {
             return Ok(Ended::BeforeStart);
         }
         let start = Instant::now();
-        let end = self.scene.seconds.map(|seconds| start + Duration::from_secs(seconds));
+        let end = self.state.seconds.map(|seconds| start + Duration::from_secs(seconds));
         let (mut next_flip, mut next_look) = (start, start + MEMORY_AFTER);
         while !self.is_stopped() && end.is_none_or(|end| Instant::now() < end) {
             let now = Instant::now();
-            self.scene.elapsed = now - start;
+            self.state.elapsed = now - start;
             if now >= next_flip {
-                if self.scene.turn > 0 {
-                    show.second(&self.scene)?;
+                if self.state.flip > 0 {
+                    show.second(&self.state)?;
                 }
                 self.flip()?;
                 next_flip += FLIP_EVERY;
@@ -133,27 +133,27 @@ impl Stage {
                 next_look += FLIP_EVERY;
             }
             let next = next_flip.min(next_look);
-            self.turn_once(show, end.map_or(next, |end| next.min(end)))?;
+            self.step(show, end.map_or(next, |end| next.min(end)))?;
         }
         let limit = Instant::now() + LAST_LIMIT;
-        while !self.scene.ledger.is_settled() && Instant::now() < limit {
-            self.turn_once(show, limit)?;
+        while !self.state.deliveries.is_settled() && Instant::now() < limit {
+            self.step(show, limit)?;
         }
-        self.scene.elapsed = start.elapsed();
-        show.second(&self.scene)?;
+        self.state.elapsed = start.elapsed();
+        show.second(&self.state)?;
         Ok(Ended::Played)
     }
 
     fn wait_until_ready(&mut self, show: &mut dyn Show) -> Result<Ended, Failure> {
         let limit = Instant::now() + START_LIMIT;
-        while !self.scene.ledger.are_ready() {
+        while !self.state.deliveries.are_ready() {
             if self.is_stopped() {
                 return Ok(Ended::BeforeStart);
             }
-            self.turn_once(show, limit)?;
+            self.step(show, limit)?;
             let problem = match () {
                 () if self.publisher.is_none() => "the publisher ended",
-                () if self.scene.ledger.readers.iter().any(|reader| reader.ended) => "a reader ended",
+                () if self.state.deliveries.readers.iter().any(|reader| reader.ended) => "a reader ended",
                 () if Instant::now() >= limit => "the processes did not come up",
                 () => continue,
             };
@@ -164,71 +164,71 @@ impl Stage {
     }
 
     /// Draws, waits for a message until it is time for the next thing, and takes what has come.
-    fn turn_once(&mut self, show: &mut dyn Show, next: Instant) -> Result<(), Failure> {
-        self.mind_publisher()?;
-        self.mind_page();
-        show.draw(&self.scene)?;
+    fn step(&mut self, show: &mut dyn Show, next: Instant) -> Result<(), Failure> {
+        self.check_publisher()?;
+        self.check_page();
+        show.draw(&self.state)?;
         let wait = next.saturating_duration_since(Instant::now()).min(DRAW_EVERY);
         let mut message = self.messages.recv_timeout(wait).ok();
         while let Some((number, said)) = message {
             if let Some(Message::Changed { key, seen_at }) = said {
-                self.scene.hand.heard(number, key, seen_at);
+                self.state.user_change.heard(number, key, seen_at);
             }
-            self.scene.ledger.heard(number, said);
+            self.state.deliveries.heard(number, said);
             message = self.messages.try_recv().ok();
         }
         Ok(())
     }
 
-    /// The next turn, unless a person has the page open and flips.
+    /// The next flip, unless a person has the page open and flips.
     fn flip(&mut self) -> Result<(), Failure> {
-        if self.scene.page_is_open {
+        if self.state.page_is_open {
             return Ok(());
         }
-        self.scene.turn += 1;
-        self.service.flip(self.scene.turn)
+        self.state.flip += 1;
+        self.service.flip(self.state.flip)
     }
 
     /// Looks what the server has handed over, and what a person did on its page.
-    fn mind_page(&mut self) {
+    fn check_page(&mut self) {
         if self.publisher.is_some()
-            && let Some(turn) = self.service.handed_over()
+            && let Some(flip) = self.service.handed_over()
         {
-            self.scene.ledger.sent(turn);
+            self.state.deliveries.sent(flip);
         }
-        self.scene.page_is_open = self.service.has_page();
+        self.state.page_is_open = self.service.has_page();
         for changed in self.service.changed_by_somebody() {
-            self.scene.hand.changed(changed);
+            self.state.user_change.changed(changed);
         }
     }
 
     /// Notices that the publisher is gone, and starts another one after a while.
-    fn mind_publisher(&mut self) -> Result<(), Failure> {
+    fn check_publisher(&mut self) -> Result<(), Failure> {
         if self.publisher.as_mut().is_some_and(Process::has_ended) {
             self.publisher = None;
             self.service.forget_clients();
-            self.scene.ledger.forgive();
+            self.state.deliveries.forgive();
             self.restart_at = Some(Instant::now() + WITHOUT);
-            self.scene.publisher = PublisherScene::default();
+            self.state.publisher = PublisherInfo::default();
         }
         let Some(at) = self.restart_at else { return Ok(()) };
-        self.scene.publisher.back_in = Some(at.saturating_duration_since(Instant::now()));
+        self.state.publisher.back_in = Some(at.saturating_duration_since(Instant::now()));
         if Instant::now() >= at {
             self.restart_at = None;
             let publisher = self
                 .starter
                 .publisher(&self.service.url(), &self.api_key)
                 .map_err(|source| Failure::System { action: "start a publisher", source })?;
-            self.scene.publisher =
-                PublisherScene { pid: Some(publisher.pid()), anonymous_kib: None, back_in: None };
+            self.state.publisher =
+                PublisherInfo { pid: Some(publisher.pid()), anonymous_kib: None, back_in: None };
             self.publisher = Some(publisher);
         }
         Ok(())
     }
 
     fn look_at_memory(&mut self) {
-        self.scene.publisher.anonymous_kib = self.scene.publisher.pid.and_then(memory::anonymous_kib);
-        for (kib, reader) in self.scene.reader_kib.iter_mut().zip(&self.readers) {
+        self.state.publisher.anonymous_kib = self.state.publisher.pid.and_then(memory::anonymous_kib);
+        for (kib, reader) in self.state.reader_kib.iter_mut().zip(&self.readers) {
             *kib = memory::anonymous_kib(reader.pid()).or(*kib);
         }
     }

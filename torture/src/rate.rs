@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use flagstaff_publisher::{PublishError, Publisher};
 use serde::{Deserialize, Serialize};
 
-use crate::figures::{descriptors, memory, percentile, processor, queued, writes};
 use crate::numbered::{number, payload};
+use crate::process_numbers::{descriptors, memory, percentile, processor, queued, writes};
 
 /// Publishes that are measured at most; more are made, but not written down. So the memory for them is there from the start.
 const MEASURED: usize = 10_000;
@@ -54,7 +54,7 @@ impl Spread {
 
 /// What a run of publishes took.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Pace {
+pub struct RateReport {
     /// Publishes.
     pub publishes: usize,
     /// Seconds from the first to the last.
@@ -86,7 +86,7 @@ pub struct Pace {
 /// Publishes in which a slot gets its space, one for each slot: their writes are not counted.
 const GROWING: usize = 2;
 
-impl Pace {
+impl RateReport {
     /// Publishes `count` numbered snapshots, `rate` a second, or as many as it can if that is 0, until `ends`.
     ///
     /// # Errors
@@ -96,16 +96,16 @@ impl Pace {
         rate: u32,
         count: usize,
         ends: impl Fn() -> bool,
-    ) -> Result<Pace, PublishError> {
+    ) -> Result<RateReport, PublishError> {
         // Filled with something, so that the pages are there.
         let mut times = vec![[u64::MAX; 4]; count.min(MEASURED)];
         let every = Duration::from_secs(1).checked_div(rate).unwrap_or_default();
         let warm = (count / 5).clamp(1, WARM);
-        let mut pace = Pace::default();
+        let mut report = RateReport::default();
         let mut written = (0, 0);
         let begun = Instant::now();
         let mut next = begun;
-        while pace.publishes < count && !ends() {
+        while report.publishes < count && !ends() {
             let payload = payload(number(publisher.generation().next()), 0);
             let (queue, before, cpu) = (queued(), writes(), processor());
             let start = Instant::now();
@@ -114,48 +114,48 @@ impl Pace {
             let cpu = processor() - cpu;
             let queue = queued().zip(queue).map_or(0, |(now, before)| now - before);
             if let Some((now, before)) = writes().zip(before)
-                && pace.publishes >= GROWING
+                && report.publishes >= GROWING
             {
                 written.0 += now.0 - before.0;
                 written.1 += now.1 - before.1;
-                pace.writes = Some(written.0 as f64);
+                report.writes = Some(written.0 as f64);
             }
-            if let Some(times) = times.get_mut(pace.publishes % MEASURED) {
+            if let Some(times) = times.get_mut(report.publishes % MEASURED) {
                 *times = [wall, cpu, queue, wall.saturating_sub(cpu + queue)];
             }
-            pace.publishes += 1;
-            if pace.publishes == FIRST {
-                pace.descriptors_before = settled();
+            report.publishes += 1;
+            if report.publishes == FIRST {
+                report.descriptors_before = settled();
             }
-            if pace.publishes == warm {
-                pace.memory_before = memory(std::process::id(), "VmRSS").unwrap_or(0);
+            if report.publishes == warm {
+                report.memory_before = memory(std::process::id(), "VmRSS").unwrap_or(0);
             }
             next += every;
             // A publisher that comes late does not catch up: it would be a burst that nobody asked for.
             next = next.max(Instant::now().checked_sub(every).unwrap_or(next));
             std::thread::sleep(next.saturating_duration_since(Instant::now()));
         }
-        pace.seconds = begun.elapsed().as_secs_f64();
-        pace.descriptors_after = settled();
-        pace.memory_after = memory(std::process::id(), "VmRSS").unwrap_or(0);
-        let each = pace.publishes.saturating_sub(GROWING).max(1) as f64;
-        pace.bytes = pace.writes.map(|_| written.1 as f64 / each);
-        pace.writes = pace.writes.map(|writes| writes / each);
-        times.truncate(pace.publishes);
+        report.seconds = begun.elapsed().as_secs_f64();
+        report.descriptors_after = settled();
+        report.memory_after = memory(std::process::id(), "VmRSS").unwrap_or(0);
+        let each = report.publishes.saturating_sub(GROWING).max(1) as f64;
+        report.bytes = report.writes.map(|_| written.1 as f64 / each);
+        report.writes = report.writes.map(|writes| writes / each);
+        times.truncate(report.publishes);
         let [wall, processor, queued, waited] =
             [0, 1, 2, 3].map(|which| Spread::of(times.iter().map(|times| times[which]).collect()));
-        (pace.wall, pace.processor, pace.queued, pace.waited) = (wall, processor, queued, waited);
-        pace.open = fs::read_dir("/proc/self/fd").map_or(Vec::new(), |entries| {
+        (report.wall, report.processor, report.queued, report.waited) = (wall, processor, queued, waited);
+        report.open = fs::read_dir("/proc/self/fd").map_or(Vec::new(), |entries| {
             let target = |entry: std::io::Result<fs::DirEntry>| fs::read_link(entry.ok()?.path()).ok();
             entries.filter_map(target).map(|path| path.display().to_string()).collect()
         });
-        Ok(pace)
+        Ok(report)
     }
 }
 
-impl std::fmt::Display for Pace {
+impl std::fmt::Display for RateReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Pace { publishes, seconds, wall, processor, queued, waited, .. } = self;
+        let RateReport { publishes, seconds, wall, processor, queued, waited, .. } = self;
         let rate = *publishes as f64 / seconds.max(1e-9);
         write!(
             f,

@@ -8,7 +8,7 @@ use crate::style::Look;
 
 /// What was seen of it at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct World {
+pub(crate) struct State {
     pub(crate) publisher: &'static str,
     pub(crate) link: &'static str,
     path: &'static str,
@@ -17,16 +17,16 @@ pub(crate) struct World {
 
 /// One thing that is no longer as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Turn {
+pub(crate) struct Transition {
     /// `publisher`, `link` or `file`.
     pub(crate) event: &'static str,
     pub(crate) old: &'static str,
     pub(crate) state: &'static str,
 }
 
-impl World {
-    pub(crate) fn of(reader: &Reader, status: &Status) -> World {
-        World {
+impl State {
+    pub(crate) fn of(reader: &Reader, status: &Status) -> State {
+        State {
             publisher: publisher_name(status.publisher),
             link: status.link.name(),
             path: path_name(status.path),
@@ -35,15 +35,15 @@ impl World {
     }
 
     /// Takes note of how it is now, and says what is new about it.
-    pub(crate) fn turn_to(&mut self, mut now: World) -> Vec<Turn> {
+    pub(crate) fn update(&mut self, mut now: State) -> Vec<Transition> {
         // Each new try is a connection that is being made, and no news before it is known how it ends.
         if now.link == "connecting" && ["retrying", "refused"].contains(&self.link) {
             now.link = self.link;
         }
-        let mut turns = Vec::new();
+        let mut transitions = Vec::new();
         let mut note = |event, old: &'static str, state: &'static str| {
             if old != state {
-                turns.push(Turn { event, old, state });
+                transitions.push(Transition { event, old, state });
             }
         };
         note("file", self.path, now.path);
@@ -53,11 +53,11 @@ impl World {
         note("publisher", self.publisher, now.publisher);
         note("link", self.link, now.link);
         *self = now;
-        turns
+        transitions
     }
 }
 
-impl Turn {
+impl Transition {
     /// For a person.
     pub(crate) fn text(&self) -> String {
         match (self.event, self.state) {
@@ -82,31 +82,31 @@ impl Turn {
 mod tests {
     use super::*;
 
-    const GOOD: World = World { publisher: "alive", link: "open", path: "same", file: None };
+    const GOOD: State = State { publisher: "alive", link: "open", path: "same", file: None };
 
-    fn turns(world: &mut World, now: World) -> Vec<String> {
-        world.turn_to(now).iter().map(Turn::text).collect()
+    fn transitions(state: &mut State, now: State) -> Vec<String> {
+        state.update(now).iter().map(Transition::text).collect()
     }
 
     #[test]
     fn tries_that_come_to_nothing_are_no_news() {
-        let mut world = GOOD;
-        assert_eq!(turns(&mut world, World { link: "retrying", ..GOOD }), ["link retrying"]);
-        assert!(turns(&mut world, World { link: "connecting", ..GOOD }).is_empty());
-        assert!(turns(&mut world, World { link: "retrying", ..GOOD }).is_empty());
-        assert_eq!(turns(&mut world, World { link: "refused", ..GOOD }), ["link refused"]);
-        assert!(turns(&mut world, World { link: "connecting", ..GOOD }).is_empty());
-        assert_eq!(turns(&mut world, GOOD), ["link open"]);
-        assert_eq!(turns(&mut world, World { link: "connecting", ..GOOD }), ["link connecting"]);
+        let mut state = GOOD;
+        assert_eq!(transitions(&mut state, State { link: "retrying", ..GOOD }), ["link retrying"]);
+        assert!(transitions(&mut state, State { link: "connecting", ..GOOD }).is_empty());
+        assert!(transitions(&mut state, State { link: "retrying", ..GOOD }).is_empty());
+        assert_eq!(transitions(&mut state, State { link: "refused", ..GOOD }), ["link refused"]);
+        assert!(transitions(&mut state, State { link: "connecting", ..GOOD }).is_empty());
+        assert_eq!(transitions(&mut state, GOOD), ["link open"]);
+        assert_eq!(transitions(&mut state, State { link: "connecting", ..GOOD }), ["link connecting"]);
     }
 
     #[test]
     fn everything_that_turned_is_said_once() {
-        let mut world = GOOD;
-        let gone = World { publisher: "gone", path: "missing", ..GOOD };
-        let said = turns(&mut world, gone);
+        let mut state = GOOD;
+        let gone = State { publisher: "gone", path: "missing", ..GOOD };
+        let said = transitions(&mut state, gone);
         assert_eq!(said, ["file is gone; the last flags are still answered", "publisher gone"]);
-        assert!(turns(&mut world, gone).is_empty());
+        assert!(transitions(&mut state, gone).is_empty());
     }
 
     #[test]
@@ -117,8 +117,8 @@ mod tests {
             std::fs::write(&path, name).unwrap();
             FileId::at(&path)
         });
-        let mut world = World { file: a, ..GOOD };
-        assert!(turns(&mut world, World { file: a, ..GOOD }).is_empty());
-        assert_eq!(turns(&mut world, World { file: b, ..GOOD }), ["file superseded by another"]);
+        let mut state = State { file: a, ..GOOD };
+        assert!(transitions(&mut state, State { file: a, ..GOOD }).is_empty());
+        assert_eq!(transitions(&mut state, State { file: b, ..GOOD }), ["file superseded by another"]);
     }
 }

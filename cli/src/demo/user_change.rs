@@ -6,7 +6,7 @@ use super::service::Changed;
 
 /// The last change that came from a person.
 #[derive(Debug, Default)]
-pub(super) struct Hand {
+pub(super) struct UserChange {
     last: Option<Last>,
     /// Nanoseconds from the change to each reader's eye, of those that have seen it.
     seen: [Option<u64>; READERS],
@@ -18,11 +18,11 @@ struct Last {
     key: u64,
 }
 
-impl Hand {
+impl UserChange {
     /// A person changed something.
     pub(super) fn changed(&mut self, changed: Changed) {
         let key = fingerprint(&changed.key);
-        *self = Hand { last: Some(Last { changed, key }), seen: [None; READERS] };
+        *self = UserChange { last: Some(Last { changed, key }), seen: [None; READERS] };
     }
 
     /// A reader saw that the flag with this fingerprint changed.
@@ -60,17 +60,17 @@ mod tests {
 
     #[test]
     fn a_reader_counts_once_it_saw_that_flag_change_after_the_person_changed_it() {
-        let mut hand = Hand::default();
-        hand.heard(0, fingerprint("a"), 5);
-        hand.changed(changed("a", 10));
-        hand.heard(0, fingerprint("a"), 9);
-        hand.heard(1, fingerprint("b"), 12);
-        assert_eq!(hand.seen_by(), (0, None));
-        hand.heard(0, fingerprint("a"), 13);
-        hand.heard(0, fingerprint("a"), 99);
-        hand.heard(3, fingerprint("a"), 12);
-        assert_eq!(hand.seen_by(), (2, Some(3)));
-        hand.changed(changed("b", 20));
-        assert_eq!(hand.seen_by(), (0, None));
+        let mut user_change = UserChange::default();
+        user_change.heard(0, fingerprint("a"), 5);
+        user_change.changed(changed("a", 10));
+        user_change.heard(0, fingerprint("a"), 9);
+        user_change.heard(1, fingerprint("b"), 12);
+        assert_eq!(user_change.seen_by(), (0, None));
+        user_change.heard(0, fingerprint("a"), 13);
+        user_change.heard(0, fingerprint("a"), 99);
+        user_change.heard(3, fingerprint("a"), 12);
+        assert_eq!(user_change.seen_by(), (2, Some(3)));
+        user_change.changed(changed("b", 20));
+        assert_eq!(user_change.seen_by(), (0, None));
     }
 }

@@ -3,35 +3,35 @@
 use std::time::Duration;
 
 use super::READERS;
+use super::deliveries::{Deliveries, median};
 use super::flags;
-use super::hand::Hand;
-use super::ledger::{Ledger, median};
+use super::user_change::UserChange;
 
 /// Characters of a key and of a value on the screen.
 const KEY_WIDTH: usize = 28;
 const VALUE_WIDTH: usize = 10;
 
 #[derive(Debug)]
-pub(super) struct Scene {
+pub(super) struct State {
     /// How long it lasts; `None`: until somebody ends it.
     pub(super) seconds: Option<u64>,
     pub(super) elapsed: Duration,
     /// Number of flips.
-    pub(super) turn: u64,
+    pub(super) flip: u64,
     /// Where the page is.
     pub(super) page: String,
     /// Whether somebody has it open.
     pub(super) page_is_open: bool,
     /// What a person did there.
-    pub(super) hand: Hand,
-    pub(super) publisher: PublisherScene,
+    pub(super) user_change: UserChange,
+    pub(super) publisher: PublisherInfo,
     pub(super) reader_pids: Vec<u32>,
     pub(super) reader_kib: Vec<Option<u64>>,
-    pub(super) ledger: Ledger,
+    pub(super) deliveries: Deliveries,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct PublisherScene {
+pub(super) struct PublisherInfo {
     /// `None`: there is none.
     pub(super) pid: Option<u32>,
     pub(super) anonymous_kib: Option<u64>,
@@ -39,32 +39,32 @@ pub(super) struct PublisherScene {
     pub(super) back_in: Option<Duration>,
 }
 
-impl Scene {
+impl State {
     /// Whether the flipping flag is on.
     pub(super) fn is_on(&self) -> bool {
-        flags::is_on(self.turn)
+        flags::is_on(self.flip)
     }
 
     /// Whether it is on as readers see it: a person may have flipped it too.
     pub(super) fn is_seen_on(&self) -> bool {
-        let newest = self.ledger.readers.iter().max_by_key(|reader| reader.generation);
+        let newest = self.deliveries.readers.iter().max_by_key(|reader| reader.generation);
         newest.and_then(|reader| reader.on).unwrap_or(self.is_on())
     }
 
     /// The newest generation that a reader has seen.
     pub(super) fn generation(&self) -> u64 {
-        self.ledger.readers.iter().map(|reader| reader.generation).max().unwrap_or(0)
+        self.deliveries.readers.iter().map(|reader| reader.generation).max().unwrap_or(0)
     }
 
     /// All times from the server's write to a reader's eye.
     pub(super) fn latencies(&self) -> Vec<u64> {
-        self.ledger.readers.iter().flat_map(|reader| reader.latencies.iter().copied()).collect()
+        self.deliveries.readers.iter().flat_map(|reader| reader.latencies.iter().copied()).collect()
     }
 
     /// Nanoseconds per read of the private maps.
     pub(super) fn per_map_read(&self) -> Option<f64> {
         let all: Vec<_> =
-            self.ledger.readers.iter().flat_map(|reader| reader.per_map_read.iter().copied()).collect();
+            self.deliveries.readers.iter().flat_map(|reader| reader.per_map_read.iter().copied()).collect();
         median(&all)
     }
 }
@@ -95,8 +95,8 @@ pub(super) fn memory(kib: Option<u64>) -> String {
 }
 
 /// The last change of a person: what, and who has seen it.
-pub(super) fn hand(hand: &Hand) -> Option<(String, String)> {
-    let changed = hand.last()?;
+pub(super) fn user_change(user_change: &UserChange) -> Option<(String, String)> {
+    let changed = user_change.last()?;
     let value = |json: &Option<String>, nothing: &str| match json.as_deref() {
         None => nothing.to_owned(),
         Some("true") => switch(true).to_owned(),
@@ -109,7 +109,7 @@ pub(super) fn hand(hand: &Hand) -> Option<(String, String)> {
         value(&changed.old, "(new)"),
         value(&changed.new, "(removed)")
     );
-    let (count, slowest) = hand.seen_by();
+    let (count, slowest) = user_change.seen_by();
     let seen = match slowest {
         Some(slowest) => format!("seen by {count} of {READERS} after {}", nanos(Some(slowest))),
         None => "on its way".to_owned(),

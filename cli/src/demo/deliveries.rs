@@ -1,16 +1,16 @@
-//! Which turn was sent, and who saw it when.
+//! Which flip was sent, and who saw it when.
 
 use super::message::Message;
 
 /// What is known of one reader.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ReaderFigures {
+pub(super) struct ReaderStats {
     /// Whether its process is there.
     pub(super) ended: bool,
     pub(super) ready: bool,
     pub(super) on: Option<bool>,
     pub(super) generation: u64,
-    /// Nanoseconds from the server's write to the reader's eye, one for each turn seen.
+    /// Nanoseconds from the server's write to the reader's eye, one for each flip seen.
     pub(super) latencies: Vec<u64>,
     /// Nanoseconds per read, one for each burst.
     pub(super) per_read: Vec<f64>,
@@ -23,7 +23,7 @@ pub(super) struct ReaderFigures {
 
 /// One flip.
 #[derive(Debug, Clone, Copy)]
-struct Turn {
+struct Flip {
     number: u64,
     /// Whether every reader has to see it.
     owed: bool,
@@ -31,29 +31,29 @@ struct Turn {
 
 /// The books of the demo.
 #[derive(Debug)]
-pub(super) struct Ledger {
-    pub(super) readers: Vec<ReaderFigures>,
-    turns: Vec<Turn>,
+pub(super) struct Deliveries {
+    pub(super) readers: Vec<ReaderStats>,
+    flips: Vec<Flip>,
 }
 
-impl Ledger {
-    pub(super) fn new(readers: usize) -> Ledger {
-        Ledger { readers: vec![ReaderFigures::default(); readers], turns: Vec::new() }
+impl Deliveries {
+    pub(super) fn new(readers: usize) -> Deliveries {
+        Deliveries { readers: vec![ReaderStats::default(); readers], flips: Vec::new() }
     }
 
-    /// A turn went to a publisher: from now on readers owe it.
+    /// A flip went to a publisher: from now on readers owe it.
     pub(super) fn sent(&mut self, number: u64) {
-        match self.turns.iter_mut().find(|turn| turn.number == number) {
-            Some(turn) => turn.owed = true,
-            None => self.turns.push(Turn { number, owed: true }),
+        match self.flips.iter_mut().find(|flip| flip.number == number) {
+            Some(flip) => flip.owed = true,
+            None => self.flips.push(Flip { number, owed: true }),
         }
     }
 
     /// The publisher died: what it had not brought to all readers cannot be expected from them.
     pub(super) fn forgive(&mut self) {
         let readers = &self.readers;
-        for turn in &mut self.turns {
-            turn.owed &= readers.iter().all(|reader| reader.seen.contains(&turn.number));
+        for flip in &mut self.flips {
+            flip.owed &= readers.iter().all(|reader| reader.seen.contains(&flip.number));
         }
     }
 
@@ -63,18 +63,18 @@ impl Ledger {
         match message {
             None => reader.ended = true,
             Some(Message::Ready) => reader.ready = true,
-            Some(Message::Seen { turn, generation, sent_at, seen_at, on }) => {
+            Some(Message::Seen { flip, generation, sent_at, seen_at, on }) => {
                 reader.on = Some(on);
                 reader.generation = generation;
-                if !reader.seen.contains(&turn) {
-                    reader.seen.push(turn);
-                    // Turn 0 was there before the readers.
-                    if turn > 0 {
+                if !reader.seen.contains(&flip) {
+                    reader.seen.push(flip);
+                    // Flip 0 was there before the readers.
+                    if flip > 0 {
                         reader.latencies.push(seen_at.saturating_sub(sent_at));
                     }
                 }
             }
-            // Of a person, not of a turn: see `hand`.
+            // Of a person, not of a flip: see `user_change`.
             Some(Message::Changed { .. }) => {}
             Some(Message::Burst { reads, nanos, per_read, per_map_read }) => {
                 reader.rates.push(reads as f64 * 1e9 / nanos.max(1) as f64);
@@ -88,15 +88,15 @@ impl Ledger {
         self.readers.iter().all(|reader| reader.ready)
     }
 
-    /// Turns that readers owe.
+    /// Flips that readers owe.
     pub(super) fn owed(&self) -> impl Iterator<Item = u64> {
-        self.turns.iter().filter(|turn| turn.owed && turn.number > 0).map(|turn| turn.number)
+        self.flips.iter().filter(|flip| flip.owed && flip.number > 0).map(|flip| flip.number)
     }
 
-    /// Turns that a reader owes and has not seen.
+    /// Flips that a reader owes and has not seen.
     pub(super) fn missed(&self, reader: usize) -> Vec<u64> {
         let seen = self.readers.get(reader).map(|reader| reader.seen.as_slice()).unwrap_or_default();
-        self.owed().filter(|turn| !seen.contains(turn)).collect()
+        self.owed().filter(|flip| !seen.contains(flip)).collect()
     }
 
     pub(super) fn is_settled(&self) -> bool {
@@ -115,29 +115,29 @@ pub(super) fn median<T: Copy + PartialOrd>(values: &[T]) -> Option<T> {
 mod tests {
     use super::*;
 
-    fn seen(turn: u64) -> Option<Message> {
-        Some(Message::Seen { turn, generation: turn, sent_at: 10, seen_at: 15, on: true })
+    fn seen(flip: u64) -> Option<Message> {
+        Some(Message::Seen { flip, generation: flip, sent_at: 10, seen_at: 15, on: true })
     }
 
     #[test]
-    fn a_turn_that_was_sent_is_owed_by_every_reader_until_it_saw_it() {
-        let mut ledger = Ledger::new(2);
-        ledger.sent(1);
-        ledger.heard(0, seen(1));
-        assert_eq!((ledger.missed(0), ledger.missed(1)), (vec![], vec![1]));
-        ledger.heard(1, seen(1));
-        assert!(ledger.is_settled());
-        assert_eq!(ledger.readers[0].latencies, [5]);
+    fn a_flip_that_was_sent_is_owed_by_every_reader_until_it_saw_it() {
+        let mut deliveries = Deliveries::new(2);
+        deliveries.sent(1);
+        deliveries.heard(0, seen(1));
+        assert_eq!((deliveries.missed(0), deliveries.missed(1)), (vec![], vec![1]));
+        deliveries.heard(1, seen(1));
+        assert!(deliveries.is_settled());
+        assert_eq!(deliveries.readers[0].latencies, [5]);
     }
 
     #[test]
     fn what_a_publisher_took_with_it_is_forgiven_until_it_is_sent_again() {
-        let mut ledger = Ledger::new(1);
-        ledger.sent(1);
-        ledger.forgive();
-        assert!(ledger.is_settled());
-        ledger.sent(1);
-        assert_eq!(ledger.missed(0), [1]);
+        let mut deliveries = Deliveries::new(1);
+        deliveries.sent(1);
+        deliveries.forgive();
+        assert!(deliveries.is_settled());
+        deliveries.sent(1);
+        assert_eq!(deliveries.missed(0), [1]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which snapshot")]
-pub(crate) struct Place {
+pub(crate) struct SnapshotArgs {
     /// Snapshot file. Without it, the API key and base URL name one in the cache directory
     #[arg(long, value_name = "PATH", env = "FLAGSTAFF_FILE")]
     file: Option<OsString>,
@@ -25,7 +25,7 @@ pub(crate) struct Place {
     pub(crate) account: Account,
 }
 
-impl Place {
+impl SnapshotArgs {
     /// The snapshot file to read. With a file given, no key is looked at.
     pub(crate) fn path(&self) -> Result<PathBuf, Failure> {
         match given(self.file.as_ref()) {
@@ -39,7 +39,7 @@ impl Place {
         Ok(Reader::open(self.path()?)?)
     }
 
-    /// As [`Place::open`], and waits for a file where there is none yet.
+    /// As [`SnapshotArgs::open`], and waits for a file where there is none yet.
     pub(crate) fn attach(&self) -> Result<Reader, Failure> {
         let path = self.path()?;
         match Reader::open(&path) {

@@ -13,9 +13,9 @@ use crate::process::Process;
 /// For a process to do one thing, on a machine that has others to run.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The stage of one check.
+/// The context of one check.
 #[derive(Debug)]
-pub(crate) struct Stage<'a> {
+pub(crate) struct Context<'a> {
     pub(crate) launcher: &'a Launcher,
     pub(crate) folder: PathBuf,
     /// The folder that the user named.
@@ -28,7 +28,7 @@ pub(crate) struct Stage<'a> {
     pub(crate) findings: Vec<String>,
 }
 
-impl Stage<'_> {
+impl Context<'_> {
     /// The snapshot file of this check.
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.join("flags.flagstaff")
