@@ -16,27 +16,30 @@ fn root() -> PathBuf {
     fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap()
 }
 
-/// All `.md` files, by their paths from the root.
-fn documents() -> Vec<PathBuf> {
+/// All files that are not made by a build, by their paths from the root.
+fn files() -> Vec<PathBuf> {
+    let skipped = ["target", ".git", "venv", ".venv", "node_modules", "__pycache__"].map(OsStr::new);
     let mut folders = vec![PathBuf::new()];
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(root().join(&folder)).unwrap() {
             let entry = entry.unwrap();
-            let (name, path) = (entry.file_name(), folder.join(entry.file_name()));
-            let is_skipped =
-                ["target", ".git", "venv", ".venv", "node_modules"].map(OsStr::new).contains(&&*name);
-            if entry.file_type().unwrap().is_dir()
-                && !is_skipped
-                && !root().join(&path).join("pyvenv.cfg").exists()
-            {
-                folders.push(path);
-            } else if path.extension() == Some(OsStr::new("md")) {
+            let path = folder.join(entry.file_name());
+            if !entry.file_type().unwrap().is_dir() {
                 found.push(path);
+            } else if !skipped.contains(&&*entry.file_name()) {
+                folders.push(path);
             }
         }
     }
     found.sort();
+    found
+}
+
+/// All `.md` files.
+fn documents() -> Vec<PathBuf> {
+    let found: Vec<_> =
+        files().into_iter().filter(|path| path.extension() == Some(OsStr::new("md"))).collect();
     assert!(found.len() > 10, "{found:?}");
     found
 }
@@ -147,6 +150,24 @@ fn no_document_for_people_is_too_long_to_be_read() {
     let long: Vec<_> =
         long.filter(|document| !LONGER.iter().any(|longer| document == Path::new(longer))).collect();
     assert!(long.is_empty(), "more than {MOST_LINES} lines: {long:#?}");
+}
+
+/// `sse/parser.rs` or `test_fork.py` in a document stands for any file whose path ends with that.
+#[test]
+fn every_source_file_that_a_document_names_exists() {
+    let files = files();
+    let mut unknown = Vec::new();
+    for document in documents() {
+        let text = fs::read_to_string(root().join(&document)).unwrap();
+        let spans = prose(&text).flat_map(|line| line.split('`').skip(1).step_by(2));
+        let named = spans.filter(|span| span.ends_with(".rs") || span.ends_with(".py"));
+        for name in named.filter(|name| !name.contains([' ', '*', '{', '<'])) {
+            if !files.iter().any(|file| file.ends_with(name)) {
+                unknown.push(format!("{}: {name}", document.display()));
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "{unknown:#?}");
 }
 
 #[test]
