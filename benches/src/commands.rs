@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 
 use crate::Outcome;
 use crate::flags::{booleans, keys};
@@ -33,7 +33,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     }
     for count in [1_000, 50_000] {
         let path = folder.join(format!("commands-{count}.flagstaff"));
-        let mut publisher = Publisher::open(&path, &Options::default())?;
+        let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
         let _ = publisher.publish(&booleans(count))?;
         let key = &keys(1)[0];
         let commands: [(&str, Vec<OsString>, Option<Goal>); 2] = [

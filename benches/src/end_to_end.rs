@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use flagstaff_publisher::sse::{ApiKey, Endpoint, Stopper};
-use flagstaff_publisher::{Options, Publisher, Source, give_memory_back, run};
+use flagstaff_publisher::{Publisher, PublisherOptions, Source, give_memory_back, run};
 use flagstaff_reader::Reader;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -94,7 +94,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
 pub fn publisher(path: &Path, url: &str) -> Outcome<()> {
     // As `flagstaff run` does.
     give_memory_back();
-    let mut publisher = Publisher::open(path, &Options::default())?;
+    let mut publisher = Publisher::open(path, &PublisherOptions::default())?;
     let endpoint = Endpoint::new(url, ApiKey::new("bench")?)?;
     run(&mut publisher, Source::Stream(Box::new(endpoint)), &Stopper::new(), &mut |_| {})?;
     Ok(())

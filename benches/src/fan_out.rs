@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use flagstaff_server::{Flags, Options, Server};
+use flagstaff_server::{Flags, Server, ServerOptions};
 use flagstaff_tests::streams::{Streams, allow};
 
 use crate::Outcome;
@@ -69,7 +69,7 @@ pub fn measure(_: &std::path::Path, scale: &Scale) -> Outcome<Vec<Record>> {
 /// It cannot start.
 pub fn server() -> Outcome<()> {
     allow(STREAMS)?;
-    let options = Options::default().port(0).environment(KEY, Flags::Memory(payload(1_000, 0)));
+    let options = ServerOptions::default().port(0).environment(KEY, Flags::Memory(payload(1_000, 0)));
     let server = Server::start(options)?;
     writeln!(std::io::stdout(), "{}", server.address())?;
     for turn in std::io::stdin().lines() {

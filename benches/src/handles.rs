@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 
 use crate::Outcome;
@@ -25,7 +25,7 @@ pub const SECTION: &str = "Handles";
 pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     let keys = keys(1_000);
     let path = folder.join("handles.flagstaff");
-    let mut publisher = Publisher::open(&path, &Options::default())?;
+    let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
     let _ = publisher.publish(&payload(&keys))?;
     let reader = Reader::open(&path)?;
     let (flag, number) = (reader.bool_flag(&keys[0]), reader.number_flag(&keys[1]));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use flagstaff_format::Hashed;
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::{Key, Reader};
 
 use crate::Outcome;
@@ -38,7 +38,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
 
 fn one(sheet: &mut Sheet, scale: &Scale, folder: &Path, keys: &[String], set: &str) -> Outcome<()> {
     let path = folder.join("keyed.flagstaff");
-    let mut publisher = Publisher::open(&path, &Options::default())?;
+    let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
     let _ = publisher.publish(&booleans_of(keys))?;
     let reader = Reader::open(&path)?;
     let prepared: Vec<Key<'_>> = keys.iter().map(|key| Key::new(key)).collect();

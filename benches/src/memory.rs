@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use flagstaff_publisher::{Options, Publisher, give_memory_back};
+use flagstaff_publisher::{Publisher, PublisherOptions, give_memory_back};
 use flagstaff_reader::Reader;
 
 use crate::Outcome;
@@ -29,7 +29,7 @@ pub fn measure(folder: &Path, _: &Scale) -> Outcome<Vec<Record>> {
     let mut of_reader = Vec::new();
     for count in [10, 50_000] {
         let path = folder.join(format!("memory-{count}.flagstaff"));
-        let mut publisher = Publisher::open(&path, &Options::default())?;
+        let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
         let _ = publisher.publish(&booleans(count))?;
         let output =
             Command::new(std::env::current_exe()?).arg(READER).arg(&path).arg(count.to_string()).output()?;
@@ -90,7 +90,7 @@ pub fn reader(path: &Path, count: usize) -> Outcome<f64> {
 pub fn publisher(path: &Path) -> Outcome<()> {
     // As `flagstaff run` does.
     give_memory_back();
-    let mut publisher = Publisher::open(path, &Options::default())?;
+    let mut publisher = Publisher::open(path, &PublisherOptions::default())?;
     // As large as the largest payload, like the buffer of the stream.
     let (mut line, mut input) = (String::with_capacity(5 * 1024 * 1024 + 1), std::io::stdin().lock());
     loop {

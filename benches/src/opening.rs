@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 
 use crate::Outcome;
 use crate::flags::{booleans, keys};
@@ -24,7 +24,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     let mut sheet = Sheet::new(SECTION);
     for (count, limit) in [(1_000, 50.0), (50_000, 1_000.0)] {
         let path = folder.join(format!("open-{count}.flagstaff"));
-        let mut publisher = Publisher::open(&path, &Options::default())?;
+        let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
         let _ = publisher.publish(&booleans(count))?;
         let mut times = Vec::new();
         for _ in 0..scale.turns {

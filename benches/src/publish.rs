@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use flagstaff_publisher::{Options, Outcome as Published, Publisher};
+use flagstaff_publisher::{Outcome as Published, Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 use mmap_sync::synchronizer::Synchronizer;
 
@@ -30,7 +30,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     for &count in scale.published {
         let folder = tempfile::tempdir_in(folder)?;
         let path = folder.path().join("publish.flagstaff");
-        let mut publisher = Publisher::open(&path, &Options::default())?;
+        let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
         let reader = Reader::attach(&path);
         let mut synchronizer = Synchronizer::new(folder.path().join("mmap-sync").as_os_str());
         let env = lmdb::open(&folder.path().join("lmdb"))?;
@@ -90,7 +90,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
 }
 
 fn slot_bytes(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
-    let mut publisher = Publisher::open(folder.join("slot.flagstaff"), &Options::default())?;
+    let mut publisher = Publisher::open(folder.join("slot.flagstaff"), &PublisherOptions::default())?;
     for &count in scale.published.iter().filter(|count| **count >= 1_000) {
         let Published::Published { flags, archive_bytes, .. } =
             publisher.publish(&booleans_of(&keys_of_30_bytes(count)))?
