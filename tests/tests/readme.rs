@@ -1,4 +1,5 @@
-//! The shell blocks of README.md, pasted one after the other into one terminal, print what README.md says.
+//! The shell blocks of README.md, pasted one after the other into one terminal, print what README.md says; so do those of the tutorial
+//! that needs no Python.
 //!
 //! Blocks after a `<!-- command: NAME -->` are left out, because they build: `.ci/run` reads and runs `run` and `test`, and
 //! `python/tests/test_readme.py` the block `python`. `cargo install --path cli` is replaced too: the command that is already built
@@ -19,6 +20,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 const INSTALL: &str = "cargo install --path cli --locked\n";
+const EXPORT: &str = "export PATH=\"$HOME/.cargo/bin:$PATH\"\n";
 const PORT: &str = "7878";
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -125,12 +127,12 @@ impl Drop for Terminal {
     }
 }
 
-fn readme() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap()
+fn steps_of(document: &str) -> Vec<Step> {
+    steps(&fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(document)).unwrap())
 }
 
-#[test]
-fn the_blocks_of_the_readme_can_be_pasted_one_after_the_other_and_print_what_it_says() {
+/// Pastes `first` and all blocks of a document, and returns how many those are.
+fn paste_all(document: &str, first: &str) -> usize {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let mut terminal = Terminal::open();
     // Where cargo would install it.
@@ -138,21 +140,32 @@ fn the_blocks_of_the_readme_can_be_pasted_one_after_the_other_and_print_what_it_
     fs::create_dir_all(&installed).unwrap();
     symlink(fs::canonicalize(flagstaff_tests::binary()).unwrap(), installed.join("flagstaff")).unwrap();
 
-    let steps = steps(&readme());
-    assert_eq!(steps.iter().filter(|step| step.script.contains(INSTALL)).count(), 1);
-    let pasted: Vec<&Step> = steps.iter().filter(|step| step.name.is_none()).collect();
-    assert!(pasted.len() >= 4, "{pasted:#?}");
-    for step in pasted {
+    terminal.paste(first, &[]);
+    let steps: Vec<Step> = steps_of(document).into_iter().filter(|step| step.name.is_none()).collect();
+    for step in &steps {
         let script = step.script.replace(INSTALL, "").replace(PORT, &port);
         let script = script.replace("flagstaff serve ", &format!("flagstaff serve --port {port} "));
         let expected: Vec<String> = step.expected.iter().map(|line| line.replace(PORT, &port)).collect();
         terminal.paste(&script, &expected);
     }
+    steps.len()
+}
+
+#[test]
+fn the_blocks_of_the_readme_can_be_pasted_one_after_the_other_and_print_what_it_says() {
+    let install = format!("{INSTALL}{EXPORT}");
+    assert_eq!(steps_of("README.md").iter().filter(|step| step.script.contains(&install)).count(), 1);
+    assert!(paste_all("README.md", "") >= 4);
+}
+
+#[test]
+fn the_blocks_of_the_tutorial_for_rust_can_be_pasted_one_after_the_other() {
+    assert_eq!(paste_all("docs/tutorial-rust-prefork.md", EXPORT), 3);
 }
 
 #[test]
 fn the_readme_names_the_commands_that_others_run() {
-    let names: Vec<String> = steps(&readme()).into_iter().filter_map(|step| step.name).collect();
+    let names: Vec<String> = steps_of("README.md").into_iter().filter_map(|step| step.name).collect();
     assert_eq!(names, ["run", "python", "test"]);
 }
 
