@@ -5,8 +5,8 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::bytes::generation::{Generation, MAX_GENERATION};
 use crate::bytes::layout::{AREA_BYTES, FRAME_BYTES, FRAME_WORDS, MAX_OVERFLOW, text_word};
-use crate::sync::protocol::{Generation, MAX_GENERATION};
 
 const FRAME_MAGIC: u64 = u64::from_le_bytes(*b"FSSNAP\x00\x01");
 

@@ -9,9 +9,12 @@
 //! The text word is an offset in words from the start of the archive. TypeCounts `FALSE` and `TRUE` differ in the lowest bit,
 //! which is the value. Every bit pattern is a valid record: kinds that are not in use read as a missing flag.
 
+use std::borrow::Cow;
+
 use rkyv::{Archive, Deserialize, Serialize};
 
 use crate::bytes::key::{Hashed, middle_pair, middle_pairs, middle_start, window_starts};
+use crate::bytes::value::Value;
 
 /// Words of a record.
 pub(crate) const RECORD_WORDS: usize = 8;
@@ -69,6 +72,12 @@ pub struct Hit {
 impl Hit {
     /// The answer for a key that is not there.
     pub const MISSING: Hit = Hit { meta: 0, value: 0 };
+
+    /// What a record says of its flag.
+    #[inline(always)]
+    pub(crate) const fn of(record: &[u64; RECORD_WORDS]) -> Hit {
+        Hit { meta: record[0], value: record[1] }
+    }
 
     /// The kind code; codes that are not in use are [`kind::EMPTY`].
     #[inline(always)]
@@ -128,6 +137,36 @@ impl Hit {
             kind::F64 if self.value == NEGATIVE_ZERO => Some(0),
             _ => None,
         }
+    }
+
+    /// The value if it is no text: `null`, a boolean, or a number; `None` also if there is no such flag. A number that is not finite
+    /// is none: no payload has one, so it is damage.
+    #[must_use]
+    pub fn scalar(self) -> Option<Value<'static>> {
+        match self.kind() {
+            kind::NULL => Some(Value::Null),
+            kind::I64 => self.i64().map(Value::I64),
+            kind::U64 => Some(Value::U64(self.value)),
+            kind::F64 => self.number().map(Value::F64),
+            _ => self.bool().map(Value::Bool),
+        }
+    }
+
+    /// The value, of which `read` reads the text if it is one. `None` if there is no such flag, or damage made it no value.
+    ///
+    /// # Errors
+    /// What `read` returns.
+    pub fn value_with<'a, E>(
+        self,
+        read: impl FnOnce(TextAt) -> Result<Option<Cow<'a, str>>, E>,
+    ) -> Result<Option<Value<'a>>, E> {
+        let Some(at) = self.text() else { return Ok(self.scalar()) };
+        let make = match self.kind() {
+            kind::STRING => Value::String,
+            kind::JSON => Value::Json,
+            _ => Value::HugeNumber,
+        };
+        Ok(read(at)?.map(make))
     }
 
     /// Where the text of a string, JSON value or huge number stands.

@@ -5,10 +5,11 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::archive::checked::Archive;
 use crate::bytes::frame::{Damage, Frame};
+use crate::bytes::generation::{Generation, MAX_GENERATION};
 use crate::bytes::header::reserved;
 use crate::bytes::layout::{Area, FRAME_BYTES, FRAME_WORDS, word};
 use crate::sync::map::{BLOCK, Mapping};
-use crate::sync::protocol::{MAX_GENERATION, Observed, Sound, observe, still_valid_or_superseded};
+use crate::sync::protocol::{Observed, Sound, observe, still_valid_or_superseded};
 
 /// From this many words on, mapping all pages at once is quicker than a fault for every 16 of them.
 const POPULATE_FROM: usize = 64 * 1024;
@@ -186,8 +187,13 @@ pub(crate) fn is_ahead(map: &Mapping, seen: Observed) -> bool {
     (durable > word.0 && durable < MAX_GENERATION / 2) || Area::ALL.into_iter().any(newer)
 }
 
-/// The highest generation that any frame names, good archive or not.
+/// The highest generation that anything in a file names, in a good archive or not, as far as it can be true: the next one that is
+/// published must be above it.
 #[must_use]
-pub(crate) fn highest_generation(map: &Mapping) -> u64 {
-    Area::ALL.into_iter().filter_map(|area| Some(frame(map, area).ok()?.generation.0)).max().unwrap_or(0)
+pub(crate) fn generation_floor(map: &Mapping) -> Generation {
+    let plausible = |generation| if generation < MAX_GENERATION / 2 { generation } else { 0 };
+    let seen = observe::<Sound, _>(map.generation()).generation();
+    let words = [seen.0, map.load(word::DURABLE)].map(plausible);
+    let frames = Area::ALL.into_iter().filter_map(|area| Some(frame(map, area).ok()?.generation.0));
+    Generation(frames.chain(words).max().unwrap_or(0))
 }

@@ -8,9 +8,10 @@ use std::path::Path;
 use rustix::fs::OFlags;
 
 use crate::bytes::error::OpenError;
+use crate::bytes::file_id::FileId;
 use crate::bytes::header::Header;
 use crate::bytes::layout::{FILE_BYTES, HEADER_BYTES};
-use crate::read::view::{FileId, View};
+use crate::read::view::View;
 use crate::sync::map::Mapping;
 
 /// An open, mapped file that may be a snapshot.

@@ -6,10 +6,10 @@
 //! V2: the bounds in front of the mapping (see [`crate::read::fast_path`] L2) follow from the smaller of `words`. A snapshot beyond them is
 //! read by [`View::attempt`], which looks at the bound of its slot.
 
-use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::bytes::file_id::FileId;
 use crate::bytes::header::{Header, reserved};
 use crate::bytes::key::Hashed;
 use crate::bytes::layout::{Area, FRAME_BYTES, FRAME_WORDS};
@@ -30,30 +30,6 @@ pub struct View {
     map: Mapping,
     header: Option<Header>,
     file: Option<FileId>,
-}
-
-/// Which file a path or a mapping leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileId {
-    /// Device number.
-    pub device: u64,
-    /// Inode number.
-    pub inode: u64,
-}
-
-impl FileId {
-    /// The file behind this metadata.
-    #[must_use]
-    pub fn of(metadata: &std::fs::Metadata) -> FileId {
-        use std::os::unix::fs::MetadataExt;
-        FileId { device: metadata.dev(), inode: metadata.ino() }
-    }
-
-    /// The file that a path leads to now.
-    #[must_use]
-    pub fn at(path: &Path) -> Option<FileId> {
-        std::fs::metadata(path).ok().as_ref().map(FileId::of)
-    }
 }
 
 impl View {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::sync::epoch::Epoch;
+use crate::sync::fork::Epoch;
 
 /// A boot of a machine; all zero where the operating system does not tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

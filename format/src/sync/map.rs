@@ -25,8 +25,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags, mremap, munmap};
 
-use crate::bytes::header::{decode_reserved, encode_reserved};
-use crate::bytes::layout::{self, AREA_BYTES, Area, FRAME_BYTES, HEADER_BYTES, PAGE};
+use crate::bytes::layout::{
+    self, AREA_BYTES, Area, FRAME_BYTES, HEADER_BYTES, PAGE, decode_reserved, encode_reserved,
+};
 use crate::sync::event::{Waker, announce};
 use crate::sync::prefix_page::{FRONT_WORDS, PrefixedMapping};
 use crate::sync::protocol::Sound;

@@ -27,45 +27,10 @@ use std::sync::atomic::Ordering::{self, Acquire, Release};
 
 use crate::sync::atomics::{Load, Word};
 
+pub use crate::bytes::generation::{Generation, MAX_GENERATION, SlotIndex};
+
 /// Bit of the generation word that says: this file is superseded, look at its path again.
 pub const MARK: u64 = 1 << 63;
-
-/// Generations stay below this; a larger one is damage.
-pub const MAX_GENERATION: u64 = 1 << 47;
-
-/// The number of a published snapshot. Starts at 1, grows by 1 with each publish, and goes on across files; 0 is
-/// "nothing published yet".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Generation(pub u64);
-
-impl Generation {
-    /// The slot that holds this generation.
-    #[must_use]
-    pub const fn slot(self) -> SlotIndex {
-        if self.0 & 1 == 0 { SlotIndex::Even } else { SlotIndex::Odd }
-    }
-
-    /// The generation after this one.
-    #[must_use]
-    pub const fn next(self) -> Generation {
-        Generation(self.0 + 1)
-    }
-}
-
-impl std::fmt::Display for Generation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// One of the two live slots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SlotIndex {
-    /// Slot 0: even generations.
-    Even = 0,
-    /// Slot 1: odd generations.
-    Odd = 1,
-}
 
 /// The protocol's orderings and its bound. See the table of edges above.
 pub trait Orders {

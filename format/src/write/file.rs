@@ -14,15 +14,16 @@ use rustix::process::Resource;
 
 use crate::archive::checked::Archive;
 use crate::bytes::error::WriteError;
-use crate::bytes::header::{Header, decode_reserved, encode_reserved};
+use crate::bytes::file_id::FileId;
+use crate::bytes::generation::Generation;
+use crate::bytes::header::Header;
 use crate::bytes::layout::{
-    AREA_BYTES, Area, FILE_BYTES, FRAME_BYTES, FRAME_WORDS, HEADER_BYTES, PAGE, word,
+    AREA_BYTES, Area, FILE_BYTES, FRAME_BYTES, FRAME_WORDS, HEADER_BYTES, PAGE, decode_reserved,
+    encode_reserved, word,
 };
-use crate::read::view::FileId;
 use crate::sync::atomics::{Load, Word};
 use crate::sync::event::Waker;
 use crate::sync::map::Mapping;
-use crate::sync::protocol::Generation;
 use crate::write::disk;
 use crate::write::header_page::HeaderPage;
 use crate::write::hooks::{FileOp, Hooks};

@@ -26,8 +26,8 @@ use std::sync::atomic::{AtomicU32, Ordering, fence};
 use rustix::io::Errno;
 use rustix::thread::futex::{self, WakeOp, WakeOpCmp};
 
+use crate::bytes::file_id::FileId;
 use crate::bytes::layout::{HEADER_BYTES, word};
-use crate::read::view::FileId;
 use crate::sync::map::{Mapping, WritableMapping};
 use crate::sync::protocol::MARK;
 use crate::write::disk;

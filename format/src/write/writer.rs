@@ -8,14 +8,15 @@ mod opening;
 use std::path::Path;
 
 use crate::archive::checked::Archive;
-use crate::archive::records::{InSlot, Records};
+use crate::archive::records::Records;
 use crate::bytes::error::WriteError;
+use crate::bytes::file_id::FileId;
 use crate::bytes::header::Header;
 use crate::bytes::layout::{Area, FRAME_BYTES, HEADER_BYTES, word};
 use crate::read::area;
+use crate::read::in_slot::InSlot;
 use crate::read::open;
 use crate::read::status;
-use crate::read::view::FileId;
 use crate::sync::event::announce;
 use crate::sync::map::Mapping;
 use crate::sync::protocol::{self, Generation, MAX_GENERATION, Sound, mark_superseded};
@@ -234,7 +235,7 @@ impl Writer {
         let mut archive = choose(self.current().or_else(|| Some(area::newest(&self.map)?.1)));
         let path = self.snapshot.path.clone();
         let other = self.other_at_path(&path);
-        let floor = floor_of(&self.map).max(self.generation);
+        let floor = area::generation_floor(&self.map).max(self.generation);
         let floor = other.as_ref().map_or(floor, |(_, other)| floor.max(*other));
         if let Some(archive) = &mut archive {
             archive.set_generation(floor.next());
@@ -282,7 +283,10 @@ impl Writer {
         }
         let other = open::candidate(path).ok()?;
         other.header(path).ok()?;
-        Some((SnapshotFile::open(path, other.id(), &self.snapshot.hooks).ok()?, floor_of(&other.map)))
+        Some((
+            SnapshotFile::open(path, other.id(), &self.snapshot.hooks).ok()?,
+            area::generation_floor(&other.map),
+        ))
     }
 
     /// Publishes into a file whose header page is known to be good.
@@ -306,14 +310,6 @@ impl Writer {
             self.locked[slot] = bytes;
         }
     }
-}
-
-/// The highest generation that anything in a file names, as far as it can be true.
-fn floor_of(map: &Mapping) -> Generation {
-    let seen = protocol::observe::<Sound, _>(map.generation()).generation().0;
-    let plausible = |generation| if generation < MAX_GENERATION / 2 { generation } else { 0 };
-    let words = plausible(seen).max(plausible(map.load(word::DURABLE)));
-    Generation(words.max(area::highest_generation(map)))
 }
 
 /// Mark, event, wake: readers look at the path again. The rename follows.
