@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use clap::Args;
 use flagstaff_publisher::lock::LockError;
-use flagstaff_publisher::sse::{Endpoint, Options as StreamOptions};
-use flagstaff_publisher::{OpenError, Options, Place as Target, Publisher, Source, give_memory_back, run};
+use flagstaff_publisher::sse::{Endpoint, StreamOptions};
+use flagstaff_publisher::{
+    OpenError, Publisher, PublisherOptions, SnapshotLocation, Source, give_memory_back, run,
+};
 
 use crate::failure::Failure;
 use crate::permissions::Permissions;
-use crate::place::{Place, make_cache_dir};
 use crate::signals::{self, Control};
+use crate::snapshot_args::{SnapshotArgs, make_cache_dir};
 use crate::{service_manager, show};
 
 const EXAMPLES: &str = "\
@@ -55,7 +57,7 @@ pub(crate) struct Run {
     permissions: Permissions,
 
     #[command(flatten)]
-    place: Place,
+    snapshot: SnapshotArgs,
 }
 
 /// A source that can be started more than once.
@@ -75,11 +77,11 @@ impl Origin {
 }
 
 impl Run {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         give_memory_back();
         keep_memory_private();
         let origin = self.origin()?;
-        let target = self.place.target()?;
+        let target = self.snapshot.target()?;
         make_cache_dir(&target)?;
         let control = Control::default();
         signals::listen(&control)?;
@@ -104,14 +106,14 @@ impl Run {
             Some(path) => options.root_certificates(path),
             None => options,
         };
-        Ok(Origin::Stream(Box::new(self.place.account.endpoint(options)?)))
+        Ok(Origin::Stream(Box::new(self.snapshot.account.endpoint(options)?)))
     }
 
     /// Opens the publisher, after a wait for the lock if need be. `None`: stopped while it waited.
     fn open(
         &self,
-        target: &Target,
-        options: &Options,
+        target: &SnapshotLocation,
+        options: &PublisherOptions,
         control: &Control,
     ) -> Result<Option<Publisher>, Failure> {
         match Publisher::open(target.path(), options) {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use flagstaff_format::{FailureKind, FileOp, Generation, LinkState, Observer};
 use flagstaff_publisher::sse::Stopper;
-use flagstaff_publisher::{Hooks, Notice, Options, Outcome, PublishError, Publisher, Source, run};
+use flagstaff_publisher::{Hooks, Notice, Outcome, PublishError, Publisher, PublisherOptions, Source, run};
 use flagstaff_reader::Reader;
 
 use crate::place::{DEADLINE, Place, published, wait_until};
@@ -52,7 +52,7 @@ fn stage() -> (Stage, Publisher) {
 }
 
 fn open(place: &Place, disk: &Arc<Disk>) -> Publisher {
-    let options = Options::default().watch(Hooks::new(disk.clone()));
+    let options = PublisherOptions::default().watch(Hooks::new(disk.clone()));
     Publisher::open(&place.path, &options).unwrap()
 }
 
@@ -153,7 +153,7 @@ fn the_next_publisher_is_behind_until_it_has_heard_from_the_source() {
         stage.disk.set_full(false);
         let mut publisher = open(&stage.place, &stage.disk);
         publisher.set_link(LinkState::Open);
-        // Also after its keeper has looked.
+        // Also after its heartbeat thread has looked.
         let before = stage.reader.status().publisher_uptime;
         wait_until("a look", DEADLINE, || {
             stage.reader.status().publisher_uptime > before.map(|time| time + Duration::from_millis(700))

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use flagstaff_format::{FileOp, Hooks, Observer, boot};
 use flagstaff_publisher::lock::{Cancel, LockMode, PublisherLock};
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 
-use super::{Outcome, is_ending, say};
+use super::stdio::{Outcome, is_ending, say};
 use crate::fork::fork;
 
 /// Longest life of a forked child, in seconds.
@@ -33,7 +33,7 @@ impl Observer for LockTime {
 pub(super) fn stand_by(path: &Path) -> Outcome {
     let time = Arc::new(LockTime::default());
     say("waits");
-    let options = Options::default().watch(Hooks::new(time.clone()));
+    let options = PublisherOptions::default().watch(Hooks::new(time.clone()));
     let publisher = Publisher::wait_and_open(path, &options, &Cancel::new())?;
     say(&format!("start {} {}", time.0.load(Relaxed), boot::now().as_nanos()));
     while !is_ending() {

@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 
 use flagstaff_format::{FileId, Generation};
 use flagstaff_publisher::lock::Cancel;
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 
-use super::{Outcome, is_ending, say};
+use super::stdio::{Outcome, is_ending, say};
 use crate::steady;
 use crate::steps::Stepper;
 
 /// What [`succeed`] publishes: more than any number before.
 pub(crate) const LAST: u64 = 1000;
 
-/// For the disk, and for the keeper of a publisher.
+/// For the disk, and for the heartbeat of a publisher.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn wait_until(what: &str, condition: impl Fn() -> bool) -> Result<(), String> {
@@ -43,8 +43,10 @@ pub(super) fn publish(path: &Path, arguments: &[String]) -> Outcome {
 
 fn publish_watched(path: &Path, stepper: &Arc<Stepper>) -> Outcome {
     let cache = path.with_file_name("cache.json");
-    let options =
-        Options::default().checkpoint_every(Duration::ZERO).import(Some(&cache)).watch(stepper.watch());
+    let options = PublisherOptions::default()
+        .checkpoint_every(Duration::ZERO)
+        .import(Some(&cache))
+        .watch(stepper.watch());
     let mut publisher = Publisher::wait_and_open(path, &options, &Cancel::new())?;
     let durable = |publisher: &Publisher| -> Outcome {
         let reader = Reader::open(path)?;
@@ -65,7 +67,7 @@ fn publish_watched(path: &Path, stepper: &Arc<Stepper>) -> Outcome {
 
 /// Takes over from whoever died, publishes the last number and ends.
 pub(super) fn succeed(path: &Path) -> Outcome {
-    let mut publisher = Publisher::wait_and_open(path, &Options::default(), &Cancel::new())?;
+    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Cancel::new())?;
     say(&format!("start {}", publisher.generation()));
     let _ = publisher.publish(&steady::payload(LAST, 10))?;
     say("published");
