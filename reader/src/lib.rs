@@ -34,7 +34,7 @@
 //! # Map
 //! | file | is |
 //! |---|---|
-//! | `reader`, `flag_view`, `snapshot` | the getters: live, of one generation, of a copy |
+//! | `reader`, `flag_view`, `snapshot`, `getters` | the getters: live, of one generation, of a copy |
 //! | `handle`, `json`, `memo` | handles, which remember a value until the next generation |
 //! | `shared` | what all clones share, and reads that the fast path did not settle |
 //! | `source` | the three places that a value can come from |
@@ -44,6 +44,7 @@
 mod attached;
 mod copy_budget;
 mod flag_view;
+mod getters;
 mod handle;
 #[cfg(feature = "json")]
 mod json;

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use flagstaff_format::{Damage, FileId, Generation, Hashed, OpenError, Versions, boot};
+use flagstaff_format::{Damage, FileId, Generation, Hashed, Hit, OpenError, Versions, boot};
 
 use crate::attached::Attached;
 use crate::copy_budget::{current_that_fits, newest_that_fits};
@@ -90,6 +90,26 @@ impl Shared {
         }
         let snapshot = self.copy();
         read(snapshot.source()).ok()
+    }
+
+    /// A look-up that the fast path did not settle.
+    #[cold]
+    pub(crate) fn find(&self, key: &str, hashed: &Hashed) -> Hit {
+        self.unsettled.fetch_add(1, Relaxed);
+        self.slow(|source| source.find(key, hashed)).unwrap_or(Hit::MISSING)
+    }
+
+    /// As [`Shared::slow`], with a first attempt that looks at nothing but the file in use.
+    pub(crate) fn quick<T>(&self, mut read: impl FnMut(Source<'_>) -> Result<T, Overtaken>) -> Option<T> {
+        let view = &self.here().view;
+        let seen = view.observe();
+        if !seen.is_superseded()
+            && seen.base() != 0
+            && let Ok(result) = read(Source::Live(view, seen))
+        {
+            return Some(result);
+        }
+        self.slow(read)
     }
 
     /// A text of the current generation in one attempt: into `stack` if it fits, else into `heap`. `None`: not settled.

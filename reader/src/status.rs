@@ -84,6 +84,14 @@ impl Status {
 impl Reader {
     /// The state of file, publisher and link. Looks at the path, and moves to another file if one is there. Takes a few
     /// microseconds.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// let status = flags.status();
+    /// if status.is_stale() {
+    ///     eprintln!("flags may be out of date: publisher {:?}, link {}", status.publisher, status.link);
+    /// }
+    /// ```
     #[must_use]
     pub fn status(&self) -> Status {
         self.shared.follow_at_once();

@@ -23,26 +23,26 @@ pub struct TypeCounts {
 impl TypeCounts {
     /// Counts by the first word of each record.
     pub(crate) fn of(words: impl Iterator<Item = u64>) -> TypeCounts {
-        let mut kinds = TypeCounts::default();
+        let mut counts = TypeCounts::default();
         for word in words {
             match word & 0xf {
-                kind::NULL => kinds.nulls += 1,
-                kind::FALSE | kind::TRUE => kinds.bools += 1,
-                kind::I64 | kind::U64 | kind::F64 | kind::HUGE => kinds.numbers += 1,
-                kind::STRING => kinds.strings += 1,
-                kind::JSON => kinds.jsons += 1,
+                kind::NULL => counts.nulls += 1,
+                kind::FALSE | kind::TRUE => counts.bools += 1,
+                kind::I64 | kind::U64 | kind::F64 | kind::HUGE => counts.numbers += 1,
+                kind::STRING => counts.strings += 1,
+                kind::JSON => counts.jsons += 1,
                 // Empty, or of a kind that this program does not know: readers take both for missing.
                 _ => {}
             }
         }
-        kinds
+        counts
     }
 }
 
 impl Archive {
     /// Counts the flags by type.
     #[must_use]
-    pub fn kinds(&self) -> TypeCounts {
+    pub fn type_counts(&self) -> TypeCounts {
         TypeCounts::of(self.records().map(|record| record[0]))
     }
 }

@@ -188,8 +188,13 @@ impl<'a> Key<'a> {
     }
 }
 
-/// What a getter takes: a `&str`, or a [`Key`] that was hashed before.
-pub trait FlagKey {
+/// What a getter takes as a key: a `&str`, a `String`, or a [`Key`] that was hashed before. Only this crate implements it.
+pub trait FlagKey: PreparedKey {}
+
+impl<K: PreparedKey + ?Sized> FlagKey for K {}
+
+/// How a key is looked up. Not exported: it is no part of what users see of [`FlagKey`].
+pub trait PreparedKey {
     /// The key as text.
     fn text(&self) -> &str;
     /// The prepared form, if the windows cover the whole key and cost no branch.
@@ -200,7 +205,7 @@ pub trait FlagKey {
     }
 }
 
-impl FlagKey for str {
+impl PreparedKey for str {
     #[inline(always)]
     fn text(&self) -> &str {
         self
@@ -212,7 +217,7 @@ impl FlagKey for str {
     }
 }
 
-impl FlagKey for String {
+impl PreparedKey for String {
     #[inline(always)]
     fn text(&self) -> &str {
         self
@@ -224,7 +229,7 @@ impl FlagKey for String {
     }
 }
 
-impl FlagKey for Key<'_> {
+impl PreparedKey for Key<'_> {
     #[inline(always)]
     fn text(&self) -> &str {
         self.text
@@ -241,7 +246,7 @@ impl FlagKey for Key<'_> {
     }
 }
 
-impl<K: FlagKey + ?Sized> FlagKey for &K {
+impl<K: PreparedKey + ?Sized> PreparedKey for &K {
     #[inline(always)]
     fn text(&self) -> &str {
         (**self).text()

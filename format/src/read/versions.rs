@@ -81,6 +81,13 @@ impl<T: AsRef<View>> Versions<T> {
         self.fast_path().short_text(key, wanted, room)
     }
 
+    /// As [`Versions::short_text`] with a text of any kind, and what was found.
+    #[inline(always)]
+    #[must_use]
+    pub fn short_value<'b>(&self, key: &Hashed, room: &'b mut ShortText) -> Option<(Hit, Option<&'b str>)> {
+        self.fast_path().short_value(key, room)
+    }
+
     /// The generation word as it is now and the tag of its view, in one number: for handles that remember a value. In the
     /// moment of a move both may still be those of the view before.
     #[inline(always)]
