@@ -9,10 +9,10 @@
 //! # Ok::<(), flagstaff_format::BuildError>(())
 //! ```
 //!
-//! Guarantees: a look-up on shared memory touches mapped, reserved words only, through atomic loads, and answers from one
-//! generation or not at all; no input makes anything here panic; nothing borrows from shared memory.
+//! Guarantees: a look-up on shared memory touches mapped, reserved words only, through atomic loads, and returns what one
+//! generation has, or nothing; no input makes anything here panic; nothing borrows from shared memory.
 //!
-//! Limits: 64-bit little-endian targets; Linux; one publisher per file, whose lock is the publisher's business.
+//! Limits: 64-bit little-endian targets; Linux; one publisher per file, which `flagstaff-publisher` ensures by a lock.
 //!
 //! # Map
 //!
@@ -20,7 +20,7 @@
 //! |---|---|---|
 //! | `bytes` | `layout`, `header`, `frame`, `record`, `key`, `value` | the bytes (docs/format.md) and the hash of a key |
 //! | | `file_id`, `generation` | which file, which snapshot |
-//! | | `last_failure`, `error`, `printable` | one of the status words, errors, foreign text on its way to a log or a terminal |
+//! | | `last_failure`, `error`, `printable` | one of the status words, errors, text made safe for a log or a terminal |
 //! | `sync` | `protocol`, `event`, `atomics` | the generation word and the event word, both sides, and the atomics they are written against |
 //! | | `memo`, `follow` | values that a handle remembers; moving the fast path to another file |
 //! | | `map`, `prefix_page` | mapped memory, and the page of the process's own in front of it |
@@ -78,5 +78,6 @@ pub use sync::map::{EventWord, Mapping, SharedWord, WritableMapping};
 pub use sync::{atomics, boot, event, follow, memo, protocol};
 pub use write::checkpoint::Checkpoints;
 pub use write::header_page::HeaderPage;
+#[doc(hidden)]
 pub use write::hooks::{FileOp, Hooks, Observer};
 pub use write::writer::{Opened, Opening, PathCheck, Writer, WriterOptions};

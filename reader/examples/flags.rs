@@ -35,7 +35,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         move || flags.wait_for_change(Generation(1), Duration::from_secs(10))
     });
     publish(&mut writer, 60)?;
-    println!("woken by generation {}", waiter.join().map_err(|_| "the waiter panicked")?);
+    match waiter.join() {
+        Ok(generation) => println!("woken by generation {generation}"),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
     show(&flags);
     Ok(())
 }

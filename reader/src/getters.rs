@@ -50,7 +50,7 @@ assert_eq!(flags.get_number_or("no-such-flag", 0.25), 0.25);
                 self.find(key).number().unwrap_or(default)
             }
 
-            /// An exact integer; `0` if the flag is missing, no number, one that was written with a fraction or exponent, or too large.
+            /// An integer flag, exactly; `0` if it is missing, was written with a fraction or exponent, or does not fit.
             #[doc = concat!("\n```\n", $begin, r#"
 let offset = flags.get_i64("clock-offset");
 "#, $end, "\n```")]
@@ -60,7 +60,7 @@ let offset = flags.get_i64("clock-offset");
                 self.get_i64_or(key, 0)
             }
 
-            /// An exact integer, or `default` where `get_i64` returns `0` for want of one.
+            /// An integer flag, exactly, or `default` if it is missing, was written with a fraction or exponent, or does not fit.
             #[doc = concat!("\n```\n", $begin, r#"
 assert_eq!(flags.get_i64_or("no-such-flag", -1), -1);
 "#, $end, "\n```")]
@@ -70,7 +70,7 @@ assert_eq!(flags.get_i64_or("no-such-flag", -1), -1);
                 self.find(key).i64().unwrap_or(default)
             }
 
-            /// An exact integer that is not negative; `0` if the flag is missing or none.
+            /// An integer flag that is not negative, exactly; `0` as for `get_i64`.
             #[doc = concat!("\n```\n", $begin, r#"
 let limit = flags.get_u64("cart-limit");
 "#, $end, "\n```")]
@@ -80,7 +80,7 @@ let limit = flags.get_u64("cart-limit");
                 self.get_u64_or(key, 0)
             }
 
-            /// An exact integer that is not negative, or `default` if the flag is missing or none.
+            /// An integer flag that is not negative, exactly, or `default` as for `get_i64_or`.
             #[doc = concat!("\n```\n", $begin, r#"
 assert_eq!(flags.get_u64_or("no-such-flag", 50), 50);
 "#, $end, "\n```")]
@@ -108,8 +108,8 @@ assert_eq!(flags.get_string_or("no-such-flag", "light"), "light");
                 self.string(key, kind::STRING).unwrap_or_else(|| default.to_owned())
             }
 
-            /// Calls `f` once with a string flag, or with `None` if it is missing or no string. Of a reader or a copy, a string of up
-            /// to 512 bytes is read without an allocation.
+            /// Calls `f` once with a string flag, or with `None` if it is missing or no string. A [`Reader`](crate::Reader) reads a string
+            /// of up to 512 bytes without an allocation.
             #[doc = concat!("\n```\n", $begin, r#"
 let is_dark = flags.with_str("theme", |theme| theme == Some("dark"));
 "#, $end, "\n```")]

@@ -26,7 +26,7 @@ impl Handle {
         Handle { reader: reader.clone(), key: key.into(), hashed: Hashed::new(key.as_bytes()) }
     }
 
-    /// The stamp of what is current now. One load beyond those that find the view.
+    /// The stamp of what is current now. One load more than those that find the view.
     #[inline(always)]
     pub(crate) fn stamp(&self) -> u64 {
         self.loose_stamp() & !1
@@ -38,7 +38,7 @@ impl Handle {
         self.reader.shared.current.raw_stamp()
     }
 
-    /// Reads the flag and the stamp of where it came from.
+    /// Reads the flag, and the stamp of the snapshot that it came from.
     pub(crate) fn look<T>(
         &self,
         read: impl Fn(Source<'_>, &str, &Hashed) -> Result<T, Overtaken>,

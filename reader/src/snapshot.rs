@@ -52,7 +52,7 @@ impl Snapshot {
         self.len() == 0
     }
 
-    /// Number of flags of each type, without a look at their values.
+    /// Number of flags of each type.
     #[must_use]
     pub fn type_counts(&self) -> TypeCounts {
         self.archive.as_ref().map(Archive::type_counts).unwrap_or_default()

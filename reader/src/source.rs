@@ -1,11 +1,11 @@
-//! The places that an answer can come from.
+//! The three places that a value can come from.
 
 use std::borrow::Cow;
 
 use flagstaff_format::protocol::Observed;
 use flagstaff_format::{Archive, Hashed, Hit, TextAt, Value, View};
 
-/// Where one read looks.
+/// Where one read gets its values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Source<'a> {
     /// Shared memory, within one observed generation.

@@ -37,7 +37,7 @@ fn kinds() -> (Stage, Reader) {
 }
 
 #[test]
-fn a_getter_answers_its_own_type_and_the_default_for_every_other() {
+fn a_getter_returns_its_own_type_and_the_default_for_every_other() {
     let (_stage, reader) = kinds();
     for (key, value) in KINDS {
         let bool = match value {
@@ -174,7 +174,7 @@ fn get_tells_a_missing_flag_from_one_that_has_the_default() {
 }
 
 #[test]
-fn a_json_flag_that_is_no_such_type_answers_the_default() {
+fn a_json_flag_that_is_no_such_type_gives_the_default() {
     let (_stage, reader) = kinds();
     assert_eq!(reader.get_json::<Vec<u32>>("kind.array"), Some(vec![1, 2]));
     assert_eq!(reader.get_json::<Vec<String>>("kind.array"), None);
@@ -199,7 +199,7 @@ fn keys_of_every_length_are_found_as_str_string_key_and_reference() {
     for (i, key) in keys.iter().enumerate() {
         let expected = i as u64 + 1;
         let prepared = Key::new(key);
-        let answers = [
+        let values = [
             reader.get_u64(key.as_str()),
             reader.get_u64(key),
             reader.get_u64(key.clone()),
@@ -208,7 +208,7 @@ fn keys_of_every_length_are_found_as_str_string_key_and_reference() {
             reader.number_flag(key).get() as u64,
             reader.snapshot().get_number(key) as u64,
         ];
-        assert_eq!(answers, [expected; 7], "{key:?}");
+        assert_eq!(values, [expected; 7], "{key:?}");
         // Neighbours in spelling are other keys.
         for other in [format!("{key}\0"), format!("x{key}"), key.chars().skip(1).collect()] {
             let expected = keys.iter().position(|k| *k == other).map_or(0, |i| i as u64 + 1);
@@ -218,7 +218,7 @@ fn keys_of_every_length_are_found_as_str_string_key_and_reference() {
 }
 
 #[test]
-fn a_key_prepared_in_a_const_answers_like_its_text() {
+fn a_key_prepared_in_a_const_works_like_its_text() {
     const TRUE: Key<'static> = Key::new("kind.true");
     const SHORT: Key<'static> = Key::new("k");
     const EMPTY: Key<'static> = Key::new("");
@@ -228,7 +228,7 @@ fn a_key_prepared_in_a_const_answers_like_its_text() {
 }
 
 #[test]
-fn no_key_makes_a_getter_panic_or_answer_anything_but_the_default() {
+fn no_key_makes_a_getter_panic_or_return_anything_but_the_default() {
     let (_stage, reader) = kinds();
     let long = "kind.true".repeat(1 << 20);
     let hostile =

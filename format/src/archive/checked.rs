@@ -1,8 +1,8 @@
 //! A snapshot of all flags in private memory: built by the publisher, copied out of a file by a reader, checked by both.
 //!
-//! The bytes are an rkyv archive (see [`crate::archive::shape`]), whose parts stand at fixed places so that a reader can find them with
+//! The bytes are an rkyv archive (see [`crate::archive::shape`]), whose parts are at fixed places, so that a reader finds them with
 //! one number: records at byte 0, index behind them, overflow records, text, and the archive's root with the facts at the
-//! end. The checksum and the generation stand in the frame in front of it, because an archive cannot hold its own
+//! end. The checksum and the generation are in the frame in front of it, because an archive cannot hold its own
 //! checksum and may be published again under a later generation.
 
 use std::borrow::Cow;
@@ -31,7 +31,7 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Builds the archive of `flags`, which are dropped as soon as they are not needed if they are given away. Of several
+    /// Builds the archive of `flags`. If they are given by value, they are dropped as soon as they are no longer needed. Of several
     /// flags with one key the last one wins.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl Archive {
         Archive::of(table, generation, facts)
     }
 
-    /// As [`Archive::build`], of flags that are made as they are asked for.
+    /// As [`Archive::build`], of flags that are made on demand.
     ///
     /// # Errors
     /// As [`Archive::build`].
@@ -79,7 +79,7 @@ impl Archive {
         Ok(Archive { bytes, frame, facts })
     }
 
-    /// Checks bytes that came with a frame: checksum, archive, and that every part stands where readers look for it.
+    /// Checks bytes that came with a frame: checksum, archive, and that every part is where readers look for it.
     ///
     /// # Errors
     /// [`Damage`], naming what is wrong.
@@ -109,7 +109,7 @@ impl Archive {
         self.frame.generation = generation;
     }
 
-    /// What it knows about its payload.
+    /// Facts about the payload that it was made of.
     #[must_use]
     pub fn facts(&self) -> &Facts {
         &self.facts

@@ -1,10 +1,10 @@
-//! What differs between two snapshots.
+//! The differences between two snapshots.
 
 use crate::archive::checked::Archive;
 use crate::archive::records::Records;
 use crate::bytes::record::{Hit, KeyOf, RECORD_WORDS, kind};
 
-/// How a flag differs from what it was.
+/// How a flag changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Difference {
     /// It was not there.
@@ -49,7 +49,7 @@ impl Archive {
                 on(key, difference);
             }
         }
-        // Every flag that stayed was met above.
+        // Every flag that stayed was counted above.
         if before.frame().flags as usize > kept {
             before
                 .records()

@@ -45,7 +45,7 @@ pub trait Records: Words {
         String::from_utf8(key.assemble(&middle)?).ok()
     }
 
-    /// Whether a text is that of another archive. Texts are padded with zeros to whole words.
+    /// Whether a text equals one of another archive. Texts are padded with zeros to whole words.
     fn has_same_text(&self, own: TextAt, other: &impl Records, at: TextAt) -> bool {
         let word = |of: &dyn Fn(usize) -> Option<u64>, at: TextAt, i| of(at.word.checked_add(i)?);
         own.bytes == at.bytes

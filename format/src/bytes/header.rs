@@ -37,8 +37,8 @@ impl Header {
         Header { created_at: unix_micros(), identity, boot: BootId::current(), made_at }
     }
 
-    /// Whether this file was made later than another one. Within one boot its clock tells, which never goes back; a file of this boot
-    /// is later than one of another boot; only between other boots the wall clock has to do, which somebody may have set.
+    /// Whether this file was made later than another one. Within one boot the boot clock decides, which never goes back. A file of
+    /// this boot is later than one of another boot. Between two other boots only the wall clock is left, which may have been set.
     #[must_use]
     pub fn is_later_than(&self, other: &Header) -> bool {
         let current = BootId::current();

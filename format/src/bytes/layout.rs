@@ -1,4 +1,4 @@
-//! Where everything stands in the file. docs/format.md has the byte map; this is its only copy in code.
+//! Where everything is in the file. docs/format.md has the byte map; this is its only copy in code.
 //!
 //! Offsets of header fields are in 8-byte words from the start of the file, sizes of areas in bytes.
 

@@ -1,4 +1,4 @@
-//! What stands where in a snapshot file: its header, the frame of an archive, the record of a flag, the hash of a key.
+//! The layout of a snapshot file: its header, the frame of an archive, the record of a flag, the hash of a key.
 
 pub(crate) mod error;
 pub(crate) mod file_id;

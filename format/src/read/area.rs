@@ -14,7 +14,7 @@ use crate::sync::protocol::{Observed, Sound, observe, still_valid_or_superseded}
 /// From this many words on, mapping all pages at once is quicker than a fault for every 16 of them.
 const POPULATE_FROM: usize = 64 * 1024;
 
-/// Times that a reader follows a publisher that overtakes it, before it says so.
+/// How often a reader starts again when a publisher overtakes it, before it returns [`Damage::Overtaken`].
 const FOLLOW: usize = 64;
 
 /// Reads the frame of an area.
@@ -64,8 +64,8 @@ fn digest(map: &Mapping, at: usize, words: usize) -> u64 {
     hash.digest()
 }
 
-/// Overwrites what the call before left on the stack. The mapping is left out of core files; values that were only hashed are not to
-/// be found beside it.
+/// Overwrites what the call before left on the stack. The mapping is left out of core files; values that were only hashed must
+/// not be found on the stack either.
 #[inline(never)]
 fn wipe_stack() {
     // A block, the hash, and their frames, more than twice over.
@@ -99,8 +99,8 @@ pub fn copy(map: &Mapping, area: Area) -> Result<Archive, Damage> {
     Archive::check(frame, bytes)
 }
 
-/// Reads the current slot with `read` until no publish has overtaken it, and says which generation it was. `None`, if
-/// nothing has been published.
+/// Reads the current slot with `read` until no publish has overtaken it, and returns that. `None` if nothing has been
+/// published. `generation` is that of what was read.
 fn current<T>(
     map: &Mapping,
     read: impl Fn(Area) -> Result<T, Damage>,
@@ -174,7 +174,7 @@ pub fn newest(map: &Mapping) -> Option<(Area, Archive)> {
 }
 
 /// Whether anything names a newer generation than the word, which was observed as `seen`: then the word is damaged. The slot of an
-/// interrupted publish, which the odd word tells, is ahead by right. The file may be in use: the word is to be looked at again.
+/// interrupted publish, which an odd word shows, may be ahead. If the file is in use, the word must be looked at again.
 #[must_use]
 pub(crate) fn is_ahead(map: &Mapping, seen: Observed) -> bool {
     let (word, in_slots) =

@@ -67,7 +67,7 @@ impl View {
             &mut stack[..at.words() * 8]
         } else {
             let bytes = at.words() * 8;
-            // Without memory there is no text, and the process goes on.
+            // If there is no memory for it, there is no text; the process is not aborted.
             heap.try_reserve_exact(bytes.saturating_sub(heap.len())).ok()?;
             heap.resize(bytes, 0);
             heap.as_mut_slice()

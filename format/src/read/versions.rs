@@ -88,8 +88,8 @@ impl<T: AsRef<View>> Versions<T> {
         self.fast_path().short_value(key, room)
     }
 
-    /// The generation word as it is now and the tag of its view, in one number: for handles that remember a value. In the
-    /// moment of a move both may still be those of the view before.
+    /// The generation word as it is now and the tag of its view, in one number: for handles that remember a value. While another
+    /// thread moves to a new file, both may still be those of the file before.
     #[inline(always)]
     #[must_use]
     pub fn raw_stamp(&self) -> u64 {

@@ -1,10 +1,10 @@
 //! A file's memory with a page of the process's own directly in front of it.
 //!
-//! What the fast path needs to know beside the file itself (how far it may look, which file this is) stands at a fixed distance
-//! from the generation word. So one pointer leads a look-up to everything, and the bounds cannot be those of another file.
+//! What the fast path needs beside the file itself (how far it may look, which file this is) is on that page, at a fixed distance
+//! from the generation word. So a look-up needs one pointer only, and its bounds cannot be those of another file.
 //!
 //! The kernel wipes the page in every child of a fork. A wiped bound is zero, so the first read of a child leaves the fast
-//! path by itself, and finds out there where it is; no read pays for the question.
+//! path and notices the fork there. Other reads need no check.
 //!
 //! # Invariants
 //! N1: `start` points to `reserved` bytes that were reserved by this value and stay so until it is dropped or cut down. `base` and the
@@ -28,7 +28,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 use crate::bytes::layout::{HEADER_BYTES, PAGE};
 use crate::sync::fork::wiped_page;
 
-/// Words of the line in front of the memory.
+/// Words of the line directly before the memory: the last ones of the page.
 pub(crate) const FRONT_WORDS: usize = 8;
 
 /// Position of a word in the line.

@@ -4,9 +4,9 @@
 //! has been published). `g = 2k + 1`: the same, and the *other* slot is being overwritten with generation `k + 1`.
 //! Bit 63 ([`MARK`]) says that the file has been superseded by another one at the same path.
 //!
-//! A reader takes `g`, reads slot words, takes `g` again and keeps the answer if and only if
+//! A reader loads `g`, reads slot words, loads `g` again and keeps what it read if and only if
 //! `g2.wrapping_sub(base) < 3` with `base = g & !(1 | MARK)`. The slot of generation `k` is overwritten between
-//! `g = 2k + 3` and `g = 2k + 4`, so an answer is lost only when a second publish has begun. The one compare also rejects
+//! `g = 2k + 3` and `g = 2k + 4`, so a read is repeated only when a second publish has begun. The one compare also rejects
 //! the mark, a word that went back, and memory that was replaced by zeros.
 //!
 //! # Ordering edges
@@ -44,7 +44,7 @@ pub trait Orders {
     const FIRST_FENCE: Option<Ordering> = Some(Acquire);
     /// E3: the fence before the reader's second load.
     const RECHECK_FENCE: Option<Ordering> = Some(Acquire);
-    /// The answer stands while `g2 - base` is below this.
+    /// What was read is valid while `g2 - base` is below this.
     const BOUND: u64 = 3;
 }
 
@@ -132,7 +132,7 @@ pub fn still_valid_or_superseded<O: Orders, W: Load>(g: &W, seen: Observed) -> b
 /// that died in the middle left an odd word: the same generation is then written again into the same slot.
 ///
 /// # Errors
-/// What `write` answered. The generation word then stays odd, which is harmless: the current generation is untouched.
+/// What `write` returned. The generation word then stays odd, which is harmless: the current generation is untouched.
 pub fn publish<O: Orders, W: Word, E>(
     g: &W,
     write: impl FnOnce(Generation) -> Result<(), E>,
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_stands_until_a_second_publish_begins() {
+    fn a_read_is_valid_until_a_second_publish_begins() {
         for first in [8, 9] {
             let verdicts: Vec<bool> = (8..14).map(|second| valid(first, second)).collect();
             assert_eq!(verdicts, [true, true, true, false, false, false], "first load {first}");

@@ -30,7 +30,7 @@ pub use opening::{Opened, Opening};
 /// The identity of a publisher that does not say whose flags it publishes. It leaves a file's identity as it is.
 const NOBODY: [u8; 32] = [0; 32];
 
-/// How a publisher wants its file.
+/// Options of [`Writer::open`].
 #[derive(Debug, Clone)]
 pub struct WriterOptions {
     identity: [u8; 32],
@@ -62,6 +62,7 @@ impl WriterOptions {
     }
 
     /// An observer of every change to the file system. None by default; for tests.
+    #[doc(hidden)]
     #[must_use]
     pub fn hooks(mut self, hooks: Hooks) -> WriterOptions {
         self.hooks = hooks;
@@ -157,8 +158,8 @@ impl Writer {
         (snapshot.frame().generation == before).then_some(snapshot)
     }
 
-    /// What is wrong with the header page, if it no longer says what this writer wrote. The file is then to be superseded: readers
-    /// that trust it may answer from an older generation, or look flags up in the wrong places.
+    /// What is wrong with the header page, if it no longer is as this writer wrote it. The file is then to be superseded: readers
+    /// that trust it may read an older generation, or look flags up in the wrong places.
     #[must_use]
     pub fn damage(&self) -> Option<String> {
         let said = |what: &str, found: u64, expected: u64| {
@@ -222,8 +223,8 @@ impl Writer {
         self.supersede_with(|newest| newest)
     }
 
-    /// As [`Writer::supersede`], with the archive that is returned for the newest good one of the old file. That may be older than what was
-    /// published last, or `None`, if the old file is damaged.
+    /// As [`Writer::supersede`]. `choose` gets the newest good archive of the old file and returns the one to go on with. What it gets
+    /// may be older than what was published last, or `None`, if the old file is damaged.
     ///
     /// # Errors
     /// As there.
@@ -254,7 +255,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Puts a complete new file at the path, after `mark_old` has told the readers of all files before that they are to look there.
+    /// Puts a complete new file at the path, after `mark_old` has marked all files before it, so that their readers look there.
     fn move_in(
         &mut self,
         path: &Path,

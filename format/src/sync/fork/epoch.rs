@@ -21,12 +21,12 @@ use super::wiped_page;
 static PAGE: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
 static LAST: AtomicU64 = AtomicU64::new(0);
 
-/// The time from one fork to the next, as its process sees it: equal only within one process.
+/// The number of a process: equal only within one process, and another one in each child of a fork.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch(u64);
 
 impl Epoch {
-    /// This process's.
+    /// That of this process.
     #[must_use]
     pub fn now() -> Epoch {
         // Linux before 4.14, or no memory: the process id is the best that is left.

@@ -16,7 +16,7 @@ use crate::write::disk;
 use crate::write::file::{Rights, SnapshotFile, failed, rights_of};
 use crate::write::hooks::Hooks;
 
-/// How a publisher found its file.
+/// What a publisher found at its path, and what it did about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Opening {
@@ -40,11 +40,11 @@ pub struct Opened {
     pub writer: Writer,
     /// The current snapshot, if there is one.
     pub snapshot: Option<Archive>,
-    /// How the file was found.
+    /// What was found at the path, and what was done about it.
     pub found: Opening,
 }
 
-/// What says which snapshot of an old file is the one to go on from.
+/// How the snapshot of an old file to go on from is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trust {
     /// Its generation word, which is true within one boot, marked or not: a publish that was cut short was seen by nobody. Where its
