@@ -73,6 +73,23 @@ impl Snapshot {
         self.archive.iter().flat_map(Archive::iter)
     }
 
+    /// Keys of the flags that are not the same in `before`, sorted: added, changed and removed ones.
+    #[must_use]
+    pub fn changed_keys(&self, before: &Snapshot) -> Vec<String> {
+        let all = |snapshot: &Snapshot| snapshot.iter().map(|(key, _)| key).collect();
+        let mut keys: Vec<String> = match (&before.archive, &self.archive) {
+            (Some(old), Some(new)) => {
+                let mut keys = Vec::new();
+                new.each_difference(old, |key, _| keys.push(key));
+                keys
+            }
+            (None, _) => all(self),
+            (_, None) => all(before),
+        };
+        keys.sort_unstable();
+        keys
+    }
+
     /// A string flag, borrowed from the snapshot; `None` if it is missing or no string.
     #[must_use]
     pub fn get_str(&self, key: impl FlagKey) -> Option<&str> {

@@ -14,7 +14,7 @@ use serde::Serialize;
 pub(crate) use file::FileFacts;
 pub(crate) use last_error::LastError;
 pub(crate) use problem::{Problem, why_stale};
-pub(crate) use publisher::PublisherFacts;
+pub(crate) use publisher::{PublisherFacts, lock_holder};
 
 use crate::show;
 

@@ -1,4 +1,6 @@
-//! The terminal while the live screen is on it.
+//! The terminal of a live screen, and the parts that `top` and `demo` draw alike.
+
+mod parts;
 
 use std::env;
 use std::io::{self, IsTerminal as _};
@@ -8,29 +10,31 @@ use ratatui::crossterm::terminal::disable_raw_mode;
 
 use crate::failure::Failure;
 
+pub(crate) use parts::{Bars, heading, heading_and_rest};
+
 /// The terminal, given back as it was when this is dropped, and by a hook before the message of a panic.
 #[derive(Debug)]
-pub(super) struct Screen(DefaultTerminal);
+pub(crate) struct Screen(DefaultTerminal);
 
 impl Screen {
     /// Whether stdout can show it.
-    pub(super) fn is_possible() -> bool {
+    pub(crate) fn is_possible() -> bool {
         let is_dumb = env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
         !is_dumb && io::stdout().is_terminal()
     }
 
-    pub(super) fn open() -> Result<Screen, Failure> {
+    pub(crate) fn open() -> Result<Screen, Failure> {
         match ratatui::try_init() {
             Ok(terminal) => Ok(Screen(terminal)),
             Err(source) => {
-                // It may have come half of the way.
+                // It may have been changed in part.
                 ratatui::restore();
                 Err(Failure::System { action: "use the terminal", source })
             }
         }
     }
 
-    pub(super) fn draw(&mut self, paint: impl FnOnce(&mut ratatui::Frame<'_>)) -> Result<(), Failure> {
+    pub(crate) fn draw(&mut self, paint: impl FnOnce(&mut ratatui::Frame<'_>)) -> Result<(), Failure> {
         self.0.draw(paint).map(drop).map_err(Failure::Output)
     }
 }
@@ -41,11 +45,11 @@ impl Drop for Screen {
     }
 }
 
-/// Ends the process without a byte to the terminal, which takes none, but with its modes as they were.
-pub(super) fn leave_at_once() {
+/// Restores the terminal's modes and ends the process, without writing to the terminal, which takes nothing.
+pub(crate) fn leave_at_once() {
     // If this fails there is no terminal.
     let _ = disable_raw_mode();
-    // Nothing more of this process: the lock of stdout is taken.
+    // Without exit handlers: another thread holds the lock of stdout.
     signal_hook::low_level::exit(0);
 }
 
@@ -58,7 +62,7 @@ mod tests {
 
     use super::*;
 
-    /// Set in the process that is to panic.
+    /// Set in the process that has to panic.
     const PANICS: &str = "FLAGSTAFF_TEST_PANICS";
 
     /// Does something in the process only that the test below starts.
@@ -74,7 +78,7 @@ mod tests {
     fn a_panic_gives_the_terminal_back_before_its_message() {
         let (mut pty, pts) = pty_process::blocking::open().unwrap();
         pty.resize(pty_process::Size::new(24, 80)).unwrap();
-        let name = "top::screen::tests::in_a_terminal_of_its_own_it_panics";
+        let name = "screen::tests::in_a_terminal_of_its_own_it_panics";
         let command = pty_process::blocking::Command::new(env::current_exe().unwrap());
         let command = command.args(["--exact", name, "--nocapture"]).env(PANICS, "1").env("TERM", "xterm");
         let mut child = command.spawn(pts).unwrap();
