@@ -44,11 +44,7 @@ mod client;
 mod core;
 mod election;
 mod error;
-#[allow(unsafe_code, reason = "a list without a lock, for there is none that survives a fork")]
 mod fork_safe_list;
-#[cfg(test)]
-#[allow(unsafe_code, reason = "fork has no safe wrapper")]
-mod forked;
 mod log;
 mod looker;
 mod memory_dir;
