@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use flagstaff_publisher::Identity;
-use flagstaff_publisher::sse::{ApiKey, ApiKeySource, DEFAULT_BASE_URL, Endpoint, Options};
+use flagstaff_publisher::sse::{ApiKey, ApiKeySource, DEFAULT_BASE_URL, Endpoint, StreamOptions};
 
 use crate::failure::Failure;
 
@@ -62,7 +62,7 @@ impl Account {
     }
 
     /// The stream of this environment.
-    pub(crate) fn endpoint(&self, options: Options) -> Result<Endpoint, Failure> {
+    pub(crate) fn endpoint(&self, options: StreamOptions) -> Result<Endpoint, Failure> {
         let key = self.key()?.ok_or(Failure::NoKey)?;
         let base_url = self.base_url.as_deref().filter(|url| !url.is_empty()).unwrap_or(DEFAULT_BASE_URL);
         Ok(Endpoint::with_options(base_url, key, options)?)
@@ -71,7 +71,7 @@ impl Account {
     /// Key and identity of this environment, if a key is known.
     pub(crate) fn identity(&self) -> Result<Option<(ApiKey, Identity)>, Failure> {
         let Some(source) = self.key()? else { return Ok(None) };
-        let endpoint = self.endpoint(Options::default())?;
+        let endpoint = self.endpoint(StreamOptions::default())?;
         let key = source.read()?;
         let identity = Identity::of(endpoint.base_url(), &key);
         Ok(Some((key, identity)))

@@ -1,7 +1,7 @@
 //! Options for who may read a snapshot file and who may publish to it.
 
 use clap::Args;
-use flagstaff_publisher::Options;
+use flagstaff_publisher::PublisherOptions;
 use flagstaff_publisher::lock::LockMode;
 
 #[derive(Debug, Args)]
@@ -18,9 +18,9 @@ pub(crate) struct Permissions {
 }
 
 impl Permissions {
-    pub(crate) fn options(&self) -> Options {
+    pub(crate) fn options(&self) -> PublisherOptions {
         let (lock, mode) = if self.lock_group { (LockMode::Group, 0o660) } else { (LockMode::Owner, 0o440) };
-        Options::default().file_mode(self.mode.unwrap_or(mode)).lock_mode(lock)
+        PublisherOptions::default().file_mode(self.mode.unwrap_or(mode)).lock_mode(lock)
     }
 }
 

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use clap::Args;
 use flagstaff_publisher::lock::LockError;
-use flagstaff_publisher::sse::{Endpoint, Options as StreamOptions};
-use flagstaff_publisher::{OpenError, Options, Place as Target, Publisher, Source, give_memory_back, run};
+use flagstaff_publisher::sse::{Endpoint, StreamOptions};
+use flagstaff_publisher::{
+    OpenError, Publisher, PublisherOptions, SnapshotLocation, Source, give_memory_back, run,
+};
 
 use crate::failure::Failure;
 use crate::permissions::Permissions;
@@ -110,8 +112,8 @@ impl Run {
     /// Opens the publisher, after a wait for the lock if need be. `None`: stopped while it waited.
     fn open(
         &self,
-        target: &Target,
-        options: &Options,
+        target: &SnapshotLocation,
+        options: &PublisherOptions,
         control: &Control,
     ) -> Result<Option<Publisher>, Failure> {
         match Publisher::open(target.path(), options) {

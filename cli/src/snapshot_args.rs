@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use flagstaff_format::WriteError;
 use flagstaff_publisher::lock::LockError;
-use flagstaff_publisher::{OpenError, Place as Target};
+use flagstaff_publisher::{OpenError, SnapshotLocation};
 use flagstaff_reader::Reader;
 
 use crate::account::Account;
@@ -62,13 +62,14 @@ impl SnapshotArgs {
     }
 
     /// The snapshot file to publish into.
-    pub(crate) fn target(&self) -> Result<Target, Failure> {
+    pub(crate) fn target(&self) -> Result<SnapshotLocation, Failure> {
         let account = self.account.identity()?;
         let source = account.as_ref().map(|(key, identity)| (key, *identity));
         match (given(self.file.as_ref()), source) {
-            (Some(file), source) => Ok(Target::at(file, source)),
+            (Some(file), source) => Ok(SnapshotLocation::at(file, source)),
             (None, Some((key, identity))) => {
-                Target::in_cache(given(self.cache_dir.as_ref()), key, identity).ok_or(Failure::NoCacheDir)
+                SnapshotLocation::in_cache(given(self.cache_dir.as_ref()), key, identity)
+                    .ok_or(Failure::NoCacheDir)
             }
             (None, None) => Err(Failure::NoFile),
         }
@@ -76,7 +77,7 @@ impl SnapshotArgs {
 }
 
 /// Makes the cache directory of a target.
-pub(crate) fn make_cache_dir(target: &Target) -> Result<(), Failure> {
+pub(crate) fn make_cache_dir(target: &SnapshotLocation) -> Result<(), Failure> {
     target.make_cache_dir().map_err(|source| Failure::Io {
         action: "make",
         path: target.cache_dir().map(PathBuf::from).unwrap_or_default(),

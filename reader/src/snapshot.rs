@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use flagstaff_format::{Archive, FlagKey, Frame, Generation, Kinds, Value, kind};
+use flagstaff_format::{Archive, FlagKey, Frame, Generation, TypeCounts, Value, kind};
 
 use crate::source::Source;
 
@@ -52,7 +52,7 @@ impl Snapshot {
 
     /// Number of flags of each type, without a look at their values.
     #[must_use]
-    pub fn kinds(&self) -> Kinds {
+    pub fn type_counts(&self) -> TypeCounts {
         self.archive.as_ref().map(Archive::kinds).unwrap_or_default()
     }
 
@@ -114,7 +114,7 @@ impl Snapshot {
         self.archive.as_ref()?.text(found.text()?)
     }
 
-    fn find(&self, key: impl FlagKey) -> Option<flagstaff_format::Found> {
+    fn find(&self, key: impl FlagKey) -> Option<flagstaff_format::Hit> {
         Some(self.archive.as_ref()?.find(key.text()))
     }
 }

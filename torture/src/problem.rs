@@ -92,7 +92,8 @@ mod tests {
     fn the_causes_of_a_problem_are_named_once() {
         let path = Path::new("/no/such/folder/flags.flagstaff");
         let error =
-            flagstaff_publisher::Publisher::open(path, &flagstaff_publisher::Options::default()).unwrap_err();
+            flagstaff_publisher::Publisher::open(path, &flagstaff_publisher::PublisherOptions::default())
+                .unwrap_err();
         let text = with_causes(&Problem::from(error));
         assert_eq!(text.matches("No such file or directory").count(), 1, "{text}");
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use flagstaff_server::{Author, Change, Environment, Flags, Options, Server};
+use flagstaff_server::{Author, Change, Environment, Flags, Server, ServerOptions};
 
 use super::clock;
 use super::flags;
@@ -39,7 +39,7 @@ impl Service {
     /// Starts it on a port; 0 takes a free one.
     pub(super) fn start(api_key: &str, port: u16) -> Result<Service, Failure> {
         let payload = flags::payload(0, clock::now(), &flags::constant_part());
-        let options = Options::default().port(port).heartbeat(Duration::from_secs(1));
+        let options = ServerOptions::default().port(port).heartbeat(Duration::from_secs(1));
         let server = Server::start(options.environment(api_key, Flags::Memory(payload)))?;
         // Never missing: the server was started with this key.
         let flags = server.environment(api_key).cloned();

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 
 use crate::context::{Context, PATIENCE};
@@ -16,7 +16,8 @@ const PUBLISHES: i64 = 4;
 
 pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
     let path = context.path();
-    let mut publisher = Publisher::open(&path, &Options::default().checkpoint_every(Duration::ZERO))?;
+    let mut publisher =
+        Publisher::open(&path, &PublisherOptions::default().checkpoint_every(Duration::ZERO))?;
     for n in 1..=PUBLISHES {
         let _ = publisher.publish(&damaged_payload(n))?;
         let reader = Reader::open(&path)?;

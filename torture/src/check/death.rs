@@ -5,7 +5,7 @@ use std::time::Duration;
 use flagstaff_format::layout::word;
 use flagstaff_format::{check_current, open_view};
 use flagstaff_publisher::lock::{LockError, LockMode, PublisherLock};
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 use rustix::process::Signal;
 
@@ -33,7 +33,7 @@ struct Counts {
 
 pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
     let path = context.path();
-    let mut first = Publisher::open(&path, &Options::default())?;
+    let mut first = Publisher::open(&path, &PublisherOptions::default())?;
     let _ = first.publish(&payload(1, 0))?;
     first.close()?;
     let mut readers = Vec::new();

@@ -1,6 +1,6 @@
 //! What the file system is, and whether a snapshot file lives there at all.
 
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 
 use crate::context::Context;
@@ -28,7 +28,7 @@ pub(crate) fn describe(context: &mut Context<'_>) -> Result<(), Problem> {
 pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
     describe(context)?;
     let path = context.path();
-    let mut publisher = Publisher::open(&path, &Options::default())?;
+    let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
     let _ = publisher.publish(&payload(1, 0))?;
     let reader = Reader::open(&path)?;
     let seen = reader.get_i64_or("numbered-flag-000", -1);

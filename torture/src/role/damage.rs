@@ -143,7 +143,7 @@ fn shortened(path: &Path, length: u64) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use flagstaff_publisher::{Options, Publisher};
+    use flagstaff_publisher::{Publisher, PublisherOptions};
 
     use super::*;
 
@@ -152,7 +152,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flags.flagstaff");
         assert_eq!(opened(&path, 3), Ok(false));
-        let mut publisher = Publisher::open(&path, &Options::default()).unwrap();
+        let mut publisher = Publisher::open(&path, &PublisherOptions::default()).unwrap();
         let mut publish = |payload: &str| drop(publisher.publish(payload).unwrap());
         publish(&payload(3));
         assert_eq!(opened(&path, 3), Ok(true));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use flagstaff_format::{Generation, WriteError};
-use flagstaff_publisher::{OpenError, Options, PublishError, Publisher};
+use flagstaff_publisher::{OpenError, PublishError, Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -41,14 +41,14 @@ fn wait_durable(reader: &Reader, generation: Generation) -> Result<Duration, Str
 
 /// As [`durable_with`]. `<count>`
 pub(super) fn durable(path: &Path, arguments: &[String]) -> Outcome {
-    durable_with(path, argument(arguments, 0)?, &Options::default())
+    durable_with(path, argument(arguments, 0)?, &PublisherOptions::default())
 }
 
 /// Publishes and waits until it is on the disk, `count` times; writes the times in microseconds.
 ///
 /// # Errors
 /// If something does not reach the disk.
-pub fn durable_with(path: &Path, count: usize, options: &Options) -> Outcome {
+pub fn durable_with(path: &Path, count: usize, options: &PublisherOptions) -> Outcome {
     let mut publisher = Publisher::open(path, &options.clone().checkpoint_every(Duration::ZERO))?;
     let mut times = Vec::new();
     let mut reader = None;
@@ -72,7 +72,7 @@ pub(super) fn full(path: &Path) -> Outcome {
     if disk.f_blocks * disk.f_frsize > NO_SMALL_DISK {
         return Err("this disk is too large to be filled".into());
     }
-    let mut publisher = Publisher::open(path, &Options::default().checkpoint_every(Duration::ZERO))?;
+    let mut publisher = Publisher::open(path, &PublisherOptions::default().checkpoint_every(Duration::ZERO))?;
     let first = publish(&mut publisher, 0)?;
     let reader = Reader::open(path)?;
     wait_durable(&reader, first)?;
@@ -120,7 +120,7 @@ fn fill_up(path: &Path) -> std::io::Result<PathBuf> {
 pub(super) fn limited(path: &Path) -> Outcome {
     let limit = Rlimit { current: Some(1 << 20), maximum: Some(1 << 20) };
     setrlimit(Resource::Fsize, limit)?;
-    match Publisher::open(path, &Options::default()) {
+    match Publisher::open(path, &PublisherOptions::default()) {
         Err(OpenError::File(error @ WriteError::FileSizeLimit { .. })) => {
             say(&format!("limited: {error}"));
             Ok(())

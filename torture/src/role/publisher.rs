@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use flagstaff_format::{Archive, Facts, Generation, Opened, Writer, WriterOptions};
 use flagstaff_publisher::lock::{Cancel, LockMode, PublisherLock};
-use flagstaff_publisher::{Options, Publisher, payload};
+use flagstaff_publisher::{Publisher, PublisherOptions, payload};
 
 use super::stdio::{Outcome, argument, is_ending, say};
 use crate::numbered::{self, number};
@@ -15,7 +15,7 @@ use crate::rate::RateReport;
 /// Publishes numbered snapshots as fast as it can with a whole publisher, and one checkpoint after the other. The size changes, so
 /// that areas grow.
 pub(super) fn publish(path: &Path) -> Outcome {
-    let options = Options::default().checkpoint_every(Duration::ZERO);
+    let options = PublisherOptions::default().checkpoint_every(Duration::ZERO);
     let mut publisher = Publisher::wait_and_open(path, &options, &Cancel::new())?;
     say(&format!("start {}", publisher.generation()));
     while !is_ending() {
@@ -58,7 +58,7 @@ fn archive(number: i64) -> Result<Archive, Box<dyn std::error::Error>> {
 /// the end of stdin, it writes its measurements.
 pub(super) fn at_rate(path: &Path, arguments: &[String]) -> Outcome {
     let (rate, count): (u32, usize) = (argument(arguments, 0)?, argument(arguments, 1)?);
-    let mut publisher = Publisher::wait_and_open(path, &Options::default(), &Cancel::new())?;
+    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Cancel::new())?;
     say(&format!("start {}", publisher.generation()));
     let report = RateReport::run(&mut publisher, rate, count, is_ending)?;
     say(&format!("rate {}", serde_json::to_string(&report)?));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use flagstaff_format::{FileId, Generation};
 use flagstaff_publisher::lock::Cancel;
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 
 use super::stdio::{Outcome, is_ending, say};
@@ -43,8 +43,10 @@ pub(super) fn publish(path: &Path, arguments: &[String]) -> Outcome {
 
 fn publish_watched(path: &Path, stepper: &Arc<Stepper>) -> Outcome {
     let cache = path.with_file_name("cache.json");
-    let options =
-        Options::default().checkpoint_every(Duration::ZERO).import(Some(&cache)).watch(stepper.watch());
+    let options = PublisherOptions::default()
+        .checkpoint_every(Duration::ZERO)
+        .import(Some(&cache))
+        .watch(stepper.watch());
     let mut publisher = Publisher::wait_and_open(path, &options, &Cancel::new())?;
     let durable = |publisher: &Publisher| -> Outcome {
         let reader = Reader::open(path)?;
@@ -65,7 +67,7 @@ fn publish_watched(path: &Path, stepper: &Arc<Stepper>) -> Outcome {
 
 /// Takes over from a publisher that died, publishes the last number and ends.
 pub(super) fn succeed(path: &Path) -> Outcome {
-    let mut publisher = Publisher::wait_and_open(path, &Options::default(), &Cancel::new())?;
+    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Cancel::new())?;
     say(&format!("start {}", publisher.generation()));
     let _ = publisher.publish(&steady::payload(LAST, 10))?;
     say("published");
