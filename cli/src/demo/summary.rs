@@ -19,7 +19,7 @@ const NEXT: [&str; 4] = [
 
 /// Prints the table, and fails if a reader missed a flip.
 pub(super) fn print(state: &State) -> Result<(), Failure> {
-    let owed = state.deliveries.owed().count();
+    let required = state.deliveries.required().count();
     let mut output = Output::lock();
     output.line("")?;
     output.line("reader     pid   flips seen     median   slowest   reads/s  per read     memory")?;
@@ -30,7 +30,7 @@ pub(super) fn print(state: &State) -> Result<(), Failure> {
             "{:<6}{:>8}{:>13}{:>11}{:>10}{:>10}{:>10}{:>11}",
             i + 1,
             state.reader_pids.get(i).copied().unwrap_or(0),
-            format!("{} of {owed}", owed - missed.len()),
+            format!("{} of {required}", required - missed.len()),
             nanos(median(&reader.latencies)),
             nanos(reader.latencies.iter().max().copied()),
             rate(median(&reader.rates)),
@@ -48,7 +48,7 @@ pub(super) fn print(state: &State) -> Result<(), Failure> {
         "private HashMap in the same processes",
         per_read(state.per_map_read())
     ))?;
-    let unsent = state.flip - owed as u64;
+    let unsent = state.flip - required as u64;
     if unsent > 0 {
         output.line(&format!("{unsent} of {} flips fell into a time without publisher", state.flip))?;
     }

@@ -16,7 +16,7 @@ use crate::fork::fork;
 /// Longest life of a forked child, in seconds.
 const LIFE: u32 = 60;
 
-/// Remembers when the lock came, in nanoseconds of the boot clock.
+/// When the lock was taken, in nanoseconds of the boot clock.
 #[derive(Debug, Default)]
 struct LockTime(AtomicU64);
 
@@ -29,7 +29,7 @@ impl Observer for LockTime {
     }
 }
 
-/// Waits to become the publisher. Says when it got the lock and when it could publish, in nanoseconds of the boot clock.
+/// Waits to become the publisher. Writes when it got the lock and when it could publish, in nanoseconds of the boot clock.
 pub(super) fn stand_by(path: &Path) -> Outcome {
     let time = Arc::new(LockTime::default());
     say("waits");
@@ -46,7 +46,7 @@ pub(super) fn stand_by(path: &Path) -> Outcome {
 pub(super) fn hold(path: &Path) -> Outcome {
     let lock = PublisherLock::try_acquire(path, LockMode::Owner)?;
     let child = fork(LIFE, || {
-        // The thread that reads stdin did not come along.
+        // The thread that reads stdin does not exist in the child.
         let mut byte = [0];
         while rustix::io::read(std::io::stdin(), &mut byte).is_ok_and(|bytes| bytes > 0) {}
     })?;
