@@ -46,7 +46,7 @@ def record(clicked, told, called, page):
         figure("the same, 90 of 100", quantiles(clicked, n=10)[-1], "ms"),
         figure("the page is told of the click to value read in another process, median", median(told), "ms"),
         figure("HTTP request to value read in another process, median", median(called), "ms"),
-        figure("size of the page", page / 1000, "KB", 60),
+        figure("size of the page", page / 1000, "KB", 80),
     ]
     # The command is built as it ships, with whole-program optimisation.
     lines = [json.dumps("fat"), *map(json.dumps, figures)]
