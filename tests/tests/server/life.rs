@@ -96,7 +96,7 @@ fn a_port_that_is_in_use_is_named_with_what_to_do() {
 #[test]
 fn without_a_file_there_are_samples_and_it_is_said_that_nothing_is_kept() {
     let server = FlagServer::start([] as [&str; 0]);
-    server.process.expect_log("nothing is kept");
+    server.process.expect_log("changes are lost when the server stops");
     assert_eq!(server.line, format!("{}/", server.url()));
     let flags = server.get("/api/v1/flags").json();
     assert!(flags.as_object().unwrap().len() >= 4, "{flags}");
