@@ -23,7 +23,7 @@ Examples:
 pub(crate) struct Dump {
     /// Everything on one line, also on a terminal
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 
     /// One flag per line, also elsewhere
     #[arg(long, conflicts_with = "json")]

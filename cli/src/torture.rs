@@ -57,7 +57,7 @@ pub(crate) struct Torture {
 
     /// Print one JSON object
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 /// Plays a child, if this command line is one.
@@ -92,7 +92,7 @@ impl Torture {
         let findings = report.checks.iter().map(|check| check.findings.len()).sum();
         match report.is_good() {
             true => Ok(()),
-            false if findings > 0 => Err(Failure::Tortured { findings }),
+            false if findings > 0 => Err(Failure::Findings { findings }),
             false => Err(Failure::Interrupted),
         }
     }

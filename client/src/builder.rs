@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use flagstaff_publisher::Watch;
+use flagstaff_publisher::Hooks;
 use flagstaff_publisher::sse::{DEFAULT_BASE_URL, StreamOptions};
 
 use crate::callback::{ErrorCallback, StartCallback};
@@ -24,7 +24,7 @@ pub struct ClientBuilder {
     pub(crate) stream: StreamOptions,
     pub(crate) on_error: Option<ErrorCallback>,
     pub(crate) on_start: Option<StartCallback>,
-    pub(crate) watch: Watch,
+    pub(crate) watch: Hooks,
     preload: bool,
 }
 
@@ -39,7 +39,7 @@ impl ClientBuilder {
             stream: StreamOptions::default(),
             on_error: None,
             on_start: None,
-            watch: Watch::default(),
+            watch: Hooks::default(),
             preload: false,
         }
     }
@@ -104,7 +104,7 @@ impl ClientBuilder {
     }
 
     /// Who is shown every step of this process on its way to the lock and as the publisher. Nobody by default; for tests.
-    pub fn watch(mut self, watch: Watch) -> ClientBuilder {
+    pub fn watch(mut self, watch: Hooks) -> ClientBuilder {
         self.watch = watch;
         self
     }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use flagstaff_reader::{LinkState, Options, Reader};
+use flagstaff_reader::{LinkState, Reader, ReaderOptions};
 
 use crate::changes::{self, Listener};
 use crate::election;
@@ -198,9 +198,9 @@ impl Core {
 }
 
 /// A child has lost the threads of its parent. Its first read, through whichever clone or handle, starts its own.
-fn reader_options(core: &Weak<Core>) -> Options {
+fn reader_options(core: &Weak<Core>) -> ReaderOptions {
     let core = core.clone();
-    Options::default().on_fork(move || {
+    ReaderOptions::default().on_fork(move || {
         // A parent that had started nothing left nothing to start again: whoever reads through the client does.
         if let Some(core) = core.upgrade().filter(|core| core.processes.iter().next().is_some()) {
             core.start();

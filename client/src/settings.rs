@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use flagstaff_publisher::sse::{ApiKey, Endpoint};
-use flagstaff_publisher::{Identity, SnapshotLocation, Watch, has_predecessor};
+use flagstaff_publisher::{Hooks, Identity, SnapshotLocation, has_predecessor};
 use flagstaff_reader::Reader;
 
 use crate::builder::ClientBuilder;
@@ -24,7 +24,7 @@ pub(crate) struct Settings {
     pub(crate) sdk_cache: Option<PathBuf>,
     pub(crate) on_error: Option<ErrorCallback>,
     pub(crate) on_start: Option<StartCallback>,
-    pub(crate) watch: Watch,
+    pub(crate) watch: Hooks,
     key: ApiKey,
     identity: Identity,
     memory_dir: Option<PathBuf>,

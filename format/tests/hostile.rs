@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use flagstaff_format::layout::{Area, FILE_BYTES, FINGERPRINT, FRAME_BYTES, MAGIC, word as at};
 use flagstaff_format::{
-    Archive, BuildError, Facts, FoundFile, Generation, Hashed, OpenError, Value, View, Writer, WriterOptions,
+    Archive, BuildError, Facts, Generation, Hashed, OpenError, Opening, Value, View, Writer, WriterOptions,
     check_current, copy_current, newest, open_view,
 };
 use poke::{flag, flip, open, published, set_word, snapshot, told, writable};
@@ -295,7 +295,7 @@ fn a_file_of_random_bytes_behind_a_good_magic_is_superseded() {
         }
         fs::write(&path, garbage).unwrap();
         assert!(matches!(open_view(&path), Err(OpenError::Header { .. })));
-        assert!(matches!(open(&path).found, FoundFile::Superseded(_)));
+        assert!(matches!(open(&path).found, Opening::Superseded(_)));
         fs::remove_file(&path).unwrap();
     }
 }

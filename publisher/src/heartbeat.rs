@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use flagstaff_format::{PathState, WriteError, Writer, boot, status};
+use flagstaff_format::{PathCheck, WriteError, Writer, boot, status};
 
 use crate::checkpointer::Checkpointer;
 use crate::failure_kind;
@@ -84,7 +84,7 @@ impl Shared {
             status::beat(writer.status_words());
         }
         let (state, damage) = (writer.path_state(), writer.damage());
-        if state != PathState::Same || damage.is_some() {
+        if state != PathCheck::Same || damage.is_some() {
             match self.supersede(&mut writer) {
                 Ok(()) => {
                     self.superseded.store(true, Ordering::Release);

@@ -50,7 +50,7 @@ pub mod sse;
 pub use allocator::{give_memory_back, trim_memory};
 pub use changes::Changes;
 pub use error::{CloseError, OpenError, PublishError, RunError};
-pub use flagstaff_format::{Epoch, Watch, printable};
+pub use flagstaff_format::{Epoch, Hooks, printable};
 pub use identity::{Identity, default_cache_dir};
 pub use options::PublisherOptions;
 pub use predecessor::has_predecessor;

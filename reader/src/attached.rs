@@ -11,8 +11,8 @@ use std::sync::{Arc, OnceLock};
 
 use flagstaff_format::{BootId, Damage, OpenError, View, check_current, open_view};
 
+use crate::copy_budget::newest_that_fits;
 use crate::options::Verify;
-use crate::room::newest_that_fits;
 use crate::snapshot::Snapshot;
 
 #[derive(Debug)]

@@ -32,33 +32,38 @@
 //! `json` (default): [`Reader::get_json`] and [`JsonFlag`], with serde_json.
 //!
 //! # Map
-//! `reader` has the getters, `shared` what they stand on when the fast path does not settle a read, `attached` one file
-//! and its trust, `source` the three places an answer can come from; `handle` and `memo` remember values; `many` is
-//! [`Reader::read`]; `room` is memory for copies; `snapshot`, `status`, `wait`, `options` are what they say.
+//! | file | is |
+//! |---|---|
+//! | `reader`, `flag_view`, `snapshot` | the getters: live, of one generation, of a copy |
+//! | `handle`, `json`, `memo` | handles, which remember a value until the next generation |
+//! | `shared` | what all clones share, and reads that the fast path did not settle |
+//! | `source` | the three places that a value can come from |
+//! | `attached`, `copy_budget` | one file and how far it is trusted; whether there is memory for a copy of it |
+//! | `options`, `status`, `wait` | how a file is opened, its state, waiting for a change |
 
 mod attached;
+mod copy_budget;
+mod flag_view;
 mod handle;
 #[cfg(feature = "json")]
 mod json;
-mod many;
 mod memo;
 mod options;
 mod reader;
-mod room;
 mod shared;
 mod snapshot;
 mod source;
 mod status;
 mod wait;
 
+pub use flag_view::FlagView;
 pub use flagstaff_format::{
-    FailureKind, FlagKey, Generation, Key, Kinds, LastFailure, LinkState, OpenError, Value,
+    FailureKind, FlagKey, Generation, Key, LastFailure, LinkState, OpenError, TypeCounts, Value,
 };
 pub use handle::{BoolFlag, NumberFlag, StringFlag};
 #[cfg(feature = "json")]
 pub use json::JsonFlag;
-pub use many::FlagView;
-pub use options::{Options, Verify};
+pub use options::{ReaderOptions, Verify};
 pub use reader::Reader;
 pub use snapshot::Snapshot;
 pub use status::{PathState, PublisherState, Status};

@@ -18,32 +18,32 @@ pub enum Verify {
 
 type OnFork = Box<dyn Fn() + Send + Sync>;
 
-/// Options of [`crate::Reader::open_with`].
+/// ReaderOptions of [`crate::Reader::open_with`].
 #[derive(Clone, Default)]
-pub struct Options {
+pub struct ReaderOptions {
     verify: Verify,
     on_fork: Option<Arc<AssertUnwindSafe<OnFork>>>,
 }
 
-impl fmt::Debug for Options {
+impl fmt::Debug for ReaderOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
+        f.debug_struct("ReaderOptions")
             .field("verify", &self.verify)
             .field("on_fork", &self.on_fork.is_some())
             .finish()
     }
 }
 
-impl Options {
+impl ReaderOptions {
     /// The defaults.
     #[must_use]
-    pub fn new() -> Options {
-        Options::default()
+    pub fn new() -> ReaderOptions {
+        ReaderOptions::default()
     }
 
     /// How much is checked at open. [`Verify::Checksum`] by default.
     #[must_use]
-    pub fn verify(mut self, verify: Verify) -> Options {
+    pub fn verify(mut self, verify: Verify) -> ReaderOptions {
         self.verify = verify;
         self
     }
@@ -55,7 +55,7 @@ impl Options {
     /// Costs the other reads nothing: the page with the bounds of the fast path is wiped by the kernel in a child. Linux before 4.14
     /// does not do that, and then it is never called.
     #[must_use]
-    pub fn on_fork(mut self, call: impl Fn() + Send + Sync + 'static) -> Options {
+    pub fn on_fork(mut self, call: impl Fn() + Send + Sync + 'static) -> ReaderOptions {
         // What a panic in it leaves behind is the caller's business; reading goes on without it.
         self.on_fork = Some(Arc::new(AssertUnwindSafe(Box::new(call))));
         self

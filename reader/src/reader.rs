@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use flagstaff_format::{
-    FlagKey, Found, Generation, Hashed, Kinds, OpenError, ShortText, Value, kind, kinds_of_current,
+    FlagKey, Generation, Hashed, Hit, OpenError, ShortText, TypeCounts, Value, kind, type_counts_of_current,
 };
 
 use crate::attached::Attached;
-use crate::options::Options;
+use crate::options::ReaderOptions;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::source::scalar;
@@ -30,14 +30,14 @@ impl Reader {
     /// [`OpenError`], naming path, expectation and remedy: no file, no permission, not a snapshot, another format.
     /// A file whose current snapshot is damaged opens, and answers from the newest good one in it.
     pub fn open(path: impl AsRef<Path>) -> Result<Reader, OpenError> {
-        Reader::open_with(path, &Options::default())
+        Reader::open_with(path, &ReaderOptions::default())
     }
 
     /// As [`Reader::open`], with options.
     ///
     /// # Errors
     /// As [`Reader::open`].
-    pub fn open_with(path: impl AsRef<Path>, options: &Options) -> Result<Reader, OpenError> {
+    pub fn open_with(path: impl AsRef<Path>, options: &ReaderOptions) -> Result<Reader, OpenError> {
         let path = path.as_ref();
         Ok(Reader::of(path, options, Attached::open(path, options.verifies())?))
     }
@@ -46,17 +46,17 @@ impl Reader {
     /// then on. For start-up code that must not fail.
     #[must_use]
     pub fn attach(path: impl AsRef<Path>) -> Reader {
-        Reader::attach_with(path, &Options::default())
+        Reader::attach_with(path, &ReaderOptions::default())
     }
 
     /// As [`Reader::attach`], with options.
     #[must_use]
-    pub fn attach_with(path: impl AsRef<Path>, options: &Options) -> Reader {
+    pub fn attach_with(path: impl AsRef<Path>, options: &ReaderOptions) -> Reader {
         let path = path.as_ref();
         Reader::open_with(path, options).unwrap_or_else(|_| Reader::of(path, options, Attached::nothing()))
     }
 
-    fn of(path: &Path, options: &Options, first: Attached) -> Reader {
+    fn of(path: &Path, options: &ReaderOptions, first: Attached) -> Reader {
         Reader { shared: Arc::new(Shared::new(path, options, first)) }
     }
 
@@ -159,14 +159,14 @@ impl Reader {
 
     /// Number of flags of each type, in the current generation. Nothing is copied.
     #[must_use]
-    pub fn kinds(&self) -> Kinds {
+    pub fn type_counts(&self) -> TypeCounts {
         let attached = self.shared.attached();
         if attached.fallback().is_none()
-            && let Ok(Some(kinds)) = kinds_of_current(attached.view.map())
+            && let Ok(Some(kinds)) = type_counts_of_current(attached.view.map())
         {
             return kinds;
         }
-        self.snapshot().kinds()
+        self.snapshot().type_counts()
     }
 
     /// The current generation; 0 if nothing has been published.
@@ -196,7 +196,7 @@ impl Reader {
     }
 
     #[inline(always)]
-    pub(crate) fn find(&self, key: impl FlagKey) -> Found {
+    pub(crate) fn find(&self, key: impl FlagKey) -> Hit {
         if let Some(hashed) = key.prepared()
             && let Some(found) = self.shared.current.probe(&hashed)
         {
@@ -207,7 +207,7 @@ impl Reader {
 
     /// Keys of other lengths, and reads that the fast path did not settle.
     #[inline(always)]
-    fn find_other(&self, key: &impl FlagKey) -> Found {
+    fn find_other(&self, key: &impl FlagKey) -> Hit {
         match key.remembered() {
             Some(hashed) => self.find_hashed(key.text(), hashed),
             None => self.find_slow(key.text()),
@@ -215,7 +215,7 @@ impl Reader {
     }
 
     #[inline(never)]
-    fn find_slow(&self, key: &str) -> Found {
+    fn find_slow(&self, key: &str) -> Hit {
         // One pair of windows covers the middle, so that this copy of the code has no loop: half the time of the other.
         if let 49..=64 = key.len()
             && let Some(found) = self.shared.current.probe_long(key.as_bytes(), &Hashed::long(key.as_bytes()))
@@ -226,12 +226,12 @@ impl Reader {
     }
 
     #[inline(never)]
-    fn find_hashed(&self, key: &str, hashed: &Hashed) -> Found {
+    fn find_hashed(&self, key: &str, hashed: &Hashed) -> Hit {
         self.find_any(key, hashed)
     }
 
     #[inline(always)]
-    fn find_any(&self, key: &str, hashed: &Hashed) -> Found {
+    fn find_any(&self, key: &str, hashed: &Hashed) -> Hit {
         let current = &self.shared.current;
         let found = match key.len() {
             0..8 => current.probe(hashed),
@@ -242,7 +242,7 @@ impl Reader {
             Some(found) => found,
             None => {
                 self.shared.unsettled.fetch_add(1, Relaxed);
-                self.shared.slow(|source| source.find(key, hashed)).unwrap_or(Found::MISSING)
+                self.shared.slow(|source| source.find(key, hashed)).unwrap_or(Hit::MISSING)
             }
         }
     }

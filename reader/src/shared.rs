@@ -6,12 +6,12 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use flagstaff_format::{Current, Damage, FileId, Generation, Hashed, OpenError, boot};
+use flagstaff_format::{Damage, FileId, Generation, Hashed, OpenError, Versions, boot};
 
 use crate::attached::Attached;
+use crate::copy_budget::{current_that_fits, newest_that_fits};
 use crate::memo::SharedMemo;
-use crate::options::Options;
-use crate::room::{current_that_fits, newest_that_fits};
+use crate::options::ReaderOptions;
 use crate::snapshot::Snapshot;
 use crate::source::{Overtaken, Source};
 
@@ -32,9 +32,9 @@ const KEEP_OLD: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) current: Current<Attached>,
+    pub(crate) current: Versions<Attached>,
     pub(crate) path: PathBuf,
-    options: Options,
+    options: ReaderOptions,
     /// Coarse time of the last look at the path, in milliseconds.
     looked_at: AtomicU64,
     /// Coarse time of the last move to another file, in milliseconds; 0 if its memory has been given back.
@@ -50,9 +50,9 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(path: &Path, options: &Options, first: Attached) -> Shared {
+    pub(crate) fn new(path: &Path, options: &ReaderOptions, first: Attached) -> Shared {
         Shared {
-            current: Current::new(first),
+            current: Versions::new(first),
             // A process that changes its directory later still follows its file.
             path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
             options: options.clone(),
@@ -296,9 +296,9 @@ mod tests {
             writer.publish(&mut Archive::build(flags, Generation(1), Facts::default()).unwrap()).unwrap();
             path
         };
-        let attached = |path: &Path| Attached::open(path, Options::default().verifies()).unwrap();
+        let attached = |path: &Path| Attached::open(path, ReaderOptions::default().verifies()).unwrap();
         let first = file("first", 1);
-        let shared = Arc::new(Shared::new(&first, &Options::default(), attached(&first).numbered(5)));
+        let shared = Arc::new(Shared::new(&first, &ReaderOptions::default(), attached(&first).numbered(5)));
         let reader = Reader { shared: shared.clone() };
         let (number, on, text) =
             (reader.number_flag("number"), reader.bool_flag("on"), reader.string_flag("text"));

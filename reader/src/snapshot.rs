@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use flagstaff_format::{Archive, FlagKey, Frame, Generation, Kinds, Value, kind};
+use flagstaff_format::{Archive, FlagKey, Frame, Generation, TypeCounts, Value, kind};
 
 use crate::source::Source;
 
@@ -52,13 +52,30 @@ impl Snapshot {
 
     /// Number of flags of each type, without a look at their values.
     #[must_use]
-    pub fn kinds(&self) -> Kinds {
+    pub fn type_counts(&self) -> TypeCounts {
         self.archive.as_ref().map(Archive::kinds).unwrap_or_default()
     }
 
     /// All flags with their values, in no particular order that stays from one generation to the next.
     pub fn iter(&self) -> impl Iterator<Item = (String, Value<'_>)> {
         self.archive.iter().flat_map(Archive::iter)
+    }
+
+    /// Keys of the flags that are not the same in `before`, sorted: added, changed and removed ones.
+    #[must_use]
+    pub fn changed_keys(&self, before: &Snapshot) -> Vec<String> {
+        let all = |snapshot: &Snapshot| snapshot.iter().map(|(key, _)| key).collect();
+        let mut keys: Vec<String> = match (&before.archive, &self.archive) {
+            (Some(old), Some(new)) => {
+                let mut keys = Vec::new();
+                new.each_difference(old, |key, _| keys.push(key));
+                keys
+            }
+            (None, _) => all(self),
+            (_, None) => all(before),
+        };
+        keys.sort_unstable();
+        keys
     }
 
     /// Any value; `None` if there is no such flag.
@@ -97,7 +114,7 @@ impl Snapshot {
         self.archive.as_ref()?.text(found.text()?)
     }
 
-    fn find(&self, key: impl FlagKey) -> Option<flagstaff_format::Found> {
+    fn find(&self, key: impl FlagKey) -> Option<flagstaff_format::Hit> {
         Some(self.archive.as_ref()?.find(key.text()))
     }
 }

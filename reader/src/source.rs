@@ -1,7 +1,7 @@
 //! The places that an answer can come from.
 
 use flagstaff_format::protocol::Observed;
-use flagstaff_format::{Archive, Found, Hashed, TextAt, Value, View, kind};
+use flagstaff_format::{Archive, Hashed, Hit, TextAt, Value, View, kind};
 
 /// Where one read looks.
 #[derive(Debug, Clone, Copy)]
@@ -19,11 +19,11 @@ pub(crate) enum Source<'a> {
 pub(crate) struct Overtaken;
 
 impl Source<'_> {
-    pub(crate) fn find(self, key: &str, hashed: &Hashed) -> Result<Found, Overtaken> {
+    pub(crate) fn find(self, key: &str, hashed: &Hashed) -> Result<Hit, Overtaken> {
         match self {
             Source::Live(view, seen) => view.attempt(seen, key, hashed).ok_or(Overtaken),
             Source::Copy(archive) => Ok(archive.find(key)),
-            Source::Nothing => Ok(Found::MISSING),
+            Source::Nothing => Ok(Hit::MISSING),
         }
     }
 
@@ -81,7 +81,7 @@ impl Source<'_> {
 }
 
 /// A value that is no text; `None` also if there is no flag.
-pub(crate) fn scalar(found: Found) -> Option<Value<'static>> {
+pub(crate) fn scalar(found: Hit) -> Option<Value<'static>> {
     match found.kind() {
         kind::NULL => Some(Value::Null),
         kind::I64 => found.i64().map(Value::I64),

@@ -12,13 +12,21 @@ use std::thread;
 use super::child::{CHILD, READER};
 use super::message::Message;
 
-/// A process that is ended with this.
+/// Number of reader processes.
+pub(super) const READERS: usize = 4;
+
+/// A process, killed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Process(Child);
 
 impl Process {
     pub(super) fn pid(&self) -> u32 {
         self.0.id()
+    }
+
+    pub(super) fn kill(&mut self) {
+        // Fails only for a process that has ended.
+        let _ = self.0.kill();
     }
 
     pub(super) fn has_ended(&mut self) -> bool {
@@ -28,8 +36,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only for a process that has ended.
-        let _ = self.0.kill();
+        self.kill();
         let _ = self.0.wait();
     }
 }

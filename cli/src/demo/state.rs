@@ -1,8 +1,7 @@
-//! What there is to show.
+//! The state of the demo, as it is shown.
 
 use std::time::Duration;
 
-use super::READERS;
 use super::deliveries::{Deliveries, median};
 use super::flags;
 use super::user_change::UserChange;
@@ -109,9 +108,9 @@ pub(super) fn user_change(user_change: &UserChange) -> Option<(String, String)> 
         value(&changed.old, "(new)"),
         value(&changed.new, "(removed)")
     );
-    let (count, slowest) = user_change.seen_by();
+    let (readers, (count, slowest)) = (user_change.readers(), user_change.seen_by());
     let seen = match slowest {
-        Some(slowest) => format!("seen by {count} of {READERS} after {}", nanos(Some(slowest))),
+        Some(slowest) => format!("seen by {count} of {readers} after {}", nanos(Some(slowest))),
         None => "on its way".to_owned(),
     };
     Some((what, seen))

@@ -8,13 +8,13 @@ mod publisher;
 use std::time::{Duration, SystemTime};
 
 use flagstaff_format::layout;
-use flagstaff_reader::{Kinds, PathState, PublisherState, Reader, Status};
+use flagstaff_reader::{PathState, PublisherState, Reader, Status, TypeCounts};
 use serde::Serialize;
 
 pub(crate) use file::FileFacts;
 pub(crate) use last_error::LastError;
 pub(crate) use problem::{Problem, why_stale};
-pub(crate) use publisher::PublisherFacts;
+pub(crate) use publisher::{PublisherFacts, lock_holder};
 
 use crate::show;
 
@@ -59,7 +59,7 @@ pub(crate) struct FlagTypes {
 }
 
 impl FlagTypes {
-    fn of(kinds: &Kinds) -> FlagTypes {
+    fn of(kinds: &TypeCounts) -> FlagTypes {
         FlagTypes {
             bool: kinds.bools,
             number: kinds.numbers,
@@ -91,7 +91,7 @@ impl Facts {
             generation: status.generation.0,
             durable_generation: status.durable.0,
             flags: status.flags,
-            flag_types: FlagTypes::of(&reader.kinds()),
+            flag_types: FlagTypes::of(&reader.type_counts()),
             archive_bytes: status.archive_bytes,
             file_facts: FileFacts::of(reader.path(), identity),
             published_at: status.published_at.map(show::time),

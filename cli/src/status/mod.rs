@@ -40,7 +40,7 @@ pub(crate) struct Status {
 
     /// Print one JSON object
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 
     #[command(flatten)]
     color: colorchoice_clap::Color,

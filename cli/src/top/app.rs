@@ -1,4 +1,4 @@
-//! What the live screen shows and what keys do to it. Knows nothing of terminals.
+//! The state of the live screen, and what keys do to it. Independent of the terminal.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,8 +10,10 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::attached::{Table, Usage};
 use super::cursor::{Cursor, Step};
 use super::flags::{Flags, Sort};
+use super::publishes::Publishes;
 use crate::differences::between;
 use crate::facts::Facts;
+use crate::screen::Bars;
 use crate::show;
 use crate::style::{Look, Paint};
 use crate::watch::State;
@@ -67,7 +69,9 @@ pub(crate) struct App {
     /// `None` before the first look at the host.
     pub(crate) table: Option<Table>,
     pub(crate) publisher_cpu: Option<f64>,
+    pub(crate) publishes: Publishes,
     pub(crate) paint: Paint,
+    pub(crate) bars: Bars,
     pub(crate) mode: Mode,
     pub(crate) pane: Pane,
     pub(crate) cursor: Cursor,
@@ -88,7 +92,9 @@ impl App {
             changes: VecDeque::new(),
             table: None,
             publisher_cpu: None,
+            publishes: Publishes::from(status.generation.0, Instant::now()),
             paint,
+            bars: Bars::of_locale(),
             mode: Mode::Browse,
             pane: Pane::Flags,
             cursor: Cursor::default(),
@@ -116,6 +122,7 @@ impl App {
             });
         }
         self.update(&reader.snapshot(), now);
+        self.publishes.note(status.generation.0, Instant::now());
         self.facts = Facts::of(reader, &status, None);
         self.look_at_publisher();
     }

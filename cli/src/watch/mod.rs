@@ -48,7 +48,7 @@ pub(crate) struct Watch {
 
     /// One JSON object per line, with whole values; its member `event` says what it is about
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 
     #[command(flatten)]
     color: colorchoice_clap::Color,

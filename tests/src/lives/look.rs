@@ -45,7 +45,7 @@ impl Look {
     }
 
     pub(super) fn kinds(reader: &Reader) -> Look {
-        let kinds = reader.kinds();
+        let kinds = reader.type_counts();
         Look::Kinds([kinds.bools, kinds.numbers, kinds.strings, kinds.jsons, kinds.nulls])
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use flagstaff_format::{Step, Watch, Witness, boot};
+use flagstaff_format::{FileOp, Hooks, Observer, boot};
 use flagstaff_publisher::lock::{Cancel, LockMode, PublisherLock};
 use flagstaff_publisher::{Publisher, PublisherOptions};
 
@@ -20,9 +20,9 @@ const LIFE: u32 = 60;
 #[derive(Debug, Default)]
 struct LockTime(AtomicU64);
 
-impl Witness for LockTime {
-    fn meets(&self, step: &Step<'_>) -> io::Result<()> {
-        if matches!(step, Step::Moment("lock: taken")) {
+impl Observer for LockTime {
+    fn before(&self, step: &FileOp<'_>) -> io::Result<()> {
+        if matches!(step, FileOp::Failpoint("lock: taken")) {
             self.0.store(boot::now().as_nanos() as u64, Relaxed);
         }
         Ok(())
@@ -33,7 +33,7 @@ impl Witness for LockTime {
 pub(super) fn stand_by(path: &Path) -> Outcome {
     let time = Arc::new(LockTime::default());
     say("waits");
-    let options = PublisherOptions::default().watch(Watch::by(time.clone()));
+    let options = PublisherOptions::default().watch(Hooks::new(time.clone()));
     let publisher = Publisher::wait_and_open(path, &options, &Cancel::new())?;
     say(&format!("start {} {}", time.0.load(Relaxed), boot::now().as_nanos()));
     while !is_ending() {

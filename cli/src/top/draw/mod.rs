@@ -12,7 +12,7 @@ use super::app::{App, Mode, Pane};
 use super::flags::Sort;
 use crate::style::Look;
 
-/// The size from which on there is room for all parts beside each other.
+/// The smallest size that has room for all parts beside each other.
 const ROOMY: (u16, u16) = (72, 20);
 
 pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App) {
@@ -71,14 +71,6 @@ fn foot_line(app: &App, is_roomy: bool) -> Line<'static> {
     };
     let spans = words.into_iter().flat_map(|(name, text)| [key(name), what(format!(" {text}  "))]);
     Line::from(spans.collect::<Vec<_>>())
-}
-
-/// The heading of a part.
-fn heading(app: &App, text: String, note: String) -> Line<'static> {
-    Line::from(vec![
-        Span::styled(text, app.paint.cell(Look::Strong)),
-        Span::styled(note, app.paint.cell(Look::Dim)),
-    ])
 }
 
 #[cfg(test)]
