@@ -1,4 +1,4 @@
-//! What an error callback is told.
+//! What an error callback is called with.
 
 use std::error::Error;
 use std::fmt;
@@ -39,7 +39,7 @@ impl fmt::Display for ErrorSource {
     }
 }
 
-/// Trouble in the background. Flags are answered all the same, from the last good snapshot.
+/// Trouble in the background. Getters go on returning flags of the last good snapshot.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ErrorContext {
@@ -81,15 +81,15 @@ impl ErrorContext {
     /// `None` if it is no trouble.
     pub(crate) fn of_notice(notice: &Notice<'_>) -> Option<ErrorContext> {
         match notice {
-            Notice::Lost(failure) => Some(ErrorContext::of_failure(failure)),
-            Notice::Refused(error @ PublishError::File(_)) => {
-                Some(ErrorContext::new(ErrorSource::Disk, true, Said::of(*error)))
-            }
-            Notice::Refused(error @ PublishError::LockLost { .. }) => {
-                Some(ErrorContext::new(ErrorSource::Disk, true, Said::of(*error)))
-            }
+            Notice::Lost { failure, .. } => Some(ErrorContext::of_failure(failure)),
+            // Once until it works again: with a full disk every event would be another one.
+            Notice::Refused { error: PublishError::File(_), not_shown: None, .. } => None,
+            Notice::Refused {
+                error: error @ (PublishError::File(_) | PublishError::LockLost { .. }),
+                ..
+            } => Some(ErrorContext::new(ErrorSource::Disk, true, Said::of(*error))),
             // No cause: it may quote a value. Somebody has to change the flags; the SDK calls it not transient too.
-            Notice::Refused(error) => {
+            Notice::Refused { error, .. } => {
                 Some(ErrorContext::new(ErrorSource::Parser, false, Said { cause: None, ..Said::of(*error) }))
             }
             _ => None,
@@ -154,11 +154,11 @@ mod tests {
     fn a_failure_of_the_stream_keeps_its_cause_and_says_whether_it_may_pass() {
         let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         let failure = Failure::Connect { host: "http://h".to_owned(), source: refused.into() };
-        let context = ErrorContext::of_notice(&Notice::Lost(&failure)).unwrap();
+        let context = ErrorContext::of_failure(&failure);
         assert_eq!((context.source, context.is_transient), (ErrorSource::Network, true));
         assert!(context.error.source().unwrap().to_string().contains("refused"), "{context}");
         let failure = Failure::Status { code: 401, retry_after: None };
-        let context = ErrorContext::of_notice(&Notice::Lost(&failure)).unwrap();
+        let context = ErrorContext::of_failure(&failure);
         assert!(!context.is_transient && context.to_string().contains("401"), "{context}");
     }
 }

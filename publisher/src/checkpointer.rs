@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use flagstaff_format::{Archive, Checkpoints, WriteError, status};
 
+use crate::causes::with_causes;
 use crate::failure_kind;
 use crate::options::ThreadLog;
 
@@ -177,8 +178,11 @@ fn report(result: &Result<(), WriteError>, failing: bool) -> bool {
         }
         Err(error) => {
             if !failing {
-                let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-                tracing::error!(%error, cause, "checkpoint failed: flags are served from memory and would not survive a reboot");
+                let error = with_causes(error);
+                tracing::error!(
+                    error,
+                    "checkpoint failed: flags are served from memory and would not survive a reboot"
+                );
             }
             true
         }

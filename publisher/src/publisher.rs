@@ -12,16 +12,18 @@ use flagstaff_format::{
     is_in_sticky_public_directory, status, unix_micros,
 };
 
-use crate::changes::Changes;
+use crate::causes::with_causes;
 use crate::checkpointer::Checkpointer;
 use crate::error::{CloseError, OpenError, PublishError};
 use crate::feed::{Feed, LastPayload};
-use crate::heartbeat::{Heartbeat, Shared, coarse_millis};
-use crate::lock::{Cancel, PublisherLock};
+use crate::heartbeat::Heartbeat;
+use crate::lock::PublisherLock;
 use crate::options::PublisherOptions;
+use crate::outcome::Outcome;
 use crate::payload::Limits;
 use crate::predecessor::{self, Predecessor};
-use crate::sse::Stopper;
+use crate::shared::Shared;
+use crate::stopper::Stopper;
 
 /// How long a clean stop waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -36,33 +38,6 @@ pub struct Publisher {
     options: PublisherOptions,
 }
 
-/// What became of a payload.
-#[derive(Debug)]
-#[non_exhaustive]
-#[must_use]
-pub enum Outcome {
-    /// Readers see it.
-    #[non_exhaustive]
-    Published {
-        /// Its generation.
-        generation: Generation,
-        /// Number of flags.
-        flags: usize,
-        /// Bytes of the archive.
-        archive_bytes: usize,
-        /// From the call to the moment at which readers saw it.
-        took: Duration,
-        /// What changed.
-        changes: Changes,
-    },
-    /// It is what was published last.
-    #[non_exhaustive]
-    Unchanged {
-        /// The generation that stays.
-        generation: Generation,
-    },
-}
-
 impl Publisher {
     /// Takes the lock and opens or makes the file at `path`. Whatever is good in it is served on. Without a file, an SDK
     /// cache named in the options is published as a start.
@@ -75,17 +50,18 @@ impl Publisher {
         Publisher::with_lock(path, options, lock)
     }
 
-    /// As [`Publisher::open`], but waits for the lock, asleep, until it is free or `cancel` is called.
+    /// As [`Publisher::open`], but waits for the lock, asleep, until it is free or `stopper` is used.
     ///
     /// # Errors
-    /// As [`Publisher::open`], and [`crate::lock::LockError::Cancelled`].
+    /// As [`Publisher::open`], and [`crate::lock::LockError::Stopped`].
     pub fn wait_and_open(
         path: impl AsRef<Path>,
         options: &PublisherOptions,
-        cancel: &Cancel,
+        stopper: &Stopper,
     ) -> Result<Publisher, OpenError> {
         let path = &behind_links(path.as_ref());
-        let lock = PublisherLock::watched(&lock_path(path), options.lock_mode, Some(cancel), &options.watch)?;
+        let lock =
+            PublisherLock::watched(&lock_path(path), options.lock_mode, Some(stopper), &options.watch)?;
         Publisher::with_lock(path, options, lock)
     }
 
@@ -242,12 +218,12 @@ impl Publisher {
 
     /// Says that the publishing thread has something to do. Until it waits again, which should be soon, a sign of life is its own.
     pub(crate) fn works(&self) {
-        self.shared.working_since.store(coarse_millis(), Ordering::Relaxed);
+        self.shared.begins_work();
     }
 
     /// Says that the publishing thread waits for its source, which may take as long as it likes.
     pub(crate) fn waits(&self) {
-        self.shared.working_since.store(0, Ordering::Relaxed);
+        self.shared.ends_work();
     }
 
     /// Shows a place in the code to whoever watches.
@@ -275,8 +251,8 @@ impl Publisher {
             Ok(Some(found)) => found,
             Ok(None) => return,
             Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                return tracing::warn!(%error, cause, "cache of the SDK was not imported");
+                let error = with_causes(&error);
+                return tracing::warn!(error, "cache of the SDK was not imported");
             }
         };
         self.options.watch.moment("import: the cache is read");

@@ -26,7 +26,6 @@ use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use crate::callbacks::Call;
 use crate::forks;
 
 /// Lines that wait at most. Then the oldest are dropped: the newest say how things are.
@@ -80,6 +79,9 @@ pub(crate) struct Line {
     pub(crate) level: u8,
     pub(crate) text: String,
 }
+
+/// Prepares a call of a callback: its kind, the callable and the arguments. `None` if there is nobody to call any more.
+pub(crate) type Call = Box<dyn for<'py> FnOnce(Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> + Send>;
 
 /// Something to do in a thread of Python's.
 #[pyclass(frozen, module = "flagstaff._flagstaff")]
@@ -135,7 +137,7 @@ impl Relay {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a job, and answers it with whether nobody waits for the next one now. `None`: enough others wait.
+    /// Waits for a job, and returns it with whether nobody waits for the next one now. `None`: enough others wait.
     fn next_job(&self) -> Option<(Job, bool)> {
         let mut state = self.state();
         if state.idle >= MOST_IDLE {
@@ -305,7 +307,7 @@ impl Job {
     /// The kind of a callback with its arguments. `None` if its client is gone.
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let call = self.call.lock().unwrap_or_else(PoisonError::into_inner).take();
-        call.map_or(Ok(None), |call| call.arguments(py))
+        call.map_or(Ok(None), |call| call(py))
     }
 
     /// Says that a callback has returned, to whoever waits for that.

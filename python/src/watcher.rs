@@ -36,7 +36,7 @@ enum Watched {
 impl Watched {
     fn reader(&self) -> &flagstaff::Reader {
         match self {
-            Watched::Client(client) => client,
+            Watched::Client(client) => client.reader(),
             Watched::Reader(reader) => reader,
         }
     }

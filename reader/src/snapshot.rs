@@ -61,6 +61,19 @@ impl Snapshot {
         self.archive.iter().flat_map(Archive::iter)
     }
 
+    /// The keys of the flags that were added, removed or changed since `old`, sorted.
+    #[must_use]
+    pub fn changed_keys(&self, old: &Snapshot) -> Vec<String> {
+        let mut keys = Vec::new();
+        match (&self.archive, &old.archive) {
+            (Some(new), Some(old)) => new.each_difference(old, |key, _| keys.push(key)),
+            (Some(all), None) | (None, Some(all)) => keys.extend(all.iter().map(|(key, _)| key)),
+            (None, None) => {}
+        }
+        keys.sort_unstable();
+        keys
+    }
+
     /// Any value; `None` if there is no such flag.
     #[must_use]
     pub fn get(&self, key: impl FlagKey) -> Option<Value<'_>> {

@@ -16,8 +16,8 @@ use std::time::Duration;
 use flagstaff_format::event::Waker as _;
 use flagstaff_format::layout::Area;
 use flagstaff_format::{Generation, Mapping, Step, Watch, Witness, boot};
-use flagstaff_publisher::lock::{Cancel, LockMode, PublisherLock};
-use flagstaff_publisher::{Publisher, PublisherOptions};
+use flagstaff_publisher::lock::{LockMode, PublisherLock};
+use flagstaff_publisher::{Publisher, PublisherOptions, Stopper};
 use flagstaff_torture::numbered::{self, number};
 use flagstaff_torture::pace::Pace;
 use flagstaff_torture::role::{self, durable_with, ending_with_stdin, say};
@@ -184,7 +184,8 @@ fn mix(generation: Generation) -> String {
 }
 
 fn publish_mixes(path: &Path) {
-    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Cancel::new()).unwrap();
+    let mut publisher =
+        Publisher::wait_and_open(path, &PublisherOptions::default(), &Stopper::new()).unwrap();
     let ending = ending_with_stdin();
     say(&format!("start {}", publisher.generation()));
     while !ending.load(Relaxed) {
@@ -196,7 +197,8 @@ fn publish_mixes(path: &Path) {
 }
 
 fn succeed_with_a_mix(path: &Path) {
-    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Cancel::new()).unwrap();
+    let mut publisher =
+        Publisher::wait_and_open(path, &PublisherOptions::default(), &Stopper::new()).unwrap();
     let mix = steady::payload(1000, 10).replace("\"steady-3\":1000", "\"steady-3\":999");
     let _ = publisher.publish(&mix).unwrap();
     say("published");

@@ -15,7 +15,7 @@ use super::origin::Origin;
 use super::proxy;
 use super::resolver::StoppableResolver;
 use super::silence::Silence;
-use super::stopper::Stopper;
+use crate::stopper::Stopper;
 
 /// Largest response headers, in bytes.
 pub(super) const MAX_HEADER_BYTES: usize = 64 * 1024;

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
-use super::stopper::{Stopper, Waited};
+use crate::stopper::{Stopper, Waited};
 
 /// The time and the wait between tries.
 pub trait Clock: Debug + Send {

@@ -21,7 +21,7 @@ use super::parser::Parser;
 use super::redirect::{Hop, KeyUse, MAX_REDIRECTS};
 use super::retry_after::parse_retry_after;
 use super::silence::Silence;
-use super::stopper::{Registration, Stopper};
+use crate::stopper::{Registration, Stopper};
 
 /// Most bytes that one read takes.
 pub const CHUNK_BYTES: usize = 64 * 1024;
@@ -72,7 +72,8 @@ impl Connection {
             let headers = request_headers(sent_key.as_ref(), last_event_id);
             let silence = Silence::default();
             let agent = agent::for_request(&origin, sent_key, options, stopper, &silence)?;
-            let registration = stopper.register(&agent).ok_or(Failure::Stopped)?;
+            let stopped = agent.clone();
+            let registration = stopper.register(move || stopped.shutdown()).ok_or(Failure::Stopped)?;
             let mut request = agent.get(hop.target.clone());
             for (name, value) in headers {
                 request = request.header(name, value);

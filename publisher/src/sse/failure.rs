@@ -135,7 +135,7 @@ pub enum Failure {
         /// What the protocol layer says.
         source: Cause,
     },
-    /// The [`Stopper`](super::Stopper) was used.
+    /// The [`Stopper`](crate::Stopper) was used.
     #[error("stopped")]
     Stopped,
 }

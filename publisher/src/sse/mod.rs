@@ -1,7 +1,8 @@
 //! A client for a stream of Server-Sent Events, made to run for years.
 //!
 //! ```no_run
-//! use flagstaff_publisher::sse::{ApiKeySource, Endpoint, EventStream, Signal, Stopper};
+//! use flagstaff_publisher::Stopper;
+//! use flagstaff_publisher::sse::{ApiKeySource, Endpoint, EventStream, Signal};
 //!
 //! let endpoint = Endpoint::new("https://api.soasap.com", ApiKeySource::File("/run/secrets/flags".into()))?;
 //! let mut stream = EventStream::new(endpoint, Stopper::new());
@@ -28,7 +29,7 @@
 //! - Memory is bounded, whatever the server sends: headers, lines, events, ids. Too much closes the connection and is reported.
 //! - A server is never asked in a tight loop, also not one that accepts and closes, or that says "try again at once".
 //! - The API key goes to the origin of the base url and nowhere else. It is in no message, no `Debug` and no log.
-//! - [`Stopper::stop`] ends lookups, connects, reads and waits within milliseconds.
+//! - [`Stopper::stop`](crate::Stopper::stop) ends lookups, connects, reads and waits within milliseconds.
 //! - A forked child does not keep a connection of its parent open.
 //!
 //! # Limits
@@ -42,8 +43,7 @@
 //! `parser` bytes to items, without input or output; `retry` one of its fields; `event` the items; `backoff` delays;
 //! `retry_after` its header;
 //! `api_key`, `endpoint`, `options` what to ask for; `failure` what went wrong, `connect_phase` where; `redirect` and `origin` who may
-//! see the key; `proxy` the way there; `agent`, `resolver`, `connector`, `own_socket`, `silence`, `key_header` the HTTP client; `connection` one stream; `stream` the loop; `stopper` and
-//! `clock` its end and its time.
+//! see the key; `proxy` the way there; `agent`, `resolver`, `connector`, `own_socket`, `silence`, `key_header` the HTTP client; `connection` one stream; `stream` the loop; `clock` its time.
 
 mod agent;
 mod api_key;
@@ -67,7 +67,6 @@ mod resolver;
 mod retry;
 mod retry_after;
 mod silence;
-mod stopper;
 mod stream;
 #[cfg(test)]
 mod test_server;
@@ -83,5 +82,4 @@ pub use options::StreamOptions;
 pub use parser::{MAX_NAME_BYTES, Parser};
 pub use retry::{RETRY_MAX, RETRY_MIN};
 pub use retry_after::parse_retry_after;
-pub use stopper::{Stopper, Waited};
 pub use stream::{EventStream, Signal};

@@ -8,8 +8,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use flagstaff_format::{FailureKind, Generation, LinkState, Step, Witness};
-use flagstaff_publisher::sse::Stopper;
-use flagstaff_publisher::{Notice, Outcome, PublishError, Publisher, PublisherOptions, Source, Watch, run};
+use flagstaff_publisher::{
+    Notice, Outcome, PublishError, Publisher, PublisherOptions, Source, Stopper, Watch, run,
+};
 use flagstaff_reader::Reader;
 
 use crate::place::{DEADLINE, Place, published, wait_until};
@@ -207,7 +208,7 @@ fn a_file_of_flags_that_met_a_full_disk_is_published_without_being_touched_again
     let stopper = Stopper::new();
     let mut told = Vec::new();
     run(&mut publisher, Source::File(source), &stopper, &mut |notice| match notice {
-        Notice::Refused(PublishError::File(_)) => {
+        Notice::Refused { error: PublishError::File(_), .. } => {
             told.push("refused");
             stage.disk.set_full(false);
         }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flagstaff_format::{FileId, Generation};
-use flagstaff_publisher::lock::Cancel;
-use flagstaff_publisher::{Publisher, PublisherOptions};
+use flagstaff_publisher::{Publisher, PublisherOptions, Stopper};
 use flagstaff_reader::Reader;
 
 use super::{Outcome, is_ending, say};
@@ -47,7 +46,7 @@ fn publish_watched(path: &Path, stepper: &Arc<Stepper>) -> Outcome {
         .checkpoint_every(Duration::ZERO)
         .import(Some(&cache))
         .watch(stepper.watch());
-    let mut publisher = Publisher::wait_and_open(path, &options, &Cancel::new())?;
+    let mut publisher = Publisher::wait_and_open(path, &options, &Stopper::new())?;
     let durable = |publisher: &Publisher| -> Outcome {
         let reader = Reader::open(path)?;
         Ok(wait_until("a checkpoint", || reader.status().durable >= publisher.generation())?)
@@ -67,7 +66,7 @@ fn publish_watched(path: &Path, stepper: &Arc<Stepper>) -> Outcome {
 
 /// Takes over from whoever died, publishes the last number and ends.
 pub(super) fn succeed(path: &Path) -> Outcome {
-    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Cancel::new())?;
+    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Stopper::new())?;
     say(&format!("start {}", publisher.generation()));
     let _ = publisher.publish(&steady::payload(LAST, 10))?;
     say("published");
