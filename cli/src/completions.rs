@@ -22,7 +22,7 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "flagstaff", &mut script);
         let mut output = Output::lock();

@@ -6,7 +6,7 @@ use flagstaff_format::is_printable;
 use crate::failure::Failure;
 use crate::json;
 use crate::output::Output;
-use crate::place::Place;
+use crate::snapshot_args::SnapshotArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,12 +30,12 @@ pub(crate) struct Dump {
     pretty: bool,
 
     #[command(flatten)]
-    place: Place,
+    snapshot: SnapshotArgs,
 }
 
 impl Dump {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
-        let reader = self.place.open()?;
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let reader = self.snapshot.open()?;
         let snapshot = reader.snapshot();
         if snapshot.generation().0 == 0 {
             return Err(Failure::NothingPublished { path: reader.path().to_owned() });

@@ -5,7 +5,7 @@ use flagstaff_publisher::payload::{Limits, decode};
 use flagstaff_reader::{Reader, Value};
 
 use crate::failure::Failure;
-use crate::place::Place;
+use crate::snapshot_args::SnapshotArgs;
 use crate::{json, output};
 
 const EXAMPLES: &str = "\
@@ -38,7 +38,7 @@ pub(crate) struct Get {
     json: bool,
 
     #[command(flatten)]
-    place: Place,
+    snapshot: SnapshotArgs,
 }
 
 /// The types that an application asks for.
@@ -68,9 +68,9 @@ impl Kind {
 }
 
 impl Get {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         let default = self.default.as_deref().map(|text| self.parse_default(text)).transpose()?;
-        let found = match self.place.open() {
+        let found = match self.snapshot.open() {
             Ok(reader) => self.find(&reader),
             Err(failure) => Err(failure),
         };

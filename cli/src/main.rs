@@ -3,7 +3,7 @@
 //! stdout carries the answer, stderr the log. Exit codes: 0 good, 1 the answer is no, 2 wrong use.
 //!
 //! # Map
-//! `args` is the command line, one file for each command has the rest of it. `place` finds the snapshot file, `account` the
+//! `args` is the command line, one file for each command has the rest of it. `snapshot_args` finds the snapshot file, `account` the
 //! API key and base URL, `permissions` who may use a new file. `output` is stdout, `log` stderr, `failure` what goes wrong and
 //! its exit code, `bus_error` what goes wrong without one, `signals` how a publisher is stopped, `service_manager` who else wants
 //! to know. `json` and `show` are values for machines and for people, `style` their colours, `differences` what two snapshots have
@@ -26,13 +26,13 @@ mod json;
 mod log;
 mod output;
 mod permissions;
-mod place;
 mod publish;
 mod run;
 mod serve;
 mod service_manager;
 mod show;
 mod signals;
+mod snapshot_args;
 mod status;
 mod style;
 mod top;
@@ -54,11 +54,11 @@ fn main() -> ExitCode {
     if let Some(code) = torture::child(&arguments) {
         return code;
     }
-    let answer = match demo::Child::of(&arguments) {
-        Some(child) => child.answer(),
-        None => answer(Cli::parse_from(arguments)),
+    let result = match demo::Child::of(&arguments) {
+        Some(child) => child.run(),
+        None => execute(Cli::parse_from(arguments)),
     };
-    let code = match answer {
+    let code = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     };
@@ -66,23 +66,23 @@ fn main() -> ExitCode {
     code
 }
 
-fn answer(cli: Cli) -> Result<(), Failure> {
+fn execute(cli: Cli) -> Result<(), Failure> {
     let level =
         if matches!(cli.command, Command::Run(_) | Command::Serve(_)) { Level::Info } else { Level::Warn };
     log::start(level)?;
     bus_error::explain()?;
     match cli.command {
-        Command::Run(run) => run.answer(),
-        Command::Get(get) => get.answer(),
-        Command::Dump(dump) => dump.answer(),
-        Command::Watch(watch) => watch.answer(),
-        Command::Status(status) => status.answer(),
-        Command::Top(top) => top.answer(),
-        Command::Verify(verify) => verify.answer(),
-        Command::Publish(publish) => publish.answer(),
-        Command::Serve(serve) => serve.answer(),
-        Command::Demo(demo) => demo.answer(),
-        Command::Torture(torture) => torture.answer(),
-        Command::Completions(completions) => completions.answer(),
+        Command::Run(run) => run.run(),
+        Command::Get(get) => get.run(),
+        Command::Dump(dump) => dump.run(),
+        Command::Watch(watch) => watch.run(),
+        Command::Status(status) => status.run(),
+        Command::Top(top) => top.run(),
+        Command::Verify(verify) => verify.run(),
+        Command::Publish(publish) => publish.run(),
+        Command::Serve(serve) => serve.run(),
+        Command::Demo(demo) => demo.run(),
+        Command::Torture(torture) => torture.run(),
+        Command::Completions(completions) => completions.run(),
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::output;
 use crate::permissions::Permissions;
-use crate::place::{Place, make_cache_dir};
+use crate::snapshot_args::{SnapshotArgs, make_cache_dir};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,11 +39,11 @@ pub(crate) struct Publish {
     permissions: Permissions,
 
     #[command(flatten)]
-    place: Place,
+    snapshot: SnapshotArgs,
 }
 
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct Report<'a> {
     outcome: &'static str,
     generation: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,8 +79,8 @@ impl<'a> Counts<'a> {
 }
 
 impl Publish {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
-        let target = self.place.target()?;
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let target = self.snapshot.target()?;
         let bytes = read(&self.source)?;
         // Before the file is opened: a payload that is refused makes no file.
         check_bytes(&bytes, &Limits::default())?;
@@ -92,27 +92,27 @@ impl Publish {
         let generation = publisher.generation();
         // Waits for the disk.
         publisher.close().map_err(|source| Failure::NotOnDisk { generation, source })?;
-        if self.json { output::json(&answer(&outcome)) } else { output::line(&sentence(&outcome)) }
+        if self.json { output::json(&report(&outcome)) } else { output::line(&sentence(&outcome)) }
     }
 }
 
-fn answer(outcome: &Outcome) -> Answer<'_> {
+fn report(outcome: &Outcome) -> Report<'_> {
     match outcome {
-        Outcome::Published { generation, flags, archive_bytes, changes, .. } => Answer {
+        Outcome::Published { generation, flags, archive_bytes, changes, .. } => Report {
             outcome: "published",
             generation: generation.0,
             flags: Some(*flags),
             archive_bytes: Some(*archive_bytes),
             changes: Some(Counts::of(changes)),
         },
-        Outcome::Unchanged { generation, .. } => Answer {
+        Outcome::Unchanged { generation, .. } => Report {
             outcome: "unchanged",
             generation: generation.0,
             flags: None,
             archive_bytes: None,
             changes: None,
         },
-        _ => Answer { outcome: "unknown", generation: 0, flags: None, archive_bytes: None, changes: None },
+        _ => Report { outcome: "unknown", generation: 0, flags: None, archive_bytes: None, changes: None },
     }
 }
 

@@ -12,8 +12,8 @@ use flagstaff_publisher::{
 
 use crate::failure::Failure;
 use crate::permissions::Permissions;
-use crate::place::{Place, make_cache_dir};
 use crate::signals::{self, Control};
+use crate::snapshot_args::{SnapshotArgs, make_cache_dir};
 use crate::{service_manager, show};
 
 const EXAMPLES: &str = "\
@@ -57,7 +57,7 @@ pub(crate) struct Run {
     permissions: Permissions,
 
     #[command(flatten)]
-    place: Place,
+    snapshot: SnapshotArgs,
 }
 
 /// A source that can be started more than once.
@@ -77,11 +77,11 @@ impl Origin {
 }
 
 impl Run {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         give_memory_back();
         keep_memory_private();
         let origin = self.origin()?;
-        let target = self.place.target()?;
+        let target = self.snapshot.target()?;
         make_cache_dir(&target)?;
         let control = Control::default();
         signals::listen(&control)?;
@@ -106,7 +106,7 @@ impl Run {
             Some(path) => options.root_certificates(path),
             None => options,
         };
-        Ok(Origin::Stream(Box::new(self.place.account.endpoint(options)?)))
+        Ok(Origin::Stream(Box::new(self.snapshot.account.endpoint(options)?)))
     }
 
     /// Opens the publisher, after a wait for the lock if need be. `None`: stopped while it waited.

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use flagstaff_server::{DEFAULT_API_KEY, DEFAULT_PORT, Flags, Options, Server, Token};
+use flagstaff_server::{DEFAULT_API_KEY, DEFAULT_PORT, Flags, Server, ServerOptions, Token};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -104,7 +104,7 @@ fn parse_environment(text: &str) -> Result<(String, PathBuf), String> {
 }
 
 impl Serve {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         // Before anything is served: a signal from then on ends the server in order.
         signals::second_ends_at_once()?;
         let mut stops = Signals::new([SIGTERM, SIGINT])
@@ -135,9 +135,9 @@ impl Serve {
         Ok(())
     }
 
-    fn options(&self) -> Result<Options, Failure> {
+    fn options(&self) -> Result<ServerOptions, Failure> {
         let flags = self.file.clone().map_or_else(Flags::samples, Flags::File);
-        let mut options = Options::default().bind(self.bind).port(self.port).heartbeat(self.heartbeat);
+        let mut options = ServerOptions::default().bind(self.bind).port(self.port).heartbeat(self.heartbeat);
         options = options.environment(self.api_key.as_str(), flags);
         for (key, file) in &self.environment {
             options = options.environment(key.as_str(), Flags::File(file.clone()));

@@ -67,7 +67,7 @@ pub(crate) fn child(arguments: &[OsString]) -> Option<ExitCode> {
 }
 
 impl Torture {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         if !self.folder.is_dir() {
             return Err(Failure::BadOption {
                 option: "DIR",

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::output::{self, Output};
-use crate::place::Place;
 use crate::show;
+use crate::snapshot_args::SnapshotArgs;
 
 /// Times that a file is looked at again because a publisher wrote to it meanwhile.
 const TRIES: usize = 16;
@@ -37,7 +37,7 @@ pub(crate) struct Verify {
     json: bool,
 
     #[command(flatten)]
-    place: Place,
+    snapshot: SnapshotArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -77,10 +77,10 @@ struct NoSnapshot {
 }
 
 impl Verify {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         let path = match &self.path {
             Some(path) => path.clone(),
-            None => self.place.path()?,
+            None => self.snapshot.path()?,
         };
         let view = match open_view(&path) {
             Ok(view) => view,

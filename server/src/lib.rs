@@ -2,10 +2,10 @@
 //! service, so that publishers stream from it.
 //!
 //! ```
-//! use flagstaff_server::{Flags, Options, Server};
+//! use flagstaff_server::{Flags, ServerOptions, Server};
 //!
 //! let flags = Flags::Memory(r#"{"new-checkout": false}"#.to_owned());
-//! let server = Server::start(Options::default().port(0).environment("dev", flags))?;
+//! let server = Server::start(ServerOptions::default().port(0).environment("dev", flags))?;
 //! server.set("new-checkout", "true")?;
 //! assert_eq!(server.flags(), r#"{"new-checkout":true}"#);
 //! // `flagstaff run --base-url` with server.url() and the key `dev` follows it.
@@ -33,50 +33,20 @@
 //! `request_form`, `origin`, `token` and `access`, `request_body` and `flag_key` what they may send, `answer` and `refusal` what they get; `reads`, `writes`,
 //! `stream`, `page_stream` and `page` answer. `clients` are the live streams, `listener` the sockets.
 
-mod access;
-mod answer;
-mod change;
-mod clients;
-mod condition;
-mod displaced;
-mod document;
-mod edit;
-mod environment;
 mod error;
-mod exchange;
-mod file_lock;
-mod flag_file;
-mod flag_key;
-mod guard;
-mod history;
-mod kept;
-mod layout;
-mod listener;
+mod flags;
+mod http;
 mod options;
-mod origin;
-mod page;
-mod page_stream;
-mod reads;
-mod refusal;
-mod request_body;
-mod request_form;
-mod routes;
 mod samples;
 mod server;
 mod shared;
-mod stream;
 mod token;
-mod value;
-mod view;
 mod watcher;
-#[allow(unsafe_code, reason = "read leases have no safe wrapper")]
-mod writers;
-mod writes;
 
-pub use change::{Author, By, Change, FlagChange};
-pub use clients::Client;
-pub use environment::Environment;
 pub use error::{ChangeError, StartError};
-pub use options::{DEFAULT_API_KEY, DEFAULT_HEARTBEAT, DEFAULT_PORT, Flags, Options};
+pub use flags::change::{Author, By, Change, FlagChange};
+pub use flags::clients::Client;
+pub use flags::environment::Environment;
+pub use options::{DEFAULT_API_KEY, DEFAULT_HEARTBEAT, DEFAULT_PORT, Flags, ServerOptions};
 pub use server::Server;
 pub use token::{Token, TokenError};

@@ -37,7 +37,7 @@ impl Flags {
 /// Options of a [`Server`](crate::Server).
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct Options {
+pub struct ServerOptions {
     pub(crate) bind: IpAddr,
     pub(crate) port: u16,
     pub(crate) environments: Vec<(String, Flags)>,
@@ -45,9 +45,9 @@ pub struct Options {
     pub(crate) heartbeat: Duration,
 }
 
-impl Default for Options {
-    fn default() -> Options {
-        Options {
+impl Default for ServerOptions {
+    fn default() -> ServerOptions {
+        ServerOptions {
             bind: Ipv4Addr::LOCALHOST.into(),
             port: DEFAULT_PORT,
             environments: Vec::new(),
@@ -57,9 +57,9 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl ServerOptions {
     /// Address to listen on. The default is 127.0.0.1, so that no other host can change flags; every other one than a loopback address
-    /// needs a [token](Options::token).
+    /// needs a [token](ServerOptions::token).
     pub fn bind(mut self, address: IpAddr) -> Self {
         self.bind = address;
         self

@@ -13,13 +13,13 @@ use flagstaff_publisher::sse::ApiKey;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 
-use crate::clients::Client;
-use crate::environment::Environment;
 use crate::error::{ChangeError, StartError};
-use crate::listener::{listen, serve};
-use crate::options::{DEFAULT_API_KEY, Flags, Options};
-use crate::request_body::room;
-use crate::routes::{Service, router};
+use crate::flags::clients::Client;
+use crate::flags::environment::Environment;
+use crate::http::listener::{listen, serve};
+use crate::http::request_body::room;
+use crate::http::routes::{Service, router};
+use crate::options::{DEFAULT_API_KEY, Flags, ServerOptions};
 use crate::watcher::Watcher;
 
 /// Threads that may take their time, beside one for the changes of each environment.
@@ -49,7 +49,7 @@ impl Server {
     ///
     /// # Errors
     /// Options that do not go together, a file of flags that cannot be used, or an address that cannot be had.
-    pub fn start(options: Options) -> Result<Server, StartError> {
+    pub fn start(options: ServerOptions) -> Result<Server, StartError> {
         let address = options.address();
         let is_loopback = options.bind.to_canonical().is_loopback();
         if !is_loopback && options.token.is_none() {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use flagstaff_publisher::payload::DEFAULT_POLL_INTERVAL;
 
-use crate::environment::Environment;
+use crate::flags::environment::Environment;
 
 /// The threads. They end when this is dropped: at once, or after the look at a file that they are in.
 #[derive(Debug)]

@@ -6,13 +6,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use flagstaff_server::{ChangeError, Flags, Options, Server, StartError};
+use flagstaff_server::{ChangeError, Flags, Server, ServerOptions, StartError};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
 fn start(flags: &str) -> Server {
     let flags = Flags::Memory(flags.to_owned());
-    Server::start(Options::default().port(0).environment("demo", flags)).unwrap()
+    Server::start(ServerOptions::default().port(0).environment("demo", flags)).unwrap()
 }
 
 fn stream(server: &Server) -> BufReader<TcpStream> {
@@ -76,21 +76,23 @@ fn it_ends_when_it_is_dropped_and_gives_its_port_back() {
     let mut rest = String::new();
     stream.read_to_string(&mut rest).unwrap();
     assert!(rest.ends_with("0\r\n\r\n"), "the end of a stream and not of a connection: {rest:?}");
-    let again = Options::default().port(address.port()).environment("demo", Flags::samples());
+    let again = ServerOptions::default().port(address.port()).environment("demo", Flags::samples());
     assert_eq!(Server::start(again).unwrap().address(), address);
 }
 
 #[test]
 fn options_that_do_not_go_together_are_refused() {
-    let two =
-        Options::default().port(0).environment("a", Flags::samples()).environment("a", Flags::samples());
+    let two = ServerOptions::default()
+        .port(0)
+        .environment("a", Flags::samples())
+        .environment("a", Flags::samples());
     assert!(matches!(Server::start(two), Err(StartError::SameKey { key }) if key == "a"));
-    let open = Options::default().port(0).bind([0, 0, 0, 0].into());
+    let open = ServerOptions::default().port(0).bind([0, 0, 0, 0].into());
     assert!(matches!(Server::start(open), Err(StartError::NoToken { .. })));
-    let bad = Options::default().port(0).environment("a", Flags::Memory("[]".to_owned()));
+    let bad = ServerOptions::default().port(0).environment("a", Flags::Memory("[]".to_owned()));
     assert!(matches!(Server::start(bad), Err(StartError::Flags(_))));
     assert!(matches!(
-        Server::start(Options::default().port(0).environment(" ", Flags::samples())),
+        Server::start(ServerOptions::default().port(0).environment(" ", Flags::samples())),
         Err(StartError::ApiKey(_))
     ));
 }

@@ -19,7 +19,7 @@ use flagstaff_format::{Generation, Mapping, Step, Watch, Witness, boot};
 use flagstaff_publisher::lock::{LockMode, PublisherLock};
 use flagstaff_publisher::{Publisher, PublisherOptions, Stopper};
 use flagstaff_torture::numbered::{self, number};
-use flagstaff_torture::pace::Pace;
+use flagstaff_torture::rate::RateReport;
 use flagstaff_torture::role::{self, durable_with, ending_with_stdin, say};
 use flagstaff_torture::steady;
 use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
@@ -58,11 +58,11 @@ pub fn main(words: &[OsString]) -> ExitCode {
             let _ = fs::remove_file(path);
             return role::main(rest);
         }
-        ("torn", "publish" | "write" | "pace") => publish_mixes(path),
+        ("torn", "publish" | "write" | "rate") => publish_mixes(path),
         ("torn", "succeed") => succeed_with_a_mix(path),
         ("no-death", "steps") => return role::main(&rest[..3]),
-        ("crash", "crowd") => std::process::abort(),
-        ("leak", "crowd" | "pace") => {
+        ("crash", "pool-reader") => std::process::abort(),
+        ("leak", "pool-reader" | "rate") => {
             leak();
             return role::main(rest);
         }
@@ -192,8 +192,8 @@ fn publish_mixes(path: &Path) {
         let _ = publisher.publish(&mix(publisher.generation().next())).unwrap();
         std::thread::sleep(Duration::from_millis(1));
     }
-    let pace = Pace { publishes: 1, ..Pace::default() };
-    say(&format!("pace {}", serde_json::to_string(&pace).unwrap()));
+    let report = RateReport { publishes: 1, ..RateReport::default() };
+    say(&format!("rate {}", serde_json::to_string(&report).unwrap()));
 }
 
 fn succeed_with_a_mix(path: &Path) {

@@ -21,30 +21,30 @@
 //! inside; `tests/tests/crash` of the project replays them.
 //!
 //! # Map
-//! `plan` and `check/` are the checks and their order, `stage` what each of them has, `report` what comes out, `problem` what
-//! ends one. `role/` is what the children do, `launcher` and `process` start them, `crowd` very many of them, `pace` measures a
-//! publisher, `many` puts both together. `numbered` and `steady` are flags that show what is wrong with them, `calls` all that a
-//! reader can be asked, `steps` the steps of a publisher, `boots` a file from before a reboot, `kinds` what is known of file
-//! systems, `figures` numbers about processes.
+//! `plan` runs the checks of `check/` in order; `context` is what a check is given, `report` the result, `problem` what ends a check.
+//! `launcher` and `process` start the children, whose parts are in `role/`; `reader_pool` starts very many readers, `rate` measures a
+//! publisher, `many` compares a publisher alone with one beside many readers. `numbered` and `steady` are flags whose values show a
+//! mix of generations, `calls` makes every call of a reader, `steps` names the steps of a publisher, `boots` makes a file look as if
+//! it were from before a reboot, `file_systems` knows kinds of file systems, `process_numbers` reads memory, descriptors and times.
 
 pub mod boots;
 mod calls;
 mod check;
-pub mod crowd;
-pub mod figures;
+mod context;
+pub mod file_systems;
 #[allow(unsafe_code, reason = "no crate has fork, alarm and _exit safe")]
 mod fork;
-pub mod kinds;
 mod launcher;
 pub mod many;
 pub mod numbered;
-pub mod pace;
 mod plan;
 mod problem;
 mod process;
+pub mod process_numbers;
+pub mod rate;
+pub mod reader_pool;
 mod report;
 pub mod role;
-mod stage;
 pub mod steady;
 pub mod steps;
 

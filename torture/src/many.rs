@@ -4,10 +4,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::crowd::{Crowd, CrowdReport, Kind};
 use crate::launcher::Launcher;
-use crate::pace::Pace;
 use crate::problem::Problem;
+use crate::rate::RateReport;
+use crate::reader_pool::{ReaderKind, ReaderPool, ReaderPoolReport};
 
 /// For a process to start or to end, on a machine that has hundreds to run.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -28,7 +28,7 @@ pub struct Many {
     /// Reader processes.
     pub readers: usize,
     /// Their kinds, in turn.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<ReaderKind>,
     /// Time with all readers.
     pub time: Duration,
     /// Time of the publisher alone, before.
@@ -46,11 +46,11 @@ pub struct Many {
 #[non_exhaustive]
 pub struct ManyReport {
     /// The publisher alone.
-    pub alone: Pace,
+    pub alone: RateReport,
     /// The publisher with the readers.
-    pub beside: Pace,
+    pub beside: RateReport,
     /// The readers.
-    pub crowd: CrowdReport,
+    pub pool: ReaderPoolReport,
     /// Readers that sleep on a change.
     pub sleepers: u64,
 }
@@ -71,24 +71,24 @@ impl Many {
             wait(self.alone, goes_on);
             Ok(())
         })?;
-        let mut crowd = None;
+        let mut pool = None;
         let beside = self.publish(launcher, &path, &mut || {
-            let crowd = crowd.insert(Crowd::start(launcher, &path, self.readers, &self.kinds, self.seed)?);
-            crowd.wait_ready(PATIENCE)?;
+            let pool = pool.insert(ReaderPool::start(launcher, &path, self.readers, &self.kinds, self.seed)?);
+            pool.wait_ready(PATIENCE)?;
             let mut random = fastrand::Rng::with_seed(self.seed);
             let begun = Instant::now();
-            while begun.elapsed() < self.time && goes_on() && crowd.wrong() == 0 {
+            while begun.elapsed() < self.time && goes_on() && pool.wrong() == 0 {
                 std::thread::sleep(DISTURB_EVERY);
                 if self.disturb {
-                    crowd.disturb(&mut random)?;
+                    pool.disturb(&mut random)?;
                 }
             }
             Ok(())
         })?;
-        let crowd = crowd.map(|crowd| crowd.end(PATIENCE)).unwrap_or_default();
-        let waits = self.kinds.iter().filter(|kind| **kind == Kind::Waits).count();
+        let pool = pool.map(|pool| pool.end(PATIENCE)).unwrap_or_default();
+        let waits = self.kinds.iter().filter(|kind| **kind == ReaderKind::Waits).count();
         let sleepers = (self.readers * waits / self.kinds.len().max(1)) as u64;
-        Ok(ManyReport { alone, beside, crowd, sleepers })
+        Ok(ManyReport { alone, beside, pool, sleepers })
     }
 
     /// A publisher for as long as `meanwhile` takes.
@@ -97,15 +97,15 @@ impl Many {
         launcher: &Launcher,
         path: &Path,
         meanwhile: &mut dyn FnMut() -> Result<(), Problem>,
-    ) -> Result<Pace, Problem> {
+    ) -> Result<RateReport, Problem> {
         let arguments = [self.rate.to_string(), u32::MAX.to_string()];
-        let mut publisher = launcher.start("pace", path, &arguments.each_ref().map(String::as_str))?;
+        let mut publisher = launcher.start("rate", path, &arguments.each_ref().map(String::as_str))?;
         publisher.line("start ", PATIENCE)?;
         meanwhile()?;
         publisher.close_stdin();
-        let (_, line) = publisher.line("pace ", PATIENCE)?;
+        let (_, line) = publisher.line("rate ", PATIENCE)?;
         publisher.wait(PATIENCE)?;
-        let text = line.strip_prefix("pace ").unwrap_or_default();
+        let text = line.strip_prefix("rate ").unwrap_or_default();
         serde_json::from_str(text).map_err(|error| Problem::Found(format!("{error} in {text:?}")))
     }
 }
@@ -122,7 +122,7 @@ impl ManyReport {
     #[must_use]
     pub fn findings(&self) -> Vec<String> {
         let (alone, beside) = (&self.alone, &self.beside);
-        let mut findings = self.crowd.findings.clone();
+        let mut findings = self.pool.findings.clone();
         if beside.publishes == 0 {
             findings.push("nothing was published".to_owned());
         }
@@ -153,9 +153,9 @@ impl ManyReport {
 
 /// Descriptors that stay open.
 #[must_use]
-pub fn leaks(pace: &Pace) -> Option<String> {
-    let (before, after) = (pace.descriptors_before, pace.descriptors_after);
-    let open = pace.open.join(" ");
+pub fn leaks(report: &RateReport) -> Option<String> {
+    let (before, after) = (report.descriptors_before, report.descriptors_after);
+    let open = report.open.join(" ");
     (before != after && before > 0)
         .then(|| format!("the publisher has {after} descriptors, {before} at first: {open}"))
 }
@@ -165,8 +165,8 @@ mod tests {
     use super::*;
 
     fn good() -> ManyReport {
-        let pace = Pace { publishes: 10, writes: Some(2.0), ..Pace::default() };
-        ManyReport { alone: pace.clone(), beside: pace, crowd: CrowdReport::default(), sleepers: 10 }
+        let report = RateReport { publishes: 10, writes: Some(2.0), ..RateReport::default() };
+        ManyReport { alone: report.clone(), beside: report, pool: ReaderPoolReport::default(), sleepers: 10 }
     }
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
             |report| report.beside.waited.p50 = 5_000,
             |report| report.beside.processor.p50 = 5_000,
             |report| (report.beside.descriptors_before, report.beside.descriptors_after) = (7, 8),
-            |report| report.crowd.findings.push("reader 7 ended with signal 11".to_owned()),
+            |report| report.pool.findings.push("reader 7 ended with signal 11".to_owned()),
         ];
         for defect in defects {
             let mut report = good();

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 use crate::check::{CHECKS, Check};
+use crate::context::Context;
 use crate::launcher::Launcher;
 use crate::problem::{Problem, with_causes};
 use crate::report::{CheckReport, Report, Verdict};
-use crate::stage::Stage;
 
 /// What is to be run.
 #[derive(Debug, Clone)]
@@ -127,7 +127,7 @@ impl Plan {
         let begun = Instant::now();
         // Each check has its own choices: they stay the same when it runs alone.
         let own = check.name.bytes().fold(self.seed, |seed, byte| seed.rotate_left(8) ^ u64::from(byte));
-        let mut stage = Stage {
+        let mut context = Context {
             launcher,
             folder: workplace.join(check.name),
             named: self.folder.clone(),
@@ -139,26 +139,26 @@ impl Plan {
             findings: Vec::new(),
         };
         let made = made.and_then(|()| {
-            fs::create_dir(&stage.folder).map_err(Problem::file("make the folder", &stage.folder))
+            fs::create_dir(&context.folder).map_err(Problem::file("make the folder", &context.folder))
         });
         let made = match made {
             // What the file system is may say why.
-            Err(problem) => crate::check::describe(&mut stage).and(Err(problem)),
+            Err(problem) => crate::check::describe(&mut context).and(Err(problem)),
             made => made,
         };
-        if let Err(problem) = made.and_then(|()| (check.run)(&mut stage)) {
+        if let Err(problem) = made.and_then(|()| (check.run)(&mut context)) {
             // What an interrupted check did not get is no finding.
-            if !stage.is_stopped() {
-                stage.found(with_causes(&problem));
+            if !context.is_stopped() {
+                context.found(with_causes(&problem));
             }
         }
         let verdict = match () {
-            () if !stage.findings.is_empty() => Verdict::Bad,
-            () if stage.did.is_empty() => Verdict::NotRun,
+            () if !context.findings.is_empty() => Verdict::Bad,
+            () if context.did.is_empty() => Verdict::NotRun,
             () => Verdict::Good,
         };
         let mut report = self.report(check, verdict);
-        (report.did, report.notes, report.findings) = (stage.did, stage.notes, stage.findings);
+        (report.did, report.notes, report.findings) = (context.did, context.notes, context.findings);
         report.seconds = begun.elapsed().as_secs_f64();
         report
     }

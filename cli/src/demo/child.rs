@@ -32,13 +32,13 @@ impl Child {
         (word == CHILD).then(|| Child { parent, arguments: arguments.to_vec() })
     }
 
-    pub(crate) fn answer(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         self.end_with_parent()?;
         if self.arguments.first().is_some_and(|word| word == READER) {
-            return DemoReader::parse_from(self.arguments).answer();
+            return DemoReader::parse_from(self.arguments).run();
         }
         let program = OsStr::new("flagstaff").to_owned();
-        crate::answer(Cli::parse_from([program].into_iter().chain(self.arguments)))
+        crate::execute(Cli::parse_from([program].into_iter().chain(self.arguments)))
     }
 
     /// From now on the kernel ends this process when the demo ends, however that happens.

@@ -4,27 +4,27 @@
 //! program. A flag flips once a second, and the screen shows when each reader saw it and how fast it reads meanwhile. While
 //! somebody has the page open, flags change when that person changes them.
 //!
-//! `stage` is the course of events; `service`, `children`, `folder` are what takes part; `child`, `reader`, `message` the
-//! other side of a reader process; `ledger` the books of flips, `hand` what a person did; `scene`, `screen`, `paint`,
+//! `session` is the sequence of the demo; `service`, `children`, `folder` are what takes part; `child`, `reader`, `message` the
+//! other side of a reader process; `deliveries` the books of flips, `user_change` what a person did; `state`, `screen`, `paint`,
 //! `plain`, `summary` what is shown.
 
 mod child;
 mod children;
 mod clock;
+mod deliveries;
 mod flags;
 mod folder;
-mod hand;
-mod ledger;
 mod memory;
 mod message;
 mod paint;
 mod plain;
 mod reader;
-mod scene;
 mod screen;
 mod service;
-mod stage;
+mod session;
+mod state;
 mod summary;
+mod user_change;
 
 use clap::Args;
 
@@ -32,7 +32,7 @@ pub(crate) use child::Child;
 
 use crate::failure::Failure;
 use screen::Screen;
-use stage::{Ended, Stage};
+use session::{Ended, Session};
 
 /// Number of reader processes.
 const READERS: usize = 4;
@@ -67,19 +67,19 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         let is_live = !self.plain && Screen::is_possible();
         let seconds = self.seconds.or((!is_live).then_some(SECONDS_WITHOUT_TERMINAL));
-        let mut stage = Stage::set(seconds, self.port)?;
+        let mut session = Session::set(seconds, self.port)?;
         let screen = if is_live { Some(Screen::open()?) } else { None };
         let ended = match screen {
             // Dropped at the end of the arm: the summary goes to the normal screen.
-            Some(mut screen) => stage.play(&mut screen)?,
-            None => stage.play(&mut plain::Lines::default())?,
+            Some(mut screen) => session.play(&mut screen)?,
+            None => session.play(&mut plain::Lines::default())?,
         };
         if ended == Ended::BeforeStart {
             return Ok(());
         }
-        summary::print(stage.scene())
+        summary::print(session.state())
     }
 }

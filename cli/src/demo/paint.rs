@@ -1,8 +1,8 @@
 //! The picture: one screen of 80 by 24 that says it all.
 
+use super::deliveries::{ReaderStats, median};
 use super::flags;
-use super::ledger::{ReaderFigures, median};
-use super::scene::{Scene, hand, memory, nanos, per_read, rate, switch};
+use super::state::{State, memory, nanos, per_read, rate, switch, user_change};
 
 /// Times of arrival in a reader's bar.
 const BARS: usize = 14;
@@ -71,19 +71,19 @@ impl Canvas {
     }
 }
 
-pub(super) fn paint(canvas: &mut Canvas, scene: &Scene) {
-    head(canvas, scene);
-    publisher(canvas, scene);
-    flag(canvas, scene);
-    readers(canvas, scene);
-    foot(canvas, scene);
+pub(super) fn paint(canvas: &mut Canvas, state: &State) {
+    head(canvas, state);
+    publisher(canvas, state);
+    flag(canvas, state);
+    readers(canvas, state);
+    foot(canvas, state);
 }
 
-fn head(canvas: &mut Canvas, scene: &Scene) {
+fn head(canvas: &mut Canvas, state: &State) {
     canvas.put(Style::Bold, " Flagstaff demo");
     canvas.put(Style::Plain, "   feature flags in shared memory, live");
-    let elapsed = scene.elapsed.as_secs();
-    let clock = match scene.seconds {
+    let elapsed = state.elapsed.as_secs();
+    let clock = match state.seconds {
         Some(seconds) => format!("{elapsed:>3} of {seconds} s "),
         None => format!("{elapsed:>3} s "),
     };
@@ -91,25 +91,25 @@ fn head(canvas: &mut Canvas, scene: &Scene) {
     canvas.put(Style::Plain, &" ".repeat(gap));
     canvas.line(Style::Dim, &clock);
     canvas.put(Style::Plain, " Page: ");
-    canvas.line(Style::Bold, &scene.page);
+    canvas.line(Style::Bold, &state.page);
     canvas.end();
 }
 
-fn publisher(canvas: &mut Canvas, scene: &Scene) {
+fn publisher(canvas: &mut Canvas, state: &State) {
     canvas
         .line(Style::Plain, "   flag server ---SSE---> publisher ---one mapped file---> 4 reader processes");
-    let page = if scene.page_is_open { "its page is open" } else { "with a page" };
+    let page = if state.page_is_open { "its page is open" } else { "with a page" };
     canvas.put(Style::Dim, &format!("   {page:<23}"));
-    match (scene.publisher.pid, scene.publisher.back_in) {
+    match (state.publisher.pid, state.publisher.back_in) {
         (Some(pid), _) => {
             canvas.put(Style::Plain, &format!("pid {pid:<9}"));
             let generation = format!(
                 "{} flags, generation {}",
                 crate::show::count(flags::COUNT as u64),
-                scene.generation()
+                state.generation()
             );
             canvas.line(Style::Dim, &generation);
-            canvas.line(Style::Dim, &format!("{:26}{}", "", memory(scene.publisher.anonymous_kib)));
+            canvas.line(Style::Dim, &format!("{:26}{}", "", memory(state.publisher.anonymous_kib)));
         }
         (None, back_in) => {
             let seconds = back_in.unwrap_or_default().as_secs_f64();
@@ -121,17 +121,17 @@ fn publisher(canvas: &mut Canvas, scene: &Scene) {
     canvas.end();
 }
 
-fn flag(canvas: &mut Canvas, scene: &Scene) {
+fn flag(canvas: &mut Canvas, state: &State) {
     canvas.put(Style::Plain, &format!(" {:<20}", flags::FLIPPING));
-    state(canvas, scene.is_seen_on(), 5);
-    let who = if scene.page_is_open { "now you flip, on the page" } else { "one each second" };
-    canvas.line(Style::Plain, &format!("flip {}, {who}", scene.turn));
+    on_or_off(canvas, state.is_seen_on(), 5);
+    let who = if state.page_is_open { "now you flip, on the page" } else { "one each second" };
+    canvas.line(Style::Plain, &format!("flip {}, {who}", state.flip));
     canvas.put(Style::Dim, &format!(" {:<20}", "flips so far"));
-    for turn in (1..=scene.turn).rev().take(7) {
-        canvas.put(Style::Dim, &format!("{turn} {}   ", switch(flags::is_on(turn))));
+    for flip in (1..=state.flip).rev().take(7) {
+        canvas.put(Style::Dim, &format!("{flip} {}   ", switch(flags::is_on(flip))));
     }
     canvas.end();
-    match hand(&scene.hand) {
+    match user_change(&state.user_change) {
         Some((what, seen)) => {
             canvas.put(Style::Bold, &format!(" {what}"));
             canvas.line(Style::Good, &format!("   {seen}"));
@@ -141,7 +141,7 @@ fn flag(canvas: &mut Canvas, scene: &Scene) {
     canvas.end();
 }
 
-fn readers(canvas: &mut Canvas, scene: &Scene) {
+fn readers(canvas: &mut Canvas, state: &State) {
     let (pid, rate_name) = ("pid", "reads/s");
     canvas.line(
         Style::Dim,
@@ -151,14 +151,15 @@ fn readers(canvas: &mut Canvas, scene: &Scene) {
         ),
     );
     // One scale for all bars, or they could not be compared. What takes far longer than usual is cut off.
-    let all: Vec<_> = scene.ledger.readers.iter().flat_map(|reader| last(reader).iter().copied()).collect();
+    let all: Vec<_> =
+        state.deliveries.readers.iter().flat_map(|reader| last(reader).iter().copied()).collect();
     let scale = median(&all).unwrap_or(1) * 3;
-    for (i, reader) in scene.ledger.readers.iter().enumerate() {
-        let pid = scene.reader_pids.get(i).copied().unwrap_or(0);
+    for (i, reader) in state.deliveries.readers.iter().enumerate() {
+        let pid = state.reader_pids.get(i).copied().unwrap_or(0);
         canvas.put(Style::Plain, &format!(" {:<7}{pid:>7}  ", i + 1));
         match reader.on {
             _ if reader.ended => canvas.put(Style::Bad, &format!("{:<5}", "gone")),
-            Some(on) => state(canvas, on, 5),
+            Some(on) => on_or_off(canvas, on, 5),
             None => canvas.put(Style::Dim, &format!("{:<5}", "-")),
         }
         let (rate, per_read) =
@@ -166,7 +167,7 @@ fn readers(canvas: &mut Canvas, scene: &Scene) {
         canvas.put(Style::Plain, &format!("{rate:>9}{per_read:>10}"));
         canvas.put(Style::Bold, &format!("{:>11}  ", nanos(reader.latencies.last().copied())));
         canvas.put(Style::Dim, &bars(last(reader), scale, canvas.blocks));
-        let kib = scene.reader_kib.get(i).copied().flatten();
+        let kib = state.reader_kib.get(i).copied().flatten();
         canvas.line(Style::Plain, &format!("{:>10}", memory(kib)));
     }
     canvas.line(
@@ -174,14 +175,14 @@ fn readers(canvas: &mut Canvas, scene: &Scene) {
         &format!(
             " {:<30}{:>10}   in the same processes",
             "private HashMap of std",
-            per_read(scene.per_map_read())
+            per_read(state.per_map_read())
         ),
     );
     canvas.end();
 }
 
-fn foot(canvas: &mut Canvas, scene: &Scene) {
-    let latencies = scene.latencies();
+fn foot(canvas: &mut Canvas, state: &State) {
+    let latencies = state.latencies();
     let (middle, most) = (nanos(median(&latencies)), nanos(latencies.iter().max().copied()));
     canvas.put(Style::Plain, " From the server's write to a reader's eye: median ");
     canvas.put(Style::Bold, &middle);
@@ -190,7 +191,7 @@ fn foot(canvas: &mut Canvas, scene: &Scene) {
     canvas.line(Style::Dim, " Reads: get_bool, 32,768 keys in random order, one thread, bursts of 120 ms.");
     canvas.line(Style::Dim, " Memory: private to the process. A reader's: the program and its list of keys.");
     canvas.end();
-    match scene.publisher.pid {
+    match state.publisher.pid {
         Some(pid) => {
             canvas.put(Style::Plain, " In another terminal: ");
             canvas.put(Style::Bold, &format!("kill -9 {pid}"));
@@ -201,12 +202,12 @@ fn foot(canvas: &mut Canvas, scene: &Scene) {
     canvas.put(Style::Dim, "   Ctrl-C ends.");
 }
 
-fn state(canvas: &mut Canvas, on: bool, width: usize) {
+fn on_or_off(canvas: &mut Canvas, on: bool, width: usize) {
     let style = if on { Style::Good } else { Style::Plain };
     canvas.put(style, &format!("{:<width$}", switch(on)));
 }
 
-fn last(reader: &ReaderFigures) -> &[u64] {
+fn last(reader: &ReaderStats) -> &[u64] {
     &reader.latencies[reader.latencies.len().saturating_sub(BARS)..]
 }
 

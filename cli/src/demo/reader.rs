@@ -12,7 +12,7 @@ use clap::Parser;
 use flagstaff_reader::{Generation, Reader, Snapshot, Value};
 
 use super::clock;
-use super::flags::{FLIPPING, SENT_AT, TURN};
+use super::flags::{FLIP, FLIPPING, SENT_AT};
 use super::message::{Message, fingerprint};
 use crate::differences::between;
 use crate::failure::Failure;
@@ -46,7 +46,7 @@ pub(super) struct DemoReader {
 }
 
 impl DemoReader {
-    pub(super) fn answer(self) -> Result<(), Failure> {
+    pub(super) fn run(self) -> Result<(), Failure> {
         let reader = Reader::attach(&self.file);
         while reader.generation().0 == 0 {
             let _ = reader.wait_for_change(Generation(0), PERIOD);
@@ -77,15 +77,15 @@ impl DemoReader {
 }
 
 fn look(reader: &Reader, generation: Generation) -> Message {
-    let (turn, sent_at, on) =
-        reader.read(|flags| (flags.get_u64(TURN), flags.get_u64(SENT_AT), flags.get_bool(FLIPPING)));
-    Message::Seen { turn, generation: generation.0, sent_at, seen_at: clock::now(), on }
+    let (flip, sent_at, on) =
+        reader.read(|flags| (flags.get_u64(FLIP), flags.get_u64(SENT_AT), flags.get_bool(FLIPPING)));
+    Message::Seen { flip, generation: generation.0, sent_at, seen_at: clock::now(), on }
 }
 
 /// Names what somebody else than the demo changed.
 fn say_what_changed(before: &Snapshot, after: &Snapshot, seen_at: u64) -> Result<(), Failure> {
     let all = between(before, after);
-    let others = all.iter().filter(|change| ![TURN, SENT_AT].contains(&change.key.as_str()));
+    let others = all.iter().filter(|change| ![FLIP, SENT_AT].contains(&change.key.as_str()));
     for change in others.take(MOST_NAMED) {
         say(Message::Changed { key: fingerprint(&change.key), seen_at })?;
     }

@@ -6,8 +6,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
 use super::paint::{Canvas, paint};
-use super::scene::Scene;
-use super::stage::Show;
+use super::session::Show;
+use super::state::State;
 use crate::failure::Failure;
 
 const LEAST_BETWEEN: Duration = Duration::from_millis(50);
@@ -46,14 +46,14 @@ impl Drop for Screen {
 }
 
 impl Show for Screen {
-    fn draw(&mut self, scene: &Scene) -> Result<(), Failure> {
+    fn draw(&mut self, state: &State) -> Result<(), Failure> {
         if self.drawn_at.is_some_and(|at| at.elapsed() < LEAST_BETWEEN) {
             return Ok(());
         }
         self.drawn_at = Some(Instant::now());
         let (width, height) = size();
         let mut canvas = Canvas::new(width, self.blocks);
-        paint(&mut canvas, scene);
+        paint(&mut canvas, state);
         let mut text = String::from("\x1b[H");
         for (i, line) in canvas.into_lines().into_iter().take(height).enumerate() {
             // A line end behind the last line would scroll.
@@ -64,7 +64,7 @@ impl Show for Screen {
         write(&text)
     }
 
-    fn second(&mut self, _: &Scene) -> Result<(), Failure> {
+    fn second(&mut self, _: &State) -> Result<(), Failure> {
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use flagstaff_server::{Author, Change, Environment, Flags, Options, Server};
+use flagstaff_server::{Author, Change, Environment, Flags, Server, ServerOptions};
 
 use super::clock;
 use super::flags;
@@ -14,8 +14,8 @@ pub(super) struct Service {
     server: Server,
     flags: Environment,
     api_key: String,
-    turn: u64,
-    /// The revision that has the turn.
+    flip: u64,
+    /// The revision that has the flip.
     revision: u64,
     /// Streams up to this number are those of publishers that are gone.
     gone: u64,
@@ -39,13 +39,13 @@ impl Service {
     /// Starts it on a free port, or on one that was asked for.
     pub(super) fn start(api_key: &str, port: u16) -> Result<Service, Failure> {
         let payload = flags::payload(0, clock::now(), &flags::constant_part());
-        let options = Options::default().port(port).heartbeat(Duration::from_secs(1));
+        let options = ServerOptions::default().port(port).heartbeat(Duration::from_secs(1));
         let server = Server::start(options.environment(api_key, Flags::Memory(payload)))?;
         // It was made with this key.
         let flags = server.environment(api_key).cloned();
         let flags = flags.ok_or_else(|| Failure::Demo("the server does not know its key".to_owned()))?;
         let api_key = api_key.to_owned();
-        Ok(Service { server, flags, api_key, turn: 0, revision: 0, gone: 0, looked_at: 0 })
+        Ok(Service { server, flags, api_key, flip: 0, revision: 0, gone: 0, looked_at: 0 })
     }
 
     /// Base URL for publishers.
@@ -63,19 +63,19 @@ impl Service {
         self.flags.pages() > 0
     }
 
-    /// Goes on to `turn`.
-    pub(super) fn flip(&mut self, turn: u64) -> Result<(), Failure> {
+    /// Goes on to `flip`.
+    pub(super) fn flip(&mut self, flip: u64) -> Result<(), Failure> {
         let failed = |error| Failure::Demo(format!("the flag server refuses a flip: {error}"));
-        self.revision = self.flags.patch(&flags::flip(turn, clock::now())).map_err(failed)?;
-        self.turn = turn;
+        self.revision = self.flags.patch(&flags::flip(flip, clock::now())).map_err(failed)?;
+        self.flip = flip;
         Ok(())
     }
 
-    /// The turn that the flags are of, once it was handed to the connection of a publisher that lives.
+    /// The flip that the flags are of, once it was handed to the connection of a publisher that lives.
     pub(super) fn handed_over(&self) -> Option<u64> {
         let has_it = |sent: Option<u64>| sent.is_some_and(|sent| sent >= self.revision);
         let mut clients = self.flags.clients().into_iter();
-        clients.any(|client| client.id > self.gone && has_it(client.sent_revision)).then_some(self.turn)
+        clients.any(|client| client.id > self.gone && has_it(client.sent_revision)).then_some(self.flip)
     }
 
     /// The publisher is gone: what is handed to its connection from now on goes nowhere.
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_turn_without_a_publisher_is_handed_to_nobody_and_is_nobodys_change() {
+    fn a_flip_without_a_publisher_is_handed_to_nobody_and_is_nobodys_change() {
         let mut service = Service::start("demo-key", 0).unwrap();
         service.flip(1).unwrap();
         assert_eq!(service.handed_over(), None);

@@ -11,8 +11,8 @@ use clap::Args;
 use crate::facts::{Facts, contact_age, why_stale};
 use crate::failure::Failure;
 use crate::output;
-use crate::place::Place;
 use crate::show;
+use crate::snapshot_args::SnapshotArgs;
 use crate::style::Paint;
 
 const EXAMPLES: &str = "\
@@ -46,14 +46,14 @@ pub(crate) struct Status {
     color: colorchoice_clap::Color,
 
     #[command(flatten)]
-    place: Place,
+    snapshot: SnapshotArgs,
 }
 
 impl Status {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
-        let reader = self.place.open()?;
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let reader = self.snapshot.open()?;
         let status = reader.status();
-        let facts = Facts::of(&reader, &status, self.place.expected_identity());
+        let facts = Facts::of(&reader, &status, self.snapshot.expected_identity());
         if self.json {
             output::json(&facts)?;
         } else {

@@ -14,7 +14,7 @@ use crate::differences::between;
 use crate::facts::Facts;
 use crate::show;
 use crate::style::{Look, Paint};
-use crate::watch::World;
+use crate::watch::State;
 
 /// Changes that are kept.
 const MOST_CHANGES: usize = 500;
@@ -75,7 +75,7 @@ pub(crate) struct App {
     pub(crate) detail_line: u16,
     /// Lines of flags on the screen, as it was drawn last.
     pub(crate) page: usize,
-    world: World,
+    state: State,
     usage: Usage,
 }
 
@@ -94,7 +94,7 @@ impl App {
             cursor: Cursor::default(),
             detail_line: 0,
             page: 1,
-            world: World::of(reader, &status),
+            state: State::of(reader, &status),
             usage: Usage::default(),
         };
         app.look_at_publisher();
@@ -105,14 +105,14 @@ impl App {
     pub(crate) fn refresh(&mut self, reader: &Reader) {
         let status = reader.status();
         let now = SystemTime::now();
-        for turn in self.world.turn_to(World::of(reader, &status)) {
+        for transition in self.state.update(State::of(reader, &status)) {
             self.note(Change {
                 at: now,
                 generation: status.generation.0,
                 key: String::new(),
                 old: None,
-                new: Some(turn.text()),
-                look: turn.look(),
+                new: Some(transition.text()),
+                look: transition.look(),
             });
         }
         self.update(&reader.snapshot(), now);

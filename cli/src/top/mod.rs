@@ -19,8 +19,8 @@ use clap::Args;
 use flagstaff_reader::Reader;
 
 use crate::failure::Failure;
-use crate::place::Place;
 use crate::show;
+use crate::snapshot_args::SnapshotArgs;
 use crate::style::Paint;
 
 use app::{App, Next};
@@ -69,19 +69,19 @@ pub(crate) struct Top {
     color: colorchoice_clap::Color,
 
     #[command(flatten)]
-    place: Place,
+    snapshot: SnapshotArgs,
 }
 
 impl Top {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         if self.json {
-            let reader = self.place.open()?;
+            let reader = self.snapshot.open()?;
             return json::write(&reader, self.count, self.interval);
         }
         if !Screen::is_possible() {
             return Err(Failure::NoTerminal);
         }
-        let reader = self.place.attach()?;
+        let reader = self.snapshot.attach()?;
         live(&reader, Paint::of_stdout(self.color))
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::world::{Turn, World};
+use super::state::{State, Transition};
 use crate::differences::Difference;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -45,7 +45,7 @@ struct Change<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct State<'a> {
+struct StateEvent<'a> {
     event: &'static str,
     time: &'a str,
     generation: u64,
@@ -75,9 +75,9 @@ impl Lines {
         Lines { style, output: Output::lock(), time: show::time(SystemTime::now()), columns }
     }
 
-    pub(super) fn start(&mut self, snapshot: &Snapshot, world: &World) -> Result<(), Failure> {
+    pub(super) fn start(&mut self, snapshot: &Snapshot, state: &State) -> Result<(), Failure> {
         let (generation, flags) = (snapshot.generation().0, snapshot.len());
-        let World { publisher, link, .. } = *world;
+        let State { publisher, link, .. } = *state;
         match self.style {
             Style::Json => {
                 let time = self.time.clone();
@@ -94,14 +94,18 @@ impl Lines {
         }
     }
 
-    pub(super) fn turn(&mut self, generation: u64, turn: &Turn) -> Result<(), Failure> {
+    pub(super) fn transition(&mut self, generation: u64, transition: &Transition) -> Result<(), Failure> {
         match self.style {
             Style::Json => {
-                let Turn { event, old, state } = *turn;
-                self.output.json(&State { event, time: &self.time, generation, state, old })
+                let Transition { event, old, state } = *transition;
+                self.output.json(&StateEvent { event, time: &self.time, generation, state, old })
             }
             Style::Text(paint) => {
-                let line = format!("{} {}", self.shown_time(paint), paint.text(turn.look(), &turn.text()));
+                let line = format!(
+                    "{} {}",
+                    self.shown_time(paint),
+                    paint.text(transition.look(), &transition.text())
+                );
                 self.output.line(&line)
             }
         }

@@ -1,7 +1,7 @@
 //! `flagstaff watch`: changes as they happen.
 
 mod lines;
-mod world;
+mod state;
 
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,12 @@ use flagstaff_reader::Snapshot;
 
 use crate::differences::between;
 use crate::failure::Failure;
-use crate::place::Place;
 use crate::show;
+use crate::snapshot_args::SnapshotArgs;
 use crate::style::Paint;
 
 use lines::{Lines, Style};
-pub(crate) use world::World;
+pub(crate) use state::State;
 
 /// How often publisher, link and path are looked at: nobody is woken when they change.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -54,19 +54,19 @@ pub(crate) struct Watch {
     color: colorchoice_clap::Color,
 
     #[command(flatten)]
-    place: Place,
+    snapshot: SnapshotArgs,
 }
 
 impl Watch {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         let start = Instant::now();
         let style = if self.json { Style::Json } else { Style::Text(Paint::of_stdout(self.color)) };
-        let reader = self.place.attach()?;
+        let reader = self.snapshot.attach()?;
         let mut seen = reader.generation();
         let mut before = reader.snapshot();
-        let mut world = World::of(&reader, &reader.status());
+        let mut state = State::of(&reader, &reader.status());
         let mut first = Lines::now(style);
-        first.start(&before, &world)?;
+        first.start(&before, &state)?;
         first.flush()?;
         let mut written = 0;
         while self.count.is_none_or(|count| written < count) {
@@ -74,8 +74,8 @@ impl Watch {
             let now = reader.wait_for_change(seen, left.min(LOOK_EVERY));
             let is_over = now == seen && self.timeout.is_some_and(|limit| start.elapsed() >= limit);
             let mut lines = Lines::now(style);
-            for turn in world.turn_to(World::of(&reader, &reader.status())) {
-                lines.turn(now.0, &turn)?;
+            for transition in state.update(State::of(&reader, &reader.status())) {
+                lines.transition(now.0, &transition)?;
             }
             if now != seen {
                 seen = now;

@@ -11,6 +11,7 @@ use ureq::Timeout;
 
 use super::failure::{Awaited, Cause, Failure};
 use super::options::StreamOptions;
+use super::tls;
 
 /// The phases that happen before a request can be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,12 +80,9 @@ pub(super) fn failure(error: ureq::Error, host: &str, options: &StreamOptions) -
         error @ (ureq::Error::ConnectProxyFailed(_)
         | ureq::Error::InvalidProxyUrl
         | ureq::Error::ConnectionFailed) => Failure::Connect { host, source: Box::new(error) },
-        error @ (ureq::Error::Tls(_)
-        | ureq::Error::TlsRequired
-        | ureq::Error::Rustls(_)
-        | ureq::Error::Pem(_)) => Failure::Tls { host, source: Box::new(error) },
+        error if tls::is_error(&error) => Failure::Tls { host, source: Box::new(error) },
         // After the handshake by this side's account: a service that demands a certificate of ours says so only then.
-        ureq::Error::Io(error) if is_tls_alert(&error) => Failure::Tls { host, source: error.into() },
+        ureq::Error::Io(error) if tls::is_alert(&error) => Failure::Tls { host, source: error.into() },
         error @ (ureq::Error::Protocol(_) | ureq::Error::Http(_) | ureq::Error::BadUri(_)) => {
             Failure::Protocol { source: Box::new(error) }
         }
@@ -95,12 +93,6 @@ pub(super) fn failure(error: ureq::Error, host: &str, options: &StreamOptions) -
 /// What an error of reading the body means. ureq wraps its own errors for the reader.
 pub(super) fn read_failure(error: io::Error, host: &str, options: &StreamOptions) -> Failure {
     failure(ureq::Error::from(error), host, options)
-}
-
-/// Whether the other side ended the connection with a TLS alert.
-fn is_tls_alert(error: &io::Error) -> bool {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    matches!(cause, Some(rustls::Error::AlertReceived(_)))
 }
 
 fn cause_of(error: ureq::Error) -> Cause {

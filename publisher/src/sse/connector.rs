@@ -1,4 +1,4 @@
-//! TCP connections that notice a dead peer, and TLS that says what went wrong.
+//! TCP connections that notice a dead peer.
 //!
 //! This is the only file, with `key_header` and `resolver`, that uses the part of ureq that may change in any minor version.
 
@@ -14,8 +14,7 @@ use socket2::{Domain, TcpKeepalive};
 use ureq::http::Uri;
 use ureq::unversioned::transport::time::Duration as Limit;
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, RustlsConnector, ShutdownHandle,
-    Transport,
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, ShutdownHandle, Transport,
 };
 use ureq::{Error, Timeout};
 
@@ -263,22 +262,6 @@ fn timeout_or(error: io::Error, reason: Timeout) -> Error {
     match error.kind() {
         ErrorKind::TimedOut | ErrorKind::WouldBlock => Error::Timeout(reason),
         _ => error.into(),
-    }
-}
-
-/// TLS, with its errors marked.
-#[derive(Debug, Default)]
-pub(super) struct TlsConnector(RustlsConnector);
-
-impl<In: Transport> Connector<In> for TlsConnector {
-    type Out = <RustlsConnector as Connector<In>>::Out;
-
-    fn connect(
-        &self,
-        details: &ConnectionDetails<'_>,
-        chained: Option<In>,
-    ) -> Result<Option<Self::Out>, Error> {
-        self.0.connect(details, chained).map_err(|error| Phase::Tls.mark(error))
     }
 }
 

@@ -43,7 +43,8 @@
 //! `parser` bytes to items, without input or output; `retry` one of its fields; `event` the items; `backoff` delays;
 //! `retry_after` its header;
 //! `api_key`, `endpoint`, `options` what to ask for; `failure` what went wrong, `connect_phase` where; `redirect` and `origin` who may
-//! see the key; `proxy` the way there; `agent`, `resolver`, `connector`, `own_socket`, `silence`, `key_header` the HTTP client; `connection` one stream; `stream` the loop; `clock` its time.
+//! see the key; `proxy` the way there; `agent`, `resolver`, `connector`, `own_socket`, `silence`, `key_header`, `tls` the HTTP client;
+//! `connection` one stream; `stream` the loop; `clock` its time.
 
 mod agent;
 mod api_key;
@@ -70,6 +71,7 @@ mod silence;
 mod stream;
 #[cfg(test)]
 mod test_server;
+mod tls;
 
 pub use api_key::{ApiKey, ApiKeyError, ApiKeySource, MAX_KEY_BYTES};
 pub use backoff::{Backoff, FLOOR, GOOD_AFTER, LONG_PAUSE, RETRY_AFTER_MAX, SLOW, STEPS};

@@ -10,8 +10,8 @@ mod mapping;
 mod readers;
 mod steps;
 
+use crate::context::Context;
 use crate::problem::Problem;
-use crate::stage::Stage;
 
 pub(crate) use file_system::describe;
 
@@ -24,7 +24,7 @@ pub struct Check {
     pub about: &'static str,
     /// Its part of the time that is left, compared with those that follow; 0: it takes what it takes, some seconds at most.
     pub(crate) weight: u32,
-    pub(crate) run: fn(&mut Stage<'_>) -> Result<(), Problem>,
+    pub(crate) run: fn(&mut Context<'_>) -> Result<(), Problem>,
 }
 
 /// All checks. Without the first one there is nothing to check.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use flagstaff_format::layout::{Area, FILE_BYTES, HEADER_BYTES, PAGE};
 use flagstaff_reader::{Reader, Snapshot, Value};
 
-use super::{Outcome, argument, is_ending, say};
+use super::stdio::{Outcome, argument, is_ending, say};
 use crate::calls::every_call;
 
 /// The keys of the file; one is longer than the fast path takes.

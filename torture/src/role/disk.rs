@@ -10,7 +10,7 @@ use flagstaff_publisher::{OpenError, PublishError, Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use super::{Outcome, argument, say};
+use super::stdio::{Outcome, argument, say};
 use crate::numbered::{self, number};
 
 /// For one checkpoint.

@@ -10,7 +10,7 @@ use flagstaff_format::{Step, Watch, Witness, boot};
 use flagstaff_publisher::lock::{LockMode, PublisherLock};
 use flagstaff_publisher::{Publisher, PublisherOptions, Stopper};
 
-use super::{Outcome, is_ending, say};
+use super::stdio::{Outcome, is_ending, say};
 use crate::fork::fork;
 
 /// Longest life of a forked child, in seconds.

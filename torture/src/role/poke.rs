@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use flagstaff_format::Mapping;
 
-use super::{Outcome, number, say};
+use super::stdio::{Outcome, number, say};
 
 /// Length of the file in bytes.
 pub(crate) const BYTES: u64 = 8192;

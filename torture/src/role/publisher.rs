@@ -8,9 +8,9 @@ use flagstaff_format::{Archive, Facts, Generation, Opened, Writer, WriterOptions
 use flagstaff_publisher::lock::{LockMode, PublisherLock};
 use flagstaff_publisher::{Publisher, PublisherOptions, Stopper, payload};
 
-use super::{Outcome, argument, is_ending, say};
+use super::stdio::{Outcome, argument, is_ending, say};
 use crate::numbered::{self, number};
-use crate::pace::Pace;
+use crate::rate::RateReport;
 
 /// Publishes numbered snapshots as fast as it can, through everything that a publisher is, with a checkpoint after the
 /// other. The size changes, so that areas grow.
@@ -56,12 +56,12 @@ fn archive(number: i64) -> Result<Archive, Box<dyn std::error::Error>> {
 
 /// Publishes at a rate and measures itself. `<publishes a second, 0: as many as it can> <publishes>`; after so many, or at
 /// the end of stdin, it says its figures.
-pub(super) fn pace(path: &Path, arguments: &[String]) -> Outcome {
+pub(super) fn at_rate(path: &Path, arguments: &[String]) -> Outcome {
     let (rate, count): (u32, usize) = (argument(arguments, 0)?, argument(arguments, 1)?);
     let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Stopper::new())?;
     say(&format!("start {}", publisher.generation()));
-    let pace = Pace::run(&mut publisher, rate, count, is_ending)?;
-    say(&format!("pace {}", serde_json::to_string(&pace)?));
+    let report = RateReport::run(&mut publisher, rate, count, is_ending)?;
+    say(&format!("rate {}", serde_json::to_string(&report)?));
     while !is_ending() {
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -8,7 +8,7 @@ use flagstaff_format::{FileId, Generation};
 use flagstaff_publisher::{Publisher, PublisherOptions, Stopper};
 use flagstaff_reader::Reader;
 
-use super::{Outcome, is_ending, say};
+use super::stdio::{Outcome, is_ending, say};
 use crate::steady;
 use crate::steps::Stepper;
 
