@@ -1,13 +1,12 @@
 //! What goes wrong, what is said about it, and the exit code.
 
-use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use flagstaff_publisher::payload::{DEFAULT_MAX_PAYLOAD, PayloadError};
 use flagstaff_publisher::sse::{ApiKeyError, EndpointError};
-use flagstaff_publisher::{CloseError, PublishError, RunError};
+use flagstaff_publisher::{CloseError, PublishError, RunError, with_causes};
 
 use crate::log;
 
@@ -109,27 +108,12 @@ impl Failure {
         matches!(self, Failure::NoFlag { .. } | Failure::OtherKind { .. } | Failure::NothingPublished { .. })
     }
 
-    /// Says what is wrong on stderr and answers the exit code.
+    /// Writes what is wrong to stderr and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         let code = self.code();
         if code != 0 {
-            log::say(&format!("flagstaff: {}", self.with_causes()));
+            log::say(&format!("flagstaff: {}", with_causes(self)));
         }
         ExitCode::from(code)
-    }
-
-    /// The message with those of its causes that it does not contain already.
-    fn with_causes(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let more = error.to_string();
-            if !text.contains(&more) {
-                text.push_str(": ");
-                text.push_str(&more);
-            }
-            cause = error.source();
-        }
-        text
     }
 }

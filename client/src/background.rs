@@ -20,7 +20,7 @@ const IMPORT_LIMIT: Duration = Duration::from_secs(1);
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
-/// Starts the background if need be, and says where to read.
+/// Starts the background if need be. Returns the reader to use.
 #[cold]
 pub(crate) fn started_reader(state: &Arc<State>) -> &Reader {
     if !state.process().is_some_and(Process::is_started) {
@@ -30,8 +30,8 @@ pub(crate) fn started_reader(state: &Arc<State>) -> &Reader {
     state.reader_now()
 }
 
-/// Where the SDK was before, or another base URL, its flags answer from the first read on. Whoever has the lock takes them over, in
-/// some 10 ms: reading a file, and no network. Once there is a snapshot this waits for nothing any more.
+/// Waits for flags of the SDK, or of another base URL, so that the first read returns them. The process with the lock takes them over in
+/// about 10 ms: it reads a file, without network. Once there is a snapshot this waits for nothing.
 pub(crate) fn wait_for_import(state: &State) {
     let is_due = state.process().is_some_and(Process::is_started)
         && state.reader.generation().0 == 0
@@ -40,7 +40,7 @@ pub(crate) fn wait_for_import(state: &State) {
         return;
     }
     let begun = Instant::now();
-    // A publisher that asks the service has found nothing of use.
+    // A publisher that connects has found no such flags.
     while state.reader.generation().0 == 0
         && state.reader.status().link == LinkState::Idle
         && begun.elapsed() < IMPORT_LIMIT

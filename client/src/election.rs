@@ -160,7 +160,7 @@ fn publish(
         // Somebody removed the lock file. The new one is for whoever is first.
         Err(error) => {
             drop(publisher);
-            process.log.push(Line::error("waits for the lock anew", &error));
+            process.log.push(Line::error("waits for the lock again", &error));
             process.errors.push(ErrorContext::of_disk(true, error));
             process.pause(PAUSE);
             None

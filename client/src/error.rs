@@ -1,4 +1,4 @@
-//! What a caller is told when a client cannot be made, or was not closed in time.
+//! Errors of making and of closing a client.
 
 use std::sync::Arc;
 use std::time::Duration;

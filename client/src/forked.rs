@@ -1,6 +1,6 @@
 //! A forked child for unit tests.
 
-/// Forks, runs `child` there under an alarm, and answers its exit code; 99 if it was killed.
+/// Forks, runs `child` there under an alarm, and returns its exit code; 99 if it was killed.
 #[track_caller]
 pub(crate) fn exit_code_of(child: impl FnOnce() -> i32) -> i32 {
     // SAFETY: the child runs only what is made to work in one, and leaves by `_exit`.

@@ -35,8 +35,8 @@
 //! # Map
 //! `client`, `getters` and `builder` are the surface, `settings` what was asked for. `state` is what clones share, `process` what one process
 //! has of it. Above them are the threads: `background` starts them, `election` waits for the lock and publishes, `path_watch` looks at paths,
-//! `watcher` tells changes. `memory_dir` is for flags in memory. `callback`, `report` and `changes` are what the caller is told, `log` what
-//! the log is; the publisher's `Queue` keeps both apart from the background. `fork_safe_list` is what survives a fork.
+//! `watcher` calls the callbacks with changes. `memory_dir` is for flags in memory. `callback`, `report` and `changes` are for the caller, `log` for
+//! the log; the publisher's `Queue` keeps both apart from the background. `fork_safe_list` is what survives a fork.
 
 mod background;
 mod builder;

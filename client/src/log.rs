@@ -1,8 +1,8 @@
-//! What the background says to the log.
+//! The log of the background.
 //!
 //! A subscriber may take locks, such as that of stderr, and a thread of the parent may have held them at a fork: in the child
 //! they are taken for ever. A publisher that logs would then stand still, with the lock of the host. So the threads of the
-//! background log nothing by themselves. What they have to say goes through a [`Queue`] to a thread that may stand still.
+//! background log nothing by themselves. Their lines go through a [`Queue`] to a thread that may stand still.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ impl Line {
     }
 
     fn write(self) {
-        // Keys, and what servers answer, are in it, and what the subscriber does with a line end is not known.
+        // It may quote keys and servers, and a subscriber may write line ends as they are.
         match self {
             Line::Info(text) => tracing::info!("{}", printable(&text)),
             Line::Warning(text) => tracing::warn!("{}", printable(&text)),

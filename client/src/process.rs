@@ -1,4 +1,4 @@
-//! What one process has of a client: the handles on its threads. A forked child has its own and never looks at its parent's,
+//! The part of a client that belongs to one process: the handles on its threads. A forked child has its own and never looks at its parent's,
 //! whose locks may have been copied while they were taken.
 
 use std::sync::atomic::AtomicBool;
@@ -129,13 +129,13 @@ impl Process {
         self.errors.close();
     }
 
-    /// Said by the background as the first thing.
+    /// Called by the background first.
     pub(crate) fn has_begun(&self) {
         *self.background() = Background::Running;
         self.changed.notify_all();
     }
 
-    /// Said by the background as the last thing.
+    /// Called by the background last.
     pub(crate) fn has_ended(&self, ending: Result<(), CloseError>) {
         self.log.finish();
         *self.background() = Background::Ended(ending);

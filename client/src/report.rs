@@ -7,9 +7,9 @@ use std::time::SystemTime;
 
 use flagstaff_publisher::lock::LockError;
 use flagstaff_publisher::sse::Failure;
-use flagstaff_publisher::{Notice, OpenError, PublishError};
+use flagstaff_publisher::{Notice, OpenError, PublishError, with_causes};
 
-/// Which part had trouble.
+/// Which part failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorSource {
@@ -43,7 +43,7 @@ impl fmt::Display for ErrorSource {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ErrorContext {
-    /// Which part had it.
+    /// Which part failed.
     pub source: ErrorSource,
     /// Whether it may go away by itself. If not, somebody has to change something: a key, an address, a file.
     pub is_transient: bool,
@@ -59,13 +59,7 @@ pub struct ErrorContext {
 impl fmt::Display for ErrorContext {
     /// Source, message and causes on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.source, self.error)?;
-        let mut cause = self.error.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        write!(f, "{}: {}", self.source, with_causes(&*self.error))
     }
 }
 
@@ -78,7 +72,7 @@ impl ErrorContext {
         ErrorContext { source, is_transient, at: SystemTime::now(), error: Arc::new(error), dropped: 0 }
     }
 
-    /// `None` if it is no trouble.
+    /// `None` if nothing failed.
     pub(crate) fn of_notice(notice: &Notice<'_>) -> Option<ErrorContext> {
         match notice {
             Notice::Lost { failure, .. } => Some(ErrorContext::of_failure(failure)),
@@ -121,7 +115,7 @@ pub(crate) fn may_pass(error: &OpenError) -> bool {
     matches!(error, OpenError::Thread(_) | OpenError::Lock(LockError::Thread { .. } | LockError::Held { .. }))
 }
 
-/// The messages of an error that was only lent.
+/// The messages of an error that is only borrowed.
 #[derive(Debug)]
 struct Said {
     message: String,

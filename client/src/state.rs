@@ -25,12 +25,12 @@ pub(crate) struct State {
     /// and flags are where they were looked for first.
     pub(crate) is_direct: AtomicBool,
     is_closed: AtomicBool,
-    /// Whether it was said that the file cannot be written. Inherited: children need not say it again.
+    /// Whether it was reported that the file cannot be written. Inherited: children need not report it again.
     has_complained: AtomicBool,
     pub(crate) settings: Settings,
-    /// The place of the settings.
+    /// At the location of the settings.
     pub(crate) reader: Reader,
-    /// The place in memory, once it is used instead.
+    /// In memory, once that is used instead.
     fallback: ForkSafeList<Reader>,
     pub(crate) processes: ForkSafeList<Process>,
     /// Starts the background of a child, with its first read.
@@ -95,7 +95,7 @@ impl State {
         process.wait_for_end(limit)
     }
 
-    /// Says once that the file cannot be written, for all processes that come of this one.
+    /// Reports once that the file cannot be written, also for all forked children.
     pub(crate) fn complain(&self, process: &Process, error: ErrorContext) {
         if !self.has_complained.swap(true, AcqRel) {
             process.log.push(Line::Warning(format!("flags cannot be published to the file: {error}")));

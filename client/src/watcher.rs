@@ -44,7 +44,7 @@ fn tell_until_closed(state: &State, mut seen: Arc<Snapshot>) {
             continue;
         }
         let changes = Changes::between(seen, now);
-        // A file that was made anew holds the same flags under another generation.
+        // A recreated file holds the same flags under another generation.
         if !changes.keys().is_empty() {
             let mut listeners: Vec<&Listener> = state.listeners.iter().collect();
             listeners.reverse();

@@ -1,4 +1,4 @@
-//! What is kept of the payloads that came: the newest that the file could not take, and the one that was published last.
+//! What is kept of payloads: the newest that the file could not take, and the one that was published last.
 //!
 //! A source sends a payload once. If a full disk drops it, readers keep old flags until the source changes again, so it is kept, the
 //! newest alone, and tried again from time to time until readers see it or a newer one comes. The payload that was published last is kept
@@ -18,18 +18,18 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause: so long, and the time between two heartbeats, flags may stay away after there is space.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// What came from the source.
+/// The payloads of the source, and its link.
 #[derive(Debug, Default)]
 pub(crate) struct Feed {
     /// The newest payload that the file could not take.
     pub(crate) waiting: Option<Waiting>,
     /// Why a payload, newer than that, was refused for good; or why readers lost the newest.
     pub(crate) refused: Option<FailureKind>,
-    /// A payload has come. Before, what the file says is what a publisher before this one said.
+    /// A payload has come. Until then the file shows the state that the publisher before this one left.
     pub(crate) has_begun: bool,
-    /// What came of a payload that was tried again.
+    /// The outcome of a payload that was tried again.
     pub(crate) caught_up: Option<Outcome>,
-    /// What the link to the source is said to be.
+    /// The state of the link to the source.
     pub(crate) link: Option<LinkState>,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct LastPayload(Mutex<Option<Last>>);
 #[derive(Debug)]
 pub(crate) struct Last {
     pub(crate) digest: [u64; 2],
-    /// `None` for the flags of a publisher before this one, until the source says them again.
+    /// `None` for the flags of the publisher before this one, until the source sends them again.
     payload: Option<String>,
     published_at: u64,
 }
@@ -90,7 +90,7 @@ impl Waiting {
 }
 
 impl LastPayload {
-    /// What a publisher starts with that goes on with `snapshot`.
+    /// For a publisher that starts with `snapshot`.
     pub(crate) fn of(snapshot: Option<&Archive>) -> LastPayload {
         LastPayload(Mutex::new(snapshot.map(Last::of)))
     }
@@ -104,7 +104,7 @@ impl LastPayload {
         *self.last() = last;
     }
 
-    /// Whether this is the payload of before.
+    /// Whether this payload was published last.
     pub(crate) fn is(&self, digest: [u64; 2], payload: &str) -> bool {
         match &mut *self.last() {
             Some(last) if last.digest == digest => {
@@ -115,7 +115,7 @@ impl LastPayload {
         }
     }
 
-    /// What is to stand in a file that is made anew, of which `found` is what the old one still has.
+    /// The archive for a recreated file; `found` is what the old file still has.
     pub(crate) fn or(&self, found: Option<Archive>, limits: &Limits, identity: [u8; 32]) -> Option<Archive> {
         let last = self.last();
         let Some(Last { digest, payload: Some(payload), published_at }) = &*last else { return found };

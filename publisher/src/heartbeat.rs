@@ -41,7 +41,7 @@ impl Heartbeat {
             while of_thread.wait(every) == Waited::Elapsed {
                 beat();
             }
-            // Before the owner goes on: who drops the last one gives the lock back.
+            // Before the owner goes on: dropping the last reference releases the lock.
             drop(beat);
             // Nobody listens if the wait for this was given up.
             let _ = done.send(());
@@ -49,8 +49,8 @@ impl Heartbeat {
         Ok(Heartbeat { stopper, thread, ended: Mutex::new(ended) })
     }
 
-    /// Ends the thread, or gives up waiting for one that makes a file anew on a disk that hangs. That one then holds the
-    /// writer and the lock until the disk answers.
+    /// Ends the thread, or gives up waiting for one that recreates a file on a disk that hangs. That one then holds the
+    /// writer and the lock until the disk responds.
     pub(crate) fn stop(self, patience: Duration) -> Result<(), RecvTimeoutError> {
         self.stopper.stop();
         match self.ended.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(patience) {
@@ -63,10 +63,9 @@ impl Heartbeat {
     }
 }
 
-/// One heartbeat. `complained`: that the file cannot be made anew was logged already.
+/// One heartbeat. `complained`: that the file cannot be recreated was logged already.
 fn beat(shared: &Shared, complained: &mut bool) {
-    // First of all: without the lock the file may be that of another publisher, whose heartbeat this is not, and
-    // what stands at the path may be its new file.
+    // The lock first: without it the file may belong to another publisher, and what lies at the path may be its new file.
     if !shared.has_lock() {
         return;
     }
@@ -83,13 +82,13 @@ fn beat(shared: &Shared, complained: &mut bool) {
                 tracing::warn!(
                     ?state,
                     damage,
-                    "snapshot file was touched by somebody else and has been made anew"
+                    "snapshot file was changed by another program and has been recreated"
                 );
             }
             Err(error) => {
                 status::set_failure(writer.status_words(), failure_kind::of_disk(&error));
                 if !std::mem::replace(complained, true) {
-                    tracing::error!(%error, ?state, damage, "snapshot file was touched by somebody else and cannot be made anew");
+                    tracing::error!(%error, ?state, damage, "snapshot file was changed by another program and cannot be recreated");
                 }
             }
         }
@@ -106,7 +105,7 @@ mod tests {
     use super::*;
 
     /// Symptom: a publisher did not end while its disk hung. Cause: it waited for its heartbeat thread without limit, and that one
-    /// may be making a file anew. Fix: it waits as long as for the last checkpoint.
+    /// may be recreating a file. Fix: it waits as long as for the last checkpoint.
     #[test]
     fn a_heartbeat_that_hangs_is_waited_for_with_patience_only() {
         let (looks, is_looking) = mpsc::channel();

@@ -65,10 +65,11 @@ pub use causes::with_causes;
 pub use error::{CloseError, OpenError, PublishError, RunError};
 #[doc(hidden)]
 pub use flagstaff_format::{Epoch, Watch, printable};
+pub use flagstaff_format::{FailureKind, Generation, LinkState};
 pub use identity::{Identity, default_cache_dir};
 pub use notice::{Level, Notice};
 pub use options::PublisherOptions;
-pub use outcome::{Changes, Outcome};
+pub use outcome::{Changes, Keys, Outcome};
 #[doc(hidden)]
 pub use predecessor::has_predecessor;
 pub use publisher::{Publisher, lock_path};

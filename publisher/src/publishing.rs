@@ -37,13 +37,13 @@ impl Shared {
                 feed.waiting = Some(Waiting::new(payload, published_at, why));
                 feed.refused = None;
             }
-            // What waits is newer than what readers have, and good.
+            // A waiting payload stays: it is good, and newer than what readers have.
             Err((_, why)) => feed.refused = why,
         }
         if let Err(error) = &result {
-            self.say_failure(error);
+            self.record_failure(error);
         }
-        self.say_behind(&feed);
+        self.record_behind(&feed);
         result
     }
 
@@ -60,7 +60,7 @@ impl Shared {
     pub(crate) fn refuse(&self, why: FailureKind) {
         let mut feed = self.feed();
         (feed.has_begun, feed.refused) = (true, Some(why));
-        self.say_behind(&feed);
+        self.record_behind(&feed);
     }
 
     /// Whether a payload waits for the file.
@@ -68,22 +68,22 @@ impl Shared {
         self.feed().waiting.is_some()
     }
 
-    /// What came of a payload that was tried again; told once. Waits for nothing: it is told later if it is being tried just now.
+    /// The outcome of a payload that was tried again; returned once. Waits for nothing: `None` while one is being tried.
     pub(crate) fn take_caught_up(&self) -> Option<Outcome> {
         self.feed.try_lock().ok()?.caught_up.take()
     }
 
-    /// Says in which state the link to the source is. The same state again does not make it younger.
+    /// Records the state of the link to the source. The same state again does not make it younger.
     pub(crate) fn set_link(&self, state: LinkState) {
         let mut feed = self.feed();
         feed.link = Some(state);
-        self.say_link(&feed);
+        self.record_link(&feed);
     }
 
-    /// Tries a payload again that waits, if it is time, and says again in the file what it does not say: words do not reach a file
-    /// system that takes nothing, or another file may stand at the path by now.
+    /// Tries a waiting payload again, if it is time, and writes status words again that the file lacks: a file system that takes nothing
+    /// lost them, or another file lies at the path by now.
     pub(crate) fn catch_up(&self) {
-        // Somebody publishes just now.
+        // A publish is under way.
         let Ok(mut feed) = self.feed.try_lock() else { return };
         self.forget_what_was_lost(&mut feed);
         if let Some(waiting) = feed.waiting.take_if(|waiting| waiting.again_at <= Instant::now()) {
@@ -93,15 +93,15 @@ impl Shared {
                     feed.caught_up = Some(outcome);
                 }
                 Err(error) => {
-                    self.say_failure(&error);
+                    self.record_failure(&error);
                     feed.waiting = failure_kind::of_publish(&error).map(|why| waiting.failed_again(why));
                 }
             }
         }
-        self.say_behind(&feed);
+        self.record_behind(&feed);
         if self.is_started.load(Ordering::Acquire) {
-            self.say_start();
-            self.say_link(&feed);
+            self.record_start();
+            self.record_link(&feed);
         }
     }
 
@@ -111,11 +111,11 @@ impl Shared {
         let payload_digest = [digest as u64, (digest >> 64) as u64];
         self.forget_what_was_lost(feed);
         if self.last.is(payload_digest, payload) {
-            // Asked for, not remembered: a file that was made anew since then has a higher one.
+            // Asked for, not remembered: a file that was recreated since then has a higher one.
             return Ok(Outcome::Unchanged { generation: self.writer().generation() });
         }
         let members = payload::members(payload, &self.limits)?;
-        // There is memory for one large archive.
+        // Memory for one large archive at a time.
         let is_taken_back = payload.len() >= LARGE && self.checkpointer.take_back();
         let facts = facts_of(payload, payload_digest, published_at, self.identity);
         let (archive, generation) = self.build(members, facts, payload).inspect_err(|_| {
@@ -144,15 +144,15 @@ impl Shared {
             self.supersede(&mut writer)?;
         }
         let generation = writer.publish(&mut archive)?;
-        // While the writer is locked: who makes the file anew takes what is remembered here for what was in it.
+        // While the writer is locked: whoever recreates the file takes this for its content.
         self.last.set(Some(Last::of(&archive).with_payload(payload)));
         Ok((archive, generation))
     }
 
-    /// A file that was made anew may hold older flags than were published last, or none, if those were damaged and their payload is not
+    /// A recreated file may hold older flags than were published last, or none, if those were damaged and their payload is not
     /// at hand: then the same payload is not "unchanged", and readers are behind until one comes.
     fn forget_what_was_lost(&self, feed: &mut Feed) {
-        // The heartbeat thread holds the writer while it makes a file anew and says so.
+        // The heartbeat thread holds the writer while it recreates a file and records that.
         let writer = self.writer();
         if self.superseded.swap(false, Ordering::AcqRel) {
             let current = writer.current();
@@ -164,19 +164,19 @@ impl Shared {
         }
     }
 
-    fn say_failure(&self, error: &PublishError) {
+    fn record_failure(&self, error: &PublishError) {
         if let Some(kind) = failure_kind::of_publish(error) {
             status::set_failure(self.writer().status_words(), kind);
         }
     }
 
-    fn say_behind(&self, feed: &Feed) {
+    fn record_behind(&self, feed: &Feed) {
         if feed.has_begun {
             status::set_behind(self.writer().status_words(), feed.behind());
         }
     }
 
-    fn say_link(&self, feed: &Feed) {
+    fn record_link(&self, feed: &Feed) {
         let writer = self.writer();
         if let Some(state) =
             feed.link.filter(|state| status::read(writer.status_words().map()).link != *state)
@@ -185,7 +185,7 @@ impl Shared {
         }
     }
 
-    fn say_start(&self) {
+    fn record_start(&self) {
         let writer = self.writer();
         if status::read(writer.status_words().map()).uptime.is_none() {
             status::set_started(writer.status_words());

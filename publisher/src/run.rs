@@ -108,7 +108,7 @@ fn stream(
     }
 }
 
-/// What a signal is called for those who watch.
+/// The name of a signal for an observer.
 fn moment_of(signal: &Signal) -> &'static str {
     match signal {
         Signal::Connecting => "stream: connect",
@@ -158,8 +158,8 @@ fn tell_caught_up(publisher: &Publisher, notice: &mut dyn FnMut(Notice<'_>)) {
     }
 }
 
-/// Publishes the last of the payloads that came at once. If that is refused, readers get the newest good one before it, and are told
-/// that they are behind.
+/// Publishes the last of the payloads that came at once. If that is refused, readers get the newest good one before it, and the
+/// file says that they are behind.
 fn publish_burst(
     publisher: &mut Publisher,
     skipped: &[String],

@@ -24,9 +24,9 @@ pub(crate) struct Shared {
     pub(crate) lock: PublisherLock,
     /// The lock file is no longer the one that is held.
     pub(crate) lock_lost: AtomicBool,
-    /// What to stop when that happens.
+    /// Stopped when that happens.
     pub(crate) stop_on_loss: Mutex<Option<Stopper>>,
-    /// The file was made anew since a payload came last, perhaps with older flags or without any.
+    /// The file was recreated since the last payload, perhaps with older flags or without any.
     pub(crate) superseded: AtomicBool,
     /// The publisher is open. Before, the file does not say that there is one.
     pub(crate) is_started: AtomicBool,
@@ -44,7 +44,7 @@ impl Shared {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks afresh whether the lock file is still the one that is held, and stops whoever publishes if not.
+    /// Checks again whether the lock file is still the one that is held, and stops whoever publishes if not.
     pub(crate) fn has_lock(&self) -> bool {
         // A path that cannot be examined is no reason to stop: nothing says that somebody else has started.
         if self.lock.still_at_path().unwrap_or(true) && !self.lock_lost.load(Ordering::Acquire) {
@@ -74,7 +74,7 @@ impl Shared {
         since == 0 || coarse_millis().saturating_sub(since) < HANGS_AFTER.as_millis() as u64
     }
 
-    /// Makes the file anew, with what was published last also where the file has lost that.
+    /// Recreates the file, with the payload that was published last even if the file has lost it.
     pub(crate) fn supersede(&self, writer: &mut Writer) -> Result<(), WriteError> {
         writer.supersede_with(|found| self.last.or(found, &self.limits, self.identity))?;
         self.checkpointer.move_to(writer.checkpoints()?);

@@ -10,9 +10,9 @@ use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::callbacks::{self, Handler};
-use crate::gate::AtExit;
 use crate::getter::Flags;
 use crate::handle::{BoolFlag, Given, HandleKey, JsonFlag, NumberFlag, StringFlag};
+use crate::lifecycle::AtExit;
 use crate::relay;
 use crate::snapshot::Snapshot;
 use crate::status::Status;
@@ -110,7 +110,7 @@ impl Client {
         Ok(())
     }
 
-    /// Waits until the publisher of this host, whoever that is, hears the service. False after `timeout` seconds.
+    /// Waits until the publisher of this host, whichever process that is, has an open stream. False after `timeout` seconds.
     #[pyo3(signature = (timeout=None))]
     fn wait_until_ready(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         let limit = waiting::limit(timeout)?;

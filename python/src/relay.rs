@@ -47,7 +47,7 @@ struct Package {
 }
 
 struct Relay {
-    /// Whose it is. A fork that Python does not hear of, as in a server written in C, copies it.
+    /// Whose it is. A fork that Python does not know of, as in a server written in C, copies it.
     process: u32,
     /// The first becomes readable when there are jobs. Made with the dispatcher of greenlets.
     ends: OnceLock<(UnixStream, UnixStream)>,
@@ -315,7 +315,7 @@ impl Job {
         let done = self.done.lock().unwrap_or_else(PoisonError::into_inner).take();
         if done.is_some() {
             let mut state = Relay::current().state();
-            // Not below zero: a child of a fork made in a callback starts to count anew.
+            // Not below zero: a child of a fork made in a callback starts counting at zero.
             state.running = state.running.saturating_sub(1);
         }
     }

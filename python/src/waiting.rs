@@ -60,7 +60,7 @@ pub(crate) fn in_slices<T: Send>(
     }
 }
 
-/// `wait_for_change` of the classes. The reader is asked for anew each time: a client may move to another one.
+/// `wait_for_change` of the classes. The reader is looked up each time: a client may move to another one.
 pub(crate) fn for_change<'a>(
     this: &Bound<'_, PyAny>,
     seen: u64,

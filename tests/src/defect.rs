@@ -157,7 +157,7 @@ fn lie_about_the_disk(path: &Path) {
     let mut publisher = Publisher::open(path, &options).unwrap();
     for _ in 0..5 {
         let next = publisher.generation().next();
-        let _ = publisher.publish(&numbered::payload(number(next), 0)).unwrap();
+        publisher.publish(&numbered::payload(number(next), 0)).unwrap();
     }
     publisher.close().unwrap();
     let file = File::options().write(true).open(path).unwrap();
@@ -189,7 +189,7 @@ fn publish_mixes(path: &Path) {
     let ending = ending_with_stdin();
     say(&format!("start {}", publisher.generation()));
     while !ending.load(Relaxed) {
-        let _ = publisher.publish(&mix(publisher.generation().next())).unwrap();
+        publisher.publish(&mix(publisher.generation().next())).unwrap();
         std::thread::sleep(Duration::from_millis(1));
     }
     let report = RateReport { publishes: 1, ..RateReport::default() };
@@ -200,7 +200,7 @@ fn succeed_with_a_mix(path: &Path) {
     let mut publisher =
         Publisher::wait_and_open(path, &PublisherOptions::default(), &Stopper::new()).unwrap();
     let mix = steady::payload(1000, 10).replace("\"steady-3\":1000", "\"steady-3\":999");
-    let _ = publisher.publish(&mix).unwrap();
+    publisher.publish(&mix).unwrap();
     say("published");
     publisher.close().unwrap();
 }

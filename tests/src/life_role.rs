@@ -30,7 +30,7 @@ pub fn live(path: &Path, forks: bool, say: impl Fn(&str)) {
     say("without a file");
 
     let mut publisher = Publisher::open(path, &PublisherOptions::default()).expect("a publisher");
-    let _ = publisher.publish(&payload(1)).expect("a good payload");
+    publisher.publish(&payload(1)).expect("a good payload");
     let reader = Reader::open(path).expect("a snapshot");
     every_call(&reader, &KEYS);
     every_call(&missing, &KEYS);
@@ -46,7 +46,7 @@ pub fn live(path: &Path, forks: bool, say: impl Fn(&str)) {
 
     fs::remove_file(path).expect("a file");
     wait_until("the file is made anew", DEADLINE, || reader.status().path == PathState::Same);
-    let _ = publisher.publish(&payload(2)).expect("a good payload");
+    publisher.publish(&payload(2)).expect("a good payload");
     assert_eq!(reader.get_i64(KEYS[1]), 2);
     // The memory of the file that was left is given back with the calls after 2 s.
     std::thread::sleep(Duration::from_millis(2100));

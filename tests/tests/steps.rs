@@ -40,7 +40,7 @@ impl Stage {
         fs::write(stage.folder.path().join("cache.json"), steady::payload(1, 10)).unwrap();
         if start == Start::BeforeReboot {
             let mut publisher = Publisher::open(stage.path(), &PublisherOptions::default()).unwrap();
-            let _ = publisher.publish(&steady::payload(1, 10)).unwrap();
+            publisher.publish(&steady::payload(1, 10)).unwrap();
             publisher.close().unwrap();
             make_old(&stage.path()).unwrap();
         }
@@ -110,7 +110,7 @@ fn a_publisher_killed_at_any_step_disturbs_no_reader_and_is_succeeded_within_a_s
         let mut next =
             Publisher::wait_and_open(stage.path(), &PublisherOptions::default(), &Stopper::new()).unwrap();
         let before = next.generation();
-        let _ = next.publish(&steady::payload(1000, 10)).unwrap();
+        next.publish(&steady::payload(1000, 10)).unwrap();
         let took = died.elapsed();
         assert!(next.generation() > before && took < TAKE_OVER, "{step}: taken over in {took:?}");
         slowest = slowest.max(took);

@@ -80,7 +80,7 @@ pub(super) fn lock(
         take(path, &file, wait)?;
         watch.moment("lock: taken");
         let id = check(path, &file)?;
-        // While this waited, the holder's file may have been removed and made anew; two publishers would then each
+        // While this waited, the holder's file may have been removed and made again; two publishers would then each
         // hold a lock.
         if FileId::at(path).map_err(examine)? == Some(id) {
             watch.moment("lock: held");

@@ -26,7 +26,7 @@ pub(super) enum Event {
     Failed(LockError),
     /// The stopper was used.
     Stopped,
-    /// The wait that this one took part in is over, and another has what came of it: wait anew.
+    /// The shared wait is over, and another owner got its result: wait again.
     Again,
     /// The thread is over. Only of interest if nothing came before it.
     Ended,
@@ -131,7 +131,7 @@ impl Claim {
 }
 
 impl Waiter {
-    /// Tells the first owner that is still there, and says whether there is one. The others are to wait anew: this thread is past its
+    /// Tells the first owner that is still there, and says whether there is one. The others have to wait again: this thread is past its
     /// wait.
     pub(super) fn tell(&self, event: Event) -> Told {
         let mut state = self.state();

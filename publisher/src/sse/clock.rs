@@ -16,7 +16,7 @@ pub trait Clock: Debug + Send {
 
 /// The clock of the system.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
+pub(super) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Instant {

@@ -198,7 +198,7 @@ pub enum RedirectRefusal {
 /// How soon a new try makes sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pace {
-    /// Growing delays: the trouble may be over at any time.
+    /// Growing delays: it may work again at any time.
     Growing,
     /// About once a minute: somebody has to change something first.
     Slow,

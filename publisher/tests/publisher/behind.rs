@@ -160,7 +160,7 @@ fn the_next_publisher_is_behind_until_it_has_heard_from_the_source() {
             stage.reader.status().publisher_uptime > before.map(|time| time + Duration::from_millis(700))
         });
         assert_eq!(stage.behind(), Some(FailureKind::DiskFull));
-        let _ = publisher.publish(payload).unwrap();
+        publisher.publish(payload).unwrap();
         assert_eq!((stage.n(), stage.behind()), (n, None));
     }
 }
@@ -183,7 +183,7 @@ fn a_payload_that_is_refused_for_good_is_behind_until_a_good_one_comes() {
     let (stage, mut publisher) = stage();
     publisher.publish("[1]").unwrap_err();
     assert_eq!((stage.n(), stage.behind()), (1, Some(FailureKind::Payload)));
-    let _ = publisher.publish(r#"{"n": 1}"#).unwrap();
+    publisher.publish(r#"{"n": 1}"#).unwrap();
     assert_eq!(stage.behind(), None);
 }
 

@@ -21,7 +21,7 @@ pub(super) fn publish(path: &Path) -> Outcome {
     while !is_ending() {
         let next = publisher.generation().next();
         let filler = if next.0.is_multiple_of(8) { next.0 as usize * 7919 % 200_000 } else { 0 };
-        let _ = publisher.publish(&numbered::payload(number(next), filler))?;
+        publisher.publish(&numbered::payload(number(next), filler))?;
     }
     Ok(publisher.close()?)
 }

@@ -53,13 +53,13 @@ fn publish_watched(path: &Path, stepper: &Arc<Stepper>) -> Outcome {
     };
     durable(&publisher)?;
     for (n, filler) in [(2, 100), (3, 300_000), (4, 10)] {
-        let _ = publisher.publish(&steady::payload(n, filler))?;
+        publisher.publish(&steady::payload(n, filler))?;
         durable(&publisher)?;
     }
     let before = FileId::at(path);
     std::fs::remove_file(path)?;
     wait_until("a new file", || FileId::at(path).is_some_and(|now| Some(now) != before))?;
-    let _ = publisher.publish(&steady::payload(5, 10))?;
+    publisher.publish(&steady::payload(5, 10))?;
     durable(&publisher)?;
     Ok(publisher.close()?)
 }
@@ -68,7 +68,7 @@ fn publish_watched(path: &Path, stepper: &Arc<Stepper>) -> Outcome {
 pub(super) fn succeed(path: &Path) -> Outcome {
     let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Stopper::new())?;
     say(&format!("start {}", publisher.generation()));
-    let _ = publisher.publish(&steady::payload(LAST, 10))?;
+    publisher.publish(&steady::payload(LAST, 10))?;
     say("published");
     Ok(publisher.close()?)
 }

@@ -45,7 +45,7 @@ pub(crate) fn _at_exit(py: Python<'_>) {
     let clients: Vec<_> = clients.iter().filter_map(Weak::upgrade).collect();
     py.detach(|| {
         let begun = Instant::now();
-        // All are told before one is waited for. What is not done by then is done after a restart.
+        // All are told to end before one is waited for. What is not done in time is in the file all the same.
         for client in &clients {
             let _ = client.0.close_within(Duration::ZERO);
         }
