@@ -1,13 +1,16 @@
-//! Where the snapshot file is.
+//! The options that name the snapshot file.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use flagstaff_publisher::SnapshotLocation;
+use flagstaff_format::WriteError;
+use flagstaff_publisher::lock::LockError;
+use flagstaff_publisher::{OpenError, SnapshotLocation};
 use flagstaff_reader::Reader;
 
 use crate::account::Account;
+use crate::facts::lock_holder;
 use crate::failure::Failure;
 
 #[derive(Debug, Args)]
@@ -26,7 +29,7 @@ pub(crate) struct SnapshotArgs {
 }
 
 impl SnapshotArgs {
-    /// The snapshot file to read. With a file given, no key is looked at.
+    /// The snapshot file to read. If --file is given, the API key is not used.
     pub(crate) fn path(&self) -> Result<PathBuf, Failure> {
         match given(self.file.as_ref()) {
             Some(file) => Ok(file),
@@ -39,7 +42,7 @@ impl SnapshotArgs {
         Ok(Reader::open(self.path()?)?)
     }
 
-    /// As [`SnapshotArgs::open`], and waits for a file where there is none yet.
+    /// As [`SnapshotArgs::open`], and waits for the file if it does not exist.
     pub(crate) fn attach(&self) -> Result<Reader, Failure> {
         let path = self.path()?;
         match Reader::open(&path) {
@@ -52,8 +55,8 @@ impl SnapshotArgs {
         }
     }
 
-    /// Identity of the environment that options and variables name, if they name one that is well formed. For a note beside
-    /// what is read, so nothing is said about a key that cannot be used.
+    /// Identity of the environment that options and variables name, if their key is well formed. It is only compared with that of
+    /// the file, so a key that cannot be used is no error.
     pub(crate) fn expected_identity(&self) -> Option<[u8; 32]> {
         self.account.identity().ok().flatten().map(|(_, identity)| identity.bytes())
     }
@@ -80,6 +83,21 @@ pub(crate) fn make_cache_dir(target: &SnapshotLocation) -> Result<(), Failure> {
         path: target.cache_dir().map(PathBuf::from).unwrap_or_default(),
         source,
     })
+}
+
+/// The error of a publisher that cannot start, with the process that holds the lock.
+pub(crate) fn cannot_publish(error: OpenError, path: &Path) -> Failure {
+    match error {
+        OpenError::Lock(LockError::Held { path: lock }) => {
+            let holder = lock_holder(path);
+            let by = holder.map(|process| format!(", pid {} ({})", process.pid, process.command));
+            Failure::Held { lock, by: by.unwrap_or_default() }
+        }
+        OpenError::File(WriteError::Open(error @ flagstaff_format::OpenError::NotASnapshot { .. })) => {
+            error.into()
+        }
+        error => Failure::Publisher(error),
+    }
 }
 
 /// An empty variable counts as unset: that is how container configurations spell it.

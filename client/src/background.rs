@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use flagstaff_reader::{LinkState, Reader};
 
-use crate::fork_safe_list::Entry;
 use crate::log::silently;
 use crate::process::Process;
 use crate::state::State;
 use crate::{election, path_watch, watcher};
+use flagstaff_publisher::Entry;
 
 /// How long the first read waits at most for flags that were there before.
 const IMPORT_LIMIT: Duration = Duration::from_secs(1);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use flagstaff_publisher::Watch;
+use flagstaff_publisher::Hooks;
 use flagstaff_publisher::sse::{DEFAULT_BASE_URL, StreamOptions};
 
 use crate::callback::StartCallback;
@@ -47,7 +47,7 @@ impl ClientBuilder {
             stream: StreamOptions::default(),
             on_error: None,
             on_start: None,
-            watch: Watch::default(),
+            watch: Hooks::default(),
         };
         ClientBuilder { requested, preload: false }
     }
@@ -113,7 +113,7 @@ impl ClientBuilder {
 
     /// Observes every step of this process on its way to the lock and as the publisher. For tests.
     #[doc(hidden)]
-    pub fn watch(mut self, watch: Watch) -> ClientBuilder {
+    pub fn watch(mut self, watch: Hooks) -> ClientBuilder {
         self.requested.watch = watch;
         self
     }

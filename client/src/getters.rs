@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flagstaff_reader::{
-    BoolFlag, FlagKey, FlagView, Generation, Kinds, NumberFlag, Snapshot, Status, StringFlag, Value,
+    BoolFlag, FlagKey, FlagView, Generation, NumberFlag, Snapshot, Status, StringFlag, TypeCounts, Value,
 };
 #[cfg(feature = "json")]
 use {flagstaff_reader::JsonFlag, serde::de::DeserializeOwned};
@@ -104,6 +104,11 @@ getters! { GETTERS:
     fn get(key: impl FlagKey) -> Option<Value<'static>>
         = r#"assert_eq!(flags.get("no-such-flag"), None);"#;
 
+    /// The JSON text of an object or array; `None` if the flag is missing or neither.
+    #[must_use]
+    fn get_json_text(key: impl FlagKey) -> Option<String>
+        = r#"assert!(flags.get_json_text("no-such-flag").is_none());"#;
+
     /// An object or array as a `T`; `None` if the flag is missing, a scalar, or no `T`.
     #[cfg(feature = "json")]
     #[must_use]
@@ -125,6 +130,26 @@ getters! { GETTERS:
     fn read[T](f: impl FnMut(&FlagView<'_>) -> T) -> T
         = r#"let (on, limit) = flags.read(|flags| (flags.get_bool("new-checkout"), flags.get_i64_or("cart-limit", 50)));
 # assert_eq!((on, limit), (false, 50));"#;
+
+    /// Boolean flags of one generation; `false` for those that are missing or no boolean.
+    #[must_use]
+    fn get_bools[const N: usize](keys: [impl FlagKey; N]) -> [bool; N]
+        = r#"let [checkout, search] = flags.get_bools(["new-checkout", "new-search"]);"#;
+
+    /// Number flags of one generation; `0.0` for those that are missing or no number.
+    #[must_use]
+    fn get_numbers[const N: usize](keys: [impl FlagKey; N]) -> [f64; N]
+        = r#"let [rollout, limit] = flags.get_numbers(["rollout", "cart-limit"]);"#;
+
+    /// String flags of one generation, copied; empty for those that are missing or no string.
+    #[must_use]
+    fn get_strings[const N: usize](keys: [impl FlagKey; N]) -> [String; N]
+        = r#"let [theme, banner] = flags.get_strings(["theme", "banner"]);"#;
+
+    /// Flags of any type, of one generation; `None` for those that are missing.
+    #[must_use]
+    fn get_many[const N: usize](keys: [impl FlagKey; N]) -> [Option<Value<'static>>; N]
+        = r#"let [theme, limit] = flags.get_many(["theme", "cart-limit"]);"#;
 
     /// All flags of one generation, copied: real `&str`, iteration, any lifetime. Made once per generation and shared.
     #[must_use]
@@ -191,8 +216,8 @@ let now = flags.wait_for_change(seen, std::time::Duration::from_millis(10));
 
     /// Number of flags of each type, in the current generation. Nothing is copied.
     #[must_use]
-    fn kinds() -> Kinds
-        = r#"println!("{:?}", flags.kinds());"#;
+    fn type_counts() -> TypeCounts
+        = r#"println!("{:?}", flags.type_counts());"#;
 
     /// How many reads were not settled at the first attempt and done again. For measurements.
     #[must_use]
@@ -221,17 +246,24 @@ mod tests {
         entries.flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] }).collect()
     }
 
-    /// The public methods of `Reader` that take `&self`, as its source has them.
+    /// The public methods of `Reader` that take `&self`, as its source has them: in its own blocks, and in the macro that makes the getters
+    /// of all types.
     fn methods_of_reader() -> Vec<String> {
         let mut methods = Vec::new();
         for file in rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../reader/src")) {
             let text = fs::read_to_string(file).unwrap();
-            for block in text.split("\nimpl Reader {").skip(1) {
-                let block = block.split("\n}").next().unwrap();
-                for method in block.split("\n    pub fn ").skip(1) {
-                    let name = method.split(['(', '<']).next().unwrap();
+            let mut lines = text.lines();
+            while let Some(line) = lines.next() {
+                let indent = line.len() - line.trim_start().len();
+                if !["impl Reader {", "impl $type {"].contains(&line.trim_start()) {
+                    continue;
+                }
+                let end = format!("{}}}", " ".repeat(indent));
+                let block: Vec<&str> = lines.by_ref().take_while(|line| *line != end).collect();
+                for method in block.join("\n").split(&format!("\n{}pub fn ", " ".repeat(indent + 4))).skip(1)
+                {
                     if method.split('{').next().unwrap().contains("&self") {
-                        methods.push(name.to_owned());
+                        methods.push(method.split(['(', '<']).next().unwrap().to_owned());
                     }
                 }
             }
@@ -265,6 +297,7 @@ mod tests {
         assert_eq!(path, (reader.path().to_owned(), reader.generation()));
         for key in ["bool", "number", "whole", "negative", "text", "json", "null", "missing"] {
             assert_eq!(client.get(key), reader.get(key), "{key}");
+            assert_eq!(client.get_json_text(key), reader.get_json_text(key), "{key}");
             assert_eq!(client.get_bool(key), reader.get_bool(key), "{key}");
             assert_eq!(client.get_bool_or(key, true), reader.get_bool_or(key, true), "{key}");
             assert_eq!(client.get_number(key), reader.get_number(key), "{key}");
@@ -278,6 +311,10 @@ mod tests {
             let owned = |text: Option<&str>| text.map(str::to_owned);
             assert_eq!(client.with_str(key, owned), reader.with_str(key, owned), "{key}");
             assert_eq!(client.read(|all| all.get_i64(key)), reader.read(|all| all.get_i64(key)), "{key}");
+            assert_eq!(client.get_bools([key]), reader.get_bools([key]), "{key}");
+            assert_eq!(client.get_numbers([key]), reader.get_numbers([key]), "{key}");
+            assert_eq!(client.get_strings([key]), reader.get_strings([key]), "{key}");
+            assert_eq!(client.get_many([key]), reader.get_many([key]), "{key}");
             assert_eq!(client.snapshot().get(key), reader.snapshot().get(key), "{key}");
             assert_eq!(client.bool_flag(key).get(), reader.bool_flag(key).get(), "{key}");
             assert_eq!(client.bool_flag_or(key, true).get(), reader.bool_flag_or(key, true).get(), "{key}");

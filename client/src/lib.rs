@@ -36,7 +36,8 @@
 //! `client`, `getters` and `builder` are the surface, `settings` what was asked for. `state` is what clones share, `process` what one process
 //! has of it. Above them are the threads: `background` starts them, `election` waits for the lock and publishes, `path_watch` looks at paths,
 //! `watcher` calls the callbacks with changes. `memory_dir` is for flags in memory. `callback`, `report` and `changes` are for the caller, `log` for
-//! the log; the publisher's `Queue` keeps both apart from the background. `fork_safe_list` is what survives a fork.
+//! the log; the publisher's `Queue` keeps both apart from the background.
+//! `flagstaff_format::ForkSafeList` is what survives a fork.
 
 mod background;
 mod builder;
@@ -45,11 +46,6 @@ mod changes;
 mod client;
 mod election;
 mod error;
-#[allow(unsafe_code, reason = "a list without a lock, for there is none that survives a fork")]
-mod fork_safe_list;
-#[cfg(test)]
-#[allow(unsafe_code, reason = "fork has no safe wrapper")]
-mod forked;
 mod getters;
 mod log;
 mod memory_dir;

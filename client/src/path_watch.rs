@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
-use crate::fork_safe_list::{Entry, ForkSafeList};
 use crate::log::{Line, silently};
 use crate::process::Process;
 use crate::state::State;
+use flagstaff_publisher::{Entry, ForkSafeList};
 
 /// Twice a second, so that a change is seen within one.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

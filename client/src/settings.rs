@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use flagstaff_publisher::sse::{ApiKey, Endpoint, StreamOptions};
-use flagstaff_publisher::{Identity, SnapshotLocation, Watch, has_predecessor};
+use flagstaff_publisher::{Hooks, Identity, SnapshotLocation, has_predecessor};
 use flagstaff_reader::Reader;
 
 use crate::callback::{ErrorCallback, StartCallback};
@@ -22,7 +22,7 @@ pub(crate) struct Requested {
     pub(crate) stream: StreamOptions,
     pub(crate) on_error: Option<ErrorCallback>,
     pub(crate) on_start: Option<StartCallback>,
-    pub(crate) watch: Watch,
+    pub(crate) watch: Hooks,
 }
 
 /// Never changes, so that children can use it as they find it.
@@ -36,7 +36,7 @@ pub(crate) struct Settings {
     pub(crate) sdk_cache: Option<PathBuf>,
     pub(crate) on_error: Option<ErrorCallback>,
     pub(crate) on_start: Option<StartCallback>,
-    pub(crate) watch: Watch,
+    pub(crate) watch: Hooks,
     key: ApiKey,
     identity: Identity,
     memory_dir: Option<PathBuf>,

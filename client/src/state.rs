@@ -9,15 +9,15 @@ use std::sync::atomic::{AtomicBool, fence};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use flagstaff_reader::{Options, Reader};
+use flagstaff_reader::{Reader, ReaderOptions};
 
 use crate::changes::Listener;
 use crate::error::CloseError;
-use crate::fork_safe_list::ForkSafeList;
 use crate::log::Line;
 use crate::process::Process;
 use crate::report::ErrorContext;
 use crate::settings::Settings;
+use flagstaff_publisher::ForkSafeList;
 
 #[derive(Debug)]
 pub(crate) struct State {
@@ -120,9 +120,9 @@ impl State {
 }
 
 /// A child has lost the threads of its parent. Its first read, through whichever clone or handle, starts its own.
-fn reader_options(state: &Weak<State>) -> Options {
+fn reader_options(state: &Weak<State>) -> ReaderOptions {
     let state = state.clone();
-    Options::default().on_fork(move || {
+    ReaderOptions::default().on_fork(move || {
         // A parent that had started nothing left nothing to start again: whoever reads through the client does.
         if let Some(state) = state.upgrade().filter(|state| state.processes.iter().next().is_some()) {
             (state.start)(&state);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use flagstaff_format::{PathState, status};
+use flagstaff_format::{PathCheck, status};
 
 use crate::failure_kind;
 use crate::options::ThreadLog;
@@ -75,7 +75,7 @@ fn beat(shared: &Shared, complained: &mut bool) {
         status::beat(writer.status_words());
     }
     let (state, damage) = (writer.path_state(), writer.damage());
-    if state != PathState::Same || damage.is_some() {
+    if state != PathCheck::Same || damage.is_some() {
         match shared.supersede(&mut writer) {
             Ok(()) => {
                 shared.superseded.store(true, Ordering::Release);

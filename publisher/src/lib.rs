@@ -64,7 +64,7 @@ pub use allocator::trim_memory;
 pub use causes::with_causes;
 pub use error::{CloseError, OpenError, PublishError, RunError};
 #[doc(hidden)]
-pub use flagstaff_format::{Epoch, Watch, printable};
+pub use flagstaff_format::{Entry, Epoch, ForkSafeList, Hooks, printable};
 pub use flagstaff_format::{FailureKind, Generation, LinkState};
 pub use identity::{Identity, default_cache_dir};
 pub use notice::{Level, Notice};

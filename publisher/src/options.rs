@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use flagstaff_format::Watch;
+use flagstaff_format::Hooks;
 
 use crate::identity::Identity;
 use crate::lock::LockMode;
@@ -19,7 +19,7 @@ pub struct PublisherOptions {
     pub(crate) import: Option<PathBuf>,
     pub(crate) checkpoint_every: Duration,
     pub(crate) thread_log: ThreadLog,
-    pub(crate) watch: Watch,
+    pub(crate) watch: Hooks,
 }
 
 impl Default for PublisherOptions {
@@ -32,7 +32,7 @@ impl Default for PublisherOptions {
             import: None,
             checkpoint_every: Duration::from_millis(2500),
             thread_log: ThreadLog::On,
-            watch: Watch::default(),
+            watch: Hooks::default(),
         }
     }
 }
@@ -100,7 +100,7 @@ impl PublisherOptions {
     /// Observes every step of the publisher, from the lock to its end. For tests.
     #[doc(hidden)]
     #[must_use]
-    pub fn watch(mut self, watch: Watch) -> PublisherOptions {
+    pub fn watch(mut self, watch: Hooks) -> PublisherOptions {
         self.watch = watch;
         self
     }

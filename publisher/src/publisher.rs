@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use flagstaff_format::{
-    Archive, FailureKind, FoundFile, Generation, LinkState, Opened, Writer, WriterOptions,
+    Archive, FailureKind, Generation, LinkState, Opened, Opening, Writer, WriterOptions,
     is_in_sticky_public_directory, status, unix_micros,
 };
 
@@ -90,7 +90,7 @@ impl Publisher {
         lock: PublisherLock,
     ) -> Result<Publisher, OpenError> {
         let writer = WriterOptions::default().identity(options.identity.bytes()).mode(options.file_mode);
-        let writer = writer.watch(options.watch.clone());
+        let writer = writer.hooks(options.watch.clone());
         let Opened { writer, snapshot, found, .. } = Writer::open(path, &writer)?;
         report(path, &found, snapshot.as_ref());
         let checkpointer =
@@ -112,7 +112,7 @@ impl Publisher {
         });
         let heartbeat =
             Some(Heartbeat::start(shared.clone(), options.thread_log).map_err(OpenError::Thread)?);
-        options.watch.moment("start");
+        options.watch.failpoint("start");
         // Last: an error after it would leave the file with the claim that there is a publisher.
         status::set_started(shared.writer().status_words());
         shared.is_started.store(true, Ordering::Release);
@@ -286,7 +286,7 @@ impl Publisher {
             return Ok(());
         }
         let watch = &self.options.watch;
-        watch.moment("end");
+        watch.failpoint("end");
         let start = Instant::now();
         let timeout = || CloseError::Timeout { path: self.path.clone(), patience: PATIENCE };
         // A heartbeat thread that hangs holds the writer, so nothing more can be written to the file.
@@ -299,9 +299,9 @@ impl Publisher {
         if ended.is_err() {
             return Err(timeout());
         }
-        watch.moment("end: the last checkpoint is written");
+        watch.failpoint("end: the last checkpoint is written");
         status::set_stopped(self.shared.writer().status_words());
-        watch.moment("end: the lock is given back");
+        watch.failpoint("end: the lock is given back");
         match written {
             Ok(written) => Ok(written?),
             Err(_) => Err(timeout()),
@@ -319,8 +319,8 @@ impl Publisher {
     }
 
     /// Shows a step to an observer.
-    pub(crate) fn moment(&self, name: &'static str) {
-        self.options.watch.moment(name);
+    pub(crate) fn failpoint(&self, name: &'static str) {
+        self.options.watch.failpoint(name);
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -338,7 +338,7 @@ impl Publisher {
 
     fn import(&mut self) {
         let Some(path) = self.options.import.clone() else { return };
-        self.options.watch.moment("import");
+        self.options.watch.failpoint("import");
         let found = match predecessor::find(&path, self.options.identity, &self.options.limits) {
             Ok(Some(found)) => found,
             Ok(None) => return,
@@ -347,7 +347,7 @@ impl Publisher {
                 return tracing::warn!(error, "cache of the SDK was not imported");
             }
         };
-        self.options.watch.moment("import: the cache is read");
+        self.options.watch.failpoint("import: the cache is read");
         match found {
             Predecessor::Snapshot(path, archive) => match self.take_over(*archive) {
                 Ok(()) => tracing::info!(path = %path.display(), "started from a snapshot of the same key"),
@@ -405,20 +405,20 @@ pub fn lock_path(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn report(path: &Path, found: &FoundFile, snapshot: Option<&Archive>) {
+fn report(path: &Path, found: &Opening, snapshot: Option<&Archive>) {
     let path = path.display();
     let flags = snapshot.map_or(0, Archive::len);
     let generation = snapshot.map_or(0, |archive| archive.generation().0);
     match found {
-        FoundFile::Nothing => tracing::info!(%path, "made a new snapshot file"),
-        FoundFile::Good => tracing::info!(%path, generation, flags, "goes on with the snapshot file"),
-        FoundFile::Repaired(damage) => {
+        Opening::Nothing => tracing::info!(%path, "made a new snapshot file"),
+        Opening::Good => tracing::info!(%path, generation, flags, "goes on with the snapshot file"),
+        Opening::Repaired(damage) => {
             tracing::warn!(%path, damage, generation, flags, "repaired the snapshot file");
         }
-        FoundFile::Superseded(why) => {
+        Opening::Superseded(why) => {
             tracing::info!(%path, why, generation, flags, "superseded the snapshot file");
         }
-        FoundFile::PutAside(aside) => {
+        Opening::PutAside(aside) => {
             tracing::warn!(%path, aside = %aside.display(), "found a file that is no snapshot, put it aside and made a new one");
         }
         _ => {}

@@ -72,7 +72,7 @@ fn stream(
         publisher.waits();
         let signal = stream.next();
         publisher.works();
-        publisher.moment(moment_of(&signal));
+        publisher.failpoint(failpoint_of(&signal));
         tell_caught_up(publisher, notice);
         match signal {
             Signal::Connecting => publisher.set_link(LinkState::Connecting),
@@ -109,7 +109,7 @@ fn stream(
 }
 
 /// The name of a signal for an observer.
-fn moment_of(signal: &Signal) -> &'static str {
+fn failpoint_of(signal: &Signal) -> &'static str {
     match signal {
         Signal::Connecting => "stream: connect",
         Signal::Open => "stream: open",

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use flagstaff_format::event::Waker as _;
 use flagstaff_format::layout::Area;
-use flagstaff_format::{Generation, Mapping, Step, Watch, Witness, boot};
+use flagstaff_format::{FileOp, Generation, Hooks, Mapping, Observer, boot};
 use flagstaff_publisher::lock::{LockMode, PublisherLock};
 use flagstaff_publisher::{Publisher, PublisherOptions, Stopper};
 use flagstaff_torture::numbered::{self, number};
@@ -41,7 +41,7 @@ pub fn main(words: &[OsString]) -> ExitCode {
         }
         ("no-wake", "poke") => poke_without_waking(path),
         ("no-sync", "durable") => {
-            let options = PublisherOptions::default().watch(Watch::by(Arc::new(NoSync)));
+            let options = PublisherOptions::default().watch(Hooks::new(Arc::new(NoSync)));
             return if durable_with(path, 1, &options).is_ok() {
                 ExitCode::SUCCESS
             } else {
@@ -142,10 +142,10 @@ fn poke_without_waking(path: &Path) {
 #[derive(Debug)]
 struct NoSync;
 
-impl Witness for NoSync {
-    fn meets(&self, step: &Step<'_>) -> io::Result<()> {
+impl Observer for NoSync {
+    fn before(&self, step: &FileOp<'_>) -> io::Result<()> {
         match step {
-            Step::Sync { .. } => Err(io::Error::from_raw_os_error(libc::EIO)),
+            FileOp::Sync { .. } => Err(io::Error::from_raw_os_error(libc::EIO)),
             _ => Ok(()),
         }
     }

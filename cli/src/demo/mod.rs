@@ -1,12 +1,12 @@
-//! `flagstaff demo`: everything at once on loopback, with real processes.
+//! `flagstaff demo`: server, publisher and readers on loopback, with real processes.
 //!
-//! A flag server with its page in this process, a publisher process and four reader processes, all of them this very
-//! program. A flag flips once a second, and the screen shows when each reader saw it and how fast it reads meanwhile. While
-//! somebody has the page open, flags change when that person changes them.
+//! A flag server with its page in this process, a publisher process and four reader processes, which are this same program. A flag
+//! flips once a second, and the screen shows when each reader saw it and how fast it reads meanwhile. While somebody has the page
+//! open, flags change when that person changes them.
 //!
-//! `session` is the sequence of the demo; `service`, `children`, `folder` are what takes part; `child`, `reader`, `message` the
-//! other side of a reader process; `deliveries` the books of flips, `user_change` what a person did; `state`, `screen`, `paint`,
-//! `plain`, `summary` what is shown.
+//! `session` is the sequence of the demo, `state` what it shows; `service`, `children` and `folder` are its server, processes and
+//! files; `child`, `reader` and `message` are the other side of a reader process; `deliveries` notes which reader saw which flip,
+//! `user_change` what a person changed; `picture`, `plain` and `summary` show it.
 
 mod child;
 mod children;
@@ -16,10 +16,9 @@ mod flags;
 mod folder;
 mod memory;
 mod message;
-mod paint;
+mod picture;
 mod plain;
 mod reader;
-mod screen;
 mod service;
 mod session;
 mod state;
@@ -31,25 +30,28 @@ use clap::Args;
 pub(crate) use child::Child;
 
 use crate::failure::Failure;
-use screen::Screen;
+use crate::screen::Screen;
+use crate::style::Paint;
+use picture::Picture;
 use session::{Ended, Session};
 
-/// Number of reader processes.
-const READERS: usize = 4;
-
-/// How long it lasts where nobody can end it with a key.
+/// How long it lasts without a terminal.
 const SECONDS_WITHOUT_TERMINAL: u64 = 15;
 
 const EXAMPLES: &str = "\
 Examples:
   flagstaff demo                     open the page that it names, and flip something
-  flagstaff demo --seconds 60        and kill -9 the publisher meanwhile
-  flagstaff demo --seconds 5 | cat   plain lines";
+  flagstaff demo --seconds 60        and press k, or kill -9 the publisher, meanwhile
+  flagstaff demo --seconds 5 | cat   plain lines
 
-/// Show it all at once: a flag server with a page, a publisher and four readers, as processes on this host
+Keys:
+  k                kill the publisher; another one starts after 3 s
+  q, Esc, Ctrl-C   quit";
+
+/// Show everything live: a flag server with a page, a publisher and four readers, as processes on this host
 ///
-/// A flag flips once a second; while the page is open in a browser, flags change when you change them. Exit code 0 if every reader saw every flip that it had to see, else 1. Needs no key, no
-/// network and leaves nothing behind.
+/// A flag flips once a second; while the page is open in a browser, flags change when you change them. Exit code 0 if every
+/// reader saw every flip that reached a publisher, else 1. Needs no key and no network, and leaves nothing behind.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Demo {
@@ -64,18 +66,21 @@ pub(crate) struct Demo {
     /// Plain lines, also on a terminal
     #[arg(long)]
     plain: bool,
+
+    #[command(flatten)]
+    color: colorchoice_clap::Color,
 }
 
 impl Demo {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let is_live = !self.plain && Screen::is_possible();
         let seconds = self.seconds.or((!is_live).then_some(SECONDS_WITHOUT_TERMINAL));
-        let mut session = Session::set(seconds, self.port)?;
-        let screen = if is_live { Some(Screen::open()?) } else { None };
-        let ended = match screen {
+        let mut session = Session::start(seconds, self.port)?;
+        let picture = if is_live { Some(Picture::open(Paint::of_stdout(self.color))?) } else { None };
+        let ended = match picture {
             // Dropped at the end of the arm: the summary goes to the normal screen.
-            Some(mut screen) => session.play(&mut screen)?,
-            None => session.play(&mut plain::Lines::default())?,
+            Some(mut picture) => session.run(&mut picture)?,
+            None => session.run(&mut plain::Lines::default())?,
         };
         if ended == Ended::BeforeStart {
             return Ok(());

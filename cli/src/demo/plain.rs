@@ -1,6 +1,6 @@
 //! One line each second, for logs and pipes.
 
-use super::session::Show;
+use super::session::{Action, View};
 use super::state::{State, memory, nanos, per_read, switch, user_change};
 use crate::failure::Failure;
 use crate::output;
@@ -12,10 +12,10 @@ pub(super) struct Lines {
     user_change: Option<(String, String)>,
 }
 
-impl Show for Lines {
-    fn draw(&mut self, state: &State) -> Result<(), Failure> {
+impl View for Lines {
+    fn update(&mut self, state: &State) -> Result<Option<Action>, Failure> {
         if self.started {
-            return Ok(());
+            return Ok(None);
         }
         self.started = true;
         let pids: Vec<_> = state.reader_pids.iter().map(u32::to_string).collect();
@@ -24,10 +24,11 @@ impl Show for Lines {
             "page {} , publisher pid {publisher}, reader pids {}",
             state.page,
             pids.join(" ")
-        ))
+        ))?;
+        Ok(None)
     }
 
-    fn second(&mut self, state: &State) -> Result<(), Failure> {
+    fn flip_is_over(&mut self, state: &State) -> Result<(), Failure> {
         let user_change = user_change(&state.user_change);
         if let Some((what, seen)) = user_change.as_ref().filter(|_| user_change != self.user_change) {
             output::line(&format!("somebody changed {what}; {seen}"))?;

@@ -1,4 +1,4 @@
-//! The course of events.
+//! The sequence of the demo: it starts the processes, flips the flag, and takes note of who sees it when.
 
 use std::fs;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::READERS;
-use super::children::{Process, Starter};
+use super::children::{Process, READERS, Starter};
 use super::deliveries::Deliveries;
 use super::folder::Folder;
 use super::memory;
@@ -23,34 +22,43 @@ use crate::failure::Failure;
 
 /// From one flip to the next.
 const FLIP_EVERY: Duration = Duration::from_secs(1);
-/// From a flip to a look at the processes' memory, when no time of arrival is being taken.
+/// From a flip to a look at the processes' memory: by then the flip has arrived, so that the look delays no reader.
 const MEMORY_AFTER: Duration = Duration::from_millis(500);
-/// From one picture to the next, at most.
-const DRAW_EVERY: Duration = Duration::from_millis(100);
-/// How long readers have to do without a publisher after one was killed.
+/// From one update of the view to the next, at most.
+const UPDATE_EVERY: Duration = Duration::from_millis(100);
+/// How long there is no publisher after one was killed.
 const WITHOUT: Duration = Duration::from_secs(3);
-/// For all processes to come up, and for the last flip to arrive.
+/// How long all processes may take to start, and the last flip to arrive.
 const START_LIMIT: Duration = Duration::from_secs(30);
 const LAST_LIMIT: Duration = Duration::from_secs(2);
 
-/// Shows a state again and again.
-pub(super) trait Show {
-    /// The state has changed, or time has passed.
-    fn draw(&mut self, state: &State) -> Result<(), Failure>;
+/// Shows the state of the demo to a person.
+pub(super) trait View {
+    /// The state has changed, or time has passed. Returns what the person wants, if anything.
+    fn update(&mut self, state: &State) -> Result<Option<Action>, Failure>;
     /// The second after a flip is over.
-    fn second(&mut self, state: &State) -> Result<(), Failure>;
+    fn flip_is_over(&mut self, _state: &State) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
-/// Whether there is something to sum up.
+/// What a person wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    KillPublisher,
+    End,
+}
+
+/// Whether there is something to summarize.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {
     BeforeStart,
-    Played,
+    Completed,
 }
 
 #[derive(Debug)]
 pub(super) struct Session {
-    // In the order in which they have to go: the processes before their folder.
+    // Dropped in this order: the processes before their folder.
     readers: Vec<Process>,
     publisher: Option<Process>,
     restart_at: Option<Instant>,
@@ -65,7 +73,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Starts all processes.
-    pub(super) fn set(seconds: Option<u64>, port: u16) -> Result<Session, Failure> {
+    pub(super) fn start(seconds: Option<u64>, port: u16) -> Result<Session, Failure> {
         let failed = |source| Failure::System { action: "set up the demo", source };
         let stop = listen().map_err(failed)?;
         let folder = Folder::new().map_err(failed)?;
@@ -85,7 +93,7 @@ impl Session {
             flip: 0,
             page: service.page(),
             page_is_open: false,
-            user_change: UserChange::default(),
+            user_change: UserChange::new(READERS),
             publisher: PublisherInfo { pid: Some(publisher.pid()), anonymous_kib: None, back_in: None },
             reader_pids: readers.iter().map(Process::pid).collect(),
             reader_kib: vec![None; READERS],
@@ -111,8 +119,8 @@ impl Session {
     }
 
     /// Flips the flag until the time is over.
-    pub(super) fn play(&mut self, show: &mut dyn Show) -> Result<Ended, Failure> {
-        if self.wait_until_ready(show)? == Ended::BeforeStart {
+    pub(super) fn run(&mut self, view: &mut dyn View) -> Result<Ended, Failure> {
+        if self.wait_until_ready(view)? == Ended::BeforeStart {
             return Ok(Ended::BeforeStart);
         }
         let start = Instant::now();
@@ -123,7 +131,7 @@ impl Session {
             self.state.elapsed = now - start;
             if now >= next_flip {
                 if self.state.flip > 0 {
-                    show.second(&self.state)?;
+                    view.flip_is_over(&self.state)?;
                 }
                 self.flip()?;
                 next_flip += FLIP_EVERY;
@@ -133,42 +141,46 @@ impl Session {
                 next_look += FLIP_EVERY;
             }
             let next = next_flip.min(next_look);
-            self.step(show, end.map_or(next, |end| next.min(end)))?;
+            self.step(view, end.map_or(next, |end| next.min(end)))?;
         }
         let limit = Instant::now() + LAST_LIMIT;
         while !self.state.deliveries.is_settled() && Instant::now() < limit {
-            self.step(show, limit)?;
+            self.step(view, limit)?;
         }
         self.state.elapsed = start.elapsed();
-        show.second(&self.state)?;
-        Ok(Ended::Played)
+        view.flip_is_over(&self.state)?;
+        Ok(Ended::Completed)
     }
 
-    fn wait_until_ready(&mut self, show: &mut dyn Show) -> Result<Ended, Failure> {
+    fn wait_until_ready(&mut self, view: &mut dyn View) -> Result<Ended, Failure> {
         let limit = Instant::now() + START_LIMIT;
         while !self.state.deliveries.are_ready() {
             if self.is_stopped() {
                 return Ok(Ended::BeforeStart);
             }
-            self.step(show, limit)?;
+            self.step(view, limit)?;
             let problem = match () {
                 () if self.publisher.is_none() => "the publisher ended",
                 () if self.state.deliveries.readers.iter().any(|reader| reader.ended) => "a reader ended",
-                () if Instant::now() >= limit => "the processes did not come up",
+                () if Instant::now() >= limit => "the processes did not start in time",
                 () => continue,
             };
             let log = fs::read_to_string(self.starter.log()).unwrap_or_default();
             return Err(Failure::Demo(format!("{problem}; log of the publisher:\n{}", log.trim_end())));
         }
-        Ok(Ended::Played)
+        Ok(Ended::Completed)
     }
 
-    /// Draws, waits for a message until it is time for the next thing, and takes what has come.
-    fn step(&mut self, show: &mut dyn Show, next: Instant) -> Result<(), Failure> {
+    /// Updates the view, waits for messages until `next` at most, and takes those that have come.
+    fn step(&mut self, view: &mut dyn View, next: Instant) -> Result<(), Failure> {
         self.check_publisher()?;
         self.check_page();
-        show.draw(&self.state)?;
-        let wait = next.saturating_duration_since(Instant::now()).min(DRAW_EVERY);
+        match view.update(&self.state)? {
+            Some(Action::End) => self.stop.store(true, Ordering::Relaxed),
+            Some(Action::KillPublisher) => self.publisher.iter_mut().for_each(Process::kill),
+            None => {}
+        }
+        let wait = next.saturating_duration_since(Instant::now()).min(UPDATE_EVERY);
         let mut message = self.messages.recv_timeout(wait).ok();
         while let Some((number, said)) = message {
             if let Some(Message::Changed { key, seen_at }) = said {
@@ -180,7 +192,7 @@ impl Session {
         Ok(())
     }
 
-    /// The next flip, unless a person has the page open and flips.
+    /// Makes the next flip, unless somebody has the page open.
     fn flip(&mut self) -> Result<(), Failure> {
         if self.state.page_is_open {
             return Ok(());
@@ -189,7 +201,7 @@ impl Session {
         self.service.flip(self.state.flip)
     }
 
-    /// Looks what the server has handed over, and what a person did on its page.
+    /// Asks the server what it has handed over, and what a person did on its page.
     fn check_page(&mut self) {
         if self.publisher.is_some()
             && let Some(flip) = self.service.handed_over()
@@ -202,12 +214,12 @@ impl Session {
         }
     }
 
-    /// Notices that the publisher is gone, and starts another one after a while.
+    /// Notices that the publisher has ended, and starts another one after a while.
     fn check_publisher(&mut self) -> Result<(), Failure> {
         if self.publisher.as_mut().is_some_and(Process::has_ended) {
             self.publisher = None;
             self.service.forget_clients();
-            self.state.deliveries.forgive();
+            self.state.deliveries.publisher_died();
             self.restart_at = Some(Instant::now() + WITHOUT);
             self.state.publisher = PublisherInfo::default();
         }
@@ -238,7 +250,7 @@ impl Session {
     }
 }
 
-/// Lets a signal end the demo in order, which takes 2 s at most.
+/// Signals end the demo cleanly, within 2 s.
 fn listen() -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {

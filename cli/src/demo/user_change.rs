@@ -1,15 +1,14 @@
-//! What a person changed last, and which readers have seen it.
+//! The last change of a person, and which readers have seen it.
 
-use super::READERS;
 use super::message::fingerprint;
 use super::service::Changed;
 
 /// The last change that came from a person.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct UserChange {
     last: Option<Last>,
-    /// Nanoseconds from the change to each reader's eye, of those that have seen it.
-    seen: [Option<u64>; READERS],
+    /// Nanoseconds from the change to the read of each reader that has seen it.
+    seen: Vec<Option<u64>>,
 }
 
 #[derive(Debug)]
@@ -19,10 +18,16 @@ struct Last {
 }
 
 impl UserChange {
+    /// No change yet, with so many readers.
+    pub(super) fn new(readers: usize) -> UserChange {
+        UserChange { last: None, seen: vec![None; readers] }
+    }
+
     /// A person changed something.
     pub(super) fn changed(&mut self, changed: Changed) {
         let key = fingerprint(&changed.key);
-        *self = UserChange { last: Some(Last { changed, key }), seen: [None; READERS] };
+        self.last = Some(Last { changed, key });
+        self.seen.fill(None);
     }
 
     /// A reader saw that the flag with this fingerprint changed.
@@ -43,6 +48,11 @@ impl UserChange {
         self.last.as_ref().map(|last| &last.changed)
     }
 
+    /// How many readers there are.
+    pub(super) fn readers(&self) -> usize {
+        self.seen.len()
+    }
+
     /// How many readers have seen it, and how long the slowest of them took, in nanoseconds.
     pub(super) fn seen_by(&self) -> (usize, Option<u64>) {
         let seen = self.seen.iter().flatten();
@@ -60,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_reader_counts_once_it_saw_that_flag_change_after_the_person_changed_it() {
-        let mut user_change = UserChange::default();
+        let mut user_change = UserChange::new(4);
         user_change.heard(0, fingerprint("a"), 5);
         user_change.changed(changed("a", 10));
         user_change.heard(0, fingerprint("a"), 9);

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
-use flagstaff_format::{Epoch, Watch};
+use flagstaff_format::{Epoch, Hooks};
 
 use super::error::LockError;
 use super::lock_file::{FileId, LockMode, Wait};
@@ -34,7 +34,7 @@ impl PublisherLock {
     /// [`LockError::Held`] if another publisher has it, in this process or elsewhere; the other variants if the file
     /// cannot be used.
     pub fn try_acquire(path: impl AsRef<Path>, mode: LockMode) -> Result<Self, LockError> {
-        Self::watched(path.as_ref(), mode, None, &Watch::default())
+        Self::watched(path.as_ref(), mode, None, &Hooks::default())
     }
 
     /// Waits for the lock, asleep in the kernel, until it is free or `stopper` is used.
@@ -43,7 +43,7 @@ impl PublisherLock {
     /// [`LockError::Stopped`] promptly after a stop; the other variants, but never [`LockError::Held`], if the file
     /// cannot be used.
     pub fn acquire(path: impl AsRef<Path>, mode: LockMode, stopper: &Stopper) -> Result<Self, LockError> {
-        Self::watched(path.as_ref(), mode, Some(stopper), &Watch::default())
+        Self::watched(path.as_ref(), mode, Some(stopper), &Hooks::default())
     }
 
     /// As the two above: with a stopper it waits. Each step is shown to `watch`.
@@ -51,7 +51,7 @@ impl PublisherLock {
         path: &Path,
         mode: LockMode,
         stopper: Option<&Stopper>,
-        watch: &Watch,
+        watch: &Hooks,
     ) -> Result<Self, LockError> {
         let wait = if stopper.is_some() { Wait::InKernel } else { Wait::No };
         Self::start(path, mode, wait, stopper, private_table::enter, watch)
@@ -90,7 +90,7 @@ impl PublisherLock {
         wait: Wait,
         stopper: Option<&Stopper>,
         isolate: fn() -> io::Result<()>,
-        watch: &Watch,
+        watch: &Hooks,
     ) -> Result<Self, LockError> {
         // Absolute, so that a later change of directory does not change what `still_at_path` looks at.
         let path = std::path::absolute(path)
@@ -172,9 +172,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
         let lock =
-            PublisherLock::start(&path, LockMode::Owner, Wait::No, None, refused, &Watch::default()).unwrap();
+            PublisherLock::start(&path, LockMode::Owner, Wait::No, None, refused, &Hooks::default()).unwrap();
         assert_eq!(lock.isolation(), Isolation::SharedTable { os_error: libc::EPERM });
-        let second = PublisherLock::start(&path, LockMode::Owner, Wait::No, None, refused, &Watch::default());
+        let second = PublisherLock::start(&path, LockMode::Owner, Wait::No, None, refused, &Hooks::default());
         assert!(matches!(second, Err(LockError::Held { .. })), "{second:?}");
         let third = PublisherLock::try_acquire(&path, LockMode::Owner);
         assert!(matches!(third, Err(LockError::Held { .. })), "{third:?}");

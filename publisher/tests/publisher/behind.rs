@@ -7,9 +7,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use flagstaff_format::{FailureKind, Generation, LinkState, Step, Witness};
+use flagstaff_format::{FailureKind, FileOp, Generation, LinkState, Observer};
 use flagstaff_publisher::{
-    Notice, Outcome, PublishError, Publisher, PublisherOptions, Source, Stopper, Watch, run,
+    Hooks, Notice, Outcome, PublishError, Publisher, PublisherOptions, Source, Stopper, run,
 };
 use flagstaff_reader::Reader;
 
@@ -25,10 +25,10 @@ impl Disk {
     }
 }
 
-impl Witness for Disk {
-    fn meets(&self, step: &Step<'_>) -> io::Result<()> {
+impl Observer for Disk {
+    fn before(&self, step: &FileOp<'_>) -> io::Result<()> {
         match step {
-            Step::Reserve { .. } | Step::Write { .. } if self.0.load(Relaxed) => {
+            FileOp::Reserve { .. } | FileOp::Write { .. } if self.0.load(Relaxed) => {
                 Err(io::ErrorKind::StorageFull.into())
             }
             _ => Ok(()),
@@ -53,7 +53,7 @@ fn stage() -> (Stage, Publisher) {
 }
 
 fn open(place: &Place, disk: &Arc<Disk>) -> Publisher {
-    let options = PublisherOptions::default().watch(Watch::by(disk.clone()));
+    let options = PublisherOptions::default().watch(Hooks::new(disk.clone()));
     Publisher::open(&place.path, &options).unwrap()
 }
 

@@ -12,8 +12,8 @@ use super::stdio::{Outcome, argument, is_ending, say};
 use crate::numbered::{self, number};
 use crate::rate::RateReport;
 
-/// Publishes numbered snapshots as fast as it can, through everything that a publisher is, with a checkpoint after the
-/// other. The size changes, so that areas grow.
+/// Publishes numbered snapshots as fast as it can with a whole publisher, and one checkpoint after the other. The size changes, so
+/// that areas grow.
 pub(super) fn publish(path: &Path) -> Outcome {
     let options = PublisherOptions::default().checkpoint_every(Duration::ZERO);
     let mut publisher = Publisher::wait_and_open(path, &options, &Stopper::new())?;
@@ -26,8 +26,8 @@ pub(super) fn publish(path: &Path) -> Outcome {
     Ok(publisher.close()?)
 }
 
-/// Publishes numbered snapshots from archives that are ready, so that nearly all of its time goes into the file: a kill
-/// hits the middle of a publish as often as possible.
+/// Publishes numbered snapshots from prepared archives, so that nearly all of its time goes into the file: a kill hits the
+/// middle of a publish as often as possible.
 pub(super) fn write(path: &Path) -> Outcome {
     let mut lock = path.as_os_str().to_owned();
     lock.push(".lock");
@@ -55,7 +55,7 @@ fn archive(number: i64) -> Result<Archive, Box<dyn std::error::Error>> {
 }
 
 /// Publishes at a rate and measures itself. `<publishes a second, 0: as many as it can> <publishes>`; after so many, or at
-/// the end of stdin, it says its figures.
+/// the end of stdin, it writes its measurements.
 pub(super) fn at_rate(path: &Path, arguments: &[String]) -> Outcome {
     let (rate, count): (u32, usize) = (argument(arguments, 0)?, argument(arguments, 1)?);
     let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Stopper::new())?;

@@ -49,7 +49,7 @@ impl Scene {
         }
     }
 
-    /// Draws and answers what is on the screen, line by line.
+    /// Draws, and returns the lines of the screen.
     fn screen(&mut self, width: u16, height: u16) -> String {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         terminal.draw(|frame| draw(frame, &mut self.app)).unwrap();
