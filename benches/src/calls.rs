@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::path::Path;
 
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::{Key, Reader};
 
 use crate::Outcome;
@@ -46,7 +46,7 @@ pub fn prepare(path: &Path) -> Outcome<()> {
         payload += &format!(",\"mobile.ios.onboarding.step-{i}\":{}", i % 2 == 0);
     }
     payload.push('}');
-    let mut publisher = Publisher::open(path, &Options::default())?;
+    let mut publisher = Publisher::open(path, &PublisherOptions::default())?;
     let _ = publisher.publish(&payload)?;
     Ok(publisher.close()?)
 }

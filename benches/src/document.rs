@@ -1,17 +1,14 @@
-//! docs/benchmarks.md, out of the runs of both builds.
-
-mod figures;
-mod missed;
+//! docs/benchmark-tables.md, out of the runs of both builds. docs/benchmarks.md, which people read first, is written by hand.
 
 use std::fmt::Write;
 
 use crate::record::{Record, Run};
-use crate::{growth, plot, processes, read};
-use figures::{Figure, figures_of, goals};
+use crate::text::{grouped, number};
+use crate::{plot, processes, read};
 
-const INTRODUCTION: &str = "# Measured figures
+const INTRODUCTION: &str = "# Tables of measurements
 
-Made by `cargo xtask bench`. Every ratio is between two things that were measured in turn in the same run, round by round; \
+Written by `cargo xtask bench`; [benchmarks.md](benchmarks.md) says what to take from them. Every ratio is between two things that were measured in turn in the same run, round by round; \
 what counts is the median of the rounds, and each has one untimed pass before each timed one. Every answer is checked while \
 it is measured: a wrong or torn one ends the run without a document.
 ";
@@ -41,7 +38,6 @@ pub fn text(runs: &[Run]) -> String {
         "- Builds: {}; where a cell has two numbers, they stand in this order\n",
         builds.join(" / ")
     );
-    goals(&mut out, &runs);
     for section in sections(&runs) {
         part(&mut out, &runs, section);
     }
@@ -66,8 +62,6 @@ fn sections<'a>(runs: &[&'a Run]) -> Vec<&'a str> {
             found.push(section);
         }
     }
-    // Made of the others, and made last.
-    found.sort_by_key(|section| *section == growth::SECTION);
     found
 }
 
@@ -78,7 +72,6 @@ fn part(all: &mut String, runs: &[&Run], of: &str) {
         (processes::SECTION, plot::PROCESSES, "reads per second over number of processes"),
         (processes::SECTION, plot::PERCENTILES, "percentiles of single reads while publishing"),
         (plot::WORKERS_SECTION, plot::WORKERS, "memory and processor time over workers"),
-        (growth::SECTION, plot::GROWTH, "growth over flags and over readers"),
     ] {
         if section == of && plot::has_data(file, runs) {
             *out += &format!("\n![{caption}](plots/{file})\n");
@@ -96,7 +89,8 @@ fn part(all: &mut String, runs: &[&Run], of: &str) {
     for note in notes {
         *out += &format!("\n{note}\n");
     }
-    others(out, runs, of);
+    sized(out, runs, of);
+    single(out, runs, of);
     let mut tables: Vec<&str> = Vec::new();
     for record in runs.iter().flat_map(|run| &run.records) {
         if let Record::Point { section, table, .. } = record
@@ -109,115 +103,97 @@ fn part(all: &mut String, runs: &[&Run], of: &str) {
     for table in tables {
         matrix(out, runs, of, table);
     }
-    // Nothing but goals: those stand at the top.
-    if !out.is_empty() {
-        *all += &format!("\n## {of}\n{out}");
-    }
+    *all += &format!("\n## {of}\n{out}");
 }
 
-/// Figures without a goal in their row; the others stand at the top.
-fn others(out: &mut String, runs: &[&Run], of: &str) {
-    let all: Vec<Figure<'_>> =
-        runs.iter().flat_map(|run| figures_of(run)).filter(|figure| figure.section == of).collect();
-    let mut rows: Vec<(&Figure<'_>, Vec<String>)> = Vec::new();
-    for figure in &all {
-        if all.iter().any(|other| other.goal.is_some() && other.is_row_of(figure)) {
-            continue;
-        }
-        match rows.iter_mut().find(|(known, _)| known.is_row_of(figure)) {
-            Some((_, values)) => values.push(number(figure.value)),
-            None => rows.push((figure, vec![number(figure.value)])),
-        }
-    }
-    if !rows.is_empty() {
-        *out += "\n| what | value | unit |\n|---|---|---|\n";
-    }
-    for (figure, values) in rows {
-        *out += &format!("| {} | {} | {} |\n", figure.what, values.join(" / "), figure.unit);
-    }
+/// Figures over the number of flags: a row per figure, a column per size.
+fn sized(out: &mut String, runs: &[&Run], of: &str) {
+    let cells = |run: &&'_ Run| {
+        run.records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Figure { section, what, flags: Some(flags), value, unit } if section == of => {
+                    Some((format!("{what}, {unit}"), flags.to_string(), *value))
+                }
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    table(out, "flags", &runs.iter().flat_map(cells).collect::<Vec<_>>());
+}
+
+/// Figures of their own.
+fn single(out: &mut String, runs: &[&Run], of: &str) {
+    let cells = |run: &&'_ Run| {
+        run.records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Figure { section, what, flags: None, value, unit } if section == of => {
+                    Some((format!("{what}, {unit}"), "value".to_owned(), *value))
+                }
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    table(out, "", &runs.iter().flat_map(cells).collect::<Vec<_>>());
 }
 
 fn matrix(out: &mut String, runs: &[&Run], of: &str, title: &str) {
-    let cells: Vec<(&str, &str, f64)> = runs
-        .iter()
-        .flat_map(|run| &run.records)
-        .filter_map(|record| match record {
-            Record::Point { section, table, row, column, value, .. } if section == of && table == title => {
-                Some((row.as_str(), column.as_str(), *value))
-            }
-            _ => None,
-        })
-        .collect();
+    let cells = |run: &&'_ Run| {
+        run.records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Point { section, table, row, column, value, .. }
+                    if section == of && table == title =>
+                {
+                    Some((row.clone(), column.clone(), *value))
+                }
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    // Writing into a String does not fail.
+    let _ = write!(out, "\n**{title}**\n");
+    table(out, "", &runs.iter().flat_map(cells).collect::<Vec<_>>());
+}
+
+/// A table of `(row, column, value)`; values of the same cell stand beside each other.
+fn table(out: &mut String, corner: &str, cells: &[(String, String, f64)]) {
+    if cells.is_empty() {
+        return;
+    }
     let (mut rows, mut columns): (Vec<&str>, Vec<&str>) = Default::default();
-    for (row, column, _) in &cells {
-        if !rows.contains(row) {
+    for (row, column, _) in cells {
+        if !rows.contains(&row.as_str()) {
             rows.push(row);
         }
-        if !columns.contains(column) {
+        if !columns.contains(&column.as_str()) {
             columns.push(column);
         }
     }
-    // Writing into a String does not fail.
     let headings: Vec<String> = columns.iter().map(|column| grouped(column)).collect();
-    let _ = write!(
-        out,
-        "\n**{title}**\n\n| | {} |\n|---|{}\n",
-        headings.join(" | "),
-        "---|".repeat(columns.len())
-    );
+    let rules = "---|".repeat(columns.len());
+    *out += &format!("\n| {corner} | {} |\n|---|{rules}\n", headings.join(" | "));
     for row in rows {
         *out += &format!("| {row} |");
         for column in &columns {
-            let values: Vec<String> = cells
-                .iter()
-                .filter(|(of_row, of_column, _)| *of_row == row && of_column == column)
-                .map(|(_, _, value)| number(*value))
-                .collect();
+            let of_cell = cells.iter().filter(|(of_row, of_column, _)| of_row == row && of_column == column);
+            let values: Vec<String> = of_cell.map(|(_, _, value)| number(*value)).collect();
             *out += &format!(" {} |", values.join(" / "));
         }
         out.push('\n');
     }
 }
 
-/// Three digits that count.
-#[must_use]
-pub fn number(value: f64) -> String {
-    match value {
-        v if v.abs() >= 100.0 => format!("{v:.0}"),
-        v if v.abs() >= 10.0 => format!("{v:.1}"),
-        // A goal of 0.90 and a figure of 0.904 should look different.
-        v if v.abs() < 1.0 => format!("{v:.3}"),
-        v => format!("{v:.2}"),
-    }
-}
-
-/// Digits in groups of three; any other text as it is.
-#[must_use]
-pub fn grouped(text: &str) -> String {
-    if text.is_empty() || text.bytes().any(|byte| !byte.is_ascii_digit()) {
-        return text.to_owned();
-    }
-    let mut out = String::new();
-    for (at, digit) in text.chars().enumerate() {
-        if at > 0 && (text.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::goal::Goal;
     use crate::record::Sheet;
 
     fn run(profile: &str, ratio: f64, time: f64) -> Run {
         let mut sheet = Sheet::new("Reading");
-        sheet.sized("ours / theirs", 10, 2.0, "ratio", None);
-        sheet.sized("ours / theirs", 100, ratio, "ratio", Some(Goal::at_most(0.9, 1.0)));
-        sheet.judged("reads of two / of one", 1.5, "ratio", Some(Goal::at_least_fat(1.9)));
+        sheet.sized("ours / theirs", 10, 2.0, "ratio");
+        sheet.sized("ours / theirs", 1_000, ratio, "ratio");
         sheet.figure("a time", 3.0, "us");
         sheet.point("hit", "ours", 100, time, "ns");
         sheet.note("A note.");
@@ -225,34 +201,18 @@ mod tests {
     }
 
     #[test]
-    fn both_builds_stand_under_each_other_with_their_goals() {
-        let text = text(&[run("plain", 0.95, 10.25), run("fat", 0.95, 9.0)]);
+    fn both_builds_stand_beside_each_other() {
+        let text = text(&[run("plain", 0.95, 10.25), run("fat", 0.9, 9.0)]);
         for row in [
-            "| what | unit | build | 10 flags | 100 flags |",
-            "| ours / theirs | ratio | fat | 2.00 | **0.950** (at most 0.9) |",
-            "| ours / theirs | ratio | plain | 2.00 | 0.950 (at most 1) |",
-            "| reads of two / of one | ratio | fat | **1.50** (at least 1.9) |",
-            "| reads of two / of one | ratio | plain | 1.50 |",
-            "| a time | 3.00 / 3.00 | us |",
+            "| flags | 10 | 1,000 |",
+            "| ours / theirs, ratio | 2.00 / 2.00 | 0.900 / 0.950 |",
+            "| a time, us | 3.00 / 3.00 |",
+            "**hit**",
             "| ours | 9.00 / 10.2 |",
         ] {
             assert!(text.contains(row), "{row} is not in\n{text}");
         }
         assert_eq!(text.matches("A note.").count(), 1);
-    }
-
-    #[test]
-    fn what_is_missed_is_listed_once_with_its_reason_or_without_one() {
-        let mut sheet = Sheet::new("Reading");
-        for flags in [100, 1_000] {
-            let what = "Flagstaff `get_bool(&str)` / somebody";
-            sheet.sized(what, flags, 2.0, "ratio", Some(Goal::at_most(0.9, 1.0)));
-        }
-        let known = Run { profile: "fat".to_owned(), records: sheet.records };
-        let text = text(&[known, run("plain", 0.95, 1.0), run("fat", 0.95, 1.0)]);
-        assert_eq!(text.matches("- Flagstaff `get_bool(&str)` / ..: what is left").count(), 1, "{text}");
-        assert!(text.contains("- reads of two / of one: no reason is known.\n"), "{text}");
-        assert!(!text.contains("- a time"), "{text}");
     }
 
     #[test]
@@ -266,16 +226,18 @@ mod tests {
         let text = text(&[python, run("plain", 0.95, 10.25), fat]);
         assert!(text.contains("\n- two cores\n"), "{text}");
         assert!(
-            text.contains("## Python\n\nAbout Python.\n") && text.contains("| a call | 40.0 | ns |"),
+            text.contains("## Python\n\nAbout Python.\n") && text.contains("| a call, ns | 40.0 |"),
             "{text}"
         );
         assert_eq!(text.matches("what ships").count(), 1, "{text}");
     }
 
     #[test]
-    fn one_build_alone_has_its_rows_only() {
+    fn one_build_alone_has_its_values_only() {
         let text = text(&[run("plain", 1.05, 10.0)]);
-        assert!(text.contains("| ours / theirs | ratio | plain | 2.00 | **1.05** (at most 1) |\n"), "{text}");
-        assert!(text.contains("| ours | 10.0 |") && !text.contains("| fat |"));
+        assert!(
+            text.contains("| ours / theirs, ratio | 2.00 | 1.05 |\n") && text.contains("| ours | 10.0 |"),
+            "{text}"
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::{Generation, Reader};
 
 use crate::Outcome;
@@ -35,7 +35,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     let mut sheet = Sheet::new(SECTION);
     for count in COUNTS {
         let path = folder.join(format!("flip-{count}.flagstaff"));
-        let mut publisher = Publisher::open(&path, &Options::default())?;
+        let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
         let _ = publisher.publish(&payload(count, 0))?;
         let reader = Reader::open(&path)?;
         let mut times: [Vec<f64>; 5] = Default::default();

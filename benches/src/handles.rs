@@ -4,12 +4,11 @@ use std::hint::black_box;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 
 use crate::Outcome;
 use crate::flags::keys;
-use crate::goal::Goal;
 use crate::record::{Record, Sheet};
 use crate::scale::Scale;
 use crate::timing::{Work, check_sum, contest};
@@ -25,7 +24,7 @@ pub const SECTION: &str = "Handles";
 pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     let keys = keys(1_000);
     let path = folder.join("handles.flagstaff");
-    let mut publisher = Publisher::open(&path, &Options::default())?;
+    let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
     let _ = publisher.publish(&payload(&keys))?;
     let reader = Reader::open(&path)?;
     let (flag, number) = (reader.bool_flag(&keys[0]), reader.number_flag(&keys[1]));
@@ -60,9 +59,8 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     for (at, name) in names.iter().enumerate() {
         sheet.point("ns per read, 1,000 flags", name, "ns per read", times.median(at), "ns");
     }
-    for (at, goal) in [(1, Some(2.0)), (2, Some(2.5)), (3, None), (4, None)] {
-        let goal = goal.map(|goal| Goal::at_most(goal, goal));
-        sheet.judged(format!("{} / one relaxed load", names[at]), times.ratio(at, 0), "ratio", goal);
+    for at in 1..names.len() {
+        sheet.figure(format!("{} / one relaxed load", names[at]), times.ratio(at, 0), "ratio");
     }
     sheet.note("Every answer is used. A number is taken as it is, not converted.");
     Ok(sheet.records)

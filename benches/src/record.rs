@@ -6,7 +6,6 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
-use crate::goal::Goal;
 
 /// One line of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,8 +43,6 @@ pub enum Record {
         value: f64,
         /// Unit, or "ratio".
         unit: String,
-        /// What it should be, if something was said.
-        goal: Option<Goal>,
     },
     /// Something to know about a section.
     Note {
@@ -83,37 +80,19 @@ impl Sheet {
         });
     }
 
-    /// A figure without a goal.
+    /// A figure of its own.
     pub fn figure(&mut self, what: impl Into<String>, value: f64, unit: &str) {
-        self.judged(what, value, unit, None);
-    }
-
-    /// A figure with a goal, if there is one.
-    pub fn judged(&mut self, what: impl Into<String>, value: f64, unit: &str, goal: Option<Goal>) {
-        self.push(what.into(), None, value, unit, goal);
+        self.push(what.into(), None, value, unit);
     }
 
     /// One of several figures over the number of flags.
-    pub fn sized(
-        &mut self,
-        what: impl Into<String>,
-        flags: usize,
-        value: f64,
-        unit: &str,
-        goal: Option<Goal>,
-    ) {
-        self.push(what.into(), Some(flags), value, unit, goal);
+    pub fn sized(&mut self, what: impl Into<String>, flags: usize, value: f64, unit: &str) {
+        self.push(what.into(), Some(flags), value, unit);
     }
 
-    fn push(&mut self, what: String, flags: Option<usize>, value: f64, unit: &str, goal: Option<Goal>) {
-        self.records.push(Record::Figure {
-            section: self.section.clone(),
-            what,
-            flags,
-            value,
-            unit: unit.to_owned(),
-            goal,
-        });
+    fn push(&mut self, what: String, flags: Option<usize>, value: f64, unit: &str) {
+        let (section, unit) = (self.section.clone(), unit.to_owned());
+        self.records.push(Record::Figure { section, what, flags, value, unit });
     }
 
     /// A remark. The same one twice is one.
@@ -170,7 +149,7 @@ mod tests {
     fn a_run_is_read_as_it_was_written() {
         let mut sheet = Sheet::new("Reading");
         sheet.point("hit", "`HashMap`", 100, 9.5, "ns");
-        sheet.sized("ratio", 100, 0.25, "ratio", Some(Goal::at_most(0.9, 1.0)));
+        sheet.sized("ratio", 100, 0.25, "ratio");
         sheet.note("a note");
         sheet.note("a note");
         let run = Run { profile: "fat".to_owned(), records: sheet.records };

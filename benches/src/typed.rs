@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::path::Path;
 
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 use serde::Deserialize;
 
@@ -48,7 +48,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
         // At least two of each type.
         let keys = flags::keys(count.max(8));
         let path = folder.join(format!("typed-{count}.flagstaff"));
-        let mut publisher = Publisher::open(&path, &Options::default())?;
+        let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
         let _ = publisher.publish(&payload(&keys))?;
         getters(&mut sheet, scale, &Reader::open(&path)?, &keys, count)?;
     }

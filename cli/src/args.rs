@@ -9,11 +9,14 @@ use crate::completions::Completions;
 use crate::demo::Demo;
 use crate::dump::Dump;
 use crate::get::Get;
+use crate::man::Man;
 use crate::publish::Publish;
 use crate::run::Run;
 use crate::serve::Serve;
 use crate::status::Status;
+#[cfg(feature = "top")]
 use crate::top::Top;
+#[cfg(feature = "torture")]
 use crate::torture::Torture;
 use crate::verify::Verify;
 use crate::watch::Watch;
@@ -23,13 +26,16 @@ static VERSION: LazyLock<String> =
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  good
-  1  the answer is no: missing flag, no snapshot, stale, damaged, refused, another publisher
+  0  success
+  1  a negative result: missing flag, no snapshot, stale, damaged, refused, another publisher
   2  wrong use: arguments, API key, base URL
 
+Errors:
+  The last line on stderr. With --json it is an object: {\"error\": {\"kind\": \"no_flag\", \"message\": \"..\", \"exit_code\": 1}}
+
 Environment:
-  FLAGSTAFF_FILE, FLAGSTAFF_CACHE_DIR, FLAGSTAFF_BASE_URL, FLAGSTAFF_API_KEY or SOASAP_API_KEY: as the options
-  FLAGSTAFF_LOG: what goes to stderr, for example debug or flagstaff_publisher=trace
+  FLAGSTAFF_FILE, FLAGSTAFF_CACHE_DIR, FLAGSTAFF_BASE_URL, FLAGSTAFF_API_KEY or SOASAP_API_KEY: the same as the options
+  FLAGSTAFF_LOG: what is logged to stderr, for example debug or flagstaff_publisher=trace
 
 Examples:
   FLAGSTAFF_API_KEY=... flagstaff run
@@ -40,7 +46,7 @@ Examples:
 /// Feature flags in shared memory: one publisher per host, every other process reads them from one mapped file.
 #[derive(Debug, Parser)]
 #[command(name = "flagstaff", version = VERSION.as_str(), propagate_version = true, max_term_width = 110)]
-#[command(after_help = EXIT_CODES, disable_help_subcommand = true)]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -53,11 +59,34 @@ pub(crate) enum Command {
     Dump(Dump),
     Watch(Watch),
     Status(Status),
+    #[cfg(feature = "top")]
     Top(Top),
     Verify(Verify),
     Publish(Publish),
     Serve(Serve),
     Demo(Demo),
+    #[cfg(feature = "torture")]
     Torture(Torture),
     Completions(Completions),
+    #[command(hide = true)]
+    Man(Man),
+}
+
+impl Command {
+    /// Whether errors are JSON as well.
+    pub(crate) fn is_json(&self) -> bool {
+        match self {
+            Command::Get(Get { json, .. })
+            | Command::Dump(Dump { json, .. })
+            | Command::Watch(Watch { json, .. })
+            | Command::Status(Status { json, .. })
+            | Command::Verify(Verify { json, .. })
+            | Command::Publish(Publish { json, .. }) => *json,
+            #[cfg(feature = "top")]
+            Command::Top(Top { json, .. }) => *json,
+            #[cfg(feature = "torture")]
+            Command::Torture(Torture { json, .. }) => *json,
+            _ => false,
+        }
+    }
 }

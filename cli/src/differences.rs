@@ -1,4 +1,4 @@
-//! What two snapshots have not in common.
+//! The differences between two snapshots.
 
 use flagstaff_reader::{Snapshot, Value};
 
@@ -24,18 +24,9 @@ impl Difference<'_> {
 
 /// All differences, sorted by key.
 pub(crate) fn between<'a>(old: &'a Snapshot, new: &'a Snapshot) -> Vec<Difference<'a>> {
-    let mut all = Vec::new();
-    for (key, value) in new.iter() {
-        match old.get(key.as_str()) {
-            Some(before) if before == value => {}
-            before => all.push(Difference { key, old: before, new: Some(value) }),
-        }
-    }
-    for (key, value) in old.iter() {
-        if new.get(key.as_str()).is_none() {
-            all.push(Difference { key, old: Some(value), new: None });
-        }
-    }
-    all.sort_by(|a, b| a.key.cmp(&b.key));
-    all
+    let difference = |key: String| {
+        let (old, new) = (old.get(key.as_str()), new.get(key.as_str()));
+        Difference { key, old, new }
+    };
+    new.changed_keys(old).into_iter().map(difference).collect()
 }

@@ -5,7 +5,8 @@ use flagstaff_publisher::payload::{Limits, decode};
 use flagstaff_reader::{Reader, Value};
 
 use crate::failure::Failure;
-use crate::place::Place;
+use crate::snapshot_args::SnapshotArgs;
+use crate::suggest::closest;
 use crate::{json, output};
 
 const EXAMPLES: &str = "\
@@ -17,15 +18,15 @@ Examples:
 
 /// Print the value of a flag
 ///
-/// A text is printed as it is, everything else as JSON. Exit code 1 if there is no such flag and no default. Answers from
-/// a stale file as well: `flagstaff status --check` tells.
+/// A text is printed as it is, everything else as JSON. Exit code 1 if there is no such flag and no default. Also prints values
+/// that may be stale: `flagstaff status --check` tells.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Get {
-    /// Key of the flag; one that starts with - goes behind --
+    /// Key of the flag; put -- before one that starts with -
     key: String,
 
-    /// Answer this if the flag is missing or of another type, or if there is no snapshot
+    /// Print this if the flag is missing or of another type, or if there is no snapshot
     #[arg(long, value_name = "JSON", allow_negative_numbers = true)]
     default: Option<String>,
 
@@ -33,15 +34,15 @@ pub(crate) struct Get {
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<Kind>,
 
-    /// Print a text as JSON too, in quotes
+    /// Print a text as JSON too, in quotes; errors as JSON on stderr
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 
     #[command(flatten)]
-    place: Place,
+    snapshot: SnapshotArgs,
 }
 
-/// The types that an application asks for.
+/// The types of the readers' getters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
     Bool,
@@ -61,26 +62,26 @@ impl Kind {
         }
     }
 
-    /// As the getters of the readers judge: none of them answers a number that no `f64` holds.
+    /// The rule of the readers' getters: none of them returns a number that no `f64` holds.
     fn has(self, value: &Value<'_>) -> bool {
         value.kind_name() == self.name() && !matches!(value, Value::HugeNumber(_))
     }
 }
 
 impl Get {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         let default = self.default.as_deref().map(|text| self.parse_default(text)).transpose()?;
-        let found = match self.place.open() {
+        let found = match self.snapshot.open() {
             Ok(reader) => self.find(&reader),
             Err(failure) => Err(failure),
         };
         let value = match (found, default) {
             (Ok(value), _) => value,
             (Err(failure @ Failure::Open(_)), Some(default)) => {
-                tracing::warn!(%failure, "answers the default");
+                tracing::warn!(%failure, "prints the default");
                 default
             }
-            (Err(failure), Some(default)) if failure.is_a_no() => default,
+            (Err(failure), Some(default)) if failure.is_missing_value() => default,
             (Err(failure), _) => return Err(failure),
         };
         match value {
@@ -95,7 +96,11 @@ impl Get {
             return Err(if generation.0 == 0 {
                 Failure::NothingPublished { path }
             } else {
-                Failure::NoFlag { key: self.key.clone(), generation, path }
+                let close = match self.default {
+                    None => closest(&self.key, reader.snapshot().iter().map(|(key, _)| key)),
+                    Some(_) => Vec::new(),
+                };
+                Failure::NoFlag { key: self.key.clone(), generation, path, close }
             });
         };
         match self.kind {
@@ -117,7 +122,7 @@ impl Get {
             Some(kind) => format!("a {} as JSON, to go with --type", kind.name()),
         };
         let bad = || Failure::BadOption { option: "--default", found: text.to_owned(), expected };
-        // Read by the rules of a payload, so that a default is printed like a flag.
+        // Decoded like a payload, so that a default is printed like a flag.
         let payload = format!("{{\"\":{text}}}");
         let value = decode(&payload, &Limits::default())
             .ok()

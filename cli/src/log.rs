@@ -1,7 +1,7 @@
 //! The log, on stderr.
 //!
-//! Whoever logs never waits for whoever reads: lines go through a bounded queue to a thread that may stand still, with a full pipe for
-//! example. What did not fit is counted, and said when there is room again.
+//! A thread that logs never waits for the reader of stderr: lines go through a bounded queue to a thread of their own, which may be
+//! blocked by a full pipe. Lines that do not fit are counted, and the number is logged when there is room again.
 
 use std::env;
 use std::fmt;
@@ -10,18 +10,19 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use flagstaff_publisher::{Queue, printable};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format;
-
-use crate::failure::Failure;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 const VARIABLE: &str = "FLAGSTAFF_LOG";
 
-/// Lines that wait for a reader of stderr.
+/// Lines in the queue, at most.
 const MOST_WAITING: usize = 1024;
 
-/// How long the end of the program waits for somebody who reads its last lines.
+/// How long the end of the program waits until its last lines are read.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 static LINES: LazyLock<Queue<Vec<u8>>> = LazyLock::new(|| {
@@ -45,24 +46,27 @@ static LINES: LazyLock<Queue<Vec<u8>>> = LazyLock::new(|| {
 /// What is logged unless the variable says otherwise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Level {
-    /// For the publisher and the flag server, whose log is all that they say.
+    /// For the publisher and the flag server, whose log is their only output.
     Info,
-    /// For commands that answer on stdout.
+    /// For commands whose result goes to stdout.
     Warn,
 }
 
+/// A filter that cannot be used: the text, and what is wrong with it.
+#[derive(Debug)]
+pub(crate) struct BadFilter(pub(crate) String, pub(crate) ParseError);
+
 /// Starts the log.
-pub(crate) fn start(level: Level) -> Result<(), Failure> {
+pub(crate) fn start(level: Level) -> Result<(), BadFilter> {
     let default = match level {
         Level::Info => "info",
         Level::Warn => "warn",
     };
     let wanted = env::var(VARIABLE).ok().filter(|text| !text.trim().is_empty());
     let wanted = wanted.unwrap_or_else(|| default.to_owned());
-    let filter =
-        EnvFilter::try_new(&wanted).map_err(|source| Failure::LogFilter { found: wanted, source })?;
+    let filter = wanted.parse::<Targets>().map_err(|error| BadFilter(wanted, error))?;
     let field = |writer: &mut format::Writer<'_>, field: &tracing::field::Field, value: &dyn fmt::Debug| {
-        // Keys, names of files, and what servers answer: none of it may end the line or move the cursor.
+        // Keys, names of files, and responses of servers: none of it may end the line or move the cursor.
         let value = format!("{value:?}");
         match field.name() {
             "message" => write!(writer, "{}", printable(&value)),
@@ -70,26 +74,28 @@ pub(crate) fn start(level: Level) -> Result<(), Failure> {
         }
     };
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         .with_target(false)
         .with_ansi(io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()))
         .fmt_fields(format::debug_fn(field).delimited(" "))
         .with_writer(|| Line)
         // A stderr that is closed must not end a publisher: the subscriber would complain about it on stderr, and panic.
         .log_internal_errors(false)
+        .finish()
+        .with(filter)
         .init();
-    // The HTTP library logs through `log`, and below this level what goes over the wire, where a server may say the key
-    // back. No directive of the filter reaches past this. After `init`, which sets it from the filter.
+    // The HTTP library logs through `log`; below this level it logs what goes over the wire, where a server may return the
+    // key. No directive of the filter reaches past this. After `init`, which sets it from the filter.
     log::set_max_level(log::LevelFilter::Info);
     Ok(())
 }
 
-/// Says a line on stderr that does not come from the log, behind what does.
+/// Writes a line to stderr, behind those of the log.
 pub(crate) fn say(text: &str) {
     LINES.push(format!("{}\n", printable(text)).into_bytes());
 }
 
-/// Waits for what waits, as long as the end of a program may take.
+/// Waits until the queue is written, as long as the end of a program may take.
 pub(crate) fn finish() {
     LINES.flush(PATIENCE);
 }

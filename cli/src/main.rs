@@ -1,18 +1,19 @@
 //! The command `flagstaff`: publish, read, watch and check feature flags in shared memory.
 //!
-//! stdout carries the answer, stderr the log. Exit codes: 0 good, 1 the answer is no, 2 wrong use.
+//! stdout carries the result, stderr the log. Exit codes: 0 success, 1 a negative result, 2 wrong use.
 //!
 //! # Map
-//! `args` is the command line, one file for each command has the rest of it. `place` finds the snapshot file, `account` the
-//! API key and base URL, `permissions` who may use a new file. `output` is stdout, `log` stderr, `failure` what goes wrong and
-//! its exit code, `bus_error` what goes wrong without one, `signals` how a publisher is stopped, `service_manager` who else wants
-//! to know. `json` and `show` are values for machines and for people, `style` their colours, `differences` what two snapshots have
-//! not in common. `facts` is what is known about a file and its publisher, `host` what the kernel says about processes. `top` and
-//! `demo` are folders of their own, `torture` and `serve` crates.
+//! `args` is the command line, one file for each command has its arguments; `usage` explains a command line that is wrong.
+//! `snapshot_args` finds the snapshot file, `account` the API key and base URL, `permissions` who may use a new file. `output` is
+//! stdout, `log` stderr, `failure` every error with its exit code, `bus_error` the message for SIGBUS, `signals` stops a
+//! publisher, `service_manager` tells systemd. `json` and `show` write values for machines and for people, `style` has their
+//! colours, `suggest` keys that were meant, `differences` compares two snapshots. `facts` is what is known about a file and its
+//! publisher, `host` what the kernel tells about processes. `screen` is the terminal of `top` and `demo`, which are folders of
+//! their own; `torture` and `serve` are crates.
 
 mod account;
 mod args;
-#[allow(unsafe_code, reason = "a handler for SIGBUS has to run where the signal came")]
+#[allow(unsafe_code, reason = "a handler for SIGBUS runs in the thread that got the signal")]
 mod bus_error;
 mod completions;
 mod demo;
@@ -24,26 +25,33 @@ mod get;
 mod host;
 mod json;
 mod log;
+mod man;
 mod output;
 mod permissions;
-mod place;
 mod publish;
 mod run;
+mod screen;
 mod serve;
 mod service_manager;
 mod show;
 mod signals;
+mod snapshot_args;
 mod status;
 mod style;
+mod suggest;
+#[cfg(feature = "top")]
 mod top;
+#[cfg(feature = "torture")]
 mod torture;
+mod usage;
 mod verify;
 mod watch;
 
 use std::env;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
 use crate::failure::Failure;
@@ -51,38 +59,63 @@ use crate::log::Level;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args_os().collect();
+    #[cfg(feature = "torture")]
     if let Some(code) = torture::child(&arguments) {
         return code;
     }
-    let answer = match demo::Child::of(&arguments) {
-        Some(child) => child.answer(),
-        None => answer(Cli::parse_from(arguments)),
-    };
-    let code = match answer {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+    let code = match demo::Child::of(&arguments) {
+        Some(child) => report(child.run(|arguments| execute(parse(arguments))), false),
+        None => {
+            let command = parse(arguments);
+            let as_json = command.is_json();
+            report(execute(command), as_json)
+        }
     };
     log::finish();
     code
 }
 
-fn answer(cli: Cli) -> Result<(), Failure> {
-    let level =
-        if matches!(cli.command, Command::Run(_) | Command::Serve(_)) { Level::Info } else { Level::Warn };
-    log::start(level)?;
-    bus_error::explain()?;
-    match cli.command {
-        Command::Run(run) => run.answer(),
-        Command::Get(get) => get.answer(),
-        Command::Dump(dump) => dump.answer(),
-        Command::Watch(watch) => watch.answer(),
-        Command::Status(status) => status.answer(),
-        Command::Top(top) => top.answer(),
-        Command::Verify(verify) => verify.answer(),
-        Command::Publish(publish) => publish.answer(),
-        Command::Serve(serve) => serve.answer(),
-        Command::Demo(demo) => demo.answer(),
-        Command::Torture(torture) => torture.answer(),
-        Command::Completions(completions) => completions.answer(),
+fn parse(arguments: Vec<OsString>) -> Command {
+    match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli.command,
+        Err(error) => usage::explain_and_exit(error, &arguments),
     }
+}
+
+fn execute(command: Command) -> Result<(), Failure> {
+    log::start(if matches!(command, Command::Run(_) | Command::Serve(_)) {
+        Level::Info
+    } else {
+        Level::Warn
+    })?;
+    bus_error::explain()?;
+    match command {
+        Command::Run(run) => run.run(),
+        Command::Get(get) => get.run(),
+        Command::Dump(dump) => dump.run(),
+        Command::Watch(watch) => watch.run(),
+        Command::Status(status) => status.run(),
+        #[cfg(feature = "top")]
+        Command::Top(top) => top.run(),
+        Command::Verify(verify) => verify.run(),
+        Command::Publish(publish) => publish.run(),
+        Command::Serve(serve) => serve.run(),
+        Command::Demo(demo) => demo.run(),
+        #[cfg(feature = "torture")]
+        Command::Torture(torture) => torture.run(),
+        Command::Completions(completions) => completions.run(Cli::command()),
+        Command::Man(man) => man.run(Cli::command()),
+    }
+}
+
+/// Writes what went wrong to stderr, and returns the exit code.
+fn report(result: Result<(), Failure>, as_json: bool) -> ExitCode {
+    let Err(failure) = result else { return ExitCode::SUCCESS };
+    let code = failure.code();
+    match (code, as_json) {
+        (0, _) => {}
+        (_, true) => log::say(&failure.json()),
+        (_, false) => log::say(&format!("flagstaff: {}", failure.text())),
+    }
+    ExitCode::from(code)
 }

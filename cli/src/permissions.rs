@@ -1,7 +1,7 @@
-//! Who may read a snapshot file and who may publish to it.
+//! Options for who may read a snapshot file and who may publish to it.
 
 use clap::Args;
-use flagstaff_publisher::Options;
+use flagstaff_publisher::PublisherOptions;
 use flagstaff_publisher::lock::LockMode;
 
 #[derive(Debug, Args)]
@@ -11,20 +11,20 @@ pub(crate) struct Permissions {
     #[arg(long, value_name = "OCTAL", value_parser = parse_mode)]
     mode: Option<u32>,
 
-    /// Members of the file's group may become the publisher too. The snapshot file must be writable for the group as well:
-    /// a new one is, unless --mode says otherwise; one that exists keeps its bits
+    /// Members of the file's group may publish too. The snapshot file must be writable by the group as well: a new one is, unless
+    /// --mode says otherwise; an existing one keeps its bits
     #[arg(long)]
     lock_group: bool,
 }
 
 impl Permissions {
-    pub(crate) fn options(&self) -> Options {
+    pub(crate) fn options(&self) -> PublisherOptions {
         let (lock, mode) = if self.lock_group { (LockMode::Group, 0o660) } else { (LockMode::Owner, 0o440) };
-        Options::default().file_mode(self.mode.unwrap_or(mode)).lock_mode(lock)
+        PublisherOptions::default().file_mode(self.mode.unwrap_or(mode)).lock_mode(lock)
     }
 }
 
-/// Readers refuse a file that everybody may write to, so such a mode is refused here as well.
+/// Readers refuse a file that everybody may write to, so this refuses such a mode.
 fn parse_mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text, 8) {
         Ok(mode) if mode & !0o664 == 0 && mode & 0o400 != 0 => Ok(mode),

@@ -1,4 +1,4 @@
-//! `flagstaff publish`: one snapshot from a file.
+//! `flagstaff publish`: publishes one file.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,18 +12,18 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::output;
 use crate::permissions::Permissions;
-use crate::place::{Place, make_cache_dir};
+use crate::snapshot_args::{SnapshotArgs, cannot_publish, make_cache_dir};
 
 const EXAMPLES: &str = "\
 Examples:
   flagstaff publish flags.json --file /run/flags.flagstaff
   curl -s https://config.example/flags.json | flagstaff publish - --file /run/flags.flagstaff";
 
-/// Publish one snapshot from a JSON file, and end
+/// Publish the flags of a JSON file once
 ///
-/// The file holds one JSON object with a member for each flag, at most 5 MiB. It is taken whole or refused whole; a refusal
-/// leaves the last snapshot as it is. The snapshot is on the disk when the command ends with exit code 0. Exit code 1 if another
-/// publisher holds the file, or if the disk did not take it: readers then have it until the next reboot.
+/// The file holds one JSON object with a member for each flag, at most 5 MiB. It is published as a whole or refused as a whole; a
+/// refusal leaves the last snapshot as it is. With exit code 0 the snapshot is on the disk. Exit code 1 if another publisher holds
+/// the file, or if the disk did not take the snapshot: readers then have it until the next reboot.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Publish {
@@ -31,19 +31,19 @@ pub(crate) struct Publish {
     #[arg(value_name = "FLAGS.json")]
     source: PathBuf,
 
-    /// Print one JSON object
+    /// Print one JSON object; errors as JSON on stderr
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 
     #[command(flatten)]
     permissions: Permissions,
 
     #[command(flatten)]
-    place: Place,
+    snapshot: SnapshotArgs,
 }
 
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct Report<'a> {
     outcome: &'static str,
     generation: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,40 +79,42 @@ impl<'a> Counts<'a> {
 }
 
 impl Publish {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
-        let target = self.place.target()?;
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let target = self.snapshot.target()?;
         let bytes = read(&self.source)?;
         // Before the file is opened: a payload that is refused makes no file.
-        check_bytes(&bytes, &Limits::default())?;
+        check_bytes(&bytes, &Limits::default())
+            .map_err(|error| Failure::Payload { path: self.source.clone(), error })?;
         let payload = String::from_utf8_lossy(&bytes);
         make_cache_dir(&target)?;
         let options = self.permissions.options().identity(target.identity());
-        let mut publisher = Publisher::open(target.path(), &options)?;
+        let mut publisher =
+            Publisher::open(target.path(), &options).map_err(|error| cannot_publish(error, target.path()))?;
         let outcome = publisher.publish(&payload)?;
         let generation = publisher.generation();
         // Waits for the disk.
         publisher.close().map_err(|source| Failure::NotOnDisk { generation, source })?;
-        if self.json { output::json(&answer(&outcome)) } else { output::line(&sentence(&outcome)) }
+        if self.json { output::json(&report(&outcome)) } else { output::line(&sentence(&outcome)) }
     }
 }
 
-fn answer(outcome: &Outcome) -> Answer<'_> {
+fn report(outcome: &Outcome) -> Report<'_> {
     match outcome {
-        Outcome::Published { generation, flags, archive_bytes, changes, .. } => Answer {
+        Outcome::Published { generation, flags, archive_bytes, changes, .. } => Report {
             outcome: "published",
             generation: generation.0,
             flags: Some(*flags),
             archive_bytes: Some(*archive_bytes),
             changes: Some(Counts::of(changes)),
         },
-        Outcome::Unchanged { generation, .. } => Answer {
+        Outcome::Unchanged { generation, .. } => Report {
             outcome: "unchanged",
             generation: generation.0,
             flags: None,
             archive_bytes: None,
             changes: None,
         },
-        _ => Answer { outcome: "unknown", generation: 0, flags: None, archive_bytes: None, changes: None },
+        _ => Report { outcome: "unknown", generation: 0, flags: None, archive_bytes: None, changes: None },
     }
 }
 

@@ -1,23 +1,25 @@
-//! `flagstaff run`: the publisher.
+//! `flagstaff run`: runs a publisher.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use flagstaff_publisher::lock::LockError;
-use flagstaff_publisher::sse::{Endpoint, Options as StreamOptions};
-use flagstaff_publisher::{OpenError, Options, Place as Target, Publisher, Source, give_memory_back, run};
+use flagstaff_publisher::sse::{Endpoint, StreamOptions};
+use flagstaff_publisher::{
+    OpenError, Publisher, PublisherOptions, SnapshotLocation, Source, give_memory_back, run,
+};
 
 use crate::failure::Failure;
 use crate::permissions::Permissions;
-use crate::place::{Place, make_cache_dir};
 use crate::signals::{self, Control};
+use crate::snapshot_args::{SnapshotArgs, cannot_publish, make_cache_dir};
 use crate::{service_manager, show};
 
 const EXAMPLES: &str = "\
 Signals:
-  SIGTERM, SIGINT  stop cleanly; a second one ends at once
-  SIGHUP           connect anew, and read --api-key-file again
+  SIGTERM, SIGINT  stop cleanly; a second one ends it immediately
+  SIGHUP           connect again, and read --api-key-file again
 
 Examples:
   FLAGSTAFF_API_KEY=... flagstaff run
@@ -27,27 +29,27 @@ Examples:
 /// Publish until stopped
 ///
 /// Takes the flags from the service's stream, or from a file that is watched, and keeps the snapshot file up to date.
-/// Where another publisher holds the file, it stands by and takes over the moment that one ends.
+/// While another publisher holds the file, it stands by, and takes over as soon as that one ends.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Run {
-    /// Take the flags from this file, and again whenever it changes, instead of from the service
+    /// Take the flags from this file instead of the service, and again whenever it changes
     #[arg(long, value_name = "FLAGS.json")]
     source: Option<PathBuf>,
 
-    /// End with exit code 1 instead of standing by if another publisher holds the file
+    /// If another publisher holds the file, end with exit code 1 instead of standing by
     #[arg(long)]
     no_wait: bool,
 
-    /// Limit for making a connection
+    /// Longest time for making a connection
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = show::parse_duration)]
     connect_timeout: Duration,
 
-    /// Limit for silence on the stream; the service sends a heartbeat every 15 s
+    /// Longest silence on the stream; the service sends a heartbeat every 15 s
     #[arg(long, value_name = "SECONDS", default_value = "45", value_parser = show::parse_duration)]
     read_timeout: Duration,
 
-    /// PEM file with the only root certificates to trust [default: those of the system]
+    /// PEM file with root certificates to trust instead of those of the system
     #[arg(long, value_name = "PATH")]
     root_certificates: Option<PathBuf>,
 
@@ -55,10 +57,10 @@ pub(crate) struct Run {
     permissions: Permissions,
 
     #[command(flatten)]
-    place: Place,
+    snapshot: SnapshotArgs,
 }
 
-/// A source that can be started more than once.
+/// Where flags come from. A source can be made of it more than once.
 #[derive(Debug)]
 enum Origin {
     Stream(Box<Endpoint>),
@@ -75,11 +77,11 @@ impl Origin {
 }
 
 impl Run {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         give_memory_back();
         keep_memory_private();
         let origin = self.origin()?;
-        let target = self.place.target()?;
+        let target = self.snapshot.target()?;
         make_cache_dir(&target)?;
         let control = Control::default();
         signals::listen(&control)?;
@@ -87,7 +89,7 @@ impl Run {
         let Some(mut publisher) = self.open(&target, &options, &control)? else { return Ok(()) };
         service_manager::notify("READY=1\nSTATUS=publishing");
         while !control.is_ending() {
-            run(&mut publisher, origin.source(), &control.next_turn(), &mut |_| {})?;
+            run(&mut publisher, origin.source(), &control.next_run(), &mut |_| {})?;
         }
         control.source_left();
         // Dropping the publisher waits for the disk.
@@ -104,14 +106,14 @@ impl Run {
             Some(path) => options.root_certificates(path),
             None => options,
         };
-        Ok(Origin::Stream(Box::new(self.place.account.endpoint(options)?)))
+        Ok(Origin::Stream(Box::new(self.snapshot.account.endpoint(options)?)))
     }
 
     /// Opens the publisher, after a wait for the lock if need be. `None`: stopped while it waited.
     fn open(
         &self,
-        target: &Target,
-        options: &Options,
+        target: &SnapshotLocation,
+        options: &PublisherOptions,
         control: &Control,
     ) -> Result<Option<Publisher>, Failure> {
         match Publisher::open(target.path(), options) {
@@ -119,9 +121,9 @@ impl Run {
             Err(OpenError::Lock(LockError::Held { path })) if !self.no_wait => {
                 tracing::info!(lock = %path.display(), "another publisher holds the file; stands by");
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(cannot_publish(error, target.path())),
         }
-        // A publisher that stands by is as ready as one can be.
+        // A publisher that stands by counts as ready.
         service_manager::notify("READY=1\nSTATUS=standing by for another publisher");
         match Publisher::wait_and_open(target.path(), options, &control.cancel) {
             Ok(publisher) => {
@@ -132,13 +134,13 @@ impl Run {
                 control.source_left();
                 Ok(None)
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(cannot_publish(error, target.path())),
         }
     }
 }
 
-/// No core file, and nobody but root reads this process's memory or environment: the API key is in it. Best effort: an old kernel or a
-/// filter for system calls may not allow it.
+/// No core file, and nobody but root can read this process's memory and environment, which hold the API key. Best effort: an old
+/// kernel or a system call filter may not allow it.
 fn keep_memory_private() {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }

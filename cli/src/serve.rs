@@ -118,7 +118,7 @@ fn parse_name(text: &str) -> Result<(String, String), String> {
 }
 
 impl Serve {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         // Before anything is served: a signal from then on ends the server in order.
         signals::second_ends_at_once()?;
         let mut stops = Signals::new([SIGTERM, SIGINT])

@@ -6,30 +6,11 @@ use flagstaff_publisher::printable;
 use flagstaff_reader::Value;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// A point in time as RFC 3339 in UTC, with milliseconds.
+/// A point in time as RFC 3339 in UTC, with milliseconds. One that no calendar of four digits has, as in a damaged file, is the
+/// first or the last that it has.
 pub(crate) fn time(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    let (year, month, day) = civil(days);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60,
-        since.subsec_millis()
-    )
-}
-
-/// Year, month and day of a day since 1970. Years are counted from March, so that the day that comes and goes is the last
-/// one of its year.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
-    (era * 400 + year + u64::from(month <= 2), month, day)
+    const LAST: Duration = Duration::from_millis(253_402_300_799_999);
+    humantime::format_rfc3339_millis(time.clamp(UNIX_EPOCH, UNIX_EPOCH + LAST)).to_string()
 }
 
 /// A span of time with as much detail as a person wants.
@@ -87,7 +68,7 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
-/// A number with its thousands apart.
+/// A number with commas between its thousands.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -105,7 +86,7 @@ pub(crate) fn value(value: &Value<'_>) -> Result<String, serde_json::Error> {
     Ok(harmless(&crate::json::text(value)?))
 }
 
-/// A text in at most so many columns of a terminal: what is cut off is said by its size.
+/// A text in at most so many columns of a terminal. A text that is cut off ends with its size.
 pub(crate) fn shortened(text: &str, columns: usize) -> String {
     if text.width() <= columns {
         return text.to_owned();
@@ -121,12 +102,34 @@ pub(crate) fn shortened(text: &str, columns: usize) -> String {
     if kept.is_empty() { text.chars().take(columns.min(1)).collect() } else { kept + &rest }
 }
 
+/// A key on one line, in at most so many columns: its middle is left out, because keys often begin alike and differ at the end.
+pub(crate) fn key_in(key: &str, columns: usize) -> String {
+    const GAP: &str = "..";
+    let key = self::key(key);
+    if key.width() <= columns {
+        return key;
+    }
+    let room = columns.saturating_sub(GAP.len());
+    let fitting = |chars: &mut dyn Iterator<Item = char>, room: usize| {
+        let mut used = 0;
+        let fits = |c: &char| {
+            used += c.width().unwrap_or(0);
+            used <= room
+        };
+        chars.take_while(fits).collect::<Vec<_>>()
+    };
+    // The end has one more, if there is one.
+    let start: String = fitting(&mut key.chars(), room / 2).into_iter().collect();
+    let end: String = fitting(&mut key.chars().rev(), room - room / 2).into_iter().rev().collect();
+    format!("{start}{}{end}", &GAP[..GAP.len().min(columns)])
+}
+
 /// A key on one line.
 pub(crate) fn key(key: &str) -> String {
     harmless(key)
 }
 
-/// Without what a terminal takes for a command, and what nobody sees.
+/// Without control characters that a terminal obeys, and without invisible ones.
 pub(crate) fn harmless(text: &str) -> String {
     printable(text).into_owned()
 }
@@ -153,6 +156,7 @@ mod tests {
             (1_709_251_200, "2024-03-01T00:00:00.000Z"),
             (4_102_444_800, "2100-01-01T00:00:00.000Z"),
             (4_107_542_400, "2100-03-01T00:00:00.000Z"),
+            (u64::MAX / 1_000_000, "9999-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(time(UNIX_EPOCH + Duration::from_secs(seconds)), expected);
         }
@@ -189,6 +193,17 @@ mod tests {
         assert_eq!(shortened(&narrow, 30), format!("{}.. (200 B)", "\u{e4}".repeat(20)));
         assert_eq!(shortened(&wide, 31), format!("{}.. (300 B)", "\u{4e2d}".repeat(10)));
         assert_eq!((shortened("abcdef", 3), shortened("abcdef", 0)), ("a".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn a_long_key_keeps_its_start_and_its_end() {
+        assert_eq!(key_in("team.checkout.new-flow", 22), "team.checkout.new-flow");
+        assert_eq!(key_in("team.checkout.new-flow", 13), "team...w-flow");
+        assert_eq!(key_in(&"\u{4e2d}".repeat(10), 9), "\u{4e2d}..\u{4e2d}\u{4e2d}");
+        assert_eq!(
+            (key_in("abcdef", 3), key_in("abcdef", 1), key_in("abc", 0)),
+            ("..f".into(), ".".into(), "".into())
+        );
     }
 
     #[test]

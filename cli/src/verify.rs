@@ -1,4 +1,4 @@
-//! `flagstaff verify`: is a file good?
+//! `flagstaff verify`: checks a snapshot file.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -10,10 +10,10 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::output::{self, Output};
-use crate::place::Place;
 use crate::show;
+use crate::snapshot_args::SnapshotArgs;
 
-/// Times that a file is looked at again because a publisher wrote to it meanwhile.
+/// Times that a check is repeated because a publisher wrote to the file meanwhile.
 const TRIES: usize = 16;
 
 const EXAMPLES: &str = "\
@@ -23,8 +23,8 @@ Examples:
 
 /// Check a snapshot file: header, and every area with its checksum and each of its records
 ///
-/// Exit code 1 if the current generation is damaged, or if the file is no snapshot. Damage elsewhere is shown: a publisher
-/// that is writing, or was killed while it wrote, leaves an area that is not whole, and nobody reads it.
+/// Exit code 1 if the current generation is damaged, or if the file is not a snapshot. Damage elsewhere is only shown: a publisher
+/// that is writing, or was killed while it wrote, leaves an incomplete area, which no reader uses.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Verify {
@@ -32,12 +32,12 @@ pub(crate) struct Verify {
     #[arg(value_name = "FILE")]
     path: Option<PathBuf>,
 
-    /// Print one JSON object
+    /// Print one JSON object; errors as JSON on stderr
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 
     #[command(flatten)]
-    place: Place,
+    snapshot: SnapshotArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -48,7 +48,7 @@ struct Report {
     created_at: String,
     this_boot: bool,
     superseded: bool,
-    /// The generation that a reader answers from; 0: nothing published.
+    /// The generation that readers use; 0: nothing published.
     generation: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
@@ -68,7 +68,7 @@ struct AreaReport {
     current: bool,
 }
 
-/// A file that is no snapshot at all.
+/// A file that is not a snapshot.
 #[derive(Debug, Serialize)]
 struct NoSnapshot {
     file: String,
@@ -77,19 +77,20 @@ struct NoSnapshot {
 }
 
 impl Verify {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         let path = match &self.path {
             Some(path) => path.clone(),
-            None => self.place.path()?,
+            None => self.snapshot.path()?,
         };
         let view = match open_view(&path) {
             Ok(view) => view,
             Err(error) => {
+                let failure = Failure::from(error);
                 if self.json {
                     let file = path.display().to_string();
-                    output::json(&NoSnapshot { file, ok: false, problem: error.to_string() })?;
+                    output::json(&NoSnapshot { file, ok: false, problem: failure.to_string() })?;
                 }
-                return Err(error.into());
+                return Err(failure);
             }
         };
         let report = stable(&path, &view);
@@ -105,7 +106,7 @@ impl Verify {
     }
 }
 
-/// A report during which no publisher wrote, if there is such a moment.
+/// A report during which no publisher wrote, if there is such a moment within [`TRIES`].
 fn stable(path: &Path, view: &View) -> Report {
     let mut tries = 0;
     loop {
@@ -123,7 +124,7 @@ fn report(path: &Path, view: &View) -> Report {
     let map = view.map();
     let seen = view.observe();
     let this_boot = view.header().is_some_and(|header| header.boot.may_be(BootId::current()));
-    // In another boot the generation word counts for nothing: the rule is the readers' own.
+    // After a reboot the generation word means nothing: this is the readers' own rule.
     let (current, generation) = match this_boot {
         true if seen.base() == 0 => (None, 0),
         true => (Some(Area::Slot(seen.slot())), seen.generation().0),
@@ -161,11 +162,10 @@ fn report(path: &Path, view: &View) -> Report {
     }
 }
 
-/// Why readers do not trust the header of a file of this boot, although the areas that it names are good. The rule is their
-/// own.
+/// Why readers do not trust the header of a file of this boot, although the areas that it names are good: their own rule.
 fn distrust(map: &Mapping) -> Option<String> {
     match check_current(map) {
-        // A publisher was faster than the check, so it is none of a dead file's words.
+        // A publisher wrote meanwhile, so the words are not those of a dead file.
         Ok(Some(_)) | Err(Damage::Overtaken) => None,
         Ok(None) => {
             let (area, archive) = newest(map)?;

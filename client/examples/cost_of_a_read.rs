@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("flags.flagstaff");
     let mut publisher =
-        flagstaff_publisher::Publisher::open(&path, &flagstaff_publisher::Options::default())?;
+        flagstaff_publisher::Publisher::open(&path, &flagstaff_publisher::PublisherOptions::default())?;
     let flags: Vec<String> = (0..1000).map(|i| format!("\"flag-number-{i}\": {}", i % 2 == 0)).collect();
     let _ = publisher.publish(&format!("{{{}}}", flags.join(",")))?;
     drop(publisher);

@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use flagstaff_publisher::Watch;
-use flagstaff_publisher::sse::{DEFAULT_BASE_URL, Options as StreamOptions};
+use flagstaff_publisher::Hooks;
+use flagstaff_publisher::sse::{DEFAULT_BASE_URL, StreamOptions};
 
 use crate::callback::{ErrorCallback, StartCallback};
 use crate::client::Client;
@@ -15,7 +15,7 @@ use crate::settings::Settings;
 
 /// Settings of a [`Client`]. Made by [`Client::builder`].
 #[must_use = "a builder does nothing before `start`"]
-pub struct Builder {
+pub struct ClientBuilder {
     pub(crate) api_key: String,
     pub(crate) base_url: String,
     pub(crate) cache_dir: Option<PathBuf>,
@@ -24,13 +24,13 @@ pub struct Builder {
     pub(crate) stream: StreamOptions,
     pub(crate) on_error: Option<ErrorCallback>,
     pub(crate) on_start: Option<StartCallback>,
-    pub(crate) watch: Watch,
+    pub(crate) watch: Hooks,
     preload: bool,
 }
 
-impl Builder {
-    pub(crate) fn new(api_key: &str) -> Builder {
-        Builder {
+impl ClientBuilder {
+    pub(crate) fn new(api_key: &str) -> ClientBuilder {
+        ClientBuilder {
             api_key: api_key.to_owned(),
             base_url: DEFAULT_BASE_URL.to_owned(),
             cache_dir: None,
@@ -39,26 +39,26 @@ impl Builder {
             stream: StreamOptions::default(),
             on_error: None,
             on_start: None,
-            watch: Watch::default(),
+            watch: Hooks::default(),
             preload: false,
         }
     }
 
     /// The address of the service. `https://api.soasap.com` by default.
-    pub fn base_url(mut self, url: &str) -> Builder {
+    pub fn base_url(mut self, url: &str) -> ClientBuilder {
         self.base_url = url.to_owned();
         self
     }
 
     /// The directory of the snapshot file, which is named after base URL and key. By default `soasap/cache` in the user's
     /// local data, where the command line looks as well. Made, with mode 0700, if it is missing.
-    pub fn cache_dir(mut self, directory: impl Into<PathBuf>) -> Builder {
+    pub fn cache_dir(mut self, directory: impl Into<PathBuf>) -> ClientBuilder {
         self.cache_dir = Some(directory.into());
         self
     }
 
     /// The snapshot file itself, instead of one in the cache directory. Its directory must exist.
-    pub fn file(mut self, path: impl Into<PathBuf>) -> Builder {
+    pub fn file(mut self, path: impl Into<PathBuf>) -> ClientBuilder {
         self.file = Some(path.into());
         self
     }
@@ -66,20 +66,20 @@ impl Builder {
     /// The directory of flags in memory, for when the file cannot be written: see [`Client`]. It must belong to this user alone
     /// (mode 0700), and is made if it is missing. By default `/dev/shm/flagstaff-<user id>`, else one of that name in the directory
     /// of temporary files.
-    pub fn memory_dir(mut self, directory: impl Into<PathBuf>) -> Builder {
+    pub fn memory_dir(mut self, directory: impl Into<PathBuf>) -> ClientBuilder {
         self.memory_dir = Some(directory.into());
         self
     }
 
     /// Timeouts and root certificates of the stream.
-    pub fn stream(mut self, options: StreamOptions) -> Builder {
+    pub fn stream(mut self, options: StreamOptions) -> ClientBuilder {
         self.stream = options;
         self
     }
 
     /// Whether the background starts at once. By default it starts with the first read, so that a client that is made and never
     /// used costs no connection, and one that is made before a fork leaves the work to the children.
-    pub fn preload(mut self, at_once: bool) -> Builder {
+    pub fn preload(mut self, at_once: bool) -> ClientBuilder {
         self.preload = at_once;
         self
     }
@@ -90,7 +90,7 @@ impl Builder {
     /// is busy, up to 64 errors wait; then the oldest are dropped, and [`ErrorContext::dropped`] says how many. Only the process
     /// that publishes has trouble with the stream, so only there is it told. A clone of the client that the callback holds keeps
     /// the client from being closed by dropping: call [`Client::close`] then.
-    pub fn on_error(mut self, callback: impl Fn(&ErrorContext) + Send + Sync + 'static) -> Builder {
+    pub fn on_error(mut self, callback: impl Fn(&ErrorContext) + Send + Sync + 'static) -> ClientBuilder {
         self.on_error = Some(Arc::new(callback));
         self
     }
@@ -98,13 +98,13 @@ impl Builder {
     /// Calls `callback` in each process before its background is started, in the thread that makes the client or reads through it, in
     /// the middle of that call; more than once if threads race or a start fails. It must not panic. For a language binding that
     /// has to prepare for callbacks: only a thread of that language can make others.
-    pub fn on_start(mut self, callback: impl Fn() + Send + Sync + 'static) -> Builder {
+    pub fn on_start(mut self, callback: impl Fn() + Send + Sync + 'static) -> ClientBuilder {
         self.on_start = Some(StartCallback(Arc::new(callback)));
         self
     }
 
     /// Who is shown every step of this process on its way to the lock and as the publisher. Nobody by default; for tests.
-    pub fn watch(mut self, watch: Watch) -> Builder {
+    pub fn watch(mut self, watch: Hooks) -> ClientBuilder {
         self.watch = watch;
         self
     }
@@ -112,7 +112,7 @@ impl Builder {
     /// Makes the client. Waits for no network; a snapshot file that exists is read from the first call on.
     ///
     /// # Errors
-    /// [`ClientError`] if API key or base URL are none. A disk that does not work is no error: see [`Builder::on_error`].
+    /// [`ClientError`] if API key or base URL are none. A disk that does not work is no error: see [`ClientBuilder::on_error`].
     pub fn start(self) -> Result<Client, ClientError> {
         let preload = self.preload;
         let client = Client::of(Settings::of(self)?);
@@ -123,10 +123,10 @@ impl Builder {
     }
 }
 
-impl fmt::Debug for Builder {
+impl fmt::Debug for ClientBuilder {
     // Without the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
+        f.debug_struct("ClientBuilder")
             .field("base_url", &self.base_url)
             .field("cache_dir", &self.cache_dir)
             .field("file", &self.file)

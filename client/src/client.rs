@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use flagstaff_reader::Reader;
 
-use crate::builder::Builder;
+use crate::builder::ClientBuilder;
 use crate::changes::{self, Changes, Listener};
 use crate::core::Core;
 use crate::process::Ending;
@@ -63,11 +63,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// begins or ends: a child that is forked in just that moment of another thread reads as all others do, but takes no part in the election.
 ///
 /// # A file that cannot be written
-/// Flags are then kept in memory, in [`Builder::memory_dir`], and [`Builder::on_error`] hears of it once. All processes of this user
+/// Flags are then kept in memory, in [`ClientBuilder::memory_dir`], and [`ClientBuilder::on_error`] hears of it once. All processes of this user
 /// share that place, so that there still is one stream for all of them; other users have their own. It costs a few MiB of `/dev/shm`
 /// at most, and nothing but the file of each key stays there until the next reboot.
 ///
-/// - If there is no snapshot at the path either, this is settled in [`Builder::start`].
+/// - If there is no snapshot at the path either, this is settled in [`ClientBuilder::start`].
 /// - If there is one, and somebody else keeps it fresh, the client is a reader. It turns to memory when that
 ///   publisher has been gone for 10 seconds, and stays there. Until memory has flags, the old ones are answered.
 /// - The same if the disk turns out to be full or broken when the file is opened.
@@ -94,8 +94,8 @@ impl Drop for Owner {
 
 impl Client {
     /// Settings for a client of the environment with this API key.
-    pub fn builder(api_key: &str) -> Builder {
-        Builder::new(api_key)
+    pub fn builder(api_key: &str) -> ClientBuilder {
+        ClientBuilder::new(api_key)
     }
 
     pub(crate) fn of(settings: Settings) -> Client {

@@ -10,11 +10,11 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use flagstaff_reader::{LinkState, Options, Reader};
+use flagstaff_reader::{LinkState, Reader, ReaderOptions};
 
-use crate::chain::{Chain, Entry};
 use crate::changes::{self, Listener};
 use crate::election;
+use crate::fork_safe_list::{Entry, ForkSafeList};
 use crate::log::{Line, silently};
 use crate::looker;
 use crate::process::{Ending, Process};
@@ -39,9 +39,9 @@ pub(crate) struct Core {
     /// The place of the settings.
     pub(crate) reader: Reader,
     /// The place in memory, once it is used instead.
-    refuge: Chain<Reader>,
-    processes: Chain<Process>,
-    pub(crate) listeners: Chain<Listener>,
+    fallback: ForkSafeList<Reader>,
+    processes: ForkSafeList<Process>,
+    pub(crate) listeners: ForkSafeList<Listener>,
 }
 
 impl Core {
@@ -50,11 +50,11 @@ impl Core {
             is_direct: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             has_complained: AtomicBool::new(false),
-            reader: Reader::attach_with(settings.place.path(), &reader_options(core)),
+            reader: Reader::attach_with(settings.location.path(), &reader_options(core)),
             settings,
-            refuge: Chain::new(),
-            processes: Chain::new(),
-            listeners: Chain::new(),
+            fallback: ForkSafeList::new(),
+            processes: ForkSafeList::new(),
+            listeners: ForkSafeList::new(),
         })
     }
 
@@ -96,15 +96,15 @@ impl Core {
     /// Looks whether somebody put another file where this client reads.
     pub(crate) fn look_at_paths(&self) {
         self.reader.look_at_path();
-        if let Some(refuge) = self.refuge.iter().next() {
-            refuge.look_at_path();
+        if let Some(fallback) = self.fallback.iter().next() {
+            fallback.look_at_path();
         }
     }
 
     /// Where to read: in memory as soon as there is something, or if there is nothing anywhere.
     pub(crate) fn reader_now(&self) -> &Reader {
-        match self.refuge.iter().next() {
-            Some(refuge) if refuge.generation().0 > 0 || self.reader.generation().0 == 0 => refuge,
+        match self.fallback.iter().next() {
+            Some(fallback) if fallback.generation().0 > 0 || self.reader.generation().0 == 0 => fallback,
             _ => &self.reader,
         }
     }
@@ -176,14 +176,14 @@ impl Core {
 
     /// Reads come from `path` as soon as there is something in it.
     pub(crate) fn move_to(self: &Arc<Core>, path: &Path) {
-        if self.refuge.iter().next().is_none() {
-            self.refuge.push(Reader::attach_with(path, &reader_options(&Arc::downgrade(self))));
+        if self.fallback.iter().next().is_none() {
+            self.fallback.push(Reader::attach_with(path, &reader_options(&Arc::downgrade(self))));
         }
         self.is_direct.store(false, Release);
     }
 
     fn go_direct(&self) {
-        if self.refuge.iter().next().is_none() {
+        if self.fallback.iter().next().is_none() {
             self.is_direct.store(true, Release);
         }
     }
@@ -198,9 +198,9 @@ impl Core {
 }
 
 /// A child has lost the threads of its parent. Its first read, through whichever clone or handle, starts its own.
-fn reader_options(core: &Weak<Core>) -> Options {
+fn reader_options(core: &Weak<Core>) -> ReaderOptions {
     let core = core.clone();
-    Options::default().on_fork(move || {
+    ReaderOptions::default().on_fork(move || {
         // A parent that had started nothing left nothing to start again: whoever reads through the client does.
         if let Some(core) = core.upgrade().filter(|core| core.processes.iter().next().is_some()) {
             core.start();

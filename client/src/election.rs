@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use flagstaff_publisher::lock::LockError;
 use flagstaff_publisher::sse::Waited;
 use flagstaff_publisher::{
-    Notice, OpenError, Options, Outcome, Place, PublishError, Publisher, Refusals, Source, trim_memory,
+    Notice, OpenError, Outcome, PublishError, Publisher, PublisherOptions, Refusals, SnapshotLocation,
+    Source, trim_memory,
 };
 use flagstaff_reader::{PublisherState, Reader};
 
@@ -50,23 +51,23 @@ pub(crate) fn run(core: &Arc<Core>, process: &Process) -> Ending {
     if let Some(because) = in_memory {
         core.complain(process, because);
     }
-    if let Left::Closed(ending) = publish_to(core, process, &settings.place) {
+    if let Left::Closed(ending) = publish_to(core, process, &settings.location) {
         return ending;
     }
-    if is_in_memory || !wait_for_other_publisher(&settings.place, process) {
+    if is_in_memory || !wait_for_other_publisher(&settings.location, process) {
         return wait_for_close(process);
     }
-    let place = match settings.place_in_memory() {
-        Ok(place) => place,
+    let location = match settings.location_in_memory() {
+        Ok(location) => location,
         Err(error) => {
             process.log.push(Line::error("flags are read, but nobody keeps them fresh", &error));
             process.errors.push(ErrorContext::of_disk(false, error));
             return wait_for_close(process);
         }
     };
-    process.log.push(Line::Warning(format!("keeps flags in memory, in {}", place.path().display())));
-    core.move_to(place.path());
-    match publish_to(core, process, &place) {
+    process.log.push(Line::Warning(format!("keeps flags in memory, in {}", location.path().display())));
+    core.move_to(location.path());
+    match publish_to(core, process, &location) {
         Left::Closed(ending) => ending,
         Left::Useless => wait_for_close(process),
     }
@@ -78,8 +79,8 @@ fn wait_for_close(process: &Process) -> Ending {
 }
 
 /// While somebody else publishes to the file, this process is a reader. False if the client is closed meanwhile.
-fn wait_for_other_publisher(place: &Place, process: &Process) -> bool {
-    let reader = Reader::attach(place.path());
+fn wait_for_other_publisher(location: &SnapshotLocation, process: &Process) -> bool {
+    let reader = Reader::attach(location.path());
     let mut seen: Option<Instant> = None;
     loop {
         let status = reader.status();
@@ -95,12 +96,12 @@ fn wait_for_other_publisher(place: &Place, process: &Process) -> bool {
 }
 
 /// Waits for the lock and publishes, again and again.
-fn publish_to(core: &Arc<Core>, process: &Process, place: &Place) -> Left {
-    let options = options(&core.settings, place);
+fn publish_to(core: &Arc<Core>, process: &Process, location: &SnapshotLocation) -> Left {
+    let options = options(&core.settings, location);
     let mut is_failing = false;
     while !process.is_closing() {
-        let opened = match make_cache_dir(place) {
-            Ok(()) => Publisher::wait_and_open(place.path(), &options, &process.cancel),
+        let opened = match make_cache_dir(location) {
+            Ok(()) => Publisher::wait_and_open(location.path(), &options, &process.cancel),
             Err(error) => {
                 core.complain(process, ErrorContext::of_disk(false, error));
                 return Left::Useless;
@@ -109,7 +110,7 @@ fn publish_to(core: &Arc<Core>, process: &Process, place: &Place) -> Left {
         match opened {
             Ok(publisher) => {
                 is_failing = false;
-                if let Some(ending) = publish(process, &core.settings, place, publisher) {
+                if let Some(ending) = publish(process, &core.settings, location, publisher) {
                     return Left::Closed(ending);
                 }
             }
@@ -134,10 +135,10 @@ fn publish_to(core: &Arc<Core>, process: &Process, place: &Place) -> Left {
 fn publish(
     process: &Process,
     settings: &Settings,
-    place: &Place,
+    location: &SnapshotLocation,
     mut publisher: Publisher,
 ) -> Option<Ending> {
-    process.log.push(Line::Info(format!("publishes for this host to {}", place.path().display())));
+    process.log.push(Line::Info(format!("publishes for this host to {}", location.path().display())));
     let source = Source::Stream(Box::new(settings.endpoint.clone()));
     let mut disk_fails = false;
     let mut refusals = Refusals::default();
@@ -206,7 +207,8 @@ impl Trim {
     }
 }
 
-fn options(settings: &Settings, place: &Place) -> Options {
-    let options = Options::default().identity(place.identity()).import(settings.sdk_cache.as_deref());
+fn options(settings: &Settings, location: &SnapshotLocation) -> PublisherOptions {
+    let options =
+        PublisherOptions::default().identity(location.identity()).import(settings.sdk_cache.as_deref());
     options.watch(settings.watch.clone()).silent_threads()
 }

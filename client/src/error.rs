@@ -3,7 +3,7 @@
 use flagstaff_publisher::sse::{ApiKeyError, EndpointError};
 
 /// Why a client could not be made: only what is wrong in the program that asks for one. A disk or a network that does not
-/// work is no reason; see [`Builder::on_error`](crate::Builder::on_error).
+/// work is no reason; see [`ClientBuilder::on_error`](crate::ClientBuilder::on_error).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {

@@ -34,34 +34,30 @@
 //!
 //! # Map
 //! `client` and `builder` are the surface, `settings` what was asked for. `core` is what clones share, `process` what one process
-//! has of it, `election` the background thread, `looker` the thread that looks at paths, `shelter` flags in memory. `callback`, `report` and `changes` are what the
-//! caller is told, `log` what the log is; the publisher's `Queue` keeps both apart from the background. `chain` is what survives a fork.
+//! has of it, `election` the background thread, `looker` the thread that looks at paths, `memory_dir` flags in memory. `callback`, `report` and `changes` are what the
+//! caller is told, `log` what the log is; the publisher's `Queue` keeps both apart from the background. `fork_safe_list` is what survives a fork.
 
 mod builder;
 mod callback;
-#[allow(unsafe_code, reason = "a list without a lock, for there is none that survives a fork")]
-mod chain;
 mod changes;
 mod client;
 mod core;
 mod election;
 mod error;
-#[cfg(test)]
-#[allow(unsafe_code, reason = "fork has no safe wrapper")]
-mod forked;
+mod fork_safe_list;
 mod log;
 mod looker;
+mod memory_dir;
 mod process;
 mod report;
 mod settings;
-mod shelter;
 
-pub use builder::Builder;
+pub use builder::ClientBuilder;
 pub use changes::{Change, Changes};
 pub use client::Client;
 pub use error::ClientError;
 pub use flagstaff_publisher::printable;
-pub use flagstaff_publisher::sse::{ApiKeyError, EndpointError, Options as StreamOptions};
+pub use flagstaff_publisher::sse::{ApiKeyError, EndpointError, StreamOptions};
 #[cfg(feature = "json")]
 pub use flagstaff_reader::JsonFlag;
 pub use flagstaff_reader::{

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
-use crate::chain::{Chain, Entry};
 use crate::core::Core;
+use crate::fork_safe_list::{Entry, ForkSafeList};
 use crate::log::{Line, silently};
 use crate::process::Process;
 
@@ -16,7 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const STACK_BYTES: usize = 256 * 1024;
 
 /// A forked child makes its own: it has lost the thread of its parent, and the lock may have been copied while it was taken.
-static LOOKERS: Chain<Mutex<Looker>> = Chain::new();
+static LOOKERS: ForkSafeList<Mutex<Looker>> = ForkSafeList::new();
 
 struct Looker {
     /// Weak, so that no client is kept from its end.

@@ -4,58 +4,59 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use flagstaff_publisher::sse::{ApiKey, Endpoint};
-use flagstaff_publisher::{Identity, Place, Watch, has_predecessor};
+use flagstaff_publisher::{Hooks, Identity, SnapshotLocation, has_predecessor};
 use flagstaff_reader::Reader;
 
-use crate::builder::Builder;
+use crate::builder::ClientBuilder;
 use crate::callback::{ErrorCallback, StartCallback};
 use crate::error::ClientError;
+use crate::memory_dir::{self, MemoryDirError, NotWritable};
 use crate::report::ErrorContext;
-use crate::shelter::{self, NotWritable, ShelterError};
 
 /// Never changes, so that children can use it as they find it.
 pub(crate) struct Settings {
     pub(crate) endpoint: Endpoint,
     /// Where flags are looked for first.
-    pub(crate) place: Place,
+    pub(crate) location: SnapshotLocation,
     /// Why that is in memory, if it is.
     pub(crate) in_memory_because: Option<ErrorContext>,
     /// The SDK's cache beside the file that was asked for.
     pub(crate) sdk_cache: Option<PathBuf>,
     pub(crate) on_error: Option<ErrorCallback>,
     pub(crate) on_start: Option<StartCallback>,
-    pub(crate) watch: Watch,
+    pub(crate) watch: Hooks,
     key: ApiKey,
     identity: Identity,
     memory_dir: Option<PathBuf>,
 }
 
 impl Settings {
-    pub(crate) fn of(builder: Builder) -> Result<Settings, ClientError> {
+    pub(crate) fn of(builder: ClientBuilder) -> Result<Settings, ClientError> {
         let key = ApiKey::new(&builder.api_key)?;
         let endpoint = Endpoint::with_options(&builder.base_url, key.clone(), builder.stream)?;
         let identity = Identity::of(endpoint.base_url(), &key);
         let asked = match builder.file {
-            Some(file) => Some(Place::at(absolute(file), Some((&key, identity)))),
-            None => Place::in_cache(builder.cache_dir.map(absolute), &key, identity),
+            Some(file) => Some(SnapshotLocation::at(absolute(file), Some((&key, identity)))),
+            None => SnapshotLocation::in_cache(builder.cache_dir.map(absolute), &key, identity),
         };
-        let sdk_cache = asked.as_ref().and_then(|place| place.sdk_cache().map(Path::to_owned));
-        // Without a home: a place that cannot be made, like one in a directory that cannot be.
+        let sdk_cache = asked.as_ref().and_then(|location| location.sdk_cache().map(Path::to_owned));
+        // A user without a home directory: the same as a directory that cannot be created.
         let asked = asked.unwrap_or_else(|| {
             let nowhere = Some(PathBuf::from("/nonexistent"));
-            Place::in_cache(nowhere, &key, identity).unwrap_or_else(|| Place::at("/nonexistent".into(), None))
+            SnapshotLocation::in_cache(nowhere, &key, identity)
+                .unwrap_or_else(|| SnapshotLocation::at("/nonexistent".into(), None))
         });
-        let (place, in_memory_because) = match look_at(&asked) {
+        let (location, in_memory_because) = match look_at(&asked) {
             Ok(()) => (asked, None),
             Err(error) => match in_memory(builder.memory_dir.as_deref(), &key, identity) {
-                Ok(place) => (place, Some(ErrorContext::of_disk(false, error))),
+                Ok(location) => (location, Some(ErrorContext::of_disk(false, error))),
                 // Said in the background, when that comes to it.
                 Err(_) => (asked, None),
             },
         };
         Ok(Settings {
             endpoint,
-            place,
+            location,
             in_memory_because,
             sdk_cache,
             on_error: builder.on_error,
@@ -70,11 +71,11 @@ impl Settings {
     /// Whether a new snapshot file would start from flags that were there before.
     pub(crate) fn has_predecessor(&self) -> bool {
         let cache = self.sdk_cache.as_deref();
-        cache.is_some_and(|cache| has_predecessor(self.place.path(), cache, self.identity))
+        cache.is_some_and(|cache| has_predecessor(self.location.path(), cache, self.identity))
     }
 
     /// The file in memory that stands in for one that cannot be written.
-    pub(crate) fn place_in_memory(&self) -> Result<Place, ShelterError> {
+    pub(crate) fn location_in_memory(&self) -> Result<SnapshotLocation, MemoryDirError> {
         in_memory(self.memory_dir.as_deref(), &self.key, self.identity)
     }
 }
@@ -83,31 +84,35 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("base_url", &self.endpoint.base_url())
-            .field("place", &self.place)
+            .field("location", &self.location)
             .field("is_in_memory", &self.in_memory_because.is_some())
             .finish_non_exhaustive()
     }
 }
 
 /// Whether flags can be kept there, or are there already, from somebody else: then this is a reader of theirs.
-fn look_at(place: &Place) -> Result<(), NotWritable> {
-    match make_cache_dir(place).and_then(|()| shelter::look_beside(place.path())) {
-        Err(_) if Reader::attach(place.path()).generation().0 > 0 => Ok(()),
+fn look_at(location: &SnapshotLocation) -> Result<(), NotWritable> {
+    match make_cache_dir(location).and_then(|()| memory_dir::look_beside(location.path())) {
+        Err(_) if Reader::attach(location.path()).generation().0 > 0 => Ok(()),
         other => other,
     }
 }
 
 /// Makes the cache directory, unless the file itself was named.
-pub(crate) fn make_cache_dir(place: &Place) -> Result<(), NotWritable> {
-    place.make_cache_dir().map_err(|source| NotWritable {
-        directory: place.cache_dir().map(Path::to_owned).unwrap_or_default(),
+pub(crate) fn make_cache_dir(location: &SnapshotLocation) -> Result<(), NotWritable> {
+    location.make_cache_dir().map_err(|source| NotWritable {
+        directory: location.cache_dir().map(Path::to_owned).unwrap_or_default(),
         source,
     })
 }
 
-fn in_memory(memory_dir: Option<&Path>, key: &ApiKey, identity: Identity) -> Result<Place, ShelterError> {
-    let directory = shelter::directory(memory_dir)?;
-    Ok(Place::at(identity.snapshot_path(&directory), Some((key, identity))))
+fn in_memory(
+    memory_dir: Option<&Path>,
+    key: &ApiKey,
+    identity: Identity,
+) -> Result<SnapshotLocation, MemoryDirError> {
+    let directory = memory_dir::directory(memory_dir)?;
+    Ok(SnapshotLocation::at(identity.snapshot_path(&directory), Some((key, identity))))
 }
 
 /// A process that changes its directory later still means the same file.

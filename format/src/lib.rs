@@ -9,108 +9,75 @@
 //! # Ok::<(), flagstaff_format::BuildError>(())
 //! ```
 //!
-//! Guarantees: a look-up on shared memory touches mapped, reserved words only, through atomic loads, and answers from one
-//! generation or not at all; no input makes anything here panic; nothing borrows from shared memory.
+//! Guarantees: a look-up on shared memory touches mapped, reserved words only, through atomic loads, and returns what one
+//! generation has, or nothing; no input makes anything here panic; nothing borrows from shared memory.
 //!
-//! Limits: 64-bit little-endian targets; Linux; one publisher per file, whose lock is the publisher's business.
+//! Limits: 64-bit little-endian targets; Linux; one publisher per file, which `flagstaff-publisher` ensures by a lock.
 //!
 //! # Map
 //!
-//! | file | is |
-//! |---|---|
-//! | `layout`, `header`, `frame`, `record` | the bytes (docs/format.md) |
-//! | `protocol`, `event`, `sync` | the generation word and the event word, both sides, and the atomics they are written against |
-//! | `memo` | what a handle remembers, for threads that share it |
-//! | `key`, `perfect`, `table` | hash, perfect hash, builder |
-//! | `archive`, `shape`, `placed` | checked private copy of a snapshot, and its rkyv archive |
-//! | `records` | its records, and those of a snapshot that is still in its slot |
-//! | `difference`, `kinds` | what differs between two; how many flags are of which type |
-//! | `map`, `front` | mapped memory, and the line of the process's own in front of it |
-//! | `lead`, `short_text` | the fast path: look-ups on it from one pointer |
-//! | `view`, `attempt` | bounds of the fast path; the checked path |
-//! | `current`, `follow` | moving to another file |
-//! | `open`, `area`, `status`, `last_failure`, `boot` | opening and checking files, status words and one of them, clocks |
-//! | `printable` | foreign text on its way to a log or a terminal |
-//! | `epoch` | which side of a fork this is |
-//! | `writer`, `file`, `header_page`, `checkpoint` | the publisher's side |
-//! | `disk`, `step` | its calls that change files, and who is shown each of them |
+//! | folder | file | is |
+//! |---|---|---|
+//! | `bytes` | `layout`, `header`, `frame`, `record`, `key`, `value` | the bytes (docs/format.md) and the hash of a key |
+//! | | `file_id`, `generation` | which file, which snapshot |
+//! | | `last_failure`, `error`, `printable` | one of the status words, errors, text made safe for a log or a terminal |
+//! | `sync` | `protocol`, `event`, `atomics` | the generation word and the event word, both sides, and the atomics they are written against |
+//! | | `memo`, `follow` | values that a handle remembers; moving the fast path to another file |
+//! | | `map`, `prefix_page` | mapped memory, and the page of the process's own in front of it |
+//! | | `fork`, `boot` | which side of a fork this is, and what survives one; boots and clocks |
+//! | `archive` | `checked`, `shape`, `placed` | a checked private copy of a snapshot, and its rkyv archive |
+//! | | `perfect`, `table` | the perfect hash and the builder of its table |
+//! | | `lookup`, `records` | a look-up word by word; all records of a snapshot |
+//! | | `difference`, `type_counts` | the differences between two snapshots; how many flags are of which type |
+//! | `read` | `fast_path`, `short_text` | look-ups from one pointer |
+//! | | `view`, `checked_lookup` | the bounds of the fast path; look-ups with every word checked |
+//! | | `versions` | the file in use and those before it |
+//! | | `open`, `area`, `in_slot`, `status` | opening and checking files, reading them without a copy, the status words |
+//! | `write` | `writer`, `file`, `header_page`, `checkpoint` | the publisher's side |
+//! | | `disk`, `hooks` | its calls that change files, and observers that are told of each before it is made |
 //!
-//! The modules marked `allow(unsafe_code)` below hold all unsafe code of the format.
+//! All unsafe code is in the modules that are declared with `allow(unsafe_code)` in the `mod.rs` of their folders: `key`, `map`,
+//! `prefix_page`, `fast_path`, `versions`, and three small ones in `fork`.
 
 #[cfg(not(all(target_endian = "little", target_pointer_width = "64")))]
 compile_error!("a snapshot file is made of little-endian 64-bit words: only such targets are supported");
 
 mod archive;
-mod area;
-mod attempt;
-pub mod boot;
-mod checkpoint;
-#[allow(unsafe_code, reason = "keeps every mapping until its reader goes, so that a read needs no count")]
-mod current;
-mod difference;
-mod disk;
-#[allow(unsafe_code, reason = "maps a page that the kernel wipes in a child of a fork")]
-mod epoch;
-mod error;
-pub mod event;
-mod file;
-pub mod follow;
-mod frame;
-#[allow(unsafe_code, reason = "maps a file behind a page of the process's own")]
-mod front;
-mod header;
-mod header_page;
-#[allow(unsafe_code, reason = "reads 8 bytes of a key at an offset that was checked once for all windows")]
-mod key;
-mod kinds;
-mod last_failure;
-pub mod layout;
-#[allow(unsafe_code, reason = "look-ups on shared memory with one bounds check")]
-mod lead;
-#[allow(unsafe_code, reason = "hands out atomic words of mapped memory")]
-mod map;
-pub mod memo;
-mod open;
-mod perfect;
-mod placed;
-mod printable;
-pub mod protocol;
-mod record;
-mod records;
-mod shape;
-mod short_text;
-pub mod status;
-mod step;
-pub mod sync;
-mod table;
-mod value;
-mod view;
-mod writer;
+mod bytes;
+mod read;
+mod sync;
+mod write;
 
-pub use archive::Archive;
-pub use area::{check_current, copy, copy_current, frame as frame_of, newest};
-pub use boot::BootId;
-pub use checkpoint::Checkpoints;
-pub use current::Current;
-pub use difference::Difference;
-pub use epoch::Epoch;
-pub use error::{BuildError, OpenError, WriteError};
-pub use frame::{Damage, Frame};
-pub use header::{Header, unix_micros};
-pub use header_page::HeaderPage;
-pub use key::{FlagKey, Hashed, Key};
-pub use kinds::{Kinds, kinds_of_current};
-pub use last_failure::{FailureKind, LastFailure};
-pub use map::{EventWord, Mapping, SharedWord, WritableMapping};
-pub use open::{is_in_sticky_public_directory, view as open_view};
-pub use printable::{is_printable, printable};
-pub use protocol::Generation;
-pub use record::{Found, TextAt, kind};
-pub use records::{InSlot, Records};
-pub use shape::Facts;
-pub use short_text::ShortText;
-pub use status::{LinkState, PublisherStatus};
-pub use step::{Step, Watch, Witness};
-pub use value::{Flag, FlagList, Value};
-pub use view::{FileId, View};
-pub use writer::{Found as FoundFile, Opened, PathState, Writer, WriterOptions};
+pub use archive::checked::Archive;
+pub use archive::difference::Difference;
+pub use archive::lookup::Words;
+pub use archive::records::Records;
+pub use archive::shape::Facts;
+pub use archive::type_counts::TypeCounts;
+pub use bytes::error::{BuildError, OpenError, WriteError};
+pub use bytes::file_id::FileId;
+pub use bytes::frame::{Damage, Frame};
+pub use bytes::generation::Generation;
+pub use bytes::header::{Header, unix_micros};
+pub use bytes::key::{FlagKey, Hashed, Key};
+pub use bytes::last_failure::{FailureKind, LastFailure};
+pub use bytes::layout;
+pub use bytes::printable::{is_printable, printable};
+pub use bytes::record::{Hit, TextAt, kind};
+pub use bytes::value::{Flag, FlagList, Value};
+pub use read::area::{check_current, copy, copy_current, frame as frame_of, newest};
+pub use read::in_slot::{InSlot, type_counts_of_current};
+pub use read::open::{is_in_sticky_public_directory, view as open_view};
+pub use read::short_text::ShortText;
+pub use read::status::{self, LinkState, PublisherStatus};
+pub use read::versions::Versions;
+pub use read::view::View;
+pub use sync::boot::BootId;
+pub use sync::fork::{Entry, Epoch, ForkSafeList};
+pub use sync::map::{EventWord, Mapping, SharedWord, WritableMapping};
+pub use sync::{atomics, boot, event, follow, memo, protocol};
+pub use write::checkpoint::Checkpoints;
+pub use write::header_page::HeaderPage;
+#[doc(hidden)]
+pub use write::hooks::{FileOp, Hooks, Observer};
+pub use write::writer::{Opened, Opening, PathCheck, Writer, WriterOptions};

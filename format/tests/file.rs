@@ -14,8 +14,8 @@ use std::process::Command;
 use flagstaff_format::Records as _;
 use flagstaff_format::layout::{Area, FILE_BYTES, word as at};
 use flagstaff_format::{
-    Archive, Facts, Found, FoundFile, Generation, Hashed, PathState, Value, WriteError, Writer,
-    WriterOptions, check_current, newest, open_view,
+    Archive, Facts, Generation, Hashed, Hit, Opening, PathCheck, Value, WriteError, Writer, WriterOptions,
+    check_current, newest, open_view,
 };
 use poke::{
     damage, flag, live_link, look_up, mode, names_beside, open, place, published, set_word, snapshot, told,
@@ -44,7 +44,7 @@ fn assert_success(output: &std::process::Output) {
 fn a_new_file_is_whole_sparse_and_read_only_and_holds_nothing() {
     let place = place();
     let opened = open(&place.path);
-    assert_eq!((opened.found, opened.snapshot.is_none()), (FoundFile::Nothing, true));
+    assert_eq!((opened.found, opened.snapshot.is_none()), (Opening::Nothing, true));
     let metadata = fs::metadata(&place.path).unwrap();
     assert_eq!((metadata.len(), mode(&place.path)), (FILE_BYTES, 0o440));
     assert!(metadata.blocks() * 512 < 1 << 20, "{} blocks", metadata.blocks());
@@ -62,7 +62,7 @@ fn a_reopened_file_goes_on_from_its_generation() {
     let place = place();
     drop(published(&place.path, 3));
     let mut again = open(&place.path);
-    assert_eq!((again.found, told(&again.snapshot.unwrap())), (FoundFile::Good, Some(3)));
+    assert_eq!((again.found, told(&again.snapshot.unwrap())), (Opening::Good, Some(3)));
     assert_eq!(again.writer.publish(&mut snapshot(4)).unwrap(), Generation(4));
     assert_eq!(told(&again.writer.current().unwrap()), Some(4));
 }
@@ -77,7 +77,7 @@ fn a_publish_that_died_halfway_is_repeated_under_the_same_generation() {
     writable(&place.path).write_all_at(&[0xa5; 300], Area::Slot(0).offset()).unwrap();
     assert_eq!(look_up(&view, "generation"), Some(3), "readers notice nothing");
     let mut again = open(&place.path);
-    assert_eq!((again.found, told(&again.snapshot.unwrap())), (FoundFile::Good, Some(3)));
+    assert_eq!((again.found, told(&again.snapshot.unwrap())), (Opening::Good, Some(3)));
     assert_eq!(again.writer.publish(&mut snapshot(4)).unwrap(), Generation(4));
     assert_eq!((look_up(&view, "generation"), word(&place.path, at::GENERATION)), (Some(4), 8));
 }
@@ -89,7 +89,7 @@ fn a_first_publish_that_died_halfway_leaves_a_file_with_nothing() {
     set_word(&place.path, at::GENERATION, 1);
     damage(&place.path, Area::Slot(1));
     let mut again = open(&place.path);
-    assert_eq!((again.found, again.snapshot.is_none()), (FoundFile::Good, true));
+    assert_eq!((again.found, again.snapshot.is_none()), (Opening::Good, true));
     assert_eq!(again.writer.publish(&mut snapshot(1)).unwrap(), Generation(1));
 }
 
@@ -102,7 +102,7 @@ fn a_first_publish_that_died_with_all_its_bytes_written_is_finished_by_the_next_
     drop(published(&place.path, 1));
     set_word(&place.path, at::GENERATION, 1);
     let again = open(&place.path);
-    assert!(matches!(again.found, FoundFile::Repaired(_)), "{:?}", again.found);
+    assert!(matches!(again.found, Opening::Repaired(_)), "{:?}", again.found);
     assert_eq!((told(&again.snapshot.unwrap()), again.writer.generation()), (Some(1), Generation(1)));
     assert_eq!(look_up(&view(&place.path), "generation"), Some(1));
 }
@@ -142,18 +142,18 @@ fn a_file_replaced_or_removed_by_hand_is_noticed_and_readers_are_moved() {
     let place = place();
     let mut writer = published(&place.path, 3);
     let (old, old_id) = (view(&place.path), open_view(&place.path).unwrap().file());
-    assert_eq!(writer.path_state(), PathState::Same);
+    assert_eq!(writer.path_state(), PathCheck::Same);
     let other = place.path.with_file_name("other");
     fs::write(&other, "by hand").unwrap();
     fs::rename(&other, &place.path).unwrap();
-    assert_eq!(writer.path_state(), PathState::Replaced);
+    assert_eq!(writer.path_state(), PathCheck::Replaced);
     fs::remove_file(&place.path).unwrap();
-    assert_eq!(writer.path_state(), PathState::Missing);
+    assert_eq!(writer.path_state(), PathCheck::Missing);
     let event = old.map().event().load();
 
     writer.supersede().unwrap();
 
-    assert_eq!((writer.path_state(), writer.generation()), (PathState::Same, Generation(4)));
+    assert_eq!((writer.path_state(), writer.generation()), (PathCheck::Same, Generation(4)));
     let seen = old.observe();
     assert!(seen.is_superseded());
     assert_eq!(old.map().event().load(), event + 1);
@@ -300,7 +300,7 @@ fn look_ups_in_a_superseding_file_are_on_the_fast_path_at_once() {
     writer.supersede().unwrap();
     let key = Hashed::new(b"a-flag-19999");
     let probe = view(&place.path).probe(&key);
-    assert_eq!(probe.and_then(Found::i64), Some(19_999));
+    assert_eq!(probe.and_then(Hit::i64), Some(19_999));
 }
 
 /// Symptom: readers that opened a snapshot which somebody had put at the path, just before the publisher made its own
@@ -312,10 +312,10 @@ fn a_snapshot_that_somebody_put_at_the_path_is_marked_before_it_is_replaced() {
     drop(published(&there.path, 9));
     fs::rename(&there.path, &here.path).unwrap();
     let opened_meanwhile = open_view(&here.path).unwrap();
-    assert_eq!(writer.path_state(), PathState::Replaced);
+    assert_eq!(writer.path_state(), PathCheck::Replaced);
     writer.supersede().unwrap();
     assert!(opened_meanwhile.observe().is_superseded());
-    assert_eq!((writer.generation(), writer.path_state()), (Generation(10), PathState::Same));
+    assert_eq!((writer.generation(), writer.path_state()), (Generation(10), PathCheck::Same));
     assert_eq!(told(&writer.current().unwrap()), Some(2));
 }
 

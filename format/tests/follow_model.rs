@@ -14,17 +14,17 @@ use std::cell::Cell;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 
+use flagstaff_format::atomics::Exchange;
 use flagstaff_format::follow::{Follow, Forward, catch_up};
 use flagstaff_format::protocol::Sound;
-use flagstaff_format::sync::Exchange;
 use loom::sync::Arc;
 use loom::thread;
 use model::{Model, Outcome, holds, noticed, preemptions, run};
 
-/// Files by their number, as `Current` has them.
+/// Files by their number, as `Versions` has them.
 struct Pointers {
     now: Model,
-    lead: Model,
+    fast_path: Model,
 }
 
 fn load(pointer: &Model) -> u64 {
@@ -32,29 +32,29 @@ fn load(pointer: &Model) -> u64 {
 }
 
 impl Pointers {
-    /// As `Current::get`.
+    /// As `Versions::get`.
     fn get<O: Follow>(&self) -> u64 {
         let now = load(&self.now);
-        if load(&self.lead) != now {
-            catch_up::<O, _>(&self.lead, || load(&self.now));
+        if load(&self.fast_path) != now {
+            catch_up::<O, _>(&self.fast_path, || load(&self.now));
         }
         now
     }
 
-    /// As `Shared::follow` with `Current::replace`: on to the next file, unless another thread was faster.
+    /// As `Shared::follow` with `Versions::replace`: on to the next file, unless another thread was faster.
     fn step<O: Follow>(&self) {
         let now = self.get::<O>();
         if self.now.compare_exchange(now, now + 1, Release, Acquire).is_ok() {
-            catch_up::<O, _>(&self.lead, || load(&self.now));
+            catch_up::<O, _>(&self.fast_path, || load(&self.now));
         }
     }
 
     /// As a read: what is known for sure, then by the fast path.
     fn look<O: Follow>(&self) {
         let known = self.get::<O>();
-        let fast = load(&self.lead);
+        let fast = load(&self.fast_path);
         assert!(fast >= known, "backwards: read from file {fast} after file {known}");
-        let again = load(&self.lead);
+        let again = load(&self.fast_path);
         assert!(again >= fast, "backwards: read from file {again} after file {fast}");
     }
 }
@@ -62,7 +62,7 @@ impl Pointers {
 /// Threads that move on, each once, and one that reads. In the end the fast path is to be at the newest file.
 fn moves<O: Follow>(movers: usize, most: Option<usize>) -> Outcome {
     run(most, move || {
-        let pointers = Arc::new(Pointers { now: Model::new(0), lead: Model::new(0) });
+        let pointers = Arc::new(Pointers { now: Model::new(0), fast_path: Model::new(0) });
         let spawn = |_| {
             let pointers = pointers.clone();
             thread::spawn(move || pointers.step::<O>())
@@ -72,7 +72,7 @@ fn moves<O: Follow>(movers: usize, most: Option<usize>) -> Outcome {
         for thread in threads {
             thread.join().unwrap();
         }
-        assert!(load(&pointers.lead) == load(&pointers.now), "behind: nobody moves any more");
+        assert!(load(&pointers.fast_path) == load(&pointers.now), "behind: nobody moves any more");
     })
 }
 
@@ -97,20 +97,20 @@ impl Follow for Stores {
 
 /// Whether the pointer goes back while a thread follows to file 1 and another one moves on to file 2 in the middle of that.
 fn goes_back<O: Follow>() -> bool {
-    let (now, lead) = (AtomicU64::new(1), AtomicU64::new(0));
+    let (now, fast_path) = (AtomicU64::new(1), AtomicU64::new(0));
     let (looks, is_back) = (Cell::new(0), Cell::new(false));
-    catch_up::<O, _>(&lead, || {
+    catch_up::<O, _>(&fast_path, || {
         let seen = now.load(Acquire);
         looks.set(looks.get() + 1);
         if looks.get() == 1 {
             now.store(2, Release);
-            catch_up::<O, _>(&lead, || now.load(Acquire));
+            catch_up::<O, _>(&fast_path, || now.load(Acquire));
         } else {
-            is_back.set(is_back.get() || lead.load(Acquire) < 2);
+            is_back.set(is_back.get() || fast_path.load(Acquire) < 2);
         }
         seen
     });
-    assert_eq!(lead.load(Acquire), 2);
+    assert_eq!(fast_path.load(Acquire), 2);
     is_back.get()
 }
 

@@ -10,7 +10,7 @@ mod cases;
 use std::path::{Path, PathBuf};
 
 use flagstaff_format::layout::Area;
-use flagstaff_format::{Archive, Found, FoundFile, Hashed, Key, View, Writer, WriterOptions};
+use flagstaff_format::{Archive, Hashed, Hit, Key, Opening, View, Writer, WriterOptions};
 use flagstaff_format::{check_current, copy_current, frame_of, open_view};
 
 fn golden(name: &str) -> PathBuf {
@@ -31,7 +31,7 @@ fn expanded(name: &str, directory: &Path) -> (PathBuf, u64, Vec<[String; 3]>) {
     (path, generation, flags.collect())
 }
 
-fn found_in(view: &View, key: &str) -> Found {
+fn found_in(view: &View, key: &str) -> Hit {
     let hashed = Hashed::new(key.as_bytes());
     let found = view.attempt(view.observe(), key, &hashed).unwrap();
     let probe = if key.len() > 48 { view.probe_long(key.as_bytes(), &hashed) } else { view.probe(&hashed) };
@@ -39,7 +39,7 @@ fn found_in(view: &View, key: &str) -> Found {
     found
 }
 
-fn described(archive: &Archive, found: Found) -> [String; 2] {
+fn described(archive: &Archive, found: Hit) -> [String; 2] {
     let (kind, value) = cases::describe(&archive.value_of(found).unwrap());
     [kind.to_owned(), value]
 }
@@ -115,7 +115,7 @@ fn a_publisher_goes_on_above_the_generation_of_every_golden_file() {
         let (path, generation, flags) = expanded(name, directory.path());
         // Their boot is never this one.
         let mut opened = Writer::open(&path, &WriterOptions::default()).unwrap();
-        assert!(matches!(opened.found, FoundFile::Superseded(_)), "{name}");
+        assert!(matches!(opened.found, Opening::Superseded(_)), "{name}");
         assert_eq!(opened.snapshot.as_ref().map_or(0, Archive::len), flags.len(), "{name}");
         let next = opened.writer.publish(&mut cases::archive(name, 1)).unwrap();
         assert!(next.0 > generation, "{name}");
@@ -129,7 +129,7 @@ fn the_document_has_the_test_vectors_the_constants_and_every_header_word() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/format.md");
     let document = std::fs::read_to_string(path).unwrap();
     assert!(document.is_ascii());
-    let vectors: [(&str, u64); 5] = include!("../src/key_vectors.in");
+    let vectors: [(&str, u64); 5] = include!("../src/bytes/key_vectors.in");
     for (key, hash) in vectors {
         assert!(document.contains(&format!("| `{key:?}` | `{hash:#018x}` |")), "{key:?}");
         assert_eq!(by_the_book::hash(key.as_bytes()), hash, "{key:?}");

@@ -1,4 +1,4 @@
-//! Damaged and hostile files: an error at opening or a look-up without an answer, but no panic, no crash, and never wrong
+//! Damaged and hostile files: an error at opening or a look-up without a result, but no panic, no crash, and never wrong
 //! bytes behind a good checksum.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use flagstaff_format::layout::{Area, FILE_BYTES, FINGERPRINT, FRAME_BYTES, MAGIC, word as at};
 use flagstaff_format::{
-    Archive, BuildError, Facts, FoundFile, Generation, Hashed, OpenError, Value, View, Writer, WriterOptions,
+    Archive, BuildError, Facts, Generation, Hashed, OpenError, Opening, Value, View, Writer, WriterOptions,
     check_current, copy_current, newest, open_view,
 };
 use poke::{flag, flip, open, published, set_word, snapshot, told, writable};
@@ -68,7 +68,7 @@ impl Seeded {
 
 const LONG: &str = "long-key-long-key-long-key-long-key-long-key-long-key-long-key-long-key-";
 
-/// Every way to look something up. Answers are not judged here.
+/// Every way to look something up. Results are not checked here.
 fn look_up_everything(view: &View, text: &mut Vec<u8>) {
     let mut stack = [0; 512];
     for key in ["", "on", "generation", "service.checkout.flag", LONG] {
@@ -295,7 +295,7 @@ fn a_file_of_random_bytes_behind_a_good_magic_is_superseded() {
         }
         fs::write(&path, garbage).unwrap();
         assert!(matches!(open_view(&path), Err(OpenError::Header { .. })));
-        assert!(matches!(open(&path).found, FoundFile::Superseded(_)));
+        assert!(matches!(open(&path).found, Opening::Superseded(_)));
         fs::remove_file(&path).unwrap();
     }
 }

@@ -12,9 +12,9 @@ mod model;
 
 use std::sync::atomic::Ordering::{self, Relaxed};
 
+use flagstaff_format::atomics::Load;
 use flagstaff_format::memo::{BoolMemo, Claim, MemoOrders, WordMemo};
 use flagstaff_format::protocol::{Generation, Sound, observe, still_valid};
-use flagstaff_format::sync::Load;
 use loom::sync::Arc;
 use loom::thread;
 use model::memory::Memory;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use flagstaff_format::layout::word;
 use flagstaff_format::protocol::MARK;
 use flagstaff_format::{
-    Archive, Facts, Flag, Generation, Opened, Records as _, Step, Value, Watch, Witness, Writer,
+    Archive, Facts, FileOp, Flag, Generation, Hooks, Observer, Opened, Records as _, Value, Writer,
     WriterOptions, copy_current, open_view,
 };
 
@@ -27,10 +27,10 @@ impl Full {
     }
 }
 
-impl Witness for Full {
-    fn meets(&self, step: &Step<'_>) -> io::Result<()> {
+impl Observer for Full {
+    fn before(&self, step: &FileOp<'_>) -> io::Result<()> {
         match (step, *self.0.lock().unwrap()) {
-            (Step::Store { word, value, .. }, Some(refuses)) if refuses(*word, *value) => {
+            (FileOp::Store { word, value, .. }, Some(refuses)) if refuses(*word, *value) => {
                 Err(io::ErrorKind::StorageFull.into())
             }
             _ => Ok(()),
@@ -52,7 +52,7 @@ fn place() -> Place {
 
 impl Place {
     fn open(&self) -> Opened {
-        let options = WriterOptions::default().watch(Watch::by(self.disk.clone()));
+        let options = WriterOptions::default().hooks(Hooks::new(self.disk.clone()));
         Writer::open(&self.path, &options).unwrap()
     }
 
@@ -61,7 +61,7 @@ impl Place {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
-    /// What a reader that comes now answers.
+    /// What a new reader returns.
     fn n(&self) -> Option<i64> {
         copy_current(open_view(&self.path).unwrap().map()).unwrap().unwrap().find("n").i64()
     }

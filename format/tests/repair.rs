@@ -12,7 +12,7 @@ use std::process::Command;
 use flagstaff_format::layout::{Area, FILE_BYTES, word as at};
 use flagstaff_format::protocol::MARK;
 use flagstaff_format::{
-    BootId, FoundFile, Generation, Header, OpenError, PathState, Step, Watch, Witness, WriteError, Writer,
+    BootId, FileOp, Generation, Header, Hooks, Observer, OpenError, Opening, PathCheck, WriteError, Writer,
     WriterOptions, check_current, copy_current, open_view,
 };
 use poke::{
@@ -46,7 +46,7 @@ fn a_damaged_slot_is_replaced_by_the_newest_good_snapshot_under_a_new_generation
             damage(&copy, area);
         }
         let again = open(&copy);
-        assert!(matches!(&again.found, FoundFile::Repaired(why) if why.contains("checksum")), "{again:?}");
+        assert!(matches!(&again.found, Opening::Repaired(why) if why.contains("checksum")), "{again:?}");
         assert_eq!(again.snapshot.as_ref().and_then(told), expected);
         if expected.is_some() {
             assert_eq!(again.writer.generation(), Generation(5));
@@ -66,7 +66,7 @@ fn a_damaged_header_is_superseded_with_generation_and_data_kept() {
     poke::flip(&place.path, at::IDENTITY as u64 * 8, 0);
     assert!(matches!(open_view(&place.path), Err(OpenError::Header { .. })));
     let again = open(&place.path);
-    assert!(matches!(&again.found, FoundFile::Superseded(why) if why.contains("checksum")), "{again:?}");
+    assert!(matches!(&again.found, Opening::Superseded(why) if why.contains("checksum")), "{again:?}");
     assert_eq!((told(&again.snapshot.unwrap()), again.writer.generation()), (Some(5), Generation(6)));
     assert!(old.observe().is_superseded());
     assert_eq!(told(&copy_current(view(&place.path).map()).unwrap().unwrap()), Some(5));
@@ -79,7 +79,7 @@ fn a_file_of_the_wrong_length_is_superseded_with_what_is_left_of_it() {
         drop(published(&place.path, 2));
         writable(&place.path).set_len(bytes).unwrap();
         let again = open(&place.path);
-        assert!(matches!(again.found, FoundFile::Superseded(_)), "{bytes}: {again:?}");
+        assert!(matches!(again.found, Opening::Superseded(_)), "{bytes}: {again:?}");
         let kept = again.snapshot.as_ref().and_then(told);
         assert_eq!(kept, if bytes < Area::Slot(1).offset() { None } else { Some(2) }, "{bytes} bytes");
         assert!(again.writer.generation() >= Generation(2));
@@ -105,7 +105,7 @@ fn a_file_of_another_boot_is_superseded_above_everything_seen_with_its_rights() 
     fs::set_permissions(&place.path, Permissions::from_mode(0o604)).unwrap();
     let before = fs::metadata(&place.path).unwrap();
     let again = open(&place.path);
-    assert!(matches!(&again.found, FoundFile::Superseded(why) if why.contains("boot")), "{again:?}");
+    assert!(matches!(&again.found, Opening::Superseded(why) if why.contains("boot")), "{again:?}");
     assert_eq!((told(&again.snapshot.unwrap()), again.writer.generation()), (Some(4), Generation(6)));
     let after = fs::metadata(&place.path).unwrap();
     assert_eq!((after.mode(), after.uid(), after.gid()), (before.mode(), before.uid(), before.gid()));
@@ -124,7 +124,7 @@ fn owner_and_group_are_carried_over_where_that_is_permitted() {
         return;
     }
     set_word(&place.path, at::GENERATION, 2 | MARK);
-    assert!(matches!(open(&place.path).found, FoundFile::Superseded(_)));
+    assert!(matches!(open(&place.path).found, Opening::Superseded(_)));
     let metadata = fs::metadata(&place.path).unwrap();
     assert_eq!((metadata.uid(), metadata.gid()), (4321, 1234));
 }
@@ -135,7 +135,7 @@ fn a_marked_file_at_the_path_is_superseded_again() {
     drop(published(&place.path, 2));
     set_word(&place.path, at::GENERATION, 4 | MARK);
     let again = open(&place.path);
-    assert!(matches!(&again.found, FoundFile::Superseded(why) if why.contains("superseded")), "{again:?}");
+    assert!(matches!(&again.found, Opening::Superseded(why) if why.contains("superseded")), "{again:?}");
     assert_eq!((told(&again.snapshot.unwrap()), again.writer.generation()), (Some(2), Generation(3)));
     assert_eq!(word(&place.path, at::GENERATION), 6);
 }
@@ -145,11 +145,11 @@ fn a_publisher_without_a_source_goes_on_in_the_file_of_any_source() {
     let place = place();
     let ours = WriterOptions::default().identity([7; 32]);
     drop(Writer::open(&place.path, &ours).unwrap());
-    assert!(matches!(open(&place.path).found, FoundFile::Good));
-    assert!(matches!(Writer::open(&place.path, &ours).unwrap().found, FoundFile::Good));
+    assert!(matches!(open(&place.path).found, Opening::Good));
+    assert!(matches!(Writer::open(&place.path, &ours).unwrap().found, Opening::Good));
     // Also if it has to be made anew.
     set_word(&place.path, at::GENERATION, MARK);
-    assert!(matches!(open(&place.path).found, FoundFile::Superseded(_)));
+    assert!(matches!(open(&place.path).found, Opening::Superseded(_)));
     assert_eq!(open_view(&place.path).unwrap().header().unwrap().identity, [7; 32]);
 }
 
@@ -161,7 +161,7 @@ fn a_damaged_number_of_places_is_repaired() {
     drop(published(&place.path, 2));
     set_word(&place.path, at::PLACES[0], word(&place.path, at::PLACES[0]) + 1);
     let again = open(&place.path);
-    assert!(matches!(again.found, FoundFile::Repaired(_)), "{again:?}");
+    assert!(matches!(again.found, Opening::Repaired(_)), "{again:?}");
     assert!(check_current(open_view(&place.path).unwrap().map()).unwrap().is_some());
     assert_eq!(told(&again.snapshot.unwrap()), Some(2));
 }
@@ -171,7 +171,7 @@ fn a_file_of_another_source_is_superseded() {
     let place = place();
     drop(published(&place.path, 2));
     let opened = Writer::open(&place.path, &WriterOptions::default().identity([7; 32])).unwrap();
-    assert!(matches!(&opened.found, FoundFile::Superseded(why) if why.contains("source")), "{opened:?}");
+    assert!(matches!(&opened.found, Opening::Superseded(why) if why.contains("source")), "{opened:?}");
     assert_eq!(opened.writer.generation(), Generation(3));
     assert_eq!(open_view(&place.path).unwrap().header().unwrap().identity, [7; 32]);
 }
@@ -200,7 +200,7 @@ fn an_empty_file_is_replaced() {
     let place = place();
     fs::write(&place.path, "").unwrap();
     assert!(matches!(open_view(&place.path), Err(OpenError::NotASnapshot { .. })));
-    assert!(matches!(open(&place.path).found, FoundFile::Superseded(_)));
+    assert!(matches!(open(&place.path).found, Opening::Superseded(_)));
     assert!(open_view(&place.path).is_ok());
 }
 
@@ -210,7 +210,7 @@ fn garbage_named_like_a_snapshot_is_put_aside() {
         let place = place();
         fs::write(&place.path, &garbage).unwrap();
         assert!(matches!(open_view(&place.path), Err(OpenError::NotASnapshot { .. })));
-        let FoundFile::PutAside(aside) = open(&place.path).found else { panic!("not put aside") };
+        let Opening::PutAside(aside) = open(&place.path).found else { panic!("not put aside") };
         assert_eq!(fs::read_to_string(aside).unwrap(), garbage);
         assert!(open_view(&place.path).is_ok());
     }
@@ -227,7 +227,7 @@ fn a_snapshot_with_a_damaged_magic_or_version_is_superseded_and_readers_are_told
         let old = open_view(&place.path).unwrap();
         flip(&place.path, word_at as u64 * 8 + 1, 2);
         let again = open(&place.path);
-        assert!(matches!(again.found, FoundFile::Superseded(_)), "{again:?}");
+        assert!(matches!(again.found, Opening::Superseded(_)), "{again:?}");
         assert_eq!((told(&again.snapshot.unwrap()), again.writer.generation()), (Some(3), Generation(4)));
         assert!(old.observe().is_superseded());
     }
@@ -238,7 +238,7 @@ fn what_was_put_aside_before_is_kept() {
     let place = place();
     for garbage in ["one".repeat(9), "two".repeat(9)] {
         fs::write(&place.path, &garbage).unwrap();
-        let FoundFile::PutAside(aside) = open(&place.path).found else { panic!("not put aside") };
+        let Opening::PutAside(aside) = open(&place.path).found else { panic!("not put aside") };
         assert_eq!(fs::read_to_string(aside).unwrap(), garbage);
         fs::remove_file(&place.path).unwrap();
     }
@@ -298,7 +298,7 @@ fn a_link_to_a_good_file_is_followed() {
     let link = place.path.with_file_name("link.flagstaff");
     symlink(&place.path, &link).unwrap();
     let mut opened = open(&link);
-    assert_eq!((&opened.found, opened.writer.path_state()), (&FoundFile::Good, PathState::Same));
+    assert_eq!((&opened.found, opened.writer.path_state()), (&Opening::Good, PathCheck::Same));
     opened.writer.publish(&mut snapshot(2)).unwrap();
     assert_eq!(look_up(&view(&place.path), "generation"), Some(2));
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
@@ -320,9 +320,9 @@ fn a_file_that_anybody_may_write_to_is_refused() {
 #[derive(Debug)]
 struct Swap(std::path::PathBuf);
 
-impl Witness for Swap {
-    fn meets(&self, step: &Step<'_>) -> std::io::Result<()> {
-        if *step == Step::Moment("take over") {
+impl Observer for Swap {
+    fn before(&self, step: &FileOp<'_>) -> std::io::Result<()> {
+        if *step == FileOp::Failpoint("take over") {
             symlink(self.0.with_extension("precious"), self.0.with_extension("link"))?;
             fs::rename(self.0.with_extension("link"), &self.0)?;
         }
@@ -339,8 +339,8 @@ fn what_takes_the_place_of_the_examined_file_is_not_written_to() {
     drop(published(&place.path, 1));
     let precious = place.path.with_extension("precious");
     fs::write(&precious, "precious ".repeat(1000)).unwrap();
-    let swap = Watch::by(std::sync::Arc::new(Swap(place.path.clone())));
-    let options = WriterOptions::default().identity([7; 32]).watch(swap);
+    let swap = Hooks::new(std::sync::Arc::new(Swap(place.path.clone())));
+    let options = WriterOptions::default().identity([7; 32]).hooks(swap);
     let error = Writer::open(&place.path, &options).unwrap_err();
     assert!(
         std::error::Error::source(&error).is_some_and(|source| source.to_string().contains("replaced")),
@@ -361,7 +361,7 @@ fn a_publish_that_was_cut_short_stays_unseen_also_in_a_marked_file() {
     assert_eq!(of_readers.as_ref().and_then(told), Some(2));
     let opened = open(&place.path);
     assert!(
-        matches!(&opened.found, FoundFile::Superseded(why) if why.contains("marked")),
+        matches!(&opened.found, Opening::Superseded(why) if why.contains("marked")),
         "{:?}",
         opened.found
     );

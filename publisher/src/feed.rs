@@ -1,7 +1,7 @@
 //! From a payload to the file, and what is kept of one that the file could not take.
 //!
 //! A source sends a payload once. If a full disk drops it, readers keep old flags until the source changes again, so it is kept, the
-//! newest alone, and tried again from time to time (the keeper's thread does that) until readers see it or a newer one comes. Meanwhile
+//! newest alone, and tried again from time to time (the heartbeat thread does that) until readers see it or a newer one comes. Meanwhile
 //! the file says that readers are behind. So it does after a payload that is refused for what is in it; nothing is tried
 //! again then, because the same bytes are refused for ever.
 //!
@@ -18,7 +18,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::changes::Changes;
 use crate::error::PublishError;
 use crate::failure_kind;
-use crate::keeper::Held;
+use crate::heartbeat::Shared;
 use crate::payload::{self, Limits, Members};
 use crate::publisher::Outcome;
 
@@ -28,7 +28,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// Bytes of a payload whose archive shall not stand in memory beside the one before.
 const LARGE: usize = 512 * 1024;
 
-/// The longest pause: so long, and the time between two looks of the keeper, flags may stay away after there is space.
+/// The longest pause: so long, and the time between two heartbeats, flags may stay away after there is space.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What came from the source.
@@ -143,7 +143,7 @@ impl Feed {
     }
 }
 
-impl Held {
+impl Shared {
     fn feed(&self) -> MutexGuard<'_, Feed> {
         // It is whole at every step.
         self.feed.lock().unwrap_or_else(PoisonError::into_inner)
@@ -268,7 +268,7 @@ impl Held {
             self.supersede(&mut writer)?;
         }
         let generation = writer.publish(&mut archive)?;
-        // While the writer is held: who makes the file anew takes what is remembered here for what was in it.
+        // While the writer is locked: who makes the file anew takes what is remembered here for what was in it.
         self.last.set(Some(Last { payload: Some(payload.to_owned()), ..Last::of(&archive) }));
         Ok((archive, generation))
     }
@@ -276,7 +276,7 @@ impl Held {
     /// A file that was made anew may hold older flags than were published last, or none, if those were damaged and their payload is not
     /// at hand: then the same payload is not "unchanged", and readers are behind until one comes.
     fn forget_what_was_lost(&self, feed: &mut Feed) {
-        // The keeper holds the writer while it makes a file anew and says so.
+        // The heartbeat thread holds the writer while it makes a file anew and says so.
         let writer = self.writer();
         if self.superseded.swap(false, Ordering::AcqRel) {
             let current = writer.current();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use flagstaff_format::Watch;
+use flagstaff_format::Hooks;
 
 use crate::identity::Identity;
 use crate::lock::LockMode;
@@ -11,7 +11,7 @@ use crate::payload::Limits;
 
 /// Options of [`crate::Publisher::open`].
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct PublisherOptions {
     pub(crate) identity: Identity,
     pub(crate) file_mode: u32,
     pub(crate) lock_mode: LockMode,
@@ -19,12 +19,12 @@ pub struct Options {
     pub(crate) import: Option<PathBuf>,
     pub(crate) checkpoint_every: Duration,
     pub(crate) thread_log: ThreadLog,
-    pub(crate) watch: Watch,
+    pub(crate) watch: Hooks,
 }
 
-impl Default for Options {
-    fn default() -> Options {
-        Options {
+impl Default for PublisherOptions {
+    fn default() -> PublisherOptions {
+        PublisherOptions {
             identity: Identity::none(),
             file_mode: 0o440,
             lock_mode: LockMode::Owner,
@@ -32,43 +32,43 @@ impl Default for Options {
             import: None,
             checkpoint_every: Duration::from_millis(2500),
             thread_log: ThreadLog::On,
-            watch: Watch::default(),
+            watch: Hooks::default(),
         }
     }
 }
 
-impl Options {
+impl PublisherOptions {
     /// The defaults.
     #[must_use]
-    pub fn new() -> Options {
-        Options::default()
+    pub fn new() -> PublisherOptions {
+        PublisherOptions::default()
     }
 
     /// Whose flags these are. None by default. A file of another source is superseded; its flags are kept until the
     /// first payload.
     #[must_use]
-    pub fn identity(mut self, identity: Identity) -> Options {
+    pub fn identity(mut self, identity: Identity) -> PublisherOptions {
         self.identity = identity;
         self
     }
 
     /// Mode of a new snapshot file. 0440 by default: its owner and group read it, and nobody writes to it by accident.
     #[must_use]
-    pub fn file_mode(mut self, mode: u32) -> Options {
+    pub fn file_mode(mut self, mode: u32) -> PublisherOptions {
         self.file_mode = mode;
         self
     }
 
     /// Who else may become the publisher. Only the owner by default.
     #[must_use]
-    pub fn lock_mode(mut self, mode: LockMode) -> Options {
+    pub fn lock_mode(mut self, mode: LockMode) -> PublisherOptions {
         self.lock_mode = mode;
         self
     }
 
     /// What a payload may be. 5 MiB by default.
     #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Options {
+    pub fn limits(mut self, limits: Limits) -> PublisherOptions {
         self.limits = limits;
         self
     }
@@ -76,7 +76,7 @@ impl Options {
     /// A JSON cache of the SDK to start from, if there is no snapshot file yet. None by default. Snapshot files of the same key beside
     /// it, such as that of another base URL, are looked at as well: the flags that were published last are taken.
     #[must_use]
-    pub fn import(mut self, path: Option<&Path>) -> Options {
+    pub fn import(mut self, path: Option<&Path>) -> PublisherOptions {
         self.import = path.map(Path::to_owned);
         self
     }
@@ -84,7 +84,7 @@ impl Options {
     /// Time from one checkpoint to the next, at least. 2.5 s by default: a power loss costs at most this much, and a
     /// busy source does not wear the disk out.
     #[must_use]
-    pub fn checkpoint_every(mut self, time: Duration) -> Options {
+    pub fn checkpoint_every(mut self, time: Duration) -> PublisherOptions {
         self.checkpoint_every = time;
         self
     }
@@ -92,14 +92,14 @@ impl Options {
     /// The publisher's own threads log nothing. For a forked child, where a lock of the log may be taken for ever and who waits for
     /// it stands still. By default they log what happens to the file and the disk.
     #[must_use]
-    pub fn silent_threads(mut self) -> Options {
+    pub fn silent_threads(mut self) -> PublisherOptions {
         self.thread_log = ThreadLog::Off;
         self
     }
 
     /// Who is shown every step of the publisher, from the lock to its end. Nobody by default; for tests.
     #[must_use]
-    pub fn watch(mut self, watch: Watch) -> Options {
+    pub fn watch(mut self, watch: Hooks) -> PublisherOptions {
         self.watch = watch;
         self
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use flagstaff_format::{
-    Archive, FailureKind, FoundFile, Generation, LinkState, Opened, Writer, WriterOptions,
+    Archive, FailureKind, Generation, LinkState, Opened, Opening, Writer, WriterOptions,
     is_in_sticky_public_directory, status, unix_micros,
 };
 
@@ -16,9 +16,9 @@ use crate::changes::Changes;
 use crate::checkpointer::Checkpointer;
 use crate::error::{CloseError, OpenError, PublishError};
 use crate::feed::{Feed, LastPayload};
-use crate::keeper::{Held, Keeper, coarse_millis};
+use crate::heartbeat::{Heartbeat, Shared, coarse_millis};
 use crate::lock::{Cancel, PublisherLock};
-use crate::options::Options;
+use crate::options::PublisherOptions;
 use crate::payload::Limits;
 use crate::predecessor::{self, Predecessor};
 use crate::sse::Stopper;
@@ -30,10 +30,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Publisher {
     /// `None` once it is closed.
-    keeper: Option<Keeper>,
-    held: Arc<Held>,
+    heartbeat: Option<Heartbeat>,
+    shared: Arc<Shared>,
     path: PathBuf,
-    options: Options,
+    options: PublisherOptions,
 }
 
 /// What became of a payload.
@@ -69,7 +69,7 @@ impl Publisher {
     ///
     /// # Errors
     /// [`OpenError`]: another publisher holds the lock, or the file cannot be used.
-    pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Publisher, OpenError> {
+    pub fn open(path: impl AsRef<Path>, options: &PublisherOptions) -> Result<Publisher, OpenError> {
         let path = &behind_links(path.as_ref());
         let lock = PublisherLock::watched(&lock_path(path), options.lock_mode, None, &options.watch)?;
         Publisher::with_lock(path, options, lock)
@@ -81,7 +81,7 @@ impl Publisher {
     /// As [`Publisher::open`], and [`crate::lock::LockError::Cancelled`].
     pub fn wait_and_open(
         path: impl AsRef<Path>,
-        options: &Options,
+        options: &PublisherOptions,
         cancel: &Cancel,
     ) -> Result<Publisher, OpenError> {
         let path = &behind_links(path.as_ref());
@@ -89,15 +89,19 @@ impl Publisher {
         Publisher::with_lock(path, options, lock)
     }
 
-    fn with_lock(path: &Path, options: &Options, lock: PublisherLock) -> Result<Publisher, OpenError> {
+    fn with_lock(
+        path: &Path,
+        options: &PublisherOptions,
+        lock: PublisherLock,
+    ) -> Result<Publisher, OpenError> {
         let writer = WriterOptions::default().identity(options.identity.bytes()).mode(options.file_mode);
-        let writer = writer.watch(options.watch.clone());
+        let writer = writer.hooks(options.watch.clone());
         let Opened { writer, snapshot, found, .. } = Writer::open(path, &writer)?;
         report(path, &found, snapshot.as_ref());
         let checkpointer =
             Checkpointer::start(writer.checkpoints()?, options.checkpoint_every, options.thread_log)
                 .map_err(OpenError::Thread)?;
-        let held = Arc::new(Held {
+        let shared = Arc::new(Shared {
             writer: Mutex::new(writer),
             checkpointer,
             lock,
@@ -111,15 +115,16 @@ impl Publisher {
             identity: options.identity.bytes(),
             working_since: AtomicU64::new(0),
         });
-        let keeper = Some(Keeper::start(held.clone(), options.thread_log).map_err(OpenError::Thread)?);
-        options.watch.moment("start");
+        let heartbeat =
+            Some(Heartbeat::start(shared.clone(), options.thread_log).map_err(OpenError::Thread)?);
+        options.watch.failpoint("start");
         // When nothing can fail any more: nobody would take it back.
-        status::set_started(held.writer().status_words());
-        held.is_started.store(true, Ordering::Release);
-        let mut publisher = Publisher { keeper, held, path: path.to_owned(), options: options.clone() };
+        status::set_started(shared.writer().status_words());
+        shared.is_started.store(true, Ordering::Release);
+        let mut publisher = Publisher { heartbeat, shared, path: path.to_owned(), options: options.clone() };
         match snapshot {
             // A file that was not stopped cleanly may have newer flags in memory than on the disk.
-            Some(snapshot) => publisher.held.checkpointer.offer(Arc::new(snapshot)),
+            Some(snapshot) => publisher.shared.checkpointer.offer(Arc::new(snapshot)),
             None => publisher.import(),
         }
         Ok(publisher)
@@ -136,64 +141,64 @@ impl Publisher {
 
     fn publish_of(&mut self, payload: &str, published_at: u64) -> Result<Outcome, PublishError> {
         // In this order: a forked child takes no lock of its parent's.
-        if !self.held.lock.is_mine() || self.has_lost_lock() {
+        if !self.shared.lock.is_mine() || self.has_lost_lock() {
             return Err(PublishError::LockLost { path: self.lock_path().to_owned() });
         }
-        self.held.publish(payload, published_at)
+        self.shared.publish(payload, published_at)
     }
 
     /// The generation that readers see; 0 if nothing has been published.
     #[must_use]
     pub fn generation(&self) -> Generation {
-        self.held.writer().generation()
+        self.shared.writer().generation()
     }
 
     /// Says in which state the link to the source is. The same state again does not make it younger.
     pub fn set_link(&self, state: LinkState) {
-        self.held.set_link(state);
+        self.shared.set_link(state);
     }
 
     /// Says what failed last. [`Publisher::publish`] says by itself what it did not publish. Without the lock nothing is said: the
     /// file may be that of another publisher.
     pub fn set_failure(&self, kind: FailureKind) {
         // In this order: a forked child takes no lock of its parent's.
-        if self.held.lock.is_mine() && !self.has_lost_lock() {
-            status::set_failure(self.held.writer().status_words(), kind);
+        if self.shared.lock.is_mine() && !self.has_lost_lock() {
+            status::set_failure(self.shared.writer().status_words(), kind);
         }
     }
 
     /// Says that the source sent a payload that is refused unseen, so that readers do not have the newest.
     pub(crate) fn refuse(&self, why: FailureKind) {
-        if self.held.lock.is_mine() && !self.has_lost_lock() {
-            self.held.refuse(why);
+        if self.shared.lock.is_mine() && !self.has_lost_lock() {
+            self.shared.refuse(why);
         }
     }
 
     /// Whether a payload waits until the file can take it.
     pub(crate) fn has_waiting(&self) -> bool {
-        self.held.has_waiting()
+        self.shared.has_waiting()
     }
 
     /// What came of a payload that the file could take later; told once.
     pub(crate) fn take_caught_up(&self) -> Option<Outcome> {
-        self.held.take_caught_up()
+        self.shared.take_caught_up()
     }
 
     /// Says that the source gave a sign of life.
     pub fn touch(&self) {
-        status::touch_contact(self.held.writer().status_words());
+        status::touch_contact(self.shared.writer().status_words());
     }
 
     /// The lock file.
     #[must_use]
     pub fn lock_path(&self) -> &Path {
-        self.held.lock.path()
+        self.shared.lock.path()
     }
 
     /// Whether somebody removed or replaced the lock file, so that this publisher should end.
     #[must_use]
     pub fn has_lost_lock(&self) -> bool {
-        self.held.lock_lost.load(Ordering::Acquire)
+        self.shared.lock_lost.load(Ordering::Acquire)
     }
 
     /// Writes the last checkpoint, waiting at most 5 s for the disk, and gives the lock back. Dropping does the same, but
@@ -206,29 +211,29 @@ impl Publisher {
     }
 
     fn end(&mut self) -> Result<(), CloseError> {
-        let Some(keeper) = self.keeper.take() else { return Ok(()) };
-        if !self.held.lock.is_mine() {
+        let Some(heartbeat) = self.heartbeat.take() else { return Ok(()) };
+        if !self.shared.lock.is_mine() {
             // In a forked child there is no such thread to wait for, and any lock may have been copied while it was taken.
-            std::mem::forget(keeper);
+            std::mem::forget(heartbeat);
             return Ok(());
         }
         let watch = &self.options.watch;
-        watch.moment("end");
+        watch.failpoint("end");
         let start = Instant::now();
         let timeout = || CloseError::Timeout { path: self.path.clone(), patience: PATIENCE };
-        // A keeper that hangs holds the writer, so nothing more can be said in the file.
-        let kept = keeper.stop(PATIENCE);
-        // Afresh: the keeper may not have looked since another publisher started.
-        if !self.held.has_lock() {
+        // A heartbeat thread that hangs holds the writer, so nothing more can be said in the file.
+        let ended = heartbeat.stop(PATIENCE);
+        // Afresh: the heartbeat thread may not have looked since another publisher started.
+        if !self.shared.has_lock() {
             return Err(CloseError::LockLost { path: self.lock_path().to_owned() });
         }
-        let written = self.held.checkpointer.stop(PATIENCE.saturating_sub(start.elapsed()));
-        if kept.is_err() {
+        let written = self.shared.checkpointer.stop(PATIENCE.saturating_sub(start.elapsed()));
+        if ended.is_err() {
             return Err(timeout());
         }
-        watch.moment("end: the last checkpoint is written");
-        status::set_stopped(self.held.writer().status_words());
-        watch.moment("end: the lock is given back");
+        watch.failpoint("end: the last checkpoint is written");
+        status::set_stopped(self.shared.writer().status_words());
+        watch.failpoint("end: the lock is given back");
         match written {
             Ok(written) => Ok(written?),
             Err(_) => Err(timeout()),
@@ -237,17 +242,17 @@ impl Publisher {
 
     /// Says that the publishing thread has something to do. Until it waits again, which should be soon, a sign of life is its own.
     pub(crate) fn works(&self) {
-        self.held.working_since.store(coarse_millis(), Ordering::Relaxed);
+        self.shared.working_since.store(coarse_millis(), Ordering::Relaxed);
     }
 
     /// Says that the publishing thread waits for its source, which may take as long as it likes.
     pub(crate) fn waits(&self) {
-        self.held.working_since.store(0, Ordering::Relaxed);
+        self.shared.working_since.store(0, Ordering::Relaxed);
     }
 
     /// Shows a place in the code to whoever watches.
     pub(crate) fn moment(&self, name: &'static str) {
-        self.options.watch.moment(name);
+        self.options.watch.failpoint(name);
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -256,8 +261,8 @@ impl Publisher {
 
     /// Stops `stopper` when the lock is lost, or at once if it is lost already.
     pub(crate) fn stop_on_loss(&self, stopper: &Stopper) {
-        *self.held.stop_on_loss.lock().unwrap_or_else(PoisonError::into_inner) = Some(stopper.clone());
-        // The keeper tells the loss only once, perhaps before there was somebody to tell.
+        *self.shared.stop_on_loss.lock().unwrap_or_else(PoisonError::into_inner) = Some(stopper.clone());
+        // The heartbeat thread tells the loss only once, perhaps before there was somebody to tell.
         if self.has_lost_lock() {
             stopper.stop();
         }
@@ -265,7 +270,7 @@ impl Publisher {
 
     fn import(&mut self) {
         let Some(path) = self.options.import.clone() else { return };
-        self.options.watch.moment("import");
+        self.options.watch.failpoint("import");
         let found = match predecessor::find(&path, self.options.identity, &self.options.limits) {
             Ok(Some(found)) => found,
             Ok(None) => return,
@@ -274,7 +279,7 @@ impl Publisher {
                 return tracing::warn!(%error, cause, "cache of the SDK was not imported");
             }
         };
-        self.options.watch.moment("import: the cache is read");
+        self.options.watch.failpoint("import: the cache is read");
         match found {
             Predecessor::Snapshot(path, archive) => match self.take_over(*archive) {
                 Ok(()) => tracing::info!(path = %path.display(), "started from a snapshot of the same key"),
@@ -291,8 +296,8 @@ impl Publisher {
 
     /// Publishes the flags of another file as they are.
     fn take_over(&mut self, mut archive: Archive) -> Result<(), PublishError> {
-        self.held.take_over(&mut archive)?;
-        self.held.checkpointer.offer(Arc::new(archive));
+        self.shared.take_over(&mut archive)?;
+        self.shared.checkpointer.offer(Arc::new(archive));
         Ok(())
     }
 }
@@ -332,20 +337,20 @@ pub fn lock_path(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn report(path: &Path, found: &FoundFile, snapshot: Option<&Archive>) {
+fn report(path: &Path, found: &Opening, snapshot: Option<&Archive>) {
     let path = path.display();
     let flags = snapshot.map_or(0, Archive::len);
     let generation = snapshot.map_or(0, |archive| archive.generation().0);
     match found {
-        FoundFile::Nothing => tracing::info!(%path, "made a new snapshot file"),
-        FoundFile::Good => tracing::info!(%path, generation, flags, "goes on with the snapshot file"),
-        FoundFile::Repaired(damage) => {
+        Opening::Nothing => tracing::info!(%path, "made a new snapshot file"),
+        Opening::Good => tracing::info!(%path, generation, flags, "goes on with the snapshot file"),
+        Opening::Repaired(damage) => {
             tracing::warn!(%path, damage, generation, flags, "repaired the snapshot file");
         }
-        FoundFile::Superseded(why) => {
+        Opening::Superseded(why) => {
             tracing::info!(%path, why, generation, flags, "superseded the snapshot file");
         }
-        FoundFile::PutAside(aside) => {
+        Opening::PutAside(aside) => {
             tracing::warn!(%path, aside = %aside.display(), "found a file that is no snapshot, put it aside and made a new one");
         }
         _ => {}

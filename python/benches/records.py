@@ -2,7 +2,7 @@
 
     python python/benches/records.py --out python.jsonl [--quick] [--workers 1 4 16]
 
-The lines are those of `Record` in benches/src/record.rs; the goals are those of the package.
+The lines are those of `Record` in benches/src/record.rs.
 """
 
 import argparse
@@ -14,27 +14,27 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 CALLS, WORKERS = "Python, one call", "Gunicorn workers beside soasap 1.0.3"
-GOALS_PER_CALL = [
-    ("get_bool(key)", None, 40, "ns"),
-    ("get_bool(key)", "soasap get_bool(key)", 0.35, "ratio"),
-    ("get_bool(key, default=False)", None, 52, "ns"),
-    ("flag.get()", "dict.get", 0.7, "ratio"),
-    ("get_number(key)", "soasap get_number(key)", 0.12, "ratio"),
-    ("get_string(key)", "soasap get_string(key)", None, "ratio"),
-    ("get_json(key)", "soasap get_json(key)", None, "ratio"),
+RATIOS_PER_CALL = [
+    ("get_bool(key)", None, "ns"),
+    ("get_bool(key)", "soasap get_bool(key)", "ratio"),
+    ("get_bool(key, default=False)", None, "ns"),
+    ("flag.get()", "dict.get", "ratio"),
+    ("get_number(key)", "soasap get_number(key)", "ratio"),
+    ("get_string(key)", "soasap get_string(key)", "ratio"),
+    ("get_json(key)", "soasap get_json(key)", "ratio"),
 ]
-# What the document calls it, its unit, and what it may be at 16 workers.
+# What the document calls it, and its unit.
 WORKER_ROWS = {
-    "streams": ("streams to the service", "streams", 1),
-    "megabytes": ("bytes per update", "MB", 2.5),
-    "cpu": ("CPU of all workers per update", "ms", 60),
-    "disagreement": ("an old answer after another worker's new one", "ms", 0.1),
-    "spread": ("first to last worker seeing an update, each asking once a millisecond", "ms", None),
-    "all_see": ("until all workers see an update", "ms", None),
-    "memory": ("memory of all workers (PSS) over the app alone", "MiB", 24),
-    "first_answer": ("start to first answer with a warm cache, over the app alone", "ms", None),
-    "exit": ("SIGTERM to exit, over the app alone", "s", 0.5),
-    "exit_closing": ("the same, if the app closes the client at exit", "s", None),
+    "streams": ("streams to the service", "streams"),
+    "megabytes": ("bytes per update", "MB"),
+    "cpu": ("CPU of all workers per update", "ms"),
+    "disagreement": ("an old answer after another worker's new one", "ms"),
+    "spread": ("first to last worker seeing an update, each asking once a millisecond", "ms"),
+    "all_see": ("until all workers see an update", "ms"),
+    "memory": ("memory of all workers (PSS) over the app alone", "MiB"),
+    "first_answer": ("start to first answer with a warm cache, over the app alone", "ms"),
+    "exit": ("SIGTERM to exit, over the app alone", "s"),
+    "exit_closing": ("the same, if the app closes the client at exit", "s"),
 }
 
 
@@ -46,8 +46,7 @@ def run(program, *arguments):
         return json.loads(out.read_text())
 
 
-def figure(section, what, value, unit, most=None):
-    goal = None if most is None else {"side": "most", "fat": most, "plain": None}
+def figure(section, what, value, unit):
     return {
         "kind": "figure",
         "section": section,
@@ -55,7 +54,6 @@ def figure(section, what, value, unit, most=None):
         "flags": None,
         "value": value,
         "unit": unit,
-        "goal": goal,
     }
 
 
@@ -75,20 +73,20 @@ def per_call():
     medians = run("per_call.py", 1000)
     for name, value in medians.items():
         yield point(CALLS, "ns per call, 1,000 flags, the loop subtracted", f"`{name}`", "ns", value, "ns")
-    for name, beside, most, unit in GOALS_PER_CALL:
+    for name, beside, unit in RATIOS_PER_CALL:
         if beside is None:
-            yield figure(CALLS, f"Python `{name}`", medians[name], unit, most)
+            yield figure(CALLS, f"Python `{name}`", medians[name], unit)
         elif beside in medians:
             ratio = medians[name] / medians[beside]
-            yield figure(CALLS, f"Python `{name}` / `{beside}`", ratio, unit, most)
+            yield figure(CALLS, f"Python `{name}` / `{beside}`", ratio, unit)
 
 
 def start(flags):
     medians = run("start.py", flags)
     bare = medians["bare interpreter"]
-    yield figure(CALLS, "`import flagstaff`, over the bare interpreter", medians["import flagstaff"] - bare, "ms", 5)
+    yield figure(CALLS, "`import flagstaff`, over the bare interpreter", medians["import flagstaff"] - bare, "ms")
     what = f"start of a process to the first answer from the file, {flags:,} flags"
-    yield figure(CALLS, what, medians["first answer"], "ms", 20)
+    yield figure(CALLS, what, medians["first answer"], "ms")
     for name, value in medians.items():
         yield point(CALLS, f"ms of a whole process, {flags:,} flags", name, "ms", value, "ms")
 
@@ -98,10 +96,8 @@ def workers(counts, flags):
     for one in about["figures"]:
         if one["sdk"] == "none":
             continue
-        for name, (title, unit, most) in WORKER_ROWS.items():
+        for name, (title, unit) in WORKER_ROWS.items():
             yield point(WORKERS, f"{title}, {unit}", one["sdk"], one["workers"], one[name], unit)
-            if one["sdk"] == "flagstaff" and one["workers"] == 16 and most is not None:
-                yield figure(WORKERS, f"16 Gunicorn workers: {title}", one[name], unit, most)
     yield {
         "kind": "note",
         "section": WORKERS,

@@ -59,7 +59,7 @@ fn a_reader_of_a_small_snapshot_finds_every_flag_of_the_larger_ones_that_follow(
                 assert_eq!(&*string_flag.get(), told, "string handle: {what}");
                 let read = readers[7].read(|view| (view.get_string(&text_key), view.get_bool(&truth)));
                 assert_eq!(read, (told, true), "read: {what}");
-                assert_eq!(readers[8].kinds().bools, 1, "kinds: {what}");
+                assert_eq!(readers[8].type_counts().bools, 1, "kinds: {what}");
                 assert_eq!(readers[8].get(&truth), Some(Value::Bool(true)), "get: {what}");
             }
         }

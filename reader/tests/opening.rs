@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use flagstaff_format::layout::{FILE_BYTES, HEADER_BYTES, VERSION, word};
-use flagstaff_reader::{Generation, OpenError, Options, PathState, Reader, Verify};
+use flagstaff_reader::{Generation, OpenError, PathState, Reader, ReaderOptions, Verify};
 use stage::{Stage, bools, publish, publish_number, role, succeeds, until};
 
 #[test]
@@ -185,7 +185,7 @@ fn a_relative_path_is_followed_after_the_directory_changed() {
 fn verifying_the_header_only_opens_the_same_file() {
     let (stage, mut writer) = Stage::with_writer();
     publish_number(&mut writer, 3);
-    let reader = Reader::open_with(&stage.path, &Options::new().verify(Verify::Header)).unwrap();
+    let reader = Reader::open_with(&stage.path, &ReaderOptions::new().verify(Verify::Header)).unwrap();
     assert_eq!(reader.get_u64("the-number"), 3);
     assert_eq!(reader.path(), stage.path);
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use flagstaff_format::layout::word;
-use flagstaff_format::{Generation, Step, Watch, Witness, Writer, WriterOptions};
+use flagstaff_format::{FileOp, Generation, Hooks, Observer, Writer, WriterOptions};
 use flagstaff_reader::Reader;
 use stage::{Stage, mv, publish_number};
 
@@ -39,9 +39,9 @@ impl Dies {
     }
 }
 
-impl Witness for Dies {
-    fn meets(&self, step: &Step<'_>) -> io::Result<()> {
-        if matches!(step, Step::Moment(_)) {
+impl Observer for Dies {
+    fn before(&self, step: &FileOp<'_>) -> io::Result<()> {
+        if matches!(step, FileOp::Failpoint(_)) {
             return Ok(());
         }
         match self.left.fetch_update(SeqCst, SeqCst, |left: usize| left.checked_sub(1)) {
@@ -117,7 +117,7 @@ fn dies_at(step: usize, what: &str, live: impl Fn(&Stage, &Path, &WriterOptions,
     let handle = reader.number_flag("the-number");
     assert_eq!(handle.get(), 2.0);
     let dies = Dies::at(step);
-    let options = WriterOptions::default().watch(Watch::by(dies.clone()));
+    let options = WriterOptions::default().hooks(Hooks::new(dies.clone()));
     live(&stage, &backup, &options, &stage.path);
     by_hand(what, &stage, &backup);
     let story = format!("dead at step {step}, then {what}");

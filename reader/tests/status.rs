@@ -73,7 +73,7 @@ fn ages_are_those_of_the_boot_clock_and_unknown_ones_are_none() {
     stage.set_word(word::LINK, (2 << 56) | (ahead / 1_000_000));
     let ahead = reader.status();
     assert_eq!((ahead.link, ahead.contact_age, ahead.link_age), (LinkState::Open, None, None));
-    // Damage answers something as well.
+    // Damaged files have a status too.
     for at in word::LINK..=word::BEHIND {
         stage.set_word(at, u64::MAX);
     }
@@ -164,7 +164,7 @@ fn the_current_snapshot_is_described() {
 fn flags_are_counted_by_type_in_the_live_file_and_in_a_cold_one() {
     let (stage, mut writer) = Stage::with_writer();
     let reader = Reader::open(&stage.path).unwrap();
-    assert_eq!(reader.kinds(), flagstaff_reader::Kinds::default());
+    assert_eq!(reader.type_counts(), flagstaff_reader::TypeCounts::default());
     let mut flags: Vec<_> = (0..300).map(|i| flag(&format!("number-{i}"), Value::I64(i))).collect();
     flags.extend([
         flag("huge", Value::HugeNumber("1e999".into())),
@@ -175,13 +175,13 @@ fn flags_are_counted_by_type_in_the_live_file_and_in_a_cold_one() {
         flag("none", Value::Null),
     ]);
     stage::publish(&mut writer, &flags);
-    let kinds = reader.kinds();
+    let kinds = reader.type_counts();
     let counts = (kinds.bools, kinds.numbers, kinds.strings, kinds.jsons, kinds.nulls);
     assert_eq!(counts, (2, 301, 1, 1, 1));
-    assert_eq!(kinds, reader.snapshot().kinds());
+    assert_eq!(kinds, reader.snapshot().type_counts());
     drop(writer);
     stage.age_by_a_boot();
     let cold = Reader::open(&stage.path).unwrap();
     assert!(cold.status().is_cold);
-    assert_eq!(cold.kinds(), kinds);
+    assert_eq!(cold.type_counts(), kinds);
 }

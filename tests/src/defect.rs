@@ -15,11 +15,11 @@ use std::time::Duration;
 
 use flagstaff_format::event::Waker as _;
 use flagstaff_format::layout::Area;
-use flagstaff_format::{Generation, Mapping, Step, Watch, Witness, boot};
+use flagstaff_format::{FileOp, Generation, Hooks, Mapping, Observer, boot};
 use flagstaff_publisher::lock::{Cancel, LockMode, PublisherLock};
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_torture::numbered::{self, number};
-use flagstaff_torture::pace::Pace;
+use flagstaff_torture::rate::RateReport;
 use flagstaff_torture::role::{self, durable_with, ending_with_stdin, say};
 use flagstaff_torture::steady;
 use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
@@ -41,7 +41,7 @@ pub fn main(words: &[OsString]) -> ExitCode {
         }
         ("no-wake", "poke") => poke_without_waking(path),
         ("no-sync", "durable") => {
-            let options = Options::default().watch(Watch::by(Arc::new(NoSync)));
+            let options = PublisherOptions::default().watch(Hooks::new(Arc::new(NoSync)));
             return if durable_with(path, 1, &options).is_ok() {
                 ExitCode::SUCCESS
             } else {
@@ -58,11 +58,11 @@ pub fn main(words: &[OsString]) -> ExitCode {
             let _ = fs::remove_file(path);
             return role::main(rest);
         }
-        ("torn", "publish" | "write" | "pace") => publish_mixes(path),
+        ("torn", "publish" | "write" | "rate") => publish_mixes(path),
         ("torn", "succeed") => succeed_with_a_mix(path),
         ("no-death", "steps") => return role::main(&rest[..3]),
-        ("crash", "crowd") => std::process::abort(),
-        ("leak", "crowd" | "pace") => {
+        ("crash", "pool-reader") => std::process::abort(),
+        ("leak", "pool-reader" | "rate") => {
             leak();
             return role::main(rest);
         }
@@ -142,10 +142,10 @@ fn poke_without_waking(path: &Path) {
 #[derive(Debug)]
 struct NoSync;
 
-impl Witness for NoSync {
-    fn meets(&self, step: &Step<'_>) -> io::Result<()> {
+impl Observer for NoSync {
+    fn before(&self, step: &FileOp<'_>) -> io::Result<()> {
         match step {
-            Step::Sync { .. } => Err(io::Error::from_raw_os_error(libc::EIO)),
+            FileOp::Sync { .. } => Err(io::Error::from_raw_os_error(libc::EIO)),
             _ => Ok(()),
         }
     }
@@ -153,7 +153,7 @@ impl Witness for NoSync {
 
 /// A disk that says that it has the checkpoints, and loses them.
 fn lie_about_the_disk(path: &Path) {
-    let options = Options::default().file_mode(0o640);
+    let options = PublisherOptions::default().file_mode(0o640);
     let mut publisher = Publisher::open(path, &options).unwrap();
     for _ in 0..5 {
         let next = publisher.generation().next();
@@ -184,19 +184,19 @@ fn mix(generation: Generation) -> String {
 }
 
 fn publish_mixes(path: &Path) {
-    let mut publisher = Publisher::wait_and_open(path, &Options::default(), &Cancel::new()).unwrap();
+    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Cancel::new()).unwrap();
     let ending = ending_with_stdin();
     say(&format!("start {}", publisher.generation()));
     while !ending.load(Relaxed) {
         let _ = publisher.publish(&mix(publisher.generation().next())).unwrap();
         std::thread::sleep(Duration::from_millis(1));
     }
-    let pace = Pace { publishes: 1, ..Pace::default() };
-    say(&format!("pace {}", serde_json::to_string(&pace).unwrap()));
+    let report = RateReport { publishes: 1, ..RateReport::default() };
+    say(&format!("rate {}", serde_json::to_string(&report).unwrap()));
 }
 
 fn succeed_with_a_mix(path: &Path) {
-    let mut publisher = Publisher::wait_and_open(path, &Options::default(), &Cancel::new()).unwrap();
+    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Cancel::new()).unwrap();
     let mix = steady::payload(1000, 10).replace("\"steady-3\":1000", "\"steady-3\":999");
     let _ = publisher.publish(&mix).unwrap();
     say("published");

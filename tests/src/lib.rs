@@ -33,7 +33,19 @@ pub mod wait;
 pub use flagstaff_torture::{numbered, steady};
 pub use place::binary;
 
-/// The Rust examples of the README are compiled and run as tests of this crate.
+/// The Rust examples of documents are compiled and run as tests of this crate.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-pub struct Readme;
+mod documents {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../client/README.md")]
+    struct Client;
+    #[doc = include_str!("../../format/README.md")]
+    struct Format;
+    #[doc = include_str!("../../publisher/README.md")]
+    struct Publisher;
+    #[doc = include_str!("../../reader/README.md")]
+    struct Reader;
+    #[doc = include_str!("../../docs/tutorial-rust-prefork.md")]
+    struct TutorialRustPrefork;
+}

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use flagstaff::Client;
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::{PathState, Reader};
 use flagstaff_torture::{KEYS, every_call};
 
@@ -29,7 +29,7 @@ pub fn live(path: &Path, forks: bool, say: impl Fn(&str)) {
     every_call(&missing, &KEYS);
     say("without a file");
 
-    let mut publisher = Publisher::open(path, &Options::default()).expect("a publisher");
+    let mut publisher = Publisher::open(path, &PublisherOptions::default()).expect("a publisher");
     let _ = publisher.publish(&payload(1)).expect("a good payload");
     let reader = Reader::open(path).expect("a snapshot");
     every_call(&reader, &KEYS);

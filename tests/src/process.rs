@@ -94,7 +94,7 @@ impl Process {
     /// # Panics
     /// If there is no such number.
     pub fn memory(&self, field: &str) -> u64 {
-        let found = flagstaff_torture::figures::memory(self.id(), field);
+        let found = flagstaff_torture::process_numbers::memory(self.id(), field);
         found.unwrap_or_else(|| panic!("no {field} of process {}", self.id()))
     }
 }

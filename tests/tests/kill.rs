@@ -5,7 +5,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_tests::long;
 use flagstaff_tests::numbered::{number, payload};
 use flagstaff_tests::place::Place;
@@ -21,12 +21,12 @@ fn role(role: &str, place: &Place, argument: u64) -> Process {
 }
 
 /// Half of the publishers write prepared archives, so that most of their time is the middle of a publish; half are whole
-/// publishers with payload, changing sizes, checkpoints and a keeper. Every eighth is killed while it still starts.
+/// publishers with payload, changing sizes, checkpoints and heartbeats. Every eighth is killed while it still starts.
 #[test]
 fn readers_of_a_publisher_killed_at_random_moments_see_no_mix_no_default_and_no_step_back() {
     let place = Place::new();
     let mut random = fastrand::Rng::with_seed(long::seed(1));
-    let mut first = Publisher::open(place.file(), &Options::default()).unwrap();
+    let mut first = Publisher::open(place.file(), &PublisherOptions::default()).unwrap();
     let _ = first.publish(&payload(1, 0)).unwrap();
     drop(first);
     let mut readers: Vec<Process> = (0..READERS).map(|_| role("check", &place, random.u64(..))).collect();
@@ -90,7 +90,7 @@ fn readers_of_a_publisher_killed_at_random_moments_see_no_mix_no_default_and_no_
 #[test]
 fn a_stopped_and_a_killed_reader_do_not_hold_up_the_publisher() {
     let place = Place::new();
-    let mut publisher = Publisher::open(place.file(), &Options::default()).unwrap();
+    let mut publisher = Publisher::open(place.file(), &PublisherOptions::default()).unwrap();
     let _ = publisher.publish(&payload(1, 0)).unwrap();
     let mut readers: Vec<Process> = (0..READERS).map(|seed| role("check", &place, seed)).collect();
     readers.iter().for_each(|reader| drop(reader.expect_line("ready")));
@@ -117,7 +117,7 @@ fn a_stopped_and_a_killed_reader_do_not_hold_up_the_publisher() {
 #[test]
 fn a_slow_reader_that_is_overtaken_again_and_again_gets_whole_answers() {
     let place = Place::new();
-    let mut first = Publisher::open(place.file(), &Options::default()).unwrap();
+    let mut first = Publisher::open(place.file(), &PublisherOptions::default()).unwrap();
     let _ = first.publish(&payload(1, 0)).unwrap();
     drop(first);
     let mut publisher = role("write", &place, 0);

@@ -12,9 +12,9 @@ use flagstaff_tests::long;
 use flagstaff_tests::place::Place;
 use flagstaff_tests::process::Process;
 use flagstaff_torture::Launcher;
-use flagstaff_torture::crowd::Kind;
 use flagstaff_torture::many::{Many, ManyReport, leaks};
-use flagstaff_torture::pace::Pace;
+use flagstaff_torture::rate::RateReport;
+use flagstaff_torture::reader_pool::ReaderKind;
 
 fn launcher() -> Launcher {
     Launcher::new(env!("CARGO_BIN_EXE_flagstaff-test-role"), ["torture-child"])
@@ -25,23 +25,23 @@ fn run(many: &Many) -> ManyReport {
     let begun = Instant::now();
     let report =
         many.run(&launcher(), place.folder(), &|| true).unwrap_or_else(|problem| panic!("{problem}"));
-    let crowd = &report.crowd;
+    let pool = &report.pool;
     eprintln!(
         "{} readers for {:?} ({:.1?} in all), {} killed and replaced, {} stops: {} looks, {} whole snapshots, {} KiB of memory \
          of its own each",
         many.readers,
         many.time,
         begun.elapsed(),
-        crowd.killed,
-        crowd.stopped,
-        crowd.looks,
-        crowd.snapshots,
-        crowd.own_memory
+        pool.killed,
+        pool.stopped,
+        pool.looks,
+        pool.snapshots,
+        pool.own_memory
     );
     eprintln!("alone:     {}\nwith them: {}", report.alone, report.beside);
     assert_eq!(report.findings(), [""; 0]);
-    assert_eq!(crowd.done, many.readers, "each of them ended in order, but for those that were killed");
-    assert!(crowd.looks > many.readers as u64, "{crowd:?}");
+    assert_eq!(pool.done, many.readers, "each of them ended in order, but for those that were killed");
+    assert!(pool.looks > many.readers as u64, "{pool:?}");
     report
 }
 
@@ -50,21 +50,21 @@ fn many_readers_see_no_wrong_value_and_do_not_hold_up_the_publisher() {
     let (readers, time) = if long::is_wanted() { (200, 60) } else { (60, 5) };
     let report = run(&Many {
         readers,
-        kinds: vec![Kind::Waits, Kind::Polls, Kind::Polls, Kind::Slow],
+        kinds: vec![ReaderKind::Waits, ReaderKind::Polls, ReaderKind::Polls, ReaderKind::Slow],
         time: Duration::from_secs(time),
         alone: Duration::from_secs(time.min(10) / 5 + 1),
         rate: 100,
         disturb: true,
         seed: 1,
     });
-    assert!(report.crowd.killed > 0 && report.crowd.stopped > 0, "{:?}", report.crowd);
+    assert!(report.pool.killed > 0 && report.pool.stopped > 0, "{:?}", report.pool);
 }
 
 #[test]
 #[ignore = "a thousand processes for ten seconds; `cargo xtask torture` runs it"]
 fn a_thousand_readers_see_no_wrong_value_and_do_not_hold_up_the_publisher() {
-    let mut kinds = vec![Kind::Polls; 14];
-    kinds.extend([Kind::Waits, Kind::Slow]);
+    let mut kinds = vec![ReaderKind::Polls; 14];
+    kinds.extend([ReaderKind::Waits, ReaderKind::Slow]);
     run(&Many {
         readers: 1000,
         kinds,
@@ -81,10 +81,10 @@ fn a_thousand_readers_see_no_wrong_value_and_do_not_hold_up_the_publisher() {
 fn a_publisher_neither_grows_nor_leaks_over_many_publishes() {
     let (count, limit) = if long::is_wanted() { (100_000, 600) } else { (5_000, 60) };
     let place = Place::new();
-    let mut publisher = Process::start(launcher().command("pace", &place.file(), &["0", &count.to_string()]));
-    let pace = loop {
-        if let Some(line) = publisher.stdout().lines().find_map(|line| line.strip_prefix("pace ")) {
-            break serde_json::from_str::<Pace>(line).unwrap();
+    let mut publisher = Process::start(launcher().command("rate", &place.file(), &["0", &count.to_string()]));
+    let measured = loop {
+        if let Some(line) = publisher.stdout().lines().find_map(|line| line.strip_prefix("rate ")) {
+            break serde_json::from_str::<RateReport>(line).unwrap();
         }
         assert!(publisher.is_running(), "{}{}", publisher.stdout(), publisher.stderr());
         std::thread::sleep(Duration::from_millis(20));
@@ -92,12 +92,15 @@ fn a_publisher_neither_grows_nor_leaks_over_many_publishes() {
     publisher.close_stdin();
     assert!(publisher.wait(Duration::from_secs(limit)).success());
     eprintln!(
-        "{pace}\nresident: {} KiB, then {} KiB; descriptors: {}, then {}",
-        pace.memory_before, pace.memory_after, pace.descriptors_before, pace.descriptors_after
+        "{measured}\nresident: {} KiB, then {} KiB; descriptors: {}, then {}",
+        measured.memory_before,
+        measured.memory_after,
+        measured.descriptors_before,
+        measured.descriptors_after
     );
-    assert_eq!((pace.publishes, leaks(&pace)), (count, None));
-    assert!(pace.memory_before > 0 && pace.descriptors_before > 3, "{pace:?}");
-    let grown = pace.memory_after.saturating_sub(pace.memory_before);
+    assert_eq!((measured.publishes, leaks(&measured)), (count, None));
+    assert!(measured.memory_before > 0 && measured.descriptors_before > 3, "{measured:?}");
+    let grown = measured.memory_after.saturating_sub(measured.memory_before);
     assert!(grown < 1024, "{grown} KiB more after {count} publishes than after a fifth of them");
     assert_eq!(place.reader().generation().0 as usize, count);
 }

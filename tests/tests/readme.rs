@@ -1,45 +1,180 @@
-//! The shell examples of README.md do what the README says.
+//! The shell blocks of README.md, pasted one after the other into one terminal, print what README.md says; so do those of the tutorial
+//! that needs no Python.
+//!
+//! Blocks after a `<!-- command: NAME -->` are left out, because they build: `.ci/run` reads and runs `run` and `test`, and
+//! `python/tests/test_readme.py` the block `python`. `cargo install --path cli` is replaced too: the command that is already built
+//! is put where cargo would install it. The flag server gets a free port instead of 7878.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
-/// The fenced `sh` blocks of a section.
-fn examples(section: &str) -> Vec<String> {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
-    let start = readme.find(&format!("\n## {section}\n")).unwrap_or_else(|| panic!("no section {section}"));
-    let body = &readme[start + 4..];
-    let body = &body[..body.find("\n## ").unwrap_or(body.len())];
-    let blocks = body.split("```sh\n").skip(1).map(|rest| rest[..rest.find("```").unwrap()].to_owned());
-    blocks.collect()
+use rustix::process::{Pid, Signal, kill_process_group};
+
+const INSTALL: &str = "cargo install --path cli --locked\n";
+const EXPORT: &str = "export PATH=\"$HOME/.cargo/bin:$PATH\"\n";
+const PORT: &str = "7878";
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A `sh` block, and the `text` block right behind it, which is what it prints.
+#[derive(Debug, Default)]
+struct Step {
+    script: String,
+    expected: Vec<String>,
+    /// Of the `<!-- command: NAME -->` before it.
+    name: Option<String>,
 }
 
-fn run(script: &str, folder: &Path) -> Output {
-    let binary = flagstaff_tests::binary();
-    let mut path = vec![PathBuf::from(binary.parent().unwrap())];
-    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
-    Command::new("sh")
-        .args(["-euc", script])
-        .current_dir(folder)
-        .env("PATH", std::env::join_paths(path).unwrap())
-        .output()
-        .unwrap()
+fn steps(readme: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut name = None;
+    let mut lines = readme.lines();
+    // Whether nothing but a fence stands between a `sh` block and what comes now.
+    let mut is_behind_step = false;
+    while let Some(line) = lines.next() {
+        if let Some(rest) = line.strip_prefix("<!-- command: ") {
+            name = Some(rest.trim_end_matches(" -->").to_owned());
+            continue;
+        }
+        let Some(language) = line.strip_prefix("```") else {
+            is_behind_step = false;
+            continue;
+        };
+        let block: Vec<String> =
+            lines.by_ref().take_while(|line| *line != "```").map(str::to_owned).collect();
+        match language {
+            "sh" => {
+                steps.push(Step { script: block.join("\n") + "\n", name: name.take(), ..Step::default() })
+            }
+            "text" if is_behind_step => steps.last_mut().unwrap().expected = block,
+            "console" => panic!("what is to be pasted is marked `sh`, without prompts: {block:?}"),
+            _ => {}
+        }
+        is_behind_step = language == "sh";
+    }
+    steps
+}
+
+/// `..` alone stands for any lines, at the end of a line for the rest of it.
+fn matches(expected: &[String], found: &[String]) -> bool {
+    let Some((line, rest)) = expected.split_first() else { return found.is_empty() };
+    if line == ".." {
+        return (0..=found.len()).any(|skipped| matches(rest, &found[skipped..]));
+    }
+    found.split_first().is_some_and(|(first, others)| {
+        let is_it = line.strip_suffix("..").map_or(first == line, |start| first.starts_with(start));
+        is_it && matches(rest, others)
+    })
+}
+
+/// One shell in a fresh folder. All that it has started ends with it.
+struct Terminal {
+    shell: Child,
+    keyboard: ChildStdin,
+    screen: Receiver<String>,
+    folder: tempfile::TempDir,
+}
+
+impl Terminal {
+    fn open() -> Terminal {
+        let folder = tempfile::tempdir().unwrap();
+        let mut shell = Command::new("bash")
+            .args(["--noprofile", "--norc", "-eu"])
+            .current_dir(&folder)
+            .env("HOME", folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(File::create(folder.path().join("stderr")).unwrap())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let (sender, screen) = mpsc::channel();
+        let output = BufReader::new(shell.stdout.take().unwrap());
+        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Terminal { keyboard: shell.stdin.take().unwrap(), shell, screen, folder }
+    }
+
+    /// Pastes a block and waits until all that it should print is there, also what processes in the background print.
+    fn paste(&mut self, script: &str, expected: &[String]) {
+        let end = "== the block is over ==";
+        self.keyboard.write_all(format!("{script}\necho '{end}'\n").as_bytes()).unwrap();
+        let (mut found, mut is_over) = (Vec::new(), false);
+        while !(is_over && matches(expected, &found)) {
+            match self.screen.recv_timeout(DEADLINE) {
+                Ok(line) if line == end => is_over = true,
+                Ok(line) => found.push(line),
+                Err(error @ (RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)) => {
+                    let stderr = fs::read_to_string(self.folder.path().join("stderr")).unwrap();
+                    panic!("{error}\n{script}\nexpected {expected:#?}\nfound {found:#?}\nstderr:\n{stderr}");
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = kill_process_group(Pid::from_child(&self.shell), Signal::KILL);
+        let _ = self.shell.wait();
+    }
+}
+
+fn steps_of(document: &str) -> Vec<Step> {
+    steps(&fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(document)).unwrap())
+}
+
+/// Pastes `first` and all blocks of a document, and returns how many those are.
+fn paste_all(document: &str, first: &str) -> usize {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let mut terminal = Terminal::open();
+    // Where cargo would install it.
+    let installed = terminal.folder.path().join(".cargo/bin");
+    fs::create_dir_all(&installed).unwrap();
+    symlink(fs::canonicalize(flagstaff_tests::binary()).unwrap(), installed.join("flagstaff")).unwrap();
+
+    terminal.paste(first, &[]);
+    let steps: Vec<Step> = steps_of(document).into_iter().filter(|step| step.name.is_none()).collect();
+    for step in &steps {
+        let script = step.script.replace(INSTALL, "").replace(PORT, &port);
+        let script = script.replace("flagstaff serve ", &format!("flagstaff serve --port {port} "));
+        let expected: Vec<String> = step.expected.iter().map(|line| line.replace(PORT, &port)).collect();
+        terminal.paste(&script, &expected);
+    }
+    steps.len()
 }
 
 #[test]
-fn the_shell_examples_publish_and_read_what_they_show() {
-    let folder = tempfile::tempdir().unwrap();
-    for script in examples("Publish") {
-        let output = run(&script, folder.path());
-        assert!(output.status.success(), "{script}: {output:?}");
-    }
-    let read = examples("Read in the shell").concat();
-    assert!(!read.is_empty());
-    // `status` may say that nobody publishes any more; it does not ask for that with --check.
-    let output = run(&read, folder.path());
-    assert!(output.status.success(), "{read}: {output:?}");
-    let printed = String::from_utf8(output.stdout).unwrap();
-    let mut lines = printed.lines();
-    assert_eq!((lines.next(), lines.next()), (Some("50"), Some("true")));
-    assert!(printed.contains("\"banner\""), "{printed}");
+fn the_blocks_of_the_readme_can_be_pasted_one_after_the_other_and_print_what_it_says() {
+    let install = format!("{INSTALL}{EXPORT}");
+    assert_eq!(steps_of("README.md").iter().filter(|step| step.script.contains(&install)).count(), 1);
+    assert!(paste_all("README.md", "") >= 4);
+}
+
+#[test]
+fn the_blocks_of_the_tutorial_for_rust_can_be_pasted_one_after_the_other() {
+    assert_eq!(paste_all("docs/tutorial-rust-prefork.md", EXPORT), 3);
+}
+
+#[test]
+fn the_readme_names_the_commands_that_others_run() {
+    let names: Vec<String> = steps_of("README.md").into_iter().filter_map(|step| step.name).collect();
+    assert_eq!(names, ["run", "python", "test"]);
+}
+
+#[test]
+fn expected_output_that_differs_is_noticed() {
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    assert!(matches(&lines("a\n..\nd"), &lines("a\nb\nc\nd")));
+    assert!(matches(&lines("generation 3: .."), &lines("generation 3: 1 flags")));
+    assert!(!matches(&lines("a"), &lines("a\nb")));
+    assert!(!matches(&lines("a\nb"), &lines("a")));
+    assert!(!matches(&lines("a\n..\nd"), &lines("a\nb")));
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use flagstaff_publisher::lock::{Cancel, LockError};
-use flagstaff_publisher::{OpenError, Options, Publisher};
+use flagstaff_publisher::{OpenError, Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 use flagstaff_tests::process::Process;
 use flagstaff_tests::step_list::{FROM_BEFORE_A_REBOOT, FROM_NOTHING};
@@ -39,7 +39,7 @@ impl Stage {
         let stage = Stage { folder };
         fs::write(stage.folder.path().join("cache.json"), steady::payload(1, 10)).unwrap();
         if start == Start::BeforeReboot {
-            let mut publisher = Publisher::open(stage.path(), &Options::default()).unwrap();
+            let mut publisher = Publisher::open(stage.path(), &PublisherOptions::default()).unwrap();
             let _ = publisher.publish(&steady::payload(1, 10)).unwrap();
             publisher.close().unwrap();
             make_old(&stage.path()).unwrap();
@@ -107,7 +107,8 @@ fn a_publisher_killed_at_any_step_disturbs_no_reader_and_is_succeeded_within_a_s
         assert_eq!(status.signal(), Some(9), "{step}: was not reached; {}", publisher.stderr());
         let died = Instant::now();
 
-        let mut next = Publisher::wait_and_open(stage.path(), &Options::default(), &Cancel::new()).unwrap();
+        let mut next =
+            Publisher::wait_and_open(stage.path(), &PublisherOptions::default(), &Cancel::new()).unwrap();
         let before = next.generation();
         let _ = next.publish(&steady::payload(1000, 10)).unwrap();
         let took = died.elapsed();
@@ -152,7 +153,7 @@ fn stop_at(start: Start, step: &str) {
         }
     }
     if !["lock", "lock: the file is open"].contains(&step) {
-        match Publisher::open(stage.path(), &Options::default()) {
+        match Publisher::open(stage.path(), &PublisherOptions::default()) {
             Err(OpenError::Lock(LockError::Held { .. })) => {}
             other => panic!("{step}: a second publisher: {other:?}"),
         }

@@ -1,50 +1,50 @@
-//! Shows with real processes, on the machine and the file system where it runs, that nothing is lost, torn or crashed.
+//! Checks with real processes, on the machine and the file system where it runs, that no flag is lost or torn and nothing crashes.
 //!
 //! ```no_run
 //! use std::sync::atomic::AtomicBool;
 //! use flagstaff_torture::{Launcher, Plan};
 //!
-//! // A program that hands what follows `torture-child` to `flagstaff_torture::role::main`.
+//! // A program that passes what follows `torture-child` to `flagstaff_torture::role::main`.
 //! let children = Launcher::new("/usr/local/bin/flagstaff", ["torture-child"]);
 //! let report = Plan::new("/var/lib/flagstaff").seconds(30).run(&children, &AtomicBool::new(false), &|line| println!("{line}"));
 //! assert!(report.is_good());
 //! ```
 //!
 //! # Guarantees
-//! - Everything happens in a fresh folder inside of the one that is named, which is removed at the end.
-//! - No child outlives the process that started it, and a stopped one neither: the kernel kills it with its parent.
-//! - What is found is said with the way to see it again. The choices follow from a seed; the scheduler's do not.
-//! - The disk of the user is never filled: what happens then is tried on a small one in memory.
+//! - Everything happens in a new folder inside the one that is named. It is removed at the end.
+//! - No child outlives the process that started it, not even a stopped one: the kernel kills it with its parent.
+//! - Each finding is reported with the command that repeats its check. Random choices follow from a seed; scheduling does not.
+//! - The user's disk is never filled: full disks are tried on a small one in memory.
 //!
 //! # Limits
-//! It finds what happens, not what could: a file system that passes has passed so many tries. A power loss cannot be tried from
-//! inside; `tests/tests/crash` of the project replays them.
+//! It samples: a file system that passes has passed that many tries. A power loss cannot be tried from inside; `tests/tests/crash` of
+//! the project replays them.
 //!
 //! # Map
-//! `plan` and `check/` are the checks and their order, `stage` what each of them has, `report` what comes out, `problem` what
-//! ends one. `role/` is what the children do, `launcher` and `process` start them, `crowd` very many of them, `pace` measures a
-//! publisher, `many` puts both together. `numbered` and `steady` are flags that show what is wrong with them, `calls` all that a
-//! reader can be asked, `steps` the steps of a publisher, `boots` a file from before a reboot, `kinds` what is known of file
-//! systems, `figures` numbers about processes.
+//! `plan` runs the checks of `check/` in order; `context` is what a check is given, `report` the result, `problem` what ends a check.
+//! `launcher` and `process` start the children, whose parts are in `role/`; `reader_pool` starts very many readers, `rate` measures a
+//! publisher, `many` compares a publisher alone with one beside many readers. `numbered` and `steady` are flags whose values show a
+//! mix of generations, `calls` makes every call of a reader, `steps` names the steps of a publisher, `boots` makes a file look as if
+//! it were from before a reboot, `file_systems` knows kinds of file systems, `process_numbers` reads memory, descriptors and times.
 
 pub mod boots;
 mod calls;
 mod check;
-pub mod crowd;
-pub mod figures;
+mod context;
+pub mod file_systems;
 #[allow(unsafe_code, reason = "no crate has fork, alarm and _exit safe")]
 mod fork;
-pub mod kinds;
 mod launcher;
 pub mod many;
 pub mod numbered;
-pub mod pace;
 mod plan;
 mod problem;
 mod process;
+pub mod process_numbers;
+pub mod rate;
+pub mod reader_pool;
 mod report;
 pub mod role;
-mod stage;
 pub mod steady;
 pub mod steps;
 

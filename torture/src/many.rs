@@ -4,62 +4,63 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::crowd::{Crowd, CrowdReport, Kind};
 use crate::launcher::Launcher;
-use crate::pace::Pace;
 use crate::problem::Problem;
+use crate::rate::RateReport;
+use crate::reader_pool::{ReaderKind, ReaderPool, ReaderPoolReport};
 
-/// For a process to start or to end, on a machine that has hundreds to run.
+/// How long a process may take to start or to end, on a machine that runs hundreds.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// From one disturbance to the next.
 const DISTURB_EVERY: Duration = Duration::from_millis(20);
 
-/// What a publish may wait for anything but a processor, at the median. Far more than it does.
+/// Microseconds that half of the publishes may wait for anything but a processor, beyond those of a publisher alone. Far more
+/// than they do.
 const WAITED: u64 = 200;
 
-/// Microseconds of processor time that it may take to wake one sleeper. The kernel does that inside of the call that wakes, so it is
-/// the one thing that grows with readers: with those that sleep on a change, not with those that read.
+/// Microseconds of processor time that waking one sleeper may take. The kernel does that inside the call that wakes: the only cost
+/// that grows with the readers, with those that wait for a change, not with those that read.
 const WAKE: u64 = 5;
 
-/// What is run.
+/// A comparison of a publisher alone and beside many readers.
 #[derive(Debug, Clone)]
 pub struct Many {
     /// Reader processes.
     pub readers: usize,
     /// Their kinds, in turn.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<ReaderKind>,
     /// Time with all readers.
     pub time: Duration,
     /// Time of the publisher alone, before.
     pub alone: Duration,
     /// Publishes a second.
     pub rate: u32,
-    /// Whether readers are stopped and killed meanwhile.
+    /// Whether readers are stopped and killed during the run.
     pub disturb: bool,
-    /// For the choices.
+    /// The seed of the random choices.
     pub seed: u64,
 }
 
-/// What came out.
+/// The result.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ManyReport {
     /// The publisher alone.
-    pub alone: Pace,
+    pub alone: RateReport,
     /// The publisher with the readers.
-    pub beside: Pace,
+    pub beside: RateReport,
     /// The readers.
-    pub crowd: CrowdReport,
+    pub pool: ReaderPoolReport,
     /// Readers that sleep on a change.
     pub sleepers: u64,
 }
 
 impl Many {
-    /// Runs it in a folder, as long as `goes_on` says so.
+    /// Runs it in a folder, until it is over or `goes_on` returns false.
     ///
     /// # Errors
-    /// If a process does not start, or does not do what it must.
+    /// If a process does not start, or does not do what is expected.
     pub fn run(
         &self,
         launcher: &Launcher,
@@ -71,41 +72,41 @@ impl Many {
             wait(self.alone, goes_on);
             Ok(())
         })?;
-        let mut crowd = None;
+        let mut pool = None;
         let beside = self.publish(launcher, &path, &mut || {
-            let crowd = crowd.insert(Crowd::start(launcher, &path, self.readers, &self.kinds, self.seed)?);
-            crowd.wait_ready(PATIENCE)?;
+            let pool = pool.insert(ReaderPool::start(launcher, &path, self.readers, &self.kinds, self.seed)?);
+            pool.wait_ready(PATIENCE)?;
             let mut random = fastrand::Rng::with_seed(self.seed);
             let begun = Instant::now();
-            while begun.elapsed() < self.time && goes_on() && crowd.wrong() == 0 {
+            while begun.elapsed() < self.time && goes_on() && pool.wrong() == 0 {
                 std::thread::sleep(DISTURB_EVERY);
                 if self.disturb {
-                    crowd.disturb(&mut random)?;
+                    pool.disturb(&mut random)?;
                 }
             }
             Ok(())
         })?;
-        let crowd = crowd.map(|crowd| crowd.end(PATIENCE)).unwrap_or_default();
-        let waits = self.kinds.iter().filter(|kind| **kind == Kind::Waits).count();
+        let pool = pool.map(|pool| pool.end(PATIENCE)).unwrap_or_default();
+        let waits = self.kinds.iter().filter(|kind| **kind == ReaderKind::Waits).count();
         let sleepers = (self.readers * waits / self.kinds.len().max(1)) as u64;
-        Ok(ManyReport { alone, beside, crowd, sleepers })
+        Ok(ManyReport { alone, beside, pool, sleepers })
     }
 
-    /// A publisher for as long as `meanwhile` takes.
+    /// Runs a publisher for as long as `meanwhile` takes.
     fn publish(
         &self,
         launcher: &Launcher,
         path: &Path,
         meanwhile: &mut dyn FnMut() -> Result<(), Problem>,
-    ) -> Result<Pace, Problem> {
+    ) -> Result<RateReport, Problem> {
         let arguments = [self.rate.to_string(), u32::MAX.to_string()];
-        let mut publisher = launcher.start("pace", path, &arguments.each_ref().map(String::as_str))?;
+        let mut publisher = launcher.start("rate", path, &arguments.each_ref().map(String::as_str))?;
         publisher.line("start ", PATIENCE)?;
         meanwhile()?;
         publisher.close_stdin();
-        let (_, line) = publisher.line("pace ", PATIENCE)?;
+        let (_, line) = publisher.line("rate ", PATIENCE)?;
         publisher.wait(PATIENCE)?;
-        let text = line.strip_prefix("pace ").unwrap_or_default();
+        let text = line.strip_prefix("rate ").unwrap_or_default();
         serde_json::from_str(text).map_err(|error| Problem::Found(format!("{error} in {text:?}")))
     }
 }
@@ -118,11 +119,11 @@ fn wait(time: Duration, goes_on: &dyn Fn() -> bool) {
 }
 
 impl ManyReport {
-    /// What is wrong: with a reader, or with a publisher that readers hold up or that leaks.
+    /// What is wrong: errors of readers, and a publisher that readers hold up or that leaks descriptors.
     #[must_use]
     pub fn findings(&self) -> Vec<String> {
         let (alone, beside) = (&self.alone, &self.beside);
-        let mut findings = self.crowd.findings.clone();
+        let mut findings = self.pool.findings.clone();
         if beside.publishes == 0 {
             findings.push("nothing was published".to_owned());
         }
@@ -134,15 +135,15 @@ impl ManyReport {
         }
         if beside.waited.p50 > alone.waited.p50 + WAITED {
             findings.push(format!(
-                "half of the publishes waited {} us and more for something that is no processor, {} us without readers",
+                "half of the publishes waited {} us or more for something other than a processor, {} us without readers",
                 beside.waited.p50, alone.waited.p50
             ));
         }
-        // Twice: what many processes leave in the caches is theirs.
+        // Twice: many processes share the processor's caches.
         let processor = 2 * alone.processor.p50 + WAKE * self.sleepers + WAITED;
         if beside.processor.p50 > processor {
             findings.push(format!(
-                "half of the publishes took {} us of processor time and more, expected at most {processor}",
+                "half of the publishes took {} us of processor time or more, expected at most {processor}",
                 beside.processor.p50
             ));
         }
@@ -151,11 +152,11 @@ impl ManyReport {
     }
 }
 
-/// Descriptors that stay open.
+/// A finding if descriptors stay open.
 #[must_use]
-pub fn leaks(pace: &Pace) -> Option<String> {
-    let (before, after) = (pace.descriptors_before, pace.descriptors_after);
-    let open = pace.open.join(" ");
+pub fn leaks(report: &RateReport) -> Option<String> {
+    let (before, after) = (report.descriptors_before, report.descriptors_after);
+    let open = report.open.join(" ");
     (before != after && before > 0)
         .then(|| format!("the publisher has {after} descriptors, {before} at first: {open}"))
 }
@@ -165,8 +166,8 @@ mod tests {
     use super::*;
 
     fn good() -> ManyReport {
-        let pace = Pace { publishes: 10, writes: Some(2.0), ..Pace::default() };
-        ManyReport { alone: pace.clone(), beside: pace, crowd: CrowdReport::default(), sleepers: 10 }
+        let report = RateReport { publishes: 10, writes: Some(2.0), ..RateReport::default() };
+        ManyReport { alone: report.clone(), beside: report, pool: ReaderPoolReport::default(), sleepers: 10 }
     }
 
     #[test]
@@ -178,7 +179,7 @@ mod tests {
             |report| report.beside.waited.p50 = 5_000,
             |report| report.beside.processor.p50 = 5_000,
             |report| (report.beside.descriptors_before, report.beside.descriptors_after) = (7, 8),
-            |report| report.crowd.findings.push("reader 7 ended with signal 11".to_owned()),
+            |report| report.pool.findings.push("reader 7 ended with signal 11".to_owned()),
         ];
         for defect in defects {
             let mut report = good();

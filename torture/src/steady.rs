@@ -50,7 +50,7 @@ pub fn look(reader: &Reader, newest: u64) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
-    use flagstaff_publisher::{Options, Publisher};
+    use flagstaff_publisher::{Publisher, PublisherOptions};
 
     use super::*;
 
@@ -58,7 +58,7 @@ mod tests {
     fn a_mix_a_default_and_a_step_back_are_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flags.flagstaff");
-        let mut publisher = Publisher::open(&path, &Options::default()).unwrap();
+        let mut publisher = Publisher::open(&path, &PublisherOptions::default()).unwrap();
         let reader = Reader::attach(&path);
         look(&reader, 0).unwrap_err();
         let _ = publisher.publish(&payload(5, 10)).unwrap();

@@ -13,19 +13,19 @@ use std::thread;
 use std::time::Duration;
 
 use flagstaff_format::layout::{Area, FRAME_BYTES, HEADER_BYTES, word};
-use flagstaff_format::{Step, Watch, Witness};
+use flagstaff_format::{FileOp, Hooks, Observer};
 use rustix::process::{Signal, getpid, kill_process};
 
 thread_local! {
-    /// Where this thread is, and what it did there how often.
+    /// The last named place in the code of this thread, and how often it did what since.
     static PLACE: RefCell<(&'static str, HashMap<String, usize>)> = RefCell::default();
 }
 
-/// Remembers the steps, and sends a signal to its process at one of them when that comes for the first time.
+/// Remembers the steps, and sends a signal to its own process the first time that a given step comes.
 #[derive(Debug)]
 pub struct Stepper {
     at: Option<(String, Signal)>,
-    /// Made by the one of several processes that is to be hit.
+    /// The first of several processes that makes this file gets the signal.
     once: Option<PathBuf>,
     seen: Mutex<Vec<String>>,
 }
@@ -45,8 +45,8 @@ impl Stepper {
 
     /// The witness.
     #[must_use]
-    pub fn watch(self: &Arc<Stepper>) -> Watch {
-        Watch::by(self.clone())
+    pub fn watch(self: &Arc<Stepper>) -> Hooks {
+        Hooks::new(self.clone())
     }
 
     /// The names of the steps so far, each once.
@@ -57,7 +57,7 @@ impl Stepper {
 }
 
 impl Stepper {
-    /// What the arguments `[<step> [<signal>]]` of a role ask for: a kill at a step, or a stop if the signal is `stop`.
+    /// Parses the arguments `[<step> [<signal>]]` of a role: a kill at a step, or a stop if the signal is `stop`.
     #[must_use]
     pub fn asked(arguments: &[String]) -> Option<(String, Signal)> {
         match arguments {
@@ -72,20 +72,20 @@ impl Stepper {
     }
 }
 
-impl Witness for Stepper {
-    fn meets(&self, step: &Step<'_>) -> io::Result<()> {
+impl Observer for Stepper {
+    fn before(&self, step: &FileOp<'_>) -> io::Result<()> {
         let name = name(step);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.contains(&name) {
             return Ok(());
         }
         seen.push(name.clone());
-        // Others go on while this one is stopped, until the kernel has stopped them too.
+        // Unlocked: other threads go on for a moment while the kernel stops this one.
         drop(seen);
         match &self.at {
             Some((at, signal)) if *at == name && self.is_first() => {
                 kill_process(getpid(), *signal)?;
-                // Any thread may be the one that takes the signal. This one is not to make its step before it is stopped as well.
+                // Any thread may take the signal. This one must not do its step before it is stopped as well.
                 thread::sleep(Duration::from_millis(50));
                 Ok(())
             }
@@ -94,9 +94,9 @@ impl Witness for Stepper {
     }
 }
 
-fn name(step: &Step<'_>) -> String {
+fn name(step: &FileOp<'_>) -> String {
     PLACE.with_borrow_mut(|(place, counts)| {
-        if let Step::Moment(moment) = step {
+        if let FileOp::Failpoint(moment) = step {
             *place = moment;
             counts.clear();
             return (*moment).to_owned();
@@ -108,25 +108,25 @@ fn name(step: &Step<'_>) -> String {
     })
 }
 
-fn what(step: &Step<'_>) -> String {
+fn what(step: &FileOp<'_>) -> String {
     match step {
-        Step::Create { .. } => "create".to_owned(),
-        Step::Open { .. } => "open".to_owned(),
-        Step::Size { .. } => "size".to_owned(),
-        Step::Reserve { at, .. } => format!("reserve {}", area(*at)),
-        Step::Write { at, bytes, .. } if *at >= HEADER_BYTES => {
+        FileOp::Create { .. } => "create".to_owned(),
+        FileOp::Open { .. } => "open".to_owned(),
+        FileOp::Size { .. } => "size".to_owned(),
+        FileOp::Reserve { at, .. } => format!("reserve {}", area(*at)),
+        FileOp::Write { at, bytes, .. } if *at >= HEADER_BYTES => {
             let part = if bytes.len() as u64 == FRAME_BYTES { "frame" } else { "archive" };
             format!("write {part} of {}", area(*at))
         }
-        Step::Write { .. } => "write header".to_owned(),
-        Step::Store { word, .. } => format!("store {}", word_name(*word)),
-        Step::Sync { .. } => "sync".to_owned(),
-        Step::SyncDirectory { .. } => "sync directory".to_owned(),
-        Step::Link { .. } => "link".to_owned(),
-        Step::Rename { .. } => "rename".to_owned(),
-        Step::Remove { .. } => "remove".to_owned(),
-        Step::Mode { .. } => "mode".to_owned(),
-        Step::Owner { .. } => "owner".to_owned(),
+        FileOp::Write { .. } => "write header".to_owned(),
+        FileOp::Store { word, .. } => format!("store {}", word_name(*word)),
+        FileOp::Sync { .. } => "sync".to_owned(),
+        FileOp::SyncDirectory { .. } => "sync directory".to_owned(),
+        FileOp::Link { .. } => "link".to_owned(),
+        FileOp::Rename { .. } => "rename".to_owned(),
+        FileOp::Remove { .. } => "remove".to_owned(),
+        FileOp::Mode { .. } => "mode".to_owned(),
+        FileOp::Owner { .. } => "owner".to_owned(),
         other => format!("{other:?}"),
     }
 }

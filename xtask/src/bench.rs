@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failures> {
         command.env(variable, path);
         command.args(["--profile", name, "--record"]).arg(&record).args(&request.sections);
         if request.sections.is_empty() && name == "plain" {
-            // Its goals are for what ships, and it takes as long as all others together.
+            // Of what ships alone, for it takes as long as all others together.
             command.args(["--skip", "processes"]);
         }
         if !steps.run(&format!("benchmarks, {name}"), &mut command) {
@@ -118,7 +118,7 @@ impl Request {
             }
         }
         if sections.is_empty() {
-            write = write.or_else(|| Some(root().join("docs/benchmarks.md")));
+            write = write.or_else(|| Some(root().join("docs/benchmark-tables.md")));
         }
         Request {
             is_one_build: sections.iter().any(|word| ["--quick", "--help", "-h"].contains(&word.as_str())),
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_whole_run_goes_into_the_document_and_a_part_only_where_it_is_told_to() {
-        assert!(request(&[]).write.unwrap().ends_with("docs/benchmarks.md"));
+        assert!(request(&[]).write.unwrap().ends_with("docs/benchmark-tables.md"));
         assert_eq!(request(&["read"]).write, None);
         let asked = request(&["read", "--write", "/x.md"]);
         assert_eq!((asked.sections, asked.write), (vec!["read".to_owned()], Some("/x.md".into())));

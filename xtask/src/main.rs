@@ -42,7 +42,7 @@ Tasks
   torture                 the long form of everything that can be lost, torn or crashed, about an hour: FLAGSTAFF_LONG=1
                           for the tests that have one (of random lives 100,000 steps, cut off by time), also in Python,
                           fuzz targets, and `flagstaff torture` in a temporary folder and in /dev/shm
-  bench [-- <args> ..]    runs the benchmarks, about 25 minutes, and writes docs/benchmarks.md with its plots; the
+  bench [-- <args> ..]    runs the benchmarks, about 25 minutes, and writes docs/benchmark-tables.md with its plots; the
                           arguments are sections, `--quick` or `--write <path>`; `-- --help` names them, and
                           `python` is the section of the Python package, beside soasap under Gunicorn
   bench --check           counts the instructions of the main calls and compares them with benches/instructions.txt

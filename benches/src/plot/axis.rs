@@ -2,7 +2,7 @@
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
-use crate::document::grouped;
+use crate::text::grouped;
 
 /// How positions on an axis are made.
 #[derive(Debug, Clone)]

@@ -1,7 +1,6 @@
 //! The tables and ratios of what the reader processes answered.
 
 use super::{FEW_FLAGS, FLAGS, Kind, PACES, PERCENTILES, SECTION, Seen, costs, rates};
-use crate::goal::Goal;
 use crate::record::{Record, Sheet};
 use crate::scale::Scale;
 
@@ -56,13 +55,12 @@ fn ratios(sheet: &mut Sheet, all: &[Seen], flags: usize) {
         };
         all.iter().find(is_it)
     };
-    let goal = |kind, goal| (kind == Kind::Flagstaff && flags == FLAGS).then_some(goal);
     for (pace, name) in PACES {
         for kind in [Kind::Flagstaff, Kind::Private] {
             let (Some(one), Some(two)) = (find(kind, 1, pace), find(kind, 2, pace)) else { continue };
             let what = format!("reads of two processes / of one, {name}, {flags} flags, {}", kind.name());
             let ratio = two.beside(one, |round| round.rate);
-            sheet.judged(what, ratio, "ratio", goal(kind, Goal::at_least_fat(1.9)));
+            sheet.figure(what, ratio, "ratio");
             let what = format!(
                 "reads of two processes / of one, per second of processor time, {name}, {flags} flags, {}",
                 kind.name()
@@ -83,7 +81,7 @@ fn ratios(sheet: &mut Sheet, all: &[Seen], flags: usize) {
             pace_name(1_000),
             kind.name()
         );
-        sheet.judged(what, ratio, "ratio", goal(kind, Goal::at_most_fat(1.3)));
+        sheet.figure(what, ratio, "ratio");
     }
 }
 

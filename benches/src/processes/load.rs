@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use heed::Env;
 use mmap_sync::synchronizer::Synchronizer;
 use rustix::time::{ClockId, clock_gettime};
@@ -71,7 +71,7 @@ impl Load {
         let (flags, path) = (Flags::new(count), kind.path(folder));
         let target = match kind {
             Kind::Flagstaff | Kind::Private | Kind::Clock => {
-                let publisher = Publisher::open(&path, &Options::default())?;
+                let publisher = Publisher::open(&path, &PublisherOptions::default())?;
                 let (payload, places) = template(&flags);
                 Target::Flagstaff { publisher, payload, places }
             }

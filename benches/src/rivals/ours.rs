@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 
 use super::Rival;
@@ -26,7 +26,7 @@ impl Ours {
     /// They cannot be published.
     pub fn new(folder: &Path, keys: &[String]) -> Outcome<Ours> {
         let path = folder.join("ours.flagstaff");
-        let mut publisher = Publisher::open(&path, &Options::default())?;
+        let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
         let _ = publisher.publish(&booleans_of(keys))?;
         Ok(Ours { reader: Reader::open(&path)?, _publisher: publisher })
     }

@@ -1,20 +1,16 @@
-//! How this program is one of the demo's processes: `flagstaff demo-child <pid of the demo> <command line>`.
-//!
-//! Not a part of the command line that people see, in help and completions.
+//! The demo's child processes are this program: `flagstaff demo-child <pid of the demo> <command line>`, which is not in the help.
 
 use std::ffi::{OsStr, OsString};
 
 use clap::Parser as _;
-use flagstaff_torture::role::end_with_parent;
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 use super::reader::DemoReader;
-use crate::args::Cli;
 use crate::failure::Failure;
 
-/// The word that says so.
+/// The first argument of a child.
 pub(super) const CHILD: &str = "demo-child";
-/// The command line of a reader; every other one is an ordinary command.
+/// The command of a reader; any other one is an ordinary command.
 pub(super) const READER: &str = "reader";
 
 /// A process of the demo.
@@ -32,18 +28,25 @@ impl Child {
         (word == CHILD).then(|| Child { parent, arguments: arguments.to_vec() })
     }
 
-    pub(crate) fn answer(self) -> Result<(), Failure> {
-        self.end_with_parent()?;
+    /// Runs as a reader, or as an ordinary command, which `execute` then runs.
+    pub(crate) fn run(
+        self,
+        execute: impl FnOnce(Vec<OsString>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        end_with_parent(self.parent)?;
         if self.arguments.first().is_some_and(|word| word == READER) {
-            return DemoReader::parse_from(self.arguments).answer();
+            return DemoReader::parse_from(self.arguments).run();
         }
         let program = OsStr::new("flagstaff").to_owned();
-        crate::answer(Cli::parse_from([program].into_iter().chain(self.arguments)))
+        execute([program].into_iter().chain(self.arguments).collect())
     }
+}
 
-    /// From now on the kernel ends this process when the demo ends, however that happens.
-    fn end_with_parent(&self) -> Result<(), Failure> {
-        end_with_parent(self.parent, Signal::TERM)
-            .map_err(|source| Failure::System { action: "tie this process to the demo", source })
-    }
+/// From now on the kernel ends this process when the demo ends, however that happens.
+fn end_with_parent(parent: Pid) -> Result<(), Failure> {
+    let failed = |source| Failure::System { action: "tie this process to the demo", source };
+    set_parent_process_death_signal(Some(Signal::TERM)).map_err(|error| failed(error.into()))?;
+    // It may have ended before the call above.
+    let is_there = getppid() == Some(parent);
+    is_there.then_some(()).ok_or_else(|| failed(std::io::Error::other("the demo has ended")))
 }

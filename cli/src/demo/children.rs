@@ -12,13 +12,21 @@ use std::thread;
 use super::child::{CHILD, READER};
 use super::message::Message;
 
-/// A process that is ended with this.
+/// Number of reader processes.
+pub(super) const READERS: usize = 4;
+
+/// A process, killed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Process(Child);
 
 impl Process {
     pub(super) fn pid(&self) -> u32 {
         self.0.id()
+    }
+
+    pub(super) fn kill(&mut self) {
+        // Fails only for a process that has ended.
+        let _ = self.0.kill();
     }
 
     pub(super) fn has_ended(&mut self) -> bool {
@@ -28,13 +36,12 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only for a process that has ended.
-        let _ = self.0.kill();
+        self.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Starts the processes. Call it on the main thread only: the kernel ties a child to the thread that made it.
+/// Starts the processes. Use it on the main thread only: the kernel ties a child to the thread that made it.
 #[derive(Debug)]
 pub(super) struct Starter {
     program: PathBuf,
@@ -50,7 +57,7 @@ impl Starter {
         self.folder.join("flags.flagstaff")
     }
 
-    /// Log of the publishers, one after the other.
+    /// The log of all publishers.
     pub(super) fn log(&self) -> PathBuf {
         self.folder.join("publisher.log")
     }
@@ -63,7 +70,7 @@ impl Starter {
         command.stdout(Stdio::null()).stderr(log).spawn().map(Process)
     }
 
-    /// A reader. Its messages arrive in `messages` under its number; `None` is its end.
+    /// Starts a reader. Its messages are sent with its number; `None` is its end.
     pub(super) fn reader(
         &self,
         number: usize,

@@ -4,9 +4,9 @@
 pub(super) const COUNT: usize = 1000;
 /// The flag that flips.
 pub(super) const FLIPPING: &str = "checkout.new-flow";
-/// Number of the flip, so that a reader can say which one it saw.
-pub(super) const TURN: &str = "demo.turn";
-/// When the server sent the payload, so that a reader can say how long it took to arrive.
+/// Number of the flip, so that a reader can report which one it saw.
+pub(super) const FLIP: &str = "demo.flip";
+/// When the server sent the payload, so that a reader can report how long it took to arrive.
 pub(super) const SENT_AT: &str = "demo.sent-at-ns";
 
 const AREAS: [&str; 8] = [
@@ -30,7 +30,7 @@ const WORDS: [&str; 8] = [
     "limit",
 ];
 
-/// The flags that stay as they are: nine of ten are switches, as in a real environment. The text has no braces.
+/// The flags that never change: nine of ten are switches, as in a real environment. JSON without braces.
 pub(super) fn constant_part() -> String {
     let mut text = String::with_capacity(COUNT * 48);
     for i in 0..COUNT - 3 {
@@ -44,20 +44,20 @@ pub(super) fn constant_part() -> String {
     text
 }
 
-/// All flags of one turn.
-pub(super) fn payload(turn: u64, sent_at: u64, constant_part: &str) -> String {
-    let on = is_on(turn);
-    format!("{{\"{FLIPPING}\":{on},\"{TURN}\":{turn},\"{SENT_AT}\":{sent_at}{constant_part}}}")
+/// All flags of one flip.
+pub(super) fn payload(flip: u64, sent_at: u64, constant_part: &str) -> String {
+    let on = is_on(flip);
+    format!("{{\"{FLIPPING}\":{on},\"{FLIP}\":{flip},\"{SENT_AT}\":{sent_at}{constant_part}}}")
 }
 
-/// What changes from one turn to the next.
-pub(super) fn flip(turn: u64, sent_at: u64) -> String {
-    format!("{{\"{FLIPPING}\":{},\"{TURN}\":{turn},\"{SENT_AT}\":{sent_at}}}", is_on(turn))
+/// What changes from one flip to the next.
+pub(super) fn flip(flip: u64, sent_at: u64) -> String {
+    format!("{{\"{FLIPPING}\":{},\"{FLIP}\":{flip},\"{SENT_AT}\":{sent_at}}}", is_on(flip))
 }
 
-/// Whether the flipping flag is on in a turn.
-pub(super) fn is_on(turn: u64) -> bool {
-    turn % 2 == 1
+/// Whether the flipping flag is on in a flip.
+pub(super) fn is_on(flip: u64) -> bool {
+    flip % 2 == 1
 }
 
 #[cfg(test)]

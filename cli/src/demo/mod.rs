@@ -1,55 +1,57 @@
-//! `flagstaff demo`: everything at once on loopback, with real processes.
+//! `flagstaff demo`: server, publisher and readers on loopback, with real processes.
 //!
-//! A flag server with its page in this process, a publisher process and four reader processes, all of them this very
-//! program. A flag flips once a second, and the screen shows when each reader saw it and how fast it reads meanwhile. While
-//! somebody has the page open, flags change when that person changes them.
+//! A flag server with its page in this process, a publisher process and four reader processes, which are this same program. A flag
+//! flips once a second, and the screen shows when each reader saw it and how fast it reads meanwhile. While somebody has the page
+//! open, flags change when that person changes them.
 //!
-//! `stage` is the course of events; `service`, `children`, `folder` are what takes part; `child`, `reader`, `message` the
-//! other side of a reader process; `ledger` the books of flips, `hand` what a person did; `scene`, `screen`, `paint`,
-//! `plain`, `summary` what is shown.
+//! `session` is the sequence of the demo, `state` what it shows; `service`, `children` and `folder` are its server, processes and
+//! files; `child`, `reader` and `message` are the other side of a reader process; `deliveries` notes which reader saw which flip,
+//! `user_change` what a person changed; `picture`, `plain` and `summary` show it.
 
 mod child;
 mod children;
 mod clock;
+mod deliveries;
 mod flags;
 mod folder;
-mod hand;
-mod ledger;
 mod memory;
 mod message;
-mod paint;
+mod picture;
 mod plain;
 mod reader;
-mod scene;
-mod screen;
 mod service;
-mod stage;
+mod session;
+mod state;
 mod summary;
+mod user_change;
 
 use clap::Args;
 
 pub(crate) use child::Child;
 
 use crate::failure::Failure;
-use screen::Screen;
-use stage::{Ended, Stage};
+use crate::screen::Screen;
+use crate::style::Paint;
+use picture::Picture;
+use session::{Ended, Session};
 
-/// Number of reader processes.
-const READERS: usize = 4;
-
-/// How long it lasts where nobody can end it with a key.
+/// How long it lasts without a terminal.
 const SECONDS_WITHOUT_TERMINAL: u64 = 15;
 
 const EXAMPLES: &str = "\
 Examples:
   flagstaff demo                     open the page that it names, and flip something
-  flagstaff demo --seconds 60        and kill -9 the publisher meanwhile
-  flagstaff demo --seconds 5 | cat   plain lines";
+  flagstaff demo --seconds 60        and press k, or kill -9 the publisher, meanwhile
+  flagstaff demo --seconds 5 | cat   plain lines
 
-/// Show it all at once: a flag server with a page, a publisher and four readers, as processes on this host
+Keys:
+  k                kill the publisher; another one starts after 3 s
+  q, Esc, Ctrl-C   quit";
+
+/// Show everything live: a flag server with a page, a publisher and four readers, as processes on this host
 ///
-/// A flag flips once a second; while the page is open in a browser, flags change when you change them. Exit code 0 if every reader saw every flip that it had to see, else 1. Needs no key, no
-/// network and leaves nothing behind.
+/// A flag flips once a second; while the page is open in a browser, flags change when you change them. Exit code 0 if every
+/// reader saw every flip that reached a publisher, else 1. Needs no key and no network, and leaves nothing behind.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Demo {
@@ -64,22 +66,25 @@ pub(crate) struct Demo {
     /// Plain lines, also on a terminal
     #[arg(long)]
     plain: bool,
+
+    #[command(flatten)]
+    color: colorchoice_clap::Color,
 }
 
 impl Demo {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         let is_live = !self.plain && Screen::is_possible();
         let seconds = self.seconds.or((!is_live).then_some(SECONDS_WITHOUT_TERMINAL));
-        let mut stage = Stage::set(seconds, self.port)?;
-        let screen = if is_live { Some(Screen::open()?) } else { None };
-        let ended = match screen {
+        let mut session = Session::start(seconds, self.port)?;
+        let picture = if is_live { Some(Picture::open(Paint::of_stdout(self.color))?) } else { None };
+        let ended = match picture {
             // Dropped at the end of the arm: the summary goes to the normal screen.
-            Some(mut screen) => stage.play(&mut screen)?,
-            None => stage.play(&mut plain::Lines::default())?,
+            Some(mut picture) => session.run(&mut picture)?,
+            None => session.run(&mut plain::Lines::default())?,
         };
         if ended == Ended::BeforeStart {
             return Ok(());
         }
-        summary::print(stage.scene())
+        summary::print(session.state())
     }
 }

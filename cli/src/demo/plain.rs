@@ -1,55 +1,56 @@
 //! One line each second, for logs and pipes.
 
-use super::scene::{Scene, hand, memory, nanos, per_read, switch};
-use super::stage::Show;
+use super::session::{Action, View};
+use super::state::{State, memory, nanos, per_read, switch, user_change};
 use crate::failure::Failure;
 use crate::output;
 
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     started: bool,
-    turn: u64,
-    hand: Option<(String, String)>,
+    flip: u64,
+    user_change: Option<(String, String)>,
 }
 
-impl Show for Lines {
-    fn draw(&mut self, scene: &Scene) -> Result<(), Failure> {
+impl View for Lines {
+    fn update(&mut self, state: &State) -> Result<Option<Action>, Failure> {
         if self.started {
-            return Ok(());
+            return Ok(None);
         }
         self.started = true;
-        let pids: Vec<_> = scene.reader_pids.iter().map(u32::to_string).collect();
-        let publisher = scene.publisher.pid.map_or("-".to_owned(), |pid| pid.to_string());
+        let pids: Vec<_> = state.reader_pids.iter().map(u32::to_string).collect();
+        let publisher = state.publisher.pid.map_or("-".to_owned(), |pid| pid.to_string());
         output::line(&format!(
             "page {} , publisher pid {publisher}, reader pids {}",
-            scene.page,
+            state.page,
             pids.join(" ")
-        ))
+        ))?;
+        Ok(None)
     }
 
-    fn second(&mut self, scene: &Scene) -> Result<(), Failure> {
-        let hand = hand(&scene.hand);
-        if let Some((what, seen)) = hand.as_ref().filter(|_| hand != self.hand) {
+    fn flip_is_over(&mut self, state: &State) -> Result<(), Failure> {
+        let user_change = user_change(&state.user_change);
+        if let Some((what, seen)) = user_change.as_ref().filter(|_| user_change != self.user_change) {
             output::line(&format!("somebody changed {what}; {seen}"))?;
         }
-        self.hand = hand;
-        if scene.turn == self.turn {
+        self.user_change = user_change;
+        if state.flip == self.flip {
             // A person has the page, and flips.
             return Ok(());
         }
-        self.turn = scene.turn;
-        let readers = &scene.ledger.readers;
+        self.flip = state.flip;
+        let readers = &state.deliveries.readers;
         let after: Vec<_> = readers.iter().map(|reader| nanos(reader.latencies.last().copied())).collect();
         let reads: Vec<_> = readers.iter().map(|reader| per_read(reader.per_read.last().copied())).collect();
-        let publisher = match scene.publisher.pid {
-            Some(pid) => format!("publisher {pid} {}", memory(scene.publisher.anonymous_kib)),
+        let publisher = match state.publisher.pid {
+            Some(pid) => format!("publisher {pid} {}", memory(state.publisher.anonymous_kib)),
             None => "no publisher, readers go on".to_owned(),
         };
         output::line(&format!(
             "flip {} {}: generation {}; seen after {}; per read {}; {publisher}",
-            scene.turn,
-            switch(scene.is_on()),
-            scene.generation(),
+            state.flip,
+            switch(state.is_on()),
+            state.generation(),
             after.join(", "),
             reads.join(", "),
         ))

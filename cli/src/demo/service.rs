@@ -1,4 +1,4 @@
-//! The flag server of the demo: that of `flagstaff serve`, with flags in memory, and what the demo wants to know of it.
+//! The flag server of the demo: that of `flagstaff serve`, with flags in memory.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,12 +14,12 @@ pub(super) struct Service {
     server: Server,
     flags: Environment,
     api_key: String,
-    turn: u64,
-    /// The revision that has the turn.
+    flip: u64,
+    /// The revision of the last flip.
     revision: u64,
-    /// Streams up to this number are those of publishers that are gone.
+    /// Streams up to this number belong to publishers that have ended.
     gone: u64,
-    /// The newest revision that was looked at for somebody's changes.
+    /// The newest revision that was searched for a person's changes.
     looked_at: u64,
 }
 
@@ -36,17 +36,17 @@ pub(super) struct Changed {
 }
 
 impl Service {
-    /// Starts it on a free port, or on one that was asked for.
+    /// Starts it on a port; 0 takes a free one.
     pub(super) fn start(api_key: &str, port: u16) -> Result<Service, Failure> {
         let payload = flags::payload(0, clock::now(), &flags::constant_part());
         let options = ServerOptions::default().port(port).heartbeat(Duration::from_secs(1));
         let options = options.environment(api_key, Flags::Memory(payload)).environment_name(api_key, "demo");
         let server = Server::start(options)?;
-        // It was made with this key.
+        // Never missing: the server was started with this key.
         let flags = server.environment(api_key).cloned();
         let flags = flags.ok_or_else(|| Failure::Demo("the server does not know its key".to_owned()))?;
         let api_key = api_key.to_owned();
-        Ok(Service { server, flags, api_key, turn: 0, revision: 0, gone: 0, looked_at: 0 })
+        Ok(Service { server, flags, api_key, flip: 0, revision: 0, gone: 0, looked_at: 0 })
     }
 
     /// Base URL for publishers.
@@ -64,22 +64,22 @@ impl Service {
         self.flags.pages() > 0
     }
 
-    /// Goes on to `turn`.
-    pub(super) fn flip(&mut self, turn: u64) -> Result<(), Failure> {
+    /// Makes a flip.
+    pub(super) fn flip(&mut self, flip: u64) -> Result<(), Failure> {
         let failed = |error| Failure::Demo(format!("the flag server refuses a flip: {error}"));
-        self.revision = self.flags.patch(&flags::flip(turn, clock::now())).map_err(failed)?;
-        self.turn = turn;
+        self.revision = self.flags.patch(&flags::flip(flip, clock::now())).map_err(failed)?;
+        self.flip = flip;
         Ok(())
     }
 
-    /// The turn that the flags are of, once it was handed to the connection of a publisher that lives.
+    /// The last flip, if it was sent to the connection of a living publisher.
     pub(super) fn handed_over(&self) -> Option<u64> {
         let has_it = |sent: Option<u64>| sent.is_some_and(|sent| sent >= self.revision);
         let mut clients = self.flags.clients().into_iter();
-        clients.any(|client| client.id > self.gone && has_it(client.sent_revision)).then_some(self.turn)
+        clients.any(|client| client.id > self.gone && has_it(client.sent_revision)).then_some(self.flip)
     }
 
-    /// The publisher is gone: what is handed to its connection from now on goes nowhere.
+    /// The publisher has ended: what is sent to its connection from now on is lost.
     pub(super) fn forget_clients(&mut self) {
         self.gone = self.flags.clients().iter().map(|client| client.id).max().unwrap_or(self.gone);
     }
@@ -100,7 +100,7 @@ impl Service {
 }
 
 fn flags_of(change: &Change) -> Vec<Changed> {
-    // From the clock of the calendar to the one that all processes of the demo share.
+    // Converts wall clock time to the clock of the demo.
     let age = SystemTime::now().duration_since(change.time).unwrap_or_default();
     let at = clock::now().saturating_sub(age.as_nanos() as u64);
     let flags = change.flags.iter().map(|flag| Changed {
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_turn_without_a_publisher_is_handed_to_nobody_and_is_nobodys_change() {
+    fn a_flip_without_a_publisher_is_handed_to_nobody_and_is_nobodys_change() {
         let mut service = Service::start("demo-key", 0).unwrap();
         service.flip(1).unwrap();
         assert_eq!(service.handed_over(), None);

@@ -1,4 +1,4 @@
-//! What is known about a snapshot file, its publisher and its link: the one source of `status` and `top`.
+//! Everything known about a snapshot file, its publisher and its link, for `status` and `top`.
 
 mod file;
 mod last_error;
@@ -8,17 +8,17 @@ mod publisher;
 use std::time::{Duration, SystemTime};
 
 use flagstaff_format::layout;
-use flagstaff_reader::{Kinds, PathState, PublisherState, Reader, Status};
+use flagstaff_reader::{PathState, PublisherState, Reader, Status, TypeCounts};
 use serde::Serialize;
 
 pub(crate) use file::FileFacts;
 pub(crate) use last_error::LastError;
 pub(crate) use problem::{Problem, why_stale};
-pub(crate) use publisher::PublisherFacts;
+pub(crate) use publisher::{PublisherFacts, lock_holder};
 
 use crate::show;
 
-/// For machines as it stands here, see docs/operations.md. Ages in seconds; null is unknown.
+/// Its JSON is documented in docs/operations.md. Ages in seconds; null is unknown.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Facts {
     pub(crate) file: String,
@@ -36,7 +36,7 @@ pub(crate) struct Facts {
     pub(crate) link_age: Option<f64>,
     pub(crate) contact_age: Option<f64>,
     pub(crate) last_error: Option<LastError>,
-    /// Why the newest payload is not what readers see, and for how long.
+    /// Why readers do not see the newest payload, and for how long.
     pub(crate) behind: Option<LastError>,
     pub(crate) publisher: &'static str,
     pub(crate) publisher_uptime: Option<f64>,
@@ -59,7 +59,7 @@ pub(crate) struct FlagTypes {
 }
 
 impl FlagTypes {
-    fn of(kinds: &Kinds) -> FlagTypes {
+    fn of(kinds: &TypeCounts) -> FlagTypes {
         FlagTypes {
             bool: kinds.bools,
             number: kinds.numbers,
@@ -82,7 +82,7 @@ impl FlagTypes {
 }
 
 impl Facts {
-    /// All of it, as of now. `identity` is that of the environment which the caller expects, if a key is known.
+    /// The facts as of now. `identity` is that of the environment which the caller expects, if a key is known.
     pub(crate) fn of(reader: &Reader, status: &Status, identity: Option<[u8; 32]>) -> Facts {
         let seconds = |age: Option<Duration>| age.map(|age| age.as_secs_f64());
         Facts {
@@ -91,7 +91,7 @@ impl Facts {
             generation: status.generation.0,
             durable_generation: status.durable.0,
             flags: status.flags,
-            flag_types: FlagTypes::of(&reader.kinds()),
+            flag_types: FlagTypes::of(&reader.type_counts()),
             archive_bytes: status.archive_bytes,
             file_facts: FileFacts::of(reader.path(), identity),
             published_at: status.published_at.map(show::time),
@@ -112,7 +112,7 @@ impl Facts {
     }
 }
 
-/// A cold cache was not filled by the contact that the file remembers.
+/// `None` for a cold cache, whose flags are not from the last contact.
 pub(crate) fn contact_age(status: &Status) -> Option<Duration> {
     status.contact_age.filter(|_| !status.is_cold)
 }

@@ -1,4 +1,4 @@
-//! Who publishes: the process that holds the publisher lock, as far as the kernel tells.
+//! The publisher's process: the one that holds the publisher lock, as far as the kernel tells.
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -14,19 +14,16 @@ use crate::host::{Holder, Inode, Process, holder_of, is_mapped_by};
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(crate) struct PublisherFacts {
     pub(crate) publisher_process: Option<Process>,
-    /// Why it is not known, or does not fit what the file says.
+    /// Why it is not known, or contradicts the file.
     pub(crate) publisher_note: Option<String>,
-    /// Process ids of those that would take over.
+    /// Process ids of publishers that wait to take over.
     pub(crate) publishers_waiting: Vec<u32>,
 }
 
 impl PublisherFacts {
     pub(super) fn of(path: &Path, status: &Status) -> PublisherFacts {
-        let (holder, problem) = match std::fs::metadata(lock_path(path)) {
-            Ok(metadata) => {
-                let lock = Inode { device: metadata.dev(), number: metadata.ino() };
-                (holder_of(lock, |pid| is_mapped_by(path, pid)), None)
-            }
+        let (holder, problem) = match holder(path) {
+            Ok(holder) => (holder, None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => (Holder::default(), None),
             Err(error) => (Holder::default(), Some(format!("the lock file cannot be looked at: {error}"))),
         };
@@ -37,6 +34,17 @@ impl PublisherFacts {
             publishers_waiting: holder.waiting,
         }
     }
+}
+
+/// The process that holds the publisher lock of a snapshot file, if it can be seen.
+pub(crate) fn lock_holder(path: &Path) -> Option<Process> {
+    holder(path).ok()?.pid.and_then(Process::of)
+}
+
+fn holder(path: &Path) -> io::Result<Holder> {
+    let metadata = std::fs::metadata(lock_path(path))?;
+    let lock = Inode { device: metadata.dev(), number: metadata.ino() };
+    Ok(holder_of(lock, |pid| is_mapped_by(path, pid)))
 }
 
 fn note(state: PublisherState, is_seen: bool) -> Option<&'static str> {

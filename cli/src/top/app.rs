@@ -1,4 +1,4 @@
-//! What the live screen shows and what keys do to it. Knows nothing of terminals.
+//! The state of the live screen, and what keys do to it. Independent of the terminal.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,25 +10,27 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::attached::{Table, Usage};
 use super::cursor::{Cursor, Step};
 use super::flags::{Flags, Sort};
+use super::publishes::Publishes;
 use crate::differences::between;
 use crate::facts::Facts;
+use crate::screen::Bars;
 use crate::show;
 use crate::style::{Look, Paint};
-use crate::watch::World;
+use crate::watch::State;
 
 /// Changes that are kept.
 const MOST_CHANGES: usize = 500;
 
-/// Changes of one generation that are kept: the first of a payload in which everything is new.
+/// Changes of one generation that are kept, so that a completely new payload does not drop all others.
 const MOST_AT_ONCE: usize = 100;
 
-/// What keys act on.
+/// The part that keys act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Browse,
     /// Letters go into the filter.
     Filter,
-    /// The value of one flag is shown whole.
+    /// One value is shown in full.
     Detail,
 }
 
@@ -40,14 +42,14 @@ pub(crate) enum Pane {
     Processes,
 }
 
-/// Whether to go on.
+/// What to do after a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
     GoOn,
     Quit,
 }
 
-/// Something that happened.
+/// A change of a flag, or of publisher, link or file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) at: SystemTime,
@@ -67,15 +69,17 @@ pub(crate) struct App {
     /// `None` before the first look at the host.
     pub(crate) table: Option<Table>,
     pub(crate) publisher_cpu: Option<f64>,
+    pub(crate) publishes: Publishes,
     pub(crate) paint: Paint,
+    pub(crate) bars: Bars,
     pub(crate) mode: Mode,
     pub(crate) pane: Pane,
     pub(crate) cursor: Cursor,
-    /// First line of the value that is shown whole.
+    /// First line of the value that is shown in full.
     pub(crate) detail_line: u16,
-    /// Lines of flags on the screen, as it was drawn last.
+    /// Lines of flags that were last drawn.
     pub(crate) page: usize,
-    world: World,
+    state: State,
     usage: Usage,
 }
 
@@ -88,34 +92,37 @@ impl App {
             changes: VecDeque::new(),
             table: None,
             publisher_cpu: None,
+            publishes: Publishes::from(status.generation.0, Instant::now()),
             paint,
+            bars: Bars::of_locale(),
             mode: Mode::Browse,
             pane: Pane::Flags,
             cursor: Cursor::default(),
             detail_line: 0,
             page: 1,
-            world: World::of(reader, &status),
+            state: State::of(reader, &status),
             usage: Usage::default(),
         };
         app.look_at_publisher();
         app
     }
 
-    /// Looks at everything that can be known without a look at other processes.
+    /// Reads flags, status and publisher again; `Looker` finds the processes.
     pub(crate) fn refresh(&mut self, reader: &Reader) {
         let status = reader.status();
         let now = SystemTime::now();
-        for turn in self.world.turn_to(World::of(reader, &status)) {
+        for transition in self.state.update(State::of(reader, &status)) {
             self.note(Change {
                 at: now,
                 generation: status.generation.0,
                 key: String::new(),
                 old: None,
-                new: Some(turn.text()),
-                look: turn.look(),
+                new: Some(transition.text()),
+                look: transition.look(),
             });
         }
         self.update(&reader.snapshot(), now);
+        self.publishes.note(status.generation.0, Instant::now());
         self.facts = Facts::of(reader, &status, None);
         self.look_at_publisher();
     }
@@ -125,7 +132,7 @@ impl App {
         self.publisher_cpu = process.and_then(|process| self.usage.percent(process, Instant::now()));
     }
 
-    /// Takes the flags of another generation.
+    /// Takes the flags of a new generation.
     pub(crate) fn update(&mut self, after: &Arc<Snapshot>, at: SystemTime) {
         let before = self.flags.snapshot().clone();
         if Arc::ptr_eq(&before, after) {
@@ -169,7 +176,7 @@ impl App {
         self.flags.key(self.cursor.selected)
     }
 
-    /// Stays on a flag when the list around it has changed. Sorted by change, the top of the list is the place to stay at.
+    /// Keeps the selected flag selected after the list has changed; sorted by change, keeps the position instead.
     fn find_again(&mut self, key: Option<&str>) {
         if self.flags.sort() == Sort::Key
             && let Some(line) = key.and_then(|key| self.flags.line_of(key))

@@ -1,4 +1,4 @@
-//! What wakes the live screen: keys, publishes, looks at the host, signals. Each has a thread that waits for it.
+//! The events that wake the live screen: keys, publishes, looks at the host, signals. A thread waits for each.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -11,8 +11,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::attached::{Looker, Table};
-use super::screen;
 use crate::failure::Failure;
+use crate::screen;
 
 /// How long the end may take, after a signal, to give the terminal back.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ pub(super) fn listen(reader: &Reader) -> Result<Receiver<Event>, Failure> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(cannot("listen for signals"))?;
     start("flag-signals", &sender, move |sender| {
         if signals.forever().next().is_some() && sender.send(Event::Signal).is_ok() {
-            // The process ends meanwhile, unless nobody reads the terminal: then whoever draws waits for ever.
+            // The process ends meanwhile, unless nobody reads the terminal: then the drawing thread is blocked.
             thread::sleep(PATIENCE);
             screen::leave_at_once();
         }

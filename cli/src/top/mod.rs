@@ -1,7 +1,7 @@
 //! `flagstaff top`: a live screen of flags, changes, publisher and reader processes.
 //!
-//! `app` is what there is to see and what keys do, `flags` and `cursor` its list; `draw` puts it on a screen of any size; `attached`
-//! is who has the file mapped; `events` is what wakes it, `screen` the terminal, `json` the same for machines.
+//! `app` is the state of the screen and what keys do to it, `flags` and `cursor` its list, `publishes` their rate; `draw` puts it on a
+//! screen of any size; `attached` finds the processes that have the file mapped; `events` wakes it, `json` writes it for machines.
 
 mod app;
 mod attached;
@@ -10,7 +10,7 @@ mod draw;
 mod events;
 mod flags;
 mod json;
-mod screen;
+mod publishes;
 
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
@@ -19,15 +19,15 @@ use clap::Args;
 use flagstaff_reader::Reader;
 
 use crate::failure::Failure;
-use crate::place::Place;
+use crate::screen::Screen;
 use crate::show;
+use crate::snapshot_args::SnapshotArgs;
 use crate::style::Paint;
 
 use app::{App, Next};
 use events::Event;
-use screen::Screen;
 
-/// Pictures are no closer to each other than this, however quickly things happen.
+/// Shortest time from one drawing to the next, however quickly things happen.
 const LEAST_BETWEEN: Duration = Duration::from_millis(50);
 
 /// Ages on the screen are counted in seconds.
@@ -48,14 +48,14 @@ Keys:
 
 /// Show flags, changes, publisher and the processes that have the file mapped, live
 ///
-/// Processes are found in the kernel's own tables of this host. Those that this user may not look into are counted; root
-/// sees all. A process on an old file has it mapped still because it has not read a flag since the file was superseded.
+/// Processes are found in the kernel's tables of this host. Those that this user may not inspect are only counted; root sees all.
+/// A process with an old file has not read a flag since the file was superseded.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Top {
-    /// Print one JSON object for each look instead, one per line
+    /// Instead print one JSON object for each look, one per line; errors as JSON on stderr
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 
     /// End after this many looks
     #[arg(long, value_name = "N", requires = "json", value_parser = clap::value_parser!(u64).range(1..))]
@@ -69,19 +69,19 @@ pub(crate) struct Top {
     color: colorchoice_clap::Color,
 
     #[command(flatten)]
-    place: Place,
+    snapshot: SnapshotArgs,
 }
 
 impl Top {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         if self.json {
-            let reader = self.place.open()?;
+            let reader = self.snapshot.open()?;
             return json::write(&reader, self.count, self.interval);
         }
         if !Screen::is_possible() {
             return Err(Failure::NoTerminal);
         }
-        let reader = self.place.attach()?;
+        let reader = self.snapshot.attach()?;
         live(&reader, Paint::of_stdout(self.color))
     }
 }

@@ -1,4 +1,4 @@
-//! What is written: lines for people, objects for machines.
+//! The output of `watch`: lines for people, objects for machines.
 
 use std::time::SystemTime;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::world::{Turn, World};
+use super::state::{State, Transition};
 use crate::differences::Difference;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -17,7 +17,7 @@ use crate::{json, show};
 /// Columns of a terminal below which there is no room to shorten anything sensibly.
 const LEAST_COLUMNS: usize = 40;
 
-/// Columns that a value keeps, however long the other one is.
+/// Columns that each of two values gets at least, however long the other one is.
 const LEAST_VALUE: usize = 12;
 
 /// The first line.
@@ -45,7 +45,7 @@ struct Change<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct State<'a> {
+struct StateEvent<'a> {
     event: &'static str,
     time: &'a str,
     generation: u64,
@@ -53,14 +53,14 @@ struct State<'a> {
     old: &'static str,
 }
 
-/// How it is to be written.
+/// For people or for machines.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Style {
     Json,
     Text(Paint),
 }
 
-/// Writes what is seen at one moment.
+/// Writes the changes of one moment.
 pub(super) struct Lines {
     style: Style,
     output: Output,
@@ -75,16 +75,16 @@ impl Lines {
         Lines { style, output: Output::lock(), time: show::time(SystemTime::now()), columns }
     }
 
-    pub(super) fn start(&mut self, snapshot: &Snapshot, world: &World) -> Result<(), Failure> {
+    pub(super) fn start(&mut self, snapshot: &Snapshot, state: &State) -> Result<(), Failure> {
         let (generation, flags) = (snapshot.generation().0, snapshot.len());
-        let World { publisher, link, .. } = *world;
+        let State { publisher, link, .. } = *state;
         match self.style {
             Style::Json => {
                 let time = self.time.clone();
                 self.output.json(&Start { event: "start", time, generation, flags, publisher, link })
             }
             Style::Text(paint) => {
-                // With the day, which the other lines on a terminal do not have.
+                // With the date, which the other lines on a terminal do not have.
                 let time = paint.text(Look::Dim, &self.time);
                 let text = format!(
                     "{time} generation {generation}, {flags} flags, publisher {publisher}, link {link}"
@@ -94,14 +94,18 @@ impl Lines {
         }
     }
 
-    pub(super) fn turn(&mut self, generation: u64, turn: &Turn) -> Result<(), Failure> {
+    pub(super) fn transition(&mut self, generation: u64, transition: &Transition) -> Result<(), Failure> {
         match self.style {
             Style::Json => {
-                let Turn { event, old, state } = *turn;
-                self.output.json(&State { event, time: &self.time, generation, state, old })
+                let Transition { event, old, state } = *transition;
+                self.output.json(&StateEvent { event, time: &self.time, generation, state, old })
             }
             Style::Text(paint) => {
-                let line = format!("{} {}", self.shown_time(paint), paint.text(turn.look(), &turn.text()));
+                let line = format!(
+                    "{} {}",
+                    self.shown_time(paint),
+                    paint.text(transition.look(), &transition.text())
+                );
                 self.output.line(&line)
             }
         }
@@ -149,7 +153,7 @@ impl Lines {
         self.output.flush()
     }
 
-    /// On a terminal without the day.
+    /// Without the date on a terminal.
     fn short_time(&self) -> &str {
         match self.columns {
             Some(_) => self.time.split_once('T').map_or(self.time.as_str(), |(_, time)| time),
@@ -162,7 +166,7 @@ impl Lines {
     }
 }
 
-/// Two values in the room that there is for both: what one does not need the other one has.
+/// Shortens two values to a common width: columns that one does not need go to the other.
 fn fit(old: String, new: String, room: usize) -> (String, String) {
     let (old_width, new_width) = (old.width(), new.width());
     if old_width + new_width <= room {
@@ -185,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_value_does_not_need_the_other_one_has() {
+    fn columns_that_one_value_does_not_need_go_to_the_other() {
         assert_eq!(fitted(10, 10, 20), (10, 10));
         assert_eq!(fitted(4, 500, 60), (4, 56));
         assert_eq!(fitted(500, 4, 60), (56, 4));

@@ -1,7 +1,7 @@
-//! `flagstaff watch`: changes as they happen.
+//! `flagstaff watch`: prints changes as they happen.
 
 mod lines;
-mod world;
+mod state;
 
 use std::time::{Duration, Instant};
 
@@ -10,14 +10,14 @@ use flagstaff_reader::Snapshot;
 
 use crate::differences::between;
 use crate::failure::Failure;
-use crate::place::Place;
 use crate::show;
+use crate::snapshot_args::SnapshotArgs;
 use crate::style::Paint;
 
 use lines::{Lines, Style};
-pub(crate) use world::World;
+pub(crate) use state::State;
 
-/// How often publisher, link and path are looked at: nobody is woken when they change.
+/// How often publisher, link and path are looked at: their changes wake nobody.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 const EXAMPLES: &str = "\
@@ -29,9 +29,9 @@ Examples:
 
 /// Print changes as they happen: one line for each flag, old -> new
 ///
-/// Also says when the publisher, its link or the file is no longer as it was. The first line names the generation at the
-/// start. Without a snapshot file it waits for one. Changes that follow each other within microseconds may be seen as one.
-/// Long values are shortened on a terminal only.
+/// Also reports when the publisher, link or file changes state. The first line has the generation at the start. If there is no
+/// snapshot file, it waits for one. Changes that follow each other within microseconds may be seen as one. Long values are shortened
+/// on a terminal only.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Watch {
@@ -42,31 +42,31 @@ pub(crate) struct Watch {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
 
-    /// End after this time, in seconds or with units as 90s or 5m; with --count, exit code 1 if there were fewer changes
+    /// End after this time, in seconds or with units such as 90s or 5m; with --count, exit code 1 if there were fewer changes
     #[arg(long, value_name = "DURATION", value_parser = show::parse_duration)]
     timeout: Option<Duration>,
 
-    /// One JSON object per line, with whole values; its member `event` says what it is about
+    /// Print one JSON object per line, with whole values; its member `event` is the kind of change. Errors as JSON on stderr
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 
     #[command(flatten)]
     color: colorchoice_clap::Color,
 
     #[command(flatten)]
-    place: Place,
+    snapshot: SnapshotArgs,
 }
 
 impl Watch {
-    pub(crate) fn answer(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         let start = Instant::now();
         let style = if self.json { Style::Json } else { Style::Text(Paint::of_stdout(self.color)) };
-        let reader = self.place.attach()?;
+        let reader = self.snapshot.attach()?;
         let mut seen = reader.generation();
         let mut before = reader.snapshot();
-        let mut world = World::of(&reader, &reader.status());
+        let mut state = State::of(&reader, &reader.status());
         let mut first = Lines::now(style);
-        first.start(&before, &world)?;
+        first.start(&before, &state)?;
         first.flush()?;
         let mut written = 0;
         while self.count.is_none_or(|count| written < count) {
@@ -74,8 +74,8 @@ impl Watch {
             let now = reader.wait_for_change(seen, left.min(LOOK_EVERY));
             let is_over = now == seen && self.timeout.is_some_and(|limit| start.elapsed() >= limit);
             let mut lines = Lines::now(style);
-            for turn in world.turn_to(World::of(&reader, &reader.status())) {
-                lines.turn(now.0, &turn)?;
+            for transition in state.update(State::of(&reader, &reader.status())) {
+                lines.transition(now.0, &transition)?;
             }
             if now != seen {
                 seen = now;
@@ -85,13 +85,13 @@ impl Watch {
             }
             lines.flush()?;
             if is_over {
-                return self.too_late(written);
+                return self.timed_out(written);
             }
         }
         Ok(())
     }
 
-    fn too_late(&self, found: u64) -> Result<(), Failure> {
+    fn timed_out(&self, found: u64) -> Result<(), Failure> {
         match (self.count, self.timeout) {
             (Some(expected), Some(limit)) => {
                 Err(Failure::TooFewChanges { found, expected, seconds: limit.as_secs_f64() })
@@ -100,7 +100,7 @@ impl Watch {
         }
     }
 
-    /// Writes the changes of flags that were asked for, as long as there are not enough yet, and says how many.
+    /// Writes the changes of the requested flags, at most as many as are still wanted, and returns how many.
     fn write_changes(
         &self,
         lines: &mut Lines,

@@ -134,8 +134,11 @@ fn a_file_that_readers_distrust_is_not_good() {
 fn a_file_without_anything_published_is_good() {
     let folder = Folder::new();
     drop(
-        flagstaff_publisher::Publisher::open(folder.snapshot(), &flagstaff_publisher::Options::default())
-            .unwrap(),
+        flagstaff_publisher::Publisher::open(
+            folder.snapshot(),
+            &flagstaff_publisher::PublisherOptions::default(),
+        )
+        .unwrap(),
     );
     let answer = folder.run(["verify"]);
     assert_eq!(answer.code, Some(0), "{answer:?}");

@@ -1,4 +1,4 @@
-//! The model checker, and atomics of its kind for the traits of `flagstaff_format::sync`.
+//! The model checker, and atomics of its kind for the traits of `flagstaff_format::atomics`.
 //!
 //! Every interleaving and every value that the memory model lets a load see is tried, up to the stated number of preemptions. With
 //! `FLAGSTAFF_LONG=1` the bounds are wider, for minutes to hours.
@@ -20,7 +20,7 @@ use std::sync::Once;
 use std::sync::atomic::AtomicUsize as Counter;
 use std::sync::atomic::Ordering::{self, Relaxed};
 
-use flagstaff_format::sync::{Exchange, Load, Word};
+use flagstaff_format::atomics::{Exchange, Load, Word};
 use loom::sync::atomic::{AtomicU64, fence};
 
 /// The number of executions, or that and the message of the assertion that failed.

@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use flagstaff_format::{Watch, is_in_sticky_public_directory};
+use flagstaff_format::{Hooks, is_in_sticky_public_directory};
 
 use super::thread::Wait;
 use super::{LockError, LockMode, UnsafeLockFile};
@@ -48,24 +48,24 @@ pub(super) fn lock(
     path: &Path,
     mode: LockMode,
     wait: Wait,
-    watch: &Watch,
+    watch: &Hooks,
 ) -> Result<(File, FileId), LockError> {
     let examine = |source| LockError::Examine { path: path.to_path_buf(), source };
     for _ in 0..ATTEMPTS {
-        watch.moment("lock");
+        watch.failpoint("lock");
         let Some(file) = open(path, mode)? else {
             continue;
         };
-        watch.moment("lock: the file is open");
+        watch.failpoint("lock: the file is open");
         // Before the lock too: the owner of an unsafe file could make the wait endless.
         check(path, &file)?;
         take(path, &file, wait)?;
-        watch.moment("lock: taken");
+        watch.failpoint("lock: taken");
         let id = check(path, &file)?;
         // While this waited, the holder's file may have been removed and made anew; two publishers would then each
         // hold a lock.
         if FileId::at(path).map_err(examine)? == Some(id) {
-            watch.moment("lock: held");
+            watch.failpoint("lock: held");
             return Ok((file, id));
         }
     }

@@ -51,7 +51,7 @@ use std::sync::mpsc;
 pub use cancel::Cancel;
 pub use error::{LockError, UnsafeLockFile};
 
-use flagstaff_format::{Epoch, Watch};
+use flagstaff_format::{Epoch, Hooks};
 
 use lock_file::FileId;
 use thread::{Event, Job, LockThread, Wait};
@@ -102,7 +102,7 @@ impl PublisherLock {
     /// [`LockError::Held`] if another publisher has it, in this process or elsewhere; the other variants if the file
     /// cannot be used.
     pub fn try_acquire(path: impl AsRef<Path>, mode: LockMode) -> Result<Self, LockError> {
-        Self::watched(path.as_ref(), mode, None, &Watch::default())
+        Self::watched(path.as_ref(), mode, None, &Hooks::default())
     }
 
     /// Waits for the lock, asleep in the kernel, until it is free or `cancel` is called.
@@ -111,7 +111,7 @@ impl PublisherLock {
     /// [`LockError::Cancelled`] promptly after a cancel; the other variants, but never [`LockError::Held`], if the file
     /// cannot be used.
     pub fn acquire(path: impl AsRef<Path>, mode: LockMode, cancel: &Cancel) -> Result<Self, LockError> {
-        Self::watched(path.as_ref(), mode, Some(cancel), &Watch::default())
+        Self::watched(path.as_ref(), mode, Some(cancel), &Hooks::default())
     }
 
     /// As the two above: with something to cancel it waits. Each step is shown to `watch`.
@@ -119,7 +119,7 @@ impl PublisherLock {
         path: &Path,
         mode: LockMode,
         cancel: Option<&Cancel>,
-        watch: &Watch,
+        watch: &Hooks,
     ) -> Result<Self, LockError> {
         let wait = if cancel.is_some() { Wait::InKernel } else { Wait::No };
         Self::start(path, mode, wait, cancel, private_table::enter, watch)
@@ -158,7 +158,7 @@ impl PublisherLock {
         wait: Wait,
         cancel: Option<&Cancel>,
         isolate: fn() -> io::Result<()>,
-        watch: &Watch,
+        watch: &Hooks,
     ) -> Result<Self, LockError> {
         // Absolute, so that a later change of directory does not change what `still_at_path` looks at.
         let path = std::path::absolute(path)
@@ -235,9 +235,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
         let lock =
-            PublisherLock::start(&path, LockMode::Owner, Wait::No, None, refused, &Watch::default()).unwrap();
+            PublisherLock::start(&path, LockMode::Owner, Wait::No, None, refused, &Hooks::default()).unwrap();
         assert_eq!(lock.isolation(), Isolation::SharedTable { os_error: libc::EPERM });
-        let second = PublisherLock::start(&path, LockMode::Owner, Wait::No, None, refused, &Watch::default());
+        let second = PublisherLock::start(&path, LockMode::Owner, Wait::No, None, refused, &Hooks::default());
         assert!(matches!(second, Err(LockError::Held { .. })), "{second:?}");
         let third = PublisherLock::try_acquire(&path, LockMode::Owner);
         assert!(matches!(third, Err(LockError::Held { .. })), "{third:?}");

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{Builder, JoinHandle};
 
-use flagstaff_format::Watch;
+use flagstaff_format::Hooks;
 
 use super::lock_file::{self, FileId};
 use super::waiter::{Told, Waiter};
@@ -30,7 +30,7 @@ pub(super) struct Job {
     pub(super) mode: LockMode,
     pub(super) wait: Wait,
     pub(super) isolate: fn() -> io::Result<()>,
-    pub(super) watch: Watch,
+    pub(super) watch: Hooks,
 }
 
 #[derive(Debug)]

@@ -1,21 +1,19 @@
 //! The HTTP client for one request.
 
-use std::path::Path;
-
 use ureq::Agent;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 
 use super::api_key::ApiKey;
-use super::connector::{TcpConnector, TlsConnector};
+use super::connector::TcpConnector;
 use super::failure::Failure;
 use super::key_header::KeyConnector;
-use super::options::Options;
+use super::options::StreamOptions;
 use super::origin::Origin;
 use super::proxy;
 use super::resolver::StoppableResolver;
 use super::silence::Silence;
 use super::stopper::Stopper;
+use super::tls::{self, TlsConnector};
 
 /// Largest response headers, in bytes.
 pub(super) const MAX_HEADER_BYTES: usize = 64 * 1024;
@@ -26,20 +24,14 @@ const INPUT_BUFFER_BYTES: usize = 2 * MAX_HEADER_BYTES;
 pub(super) fn for_request(
     origin: &Origin,
     key: Option<ApiKey>,
-    options: &Options,
+    options: &StreamOptions,
     stopper: &Stopper,
     silence: &Silence,
 ) -> Result<Agent, Failure> {
     // Ureq's own choice takes the first variable for every scheme, and goes around a proxy that it cannot use.
     let proxy = proxy::for_origin(origin, |name| std::env::var(name).ok())?;
     let proxy_uri = proxy.as_ref().map(|proxy| proxy.uri().clone());
-    let roots = match &options.root_certificates {
-        None => RootCerts::PlatformVerifier,
-        Some(file) if origin.is_https() => read_roots(file)?,
-        Some(_) => RootCerts::PlatformVerifier,
-    };
-    let config = Agent::config_builder()
-        .tls_config(TlsConfig::builder().root_certs(roots).build())
+    let config = tls::with_roots(Agent::config_builder(), origin, options)?
         .timeout_resolve(Some(options.connect_timeout))
         .timeout_connect(Some(options.connect_timeout))
         .timeout_send_request(Some(options.header_timeout))
@@ -56,19 +48,4 @@ pub(super) fn for_request(
     let chain = ().chain(ConnectProxyConnector::default()).chain(tcp).chain(TlsConnector::default());
     let resolver = StoppableResolver { stopper: stopper.clone(), proxy: proxy_uri };
     Ok(Agent::with_parts(config.build(), chain.chain(KeyConnector(key)), resolver))
-}
-
-fn read_roots(path: &Path) -> Result<RootCerts, Failure> {
-    let unusable = |source| Failure::RootCertificates { path: path.to_owned(), source };
-    let pem = std::fs::read(path).map_err(|error| unusable(error.into()))?;
-    let mut roots = Vec::new();
-    for item in parse_pem(&pem) {
-        if let PemItem::Certificate(root) = item.map_err(|error| unusable(Box::new(error)))? {
-            roots.push(root);
-        }
-    }
-    if roots.is_empty() {
-        return Err(unusable("it has no certificate".into()));
-    }
-    Ok(RootCerts::from(roots))
 }

@@ -10,17 +10,17 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::agent;
 use super::api_key::ApiKey;
+use super::connect_phase;
 use super::endpoint::Endpoint;
 use super::event::Item;
 use super::failure::{Failure, RedirectRefusal};
 use super::key_header;
-use super::options::Options;
+use super::options::StreamOptions;
 use super::origin::Origin;
 use super::parser::Parser;
 use super::redirect::{Hop, KeyUse, MAX_REDIRECTS};
 use super::retry_after::parse_retry_after;
 use super::silence::Silence;
-use super::stage;
 use super::stopper::{Registration, Stopper};
 
 /// Most bytes that one read takes.
@@ -35,7 +35,7 @@ pub struct Connection {
     /// What ends the connection once the items before it were handed out.
     ends_with: Option<Failure>,
     origin: String,
-    options: Options,
+    options: StreamOptions,
     stopper: Stopper,
 }
 
@@ -77,7 +77,7 @@ impl Connection {
             for (name, value) in headers {
                 request = request.header(name, value);
             }
-            let response = request.call().map_err(|error| stage::failure(error, &shown, options))?;
+            let response = request.call().map_err(|error| connect_phase::failure(error, &shown, options))?;
             match response.status() {
                 StatusCode::OK => {
                     check_headers(response.headers(), &key)?;
@@ -146,7 +146,7 @@ impl Connection {
         };
         source.silence.begins();
         let read = source.body.read(&mut self.buffer);
-        let count = read.map_err(|error| stage::read_failure(error, &self.origin, &self.options))?;
+        let count = read.map_err(|error| connect_phase::read_failure(error, &self.origin, &self.options))?;
         if count == 0 {
             return Err(Failure::Ended);
         }

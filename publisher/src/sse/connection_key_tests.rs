@@ -45,7 +45,7 @@ fn the_key_is_in_no_log_no_debug_and_no_message() {
         KEY.to_owned(),
     ] {
         let server = Server::answer(answer);
-        let endpoint = server.endpoint_with(Options::default(), ApiKeySource::from(key.clone()));
+        let endpoint = server.endpoint_with(StreamOptions::default(), ApiKeySource::from(key.clone()));
         shown += &format!("{endpoint:?}");
         match Connection::open(&endpoint, None, &Stopper::new()) {
             Ok(connection) => shown += &format!("{connection:?}"),

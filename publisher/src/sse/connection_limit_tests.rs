@@ -44,7 +44,7 @@ fn headers_that_do_not_come_end_with_a_timeout() {
         hold(client);
     });
     let failure =
-        open_with(&server, Options::default().header_timeout(Duration::from_millis(50))).unwrap_err();
+        open_with(&server, StreamOptions::default().header_timeout(Duration::from_millis(50))).unwrap_err();
     assert!(matches!(failure, Failure::Timeout { waited_for: Awaited::Headers, .. }), "{failure:?}");
 }
 
@@ -58,7 +58,7 @@ fn headers_that_trickle_end_with_the_same_timeout() {
         }
     });
     let failure =
-        open_with(&server, Options::default().header_timeout(Duration::from_millis(50))).unwrap_err();
+        open_with(&server, StreamOptions::default().header_timeout(Duration::from_millis(50))).unwrap_err();
     assert!(matches!(failure, Failure::Timeout { waited_for: Awaited::Headers, .. }), "{failure:?}");
 }
 
@@ -75,7 +75,7 @@ fn silence_ends_with_a_timeout_and_any_byte_restarts_it() {
         hold(client);
     });
     let mut connection =
-        open_with(&server, Options::default().read_timeout(Duration::from_millis(800))).unwrap();
+        open_with(&server, StreamOptions::default().read_timeout(Duration::from_millis(800))).unwrap();
     assert_eq!(first_event(&mut connection), "late");
     let failure = connection.next_items(&mut Vec::new()).unwrap_err();
     assert!(matches!(failure, Failure::Timeout { waited_for: Awaited::Data, .. }), "{failure:?}");
@@ -92,7 +92,7 @@ fn lines_and_events_without_end_are_cut_off_and_earlier_events_are_delivered() {
             send(client, format!("data: good\n\n{start}"));
             while client.write_all(&[b'x'; 1000]).is_ok() {}
         });
-        let connection = open_with(&server, Options::default().max_event_bytes(100_000)).unwrap();
+        let connection = open_with(&server, StreamOptions::default().max_event_bytes(100_000)).unwrap();
         let (events, failure) = read_all(connection);
         assert_eq!(events, ["good"]);
         assert!(
@@ -131,7 +131,7 @@ fn bytes_that_are_none_of_the_stream_do_not_restart_the_timeout() {
             }
         });
         let mut connection =
-            open_with(&server, Options::default().read_timeout(Duration::from_millis(500))).unwrap();
+            open_with(&server, StreamOptions::default().read_timeout(Duration::from_millis(500))).unwrap();
         let begun = std::time::Instant::now();
         let failure = connection.next_items(&mut Vec::new()).unwrap_err();
         assert!(matches!(failure, Failure::Timeout { waited_for: Awaited::Data, .. }), "{failure:?}");

@@ -8,7 +8,7 @@ pub(super) fn open(server: &Server) -> Result<Connection, Failure> {
     Connection::open(&server.endpoint(), None, &Stopper::new())
 }
 
-pub(super) fn open_with(server: &Server, options: Options) -> Result<Connection, Failure> {
+pub(super) fn open_with(server: &Server, options: StreamOptions) -> Result<Connection, Failure> {
     let endpoint = server.endpoint_with(options, ApiKey::new(KEY).unwrap());
     Connection::open(&endpoint, None, &Stopper::new())
 }
@@ -228,7 +228,7 @@ fn a_refused_connection_is_no_other_failure() {
 
 #[test]
 fn a_name_that_cannot_be_resolved_is_no_other_failure() {
-    let options = Options::default().connect_timeout(Duration::from_secs(3));
+    let options = StreamOptions::default().connect_timeout(Duration::from_secs(3));
     // An empty label: the lookup fails without asking the network.
     let endpoint = Endpoint::with_options("http://a..b", ApiKey::new(KEY).unwrap(), options).unwrap();
     let failure = Connection::open(&endpoint, None, &Stopper::new()).unwrap_err();
@@ -254,7 +254,7 @@ fn a_server_without_tls_fails_as_tls() {
 fn a_bad_root_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("roots.pem");
-    let options = Options::default().root_certificates(&path);
+    let options = StreamOptions::default().root_certificates(&path);
     let endpoint = Endpoint::with_options("https://127.0.0.1:1", ApiKey::new(KEY).unwrap(), options).unwrap();
     for text in [None, Some("nothing"), Some("-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n")]
     {

@@ -1,4 +1,4 @@
-//! TCP connections that notice a dead peer, and TLS that says what went wrong.
+//! TCP connections that notice a dead peer.
 //!
 //! This is the only file, with `key_header` and `resolver`, that uses the part of ureq that may change in any minor version.
 
@@ -14,14 +14,13 @@ use socket2::{Domain, TcpKeepalive};
 use ureq::http::Uri;
 use ureq::unversioned::transport::time::Duration as Limit;
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, RustlsConnector, ShutdownHandle,
-    Transport,
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, ShutdownHandle, Transport,
 };
 use ureq::{Error, Timeout};
 
+use super::connect_phase::Phase;
 use super::own_socket::OwnSocket;
 use super::silence::Silence;
-use super::stage::Stage;
 
 /// Idle time before the first probe and between probes. With the usual nine probes a dead peer is noticed within 2 minutes
 /// even without a read timeout, and middle boxes see traffic.
@@ -51,14 +50,14 @@ impl<In: Transport> Connector<In> for TcpConnector {
         }
         let limit = details.timeout.not_zero().map(|limit| *limit);
         let connect_by = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let stage = Stage::of_connect(self.proxy.as_ref() == Some(details.uri));
+        let phase = Phase::of_connect(self.proxy.as_ref() == Some(details.uri));
         let register = |socket: &Arc<OwnSocket>| {
             let handle: Weak<OwnSocket> = Arc::downgrade(socket);
             (details.register_shutdown)(handle as Weak<dyn ShutdownHandle>).map_err(io::Error::other)
         };
         let socket = connect_any(&details.addrs, limit, &register).map_err(|error| match error.kind() {
             ErrorKind::TimedOut | ErrorKind::WouldBlock => Error::Timeout(details.timeout.reason),
-            _ => stage.mark(error.into()),
+            _ => phase.mark(error.into()),
         })?;
         // Some sandboxes refuse such settings. The read timeout still holds without them.
         if let Err(error) = tune(&socket) {
@@ -263,22 +262,6 @@ fn timeout_or(error: io::Error, reason: Timeout) -> Error {
     match error.kind() {
         ErrorKind::TimedOut | ErrorKind::WouldBlock => Error::Timeout(reason),
         _ => error.into(),
-    }
-}
-
-/// TLS, with its errors marked.
-#[derive(Debug, Default)]
-pub(super) struct TlsConnector(RustlsConnector);
-
-impl<In: Transport> Connector<In> for TlsConnector {
-    type Out = <RustlsConnector as Connector<In>>::Out;
-
-    fn connect(
-        &self,
-        details: &ConnectionDetails<'_>,
-        chained: Option<In>,
-    ) -> Result<Option<Self::Out>, Error> {
-        self.0.connect(details, chained).map_err(|error| Stage::Tls.mark(error))
     }
 }
 

@@ -4,7 +4,7 @@ use ureq::http::Uri;
 
 use super::api_key::{ApiKey, ApiKeySource};
 use super::failure::Failure;
-use super::options::Options;
+use super::options::StreamOptions;
 use super::origin::Origin;
 
 /// The service's address when nothing else is said.
@@ -18,7 +18,7 @@ pub struct Endpoint {
     url: Uri,
     base_url: String,
     api_key: ApiKeySource,
-    options: Options,
+    options: StreamOptions,
 }
 
 /// Why a base url was refused.
@@ -47,7 +47,7 @@ impl Endpoint {
     /// # Errors
     /// When the base url is not a plain http or https address.
     pub fn new(base_url: &str, api_key: impl Into<ApiKeySource>) -> Result<Endpoint, EndpointError> {
-        Endpoint::with_options(base_url, api_key, Options::default())
+        Endpoint::with_options(base_url, api_key, StreamOptions::default())
     }
 
     /// The stream below `base_url`, with given options.
@@ -57,7 +57,7 @@ impl Endpoint {
     pub fn with_options(
         base_url: &str,
         api_key: impl Into<ApiKeySource>,
-        options: Options,
+        options: StreamOptions,
     ) -> Result<Endpoint, EndpointError> {
         let base_url = base_url.trim().trim_end_matches('/');
         let authority = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
@@ -91,7 +91,7 @@ impl Endpoint {
     }
 
     /// The settings.
-    pub fn options(&self) -> &Options {
+    pub fn options(&self) -> &StreamOptions {
         &self.options
     }
 

@@ -41,14 +41,15 @@
 //! # Files
 //! `parser` bytes to items, without input or output; `retry` one of its fields; `event` the items; `backoff` delays;
 //! `retry_after` its header;
-//! `api_key`, `endpoint`, `options` what to ask for; `failure` what went wrong, `stage` where; `redirect` and `origin` who may
-//! see the key; `proxy` the way there; `agent`, `resolver`, `connector`, `own_socket`, `silence`, `key_header` the HTTP client; `connection` one stream; `stream` the loop; `stopper` and
+//! `api_key`, `endpoint`, `options` what to ask for; `failure` what went wrong, `connect_phase` where; `redirect` and `origin` who may
+//! see the key; `proxy` the way there; `agent`, `resolver`, `connector`, `own_socket`, `silence`, `key_header`, `tls` the HTTP client; `connection` one stream; `stream` the loop; `stopper` and
 //! `clock` its end and its time.
 
 mod agent;
 mod api_key;
 mod backoff;
 mod clock;
+mod connect_phase;
 mod connection;
 mod connector;
 mod endpoint;
@@ -66,11 +67,11 @@ mod resolver;
 mod retry;
 mod retry_after;
 mod silence;
-mod stage;
 mod stopper;
 mod stream;
 #[cfg(test)]
 mod test_server;
+mod tls;
 
 pub use api_key::{ApiKey, ApiKeyError, ApiKeySource, MAX_KEY_BYTES};
 pub use backoff::{Backoff, FLOOR, GOOD_AFTER, LONG_PAUSE, RETRY_AFTER_MAX, SLOW, STEPS};
@@ -79,7 +80,7 @@ pub use connection::{CHUNK_BYTES, Connection};
 pub use endpoint::{DEFAULT_BASE_URL, Endpoint, EndpointError};
 pub use event::{Event, Item, Part};
 pub use failure::{Awaited, Cause, Failure, RedirectRefusal};
-pub use options::Options;
+pub use options::StreamOptions;
 pub use parser::{MAX_NAME_BYTES, Parser};
 pub use retry::{RETRY_MAX, RETRY_MIN};
 pub use retry_after::parse_retry_after;

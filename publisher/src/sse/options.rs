@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Limits and times of a connection.
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct Options {
+pub struct StreamOptions {
     pub(super) connect_timeout: Duration,
     pub(super) header_timeout: Duration,
     pub(super) read_timeout: Duration,
@@ -15,9 +15,9 @@ pub struct Options {
     pub(super) user_agent: String,
 }
 
-impl Default for Options {
-    fn default() -> Options {
-        Options {
+impl Default for StreamOptions {
+    fn default() -> StreamOptions {
+        StreamOptions {
             connect_timeout: Duration::from_secs(5),
             header_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(45),
@@ -28,11 +28,11 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl StreamOptions {
     /// Limit for the name lookup, and again for connection, proxy and TLS handshake together.
     ///
     /// Default 5 s: longer than two lost packets, short enough to come to another address soon.
-    pub fn connect_timeout(mut self, limit: Duration) -> Options {
+    pub fn connect_timeout(mut self, limit: Duration) -> StreamOptions {
         self.connect_timeout = limit;
         self
     }
@@ -40,7 +40,7 @@ impl Options {
     /// Limit for sending the request, and again for the complete response headers.
     ///
     /// Default 10 s: a service that starts cold may take some.
-    pub fn header_timeout(mut self, limit: Duration) -> Options {
+    pub fn header_timeout(mut self, limit: Duration) -> StreamOptions {
         self.header_timeout = limit;
         self
     }
@@ -48,7 +48,7 @@ impl Options {
     /// Limit for the silence between any two bytes of the stream.
     ///
     /// Default 45 s: heartbeats come every 15 s, so two may get lost.
-    pub fn read_timeout(mut self, limit: Duration) -> Options {
+    pub fn read_timeout(mut self, limit: Duration) -> StreamOptions {
         self.read_timeout = limit;
         self
     }
@@ -56,7 +56,7 @@ impl Options {
     /// Most data that one event may have.
     ///
     /// Default 5 MiB, as the service promises.
-    pub fn max_event_bytes(mut self, limit: usize) -> Options {
+    pub fn max_event_bytes(mut self, limit: usize) -> StreamOptions {
         self.max_event_bytes = limit;
         self
     }
@@ -65,7 +65,7 @@ impl Options {
     ///
     /// Default: the roots of the system. On Linux the variables `SSL_CERT_FILE` and `SSL_CERT_DIR` replace those. The file is
     /// read for every connection, so a renewed one needs no restart.
-    pub fn root_certificates(mut self, file: impl AsRef<Path>) -> Options {
+    pub fn root_certificates(mut self, file: impl AsRef<Path>) -> StreamOptions {
         self.root_certificates = Some(file.as_ref().to_owned());
         self
     }
@@ -73,7 +73,7 @@ impl Options {
     /// The `User-Agent` header. Characters that are illegal there are dropped.
     ///
     /// Default: `flagstaff/` and the version.
-    pub fn user_agent(mut self, name: &str) -> Options {
+    pub fn user_agent(mut self, name: &str) -> StreamOptions {
         self.user_agent = name.chars().filter(|c| matches!(c, ' '..='~')).collect();
         self
     }

@@ -11,7 +11,7 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 use ureq::unversioned::transport::NextTimeout;
 use ureq::unversioned::transport::time::Duration as Limit;
 
-use super::stage::Stage;
+use super::connect_phase::Phase;
 use super::stopper::{Stopper, Waited};
 
 /// Looks names up in a thread of its own: the system's function can neither be stopped nor given a limit. A lookup that
@@ -30,13 +30,13 @@ impl Resolver for StoppableResolver {
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
-        let stage = Stage::of_resolve(self.proxy.as_ref() == Some(uri));
+        let phase = Phase::of_resolve(self.proxy.as_ref() == Some(uri));
         let (uri, config, stopper) = (uri.clone(), config.clone(), self.stopper.clone());
         let look_up = move || {
             let no_limit = NextTimeout { after: Limit::NotHappening, ..timeout };
             DefaultResolver::default().resolve(&uri, &config, no_limit)
         };
-        self.wait_for(look_up, stopper, timeout).map_err(|error| stage.mark(error))
+        self.wait_for(look_up, stopper, timeout).map_err(|error| phase.mark(error))
     }
 }
 

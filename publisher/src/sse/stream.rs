@@ -38,7 +38,7 @@ pub enum Signal {
 
 /// A stream of events that never ends by itself.
 ///
-/// [`next`](EventStream::next) blocks and always comes back: at the latest with a timeout of the [`Options`](super::Options),
+/// [`next`](EventStream::next) blocks and always comes back: at the latest with a timeout of the [`StreamOptions`](super::StreamOptions),
 /// and within milliseconds when the stopper is used.
 pub struct EventStream {
     endpoint: Endpoint,

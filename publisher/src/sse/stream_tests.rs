@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::super::api_key::{ApiKey, ApiKeySource};
 use super::super::event::Part;
 use super::super::failure::Awaited;
-use super::super::options::Options;
+use super::super::options::StreamOptions;
 use super::super::test_server::{CHUNKED, KEY, Server, UNTIL_CLOSE, hold, send, send_chunk};
 use super::*;
 
@@ -96,7 +96,7 @@ fn a_half_open_connection_ends_with_the_read_timeout_and_a_new_one_is_made() {
         }
         _ => serve_event(client, "back"),
     });
-    let options = Options::default().read_timeout(Duration::from_millis(500));
+    let options = StreamOptions::default().read_timeout(Duration::from_millis(500));
     let mut stream = stream(server.endpoint_with(options, ApiKey::new(KEY).unwrap()));
     let (failure, retry_in) = next_failure(&mut stream);
     assert!(matches!(failure, Failure::Timeout { waited_for: Awaited::Data, .. }), "{failure:?}");
@@ -153,7 +153,7 @@ fn a_refused_key_is_tried_slowly_and_its_file_is_read_again() {
         0 => send(client, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"),
         _ => serve_event(client, "in"),
     });
-    let mut stream = stream(server.endpoint_with(Options::default(), ApiKeySource::File(path.clone())));
+    let mut stream = stream(server.endpoint_with(StreamOptions::default(), ApiKeySource::File(path.clone())));
     let (failure, retry_in) = next_failure(&mut stream);
     assert!(matches!(failure, Failure::ApiKey { .. }) && !failure.is_transient(), "{failure:?}");
     assert_eq!(retry_in, Duration::from_secs(1));
@@ -241,7 +241,7 @@ fn an_event_that_is_too_large_is_dropped_and_reported_and_the_next_connection_go
         }
         _ => serve_event(client, "small"),
     });
-    let options = Options::default().max_event_bytes(1000);
+    let options = StreamOptions::default().max_event_bytes(1000);
     let mut stream = stream(server.endpoint_with(options, ApiKey::new(KEY).unwrap()));
     assert_eq!(next_event(&mut stream), "good");
     let (failure, _) = next_failure(&mut stream);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::api_key::{ApiKey, ApiKeySource};
 use super::endpoint::Endpoint;
-use super::options::Options;
+use super::options::StreamOptions;
 
 pub(super) const KEY: &str = "s3cr3t-key-0123456789";
 pub(super) const CHUNKED: &str =
@@ -75,10 +75,10 @@ impl Server {
     }
 
     pub(super) fn endpoint(&self) -> Endpoint {
-        self.endpoint_with(Options::default(), ApiKey::new(KEY).unwrap())
+        self.endpoint_with(StreamOptions::default(), ApiKey::new(KEY).unwrap())
     }
 
-    pub(super) fn endpoint_with(&self, options: Options, key: impl Into<ApiKeySource>) -> Endpoint {
+    pub(super) fn endpoint_with(&self, options: StreamOptions, key: impl Into<ApiKeySource>) -> Endpoint {
         Endpoint::with_options(&self.url(), key, options).unwrap()
     }
 }

@@ -7,9 +7,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use flagstaff_format::{FailureKind, Generation, LinkState, Step, Witness};
+use flagstaff_format::{FailureKind, FileOp, Generation, LinkState, Observer};
 use flagstaff_publisher::sse::Stopper;
-use flagstaff_publisher::{Notice, Options, Outcome, PublishError, Publisher, Source, Watch, run};
+use flagstaff_publisher::{Hooks, Notice, Outcome, PublishError, Publisher, PublisherOptions, Source, run};
 use flagstaff_reader::Reader;
 
 use crate::place::{DEADLINE, Place, published, wait_until};
@@ -24,10 +24,10 @@ impl Disk {
     }
 }
 
-impl Witness for Disk {
-    fn meets(&self, step: &Step<'_>) -> io::Result<()> {
+impl Observer for Disk {
+    fn before(&self, step: &FileOp<'_>) -> io::Result<()> {
         match step {
-            Step::Reserve { .. } | Step::Write { .. } if self.0.load(Relaxed) => {
+            FileOp::Reserve { .. } | FileOp::Write { .. } if self.0.load(Relaxed) => {
                 Err(io::ErrorKind::StorageFull.into())
             }
             _ => Ok(()),
@@ -52,7 +52,7 @@ fn stage() -> (Stage, Publisher) {
 }
 
 fn open(place: &Place, disk: &Arc<Disk>) -> Publisher {
-    let options = Options::default().watch(Watch::by(disk.clone()));
+    let options = PublisherOptions::default().watch(Hooks::new(disk.clone()));
     Publisher::open(&place.path, &options).unwrap()
 }
 
@@ -153,7 +153,7 @@ fn the_next_publisher_is_behind_until_it_has_heard_from_the_source() {
         stage.disk.set_full(false);
         let mut publisher = open(&stage.place, &stage.disk);
         publisher.set_link(LinkState::Open);
-        // Also after its keeper has looked.
+        // Also after its heartbeat thread has looked.
         let before = stage.reader.status().publisher_uptime;
         wait_until("a look", DEADLINE, || {
             stage.reader.status().publisher_uptime > before.map(|time| time + Duration::from_millis(700))

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use flagstaff_format::{FailureKind, Generation, Step, Watch, Witness};
-use flagstaff_publisher::{CloseError, Options, Publisher};
+use flagstaff_format::{FailureKind, FileOp, Generation, Hooks, Observer};
+use flagstaff_publisher::{CloseError, Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 use rustix::io::Errno;
 
@@ -18,9 +18,9 @@ struct Disk {
     refused: AtomicUsize,
 }
 
-impl Witness for Disk {
-    fn meets(&self, step: &Step<'_>) -> io::Result<()> {
-        if matches!(step, Step::Sync { .. }) && self.is_broken.load(Ordering::SeqCst) {
+impl Observer for Disk {
+    fn before(&self, step: &FileOp<'_>) -> io::Result<()> {
+        if matches!(step, FileOp::Sync { .. }) && self.is_broken.load(Ordering::SeqCst) {
             self.refused.fetch_add(1, Ordering::SeqCst);
             return Err(Errno::IO.into());
         }
@@ -35,8 +35,9 @@ fn payload(n: u64) -> String {
 #[test]
 fn on_a_disk_that_cannot_sync_flags_are_served_from_memory_never_called_durable_and_saved_when_it_heals() {
     let (place, disk) = (Place::new(), Arc::new(Disk::default()));
-    let options =
-        Options::default().checkpoint_every(Duration::from_millis(1)).watch(Watch::by(disk.clone()));
+    let options = PublisherOptions::default()
+        .checkpoint_every(Duration::from_millis(1))
+        .watch(Hooks::new(disk.clone()));
     let mut publisher = Publisher::open(&place.path, &options).unwrap();
     let reader = Reader::open(&place.path).unwrap();
     let _ = publisher.publish(&payload(1)).unwrap();

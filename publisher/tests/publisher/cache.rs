@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use flagstaff_format::Generation;
 use flagstaff_publisher::sse::ApiKey;
-use flagstaff_publisher::{Identity, Options, Publisher};
+use flagstaff_publisher::{Identity, Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 
 use crate::place::{Place, published};
@@ -18,7 +18,7 @@ fn cache(place: &Place, content: &[u8]) -> PathBuf {
 }
 
 fn opened(place: &Place, cache: &std::path::Path) -> Publisher {
-    Publisher::open(&place.path, &Options::default().import(Some(cache))).unwrap()
+    Publisher::open(&place.path, &PublisherOptions::default().import(Some(cache))).unwrap()
 }
 
 #[test]
@@ -91,7 +91,7 @@ impl Moved {
     fn open(&self, base_url: &str, key: &ApiKey) -> (Publisher, Reader) {
         let identity = Identity::of(base_url, key);
         let path = identity.snapshot_path(self.folder.path());
-        let options = Options::default().identity(identity).import(Some(&self.sdk_cache(key)));
+        let options = PublisherOptions::default().identity(identity).import(Some(&self.sdk_cache(key)));
         let publisher = Publisher::open(&path, &options).unwrap();
         (publisher, Reader::open(&path).unwrap())
     }
@@ -169,7 +169,7 @@ fn snapshots_of_other_keys_and_of_files_are_not_taken_over() {
     let (mut publisher, _) = moved.open("https://one", &ApiKey::new("another").unwrap());
     published(&mut publisher, r#"{"n": 1}"#);
     let mut of_a_file =
-        Publisher::open(moved.folder.path().join("flags.flagstaff"), &Options::default()).unwrap();
+        Publisher::open(moved.folder.path().join("flags.flagstaff"), &PublisherOptions::default()).unwrap();
     published(&mut of_a_file, r#"{"n": 2}"#);
     fs::write(moved.folder.path().join("junk.flagstaff"), "junk").unwrap();
     fs::create_dir(moved.folder.path().join("folder.flagstaff")).unwrap();

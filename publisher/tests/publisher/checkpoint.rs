@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use flagstaff_format::Generation;
 use flagstaff_format::layout::{Area, word};
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 
 use crate::place::{DEADLINE, Place, published, wait_until};
 
 fn opened(place: &Place, every: Duration) -> Publisher {
-    Publisher::open(&place.path, &Options::default().checkpoint_every(every)).unwrap()
+    Publisher::open(&place.path, &PublisherOptions::default().checkpoint_every(every)).unwrap()
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::place::{Place, published};
 /// What the child says if it came to its end. Not 0, which is also the code of a child whose only thread panicked.
 const WELL: i32 = 42;
 
-/// Story: a forked child that dropped its copy of the publisher joined the keeper thread, which exists in the parent only:
+/// Story: a forked child that dropped its copy of the publisher joined the heartbeat thread, which exists in the parent only:
 /// a panic, or a wait for ever, as the C library likes. Now a child's copy is left alone.
 #[test]
 fn a_forked_child_that_drops_the_publisher_neither_hangs_nor_disturbs_its_parent() {

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use flagstaff_format::Generation;
 use flagstaff_publisher::lock::{Cancel, LockError};
 use flagstaff_publisher::sse::Stopper;
-use flagstaff_publisher::{CloseError, OpenError, Options, PublishError, Publisher, RunError, Source, run};
+use flagstaff_publisher::{
+    CloseError, OpenError, PublishError, Publisher, PublisherOptions, RunError, Source, run,
+};
 
 use crate::place::{DEADLINE, Place, published, wait_until};
 
@@ -17,7 +19,7 @@ use crate::place::{DEADLINE, Place, published, wait_until};
 fn a_second_publisher_is_told_who_is_in_its_way_and_may_come_when_the_first_is_gone() {
     let place = Place::new();
     let first = place.publisher();
-    let error = Publisher::open(&place.path, &Options::default()).unwrap_err();
+    let error = Publisher::open(&place.path, &PublisherOptions::default()).unwrap_err();
     assert!(matches!(error, OpenError::Lock(LockError::Held { .. })), "{error}");
     let message = error.to_string();
     assert!(
@@ -36,7 +38,7 @@ fn a_waiting_publisher_takes_over_when_the_first_stops_and_goes_on_from_its_gene
     let (send, opened) = mpsc::channel();
     let path = place.path.clone();
     let waiter = thread::spawn(move || {
-        let publisher = Publisher::wait_and_open(path, &Options::default(), &Cancel::new()).unwrap();
+        let publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Cancel::new()).unwrap();
         send.send(Instant::now()).unwrap();
         publisher
     });
@@ -56,8 +58,9 @@ fn a_wait_for_the_lock_can_be_cancelled() {
     let _first = place.publisher();
     let cancel = Cancel::new();
     let (path, of_waiter) = (place.path.clone(), cancel.clone());
-    let waiter =
-        thread::spawn(move || Publisher::wait_and_open(path, &Options::default(), &of_waiter).map(drop));
+    let waiter = thread::spawn(move || {
+        Publisher::wait_and_open(path, &PublisherOptions::default(), &of_waiter).map(drop)
+    });
     cancel.cancel();
     let error = waiter.join().unwrap().unwrap_err();
     assert!(matches!(error, OpenError::Lock(LockError::Cancelled { .. })), "{error}");
@@ -86,7 +89,7 @@ fn a_removed_lock_file_ends_the_run() {
     assert_eq!(reader.get_i64("n"), 1);
 }
 
-/// Story: `run` waited for ever on a publisher that had lost its lock before. The keeper told nobody, because no run was
+/// Story: `run` waited for ever on a publisher that had lost its lock before. The heartbeat thread told nobody, because no run was
 /// there to be told, and told it only once. Now `run` asks when it starts.
 #[test]
 fn a_lock_file_removed_before_the_run_ends_it_as_well() {
@@ -105,7 +108,7 @@ fn a_lock_file_removed_before_the_run_ends_it_as_well() {
 }
 
 /// Symptom: after `rm flags.flagstaff flags.flagstaff.lock` and a second publisher, readers went back to the flags of the first.
-/// Cause: its keeper looked at the path before the lock, and superseded the file of the second. Fix: the lock comes first.
+/// Cause: its heartbeat thread looked at the path before the lock, and superseded the file of the second. Fix: the lock comes first.
 #[test]
 fn a_publisher_without_its_lock_leaves_the_path_to_its_successor() {
     let place = Place::new();

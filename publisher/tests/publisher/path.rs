@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use flagstaff_format::{Generation, LinkState};
 use flagstaff_publisher::sse::ApiKey;
-use flagstaff_publisher::{Identity, Options, Outcome, Publisher};
+use flagstaff_publisher::{Identity, Outcome, Publisher, PublisherOptions};
 use flagstaff_reader::{PathState, PublisherState};
 
 use crate::place::{DEADLINE, Place, link, published, wait_until};
@@ -19,7 +19,7 @@ fn identity(key: &str) -> Identity {
 }
 
 fn of(place: &Place, identity: Identity) -> Publisher {
-    Publisher::open(&place.path, &Options::default().identity(identity)).unwrap()
+    Publisher::open(&place.path, &PublisherOptions::default().identity(identity)).unwrap()
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn the_mode_of_a_file_is_carried_over_when_it_is_superseded() {
     use std::os::unix::fs::PermissionsExt;
     let mode = |place: &Place| fs::metadata(&place.path).unwrap().permissions().mode() & 0o7777;
     let place = Place::new();
-    let mut publisher = Publisher::open(&place.path, &Options::default().file_mode(0o444)).unwrap();
+    let mut publisher = Publisher::open(&place.path, &PublisherOptions::default().file_mode(0o444)).unwrap();
     published(&mut publisher, r#"{"n": 1}"#);
     assert_eq!(mode(&place), 0o444);
     fs::remove_file(&place.path).unwrap();
@@ -138,7 +138,7 @@ fn a_file_that_is_no_snapshot_is_put_aside_only_if_its_name_says_that_it_should_
 
     let precious = place.folder.path().join("precious.db");
     fs::write(&precious, "precious ".repeat(1000)).unwrap();
-    let error = Publisher::open(&precious, &Options::default()).unwrap_err().to_string();
+    let error = Publisher::open(&precious, &PublisherOptions::default()).unwrap_err().to_string();
     assert!(error.contains("precious.db is not a flagstaff snapshot"), "{error}");
     assert_eq!(fs::read(&precious).unwrap().len(), 9000);
 }
@@ -148,7 +148,7 @@ fn a_file_that_is_no_snapshot_is_put_aside_only_if_its_name_says_that_it_should_
 #[test]
 fn a_file_that_was_left_is_closed_although_nothing_is_published() {
     let place = Place::new();
-    let options = Options::default().checkpoint_every(Duration::from_secs(3600));
+    let options = PublisherOptions::default().checkpoint_every(Duration::from_secs(3600));
     let mut publisher = Publisher::open(&place.path, &options).unwrap();
     published(&mut publisher, r#"{"n": 1}"#);
     fs::remove_file(&place.path).unwrap();
@@ -169,7 +169,7 @@ fn a_file_that_was_left_is_closed_although_nothing_is_published() {
 #[test]
 fn flags_that_the_file_has_lost_stand_in_the_one_that_is_made_anew() {
     let place = Place::new();
-    let options = Options::default().checkpoint_every(Duration::from_secs(3600));
+    let options = PublisherOptions::default().checkpoint_every(Duration::from_secs(3600));
     let mut publisher = Publisher::open(&place.path, &options).unwrap();
     published(&mut publisher, r#"{"n": 1}"#);
     let reader = place.reader();
@@ -188,7 +188,7 @@ fn flags_that_the_file_has_lost_stand_in_the_one_that_is_made_anew() {
 #[test]
 fn a_file_whose_every_byte_is_gone_is_made_anew_with_the_flags_that_were_published_last() {
     let place = Place::new();
-    let mut publisher = Publisher::open(&place.path, &Options::default()).unwrap();
+    let mut publisher = Publisher::open(&place.path, &PublisherOptions::default()).unwrap();
     let reader = place.reader();
     for n in 1..=3 {
         published(&mut publisher, &format!("{{\"n\": {n}}}"));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use flagstaff_format::layout::{Area, FRAME_BYTES, word};
 use flagstaff_format::{Generation, LinkState};
-use flagstaff_publisher::{Options, Outcome, Publisher};
+use flagstaff_publisher::{Outcome, Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 
 /// Far more than anything here needs, so that a loaded machine does not fail a test.
@@ -27,7 +27,7 @@ impl Place {
     }
 
     pub(crate) fn publisher(&self) -> Publisher {
-        Publisher::open(&self.path, &Options::default()).unwrap()
+        Publisher::open(&self.path, &PublisherOptions::default()).unwrap()
     }
 
     pub(crate) fn reader(&self) -> Reader {

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use flagstaff_publisher::sse::Stopper;
-use flagstaff_publisher::{Notice, Options, Publisher, Source, run};
+use flagstaff_publisher::{Notice, Publisher, PublisherOptions, Source, run};
 use flagstaff_reader::{PublisherState, Reader};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ fn a_publisher_whose_publishing_thread_hangs_gives_no_sign_of_life_until_it_goes
     let folder = tempfile::tempdir().unwrap();
     let (path, source) = (folder.path().join("flags.flagstaff"), folder.path().join("flags.json"));
     std::fs::write(&source, r#"{"n": 1}"#).unwrap();
-    let mut publisher = Publisher::open(&path, &Options::default()).unwrap();
+    let mut publisher = Publisher::open(&path, &PublisherOptions::default()).unwrap();
     let (stopper, (go, gone)) = (Stopper::new(), mpsc::channel::<()>());
     let of_thread = stopper.clone();
     let publishing = thread::spawn(move || {

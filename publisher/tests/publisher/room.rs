@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use flagstaff_format::{FailureKind, Generation, WriteError};
-use flagstaff_publisher::{CloseError, Options, PublishError, Publisher};
+use flagstaff_publisher::{CloseError, PublishError, Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 
 use crate::place::{DEADLINE, Place, again, assert_success, path_of_parent, published, wait_until};
@@ -54,7 +54,7 @@ fn a_full_disk_is_an_error_the_old_flags_stay_and_it_heals_when_there_is_space()
 
 fn fill_the_disk(path: &Path) {
     let payload = |n: u64, bytes: usize| format!("{{\"n\": {n}, \"filler\": \"{}\"}}", "x".repeat(bytes));
-    let options = Options::default().checkpoint_every(Duration::from_millis(50));
+    let options = PublisherOptions::default().checkpoint_every(Duration::from_millis(50));
     let mut publisher = Publisher::open(path, &options).unwrap();
     published(&mut publisher, &payload(1, 10));
     let reader = Reader::open(path).unwrap();
@@ -103,7 +103,7 @@ fn fill_up(path: &Path) -> std::path::PathBuf {
 #[test]
 fn a_close_says_that_the_last_checkpoint_failed() {
     if let Some(path) = path_of_parent() {
-        let mut publisher = Publisher::open(&path, &Options::default()).unwrap();
+        let mut publisher = Publisher::open(&path, &PublisherOptions::default()).unwrap();
         published(&mut publisher, r#"{"n": 1}"#);
         let reader = Reader::open(&path).unwrap();
         wait_until("the first checkpoint", DEADLINE, || reader.status().durable == Generation(1));
@@ -117,7 +117,7 @@ fn a_close_says_that_the_last_checkpoint_failed() {
         assert_eq!(reader.status().last_failure.unwrap().kind, FailureKind::DiskFull);
         assert!(reader.status().publisher_uptime.is_none(), "it has stopped cleanly all the same");
         fs::remove_file(hog).unwrap();
-        Publisher::open(&path, &Options::default()).unwrap().close().unwrap();
+        Publisher::open(&path, &PublisherOptions::default()).unwrap().close().unwrap();
         assert_eq!(reader.status().durable, Generation(2));
         return;
     }
@@ -134,7 +134,7 @@ fn a_close_says_that_the_last_checkpoint_failed() {
 fn a_disk_too_full_for_a_new_file_is_an_error_and_leaves_nothing_behind() {
     if let Some(path) = path_of_parent() {
         fs::write(path.with_file_name("hog"), vec![1; (4 << 20) - 16 * 1024]).unwrap();
-        let error = Publisher::open(&path, &Options::default()).unwrap_err();
+        let error = Publisher::open(&path, &PublisherOptions::default()).unwrap_err();
         assert!(error.to_string().contains("free space"), "{error}");
         let left: Vec<_> =
             fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
@@ -155,7 +155,7 @@ fn a_disk_too_full_for_a_new_file_is_an_error_and_leaves_nothing_behind() {
 #[test]
 fn a_directory_that_cannot_be_written_is_a_clear_error() {
     if let Some(path) = path_of_parent() {
-        let error = Publisher::open(&path, &Options::default()).unwrap_err();
+        let error = Publisher::open(&path, &PublisherOptions::default()).unwrap_err();
         let message = error.to_string();
         assert!(message.contains(path.to_str().unwrap()), "{message}");
         assert!(message.contains("this user must be able to write"), "{message}");
@@ -181,7 +181,7 @@ fn a_directory_that_cannot_be_written_is_a_clear_error() {
 fn a_directory_that_does_not_exist_is_a_clear_error() {
     let place = Place::new();
     let path = place.folder.path().join("none/flags.flagstaff");
-    let message = Publisher::open(&path, &Options::default()).unwrap_err().to_string();
+    let message = Publisher::open(&path, &PublisherOptions::default()).unwrap_err().to_string();
     assert!(
         message.contains("none/flags.flagstaff.lock") && message.contains("directory must exist"),
         "{message}"

@@ -3,7 +3,7 @@
 use flagstaff_format::Value;
 use flagstaff_publisher::payload::{DEFAULT_MAX_PAYLOAD, Limits, MAX_DEPTH};
 use flagstaff_publisher::sse::Stopper;
-use flagstaff_publisher::{Notice, Options, Publisher, Source, run};
+use flagstaff_publisher::{Notice, Publisher, PublisherOptions, Source, run};
 
 use crate::place::{Place, published};
 
@@ -123,7 +123,7 @@ fn the_deepest_value_that_is_accepted_is_readable() {
 #[test]
 fn a_payload_of_exactly_the_limit_is_taken_and_one_byte_more_is_not() {
     let place = Place::new();
-    let options = Options::default().limits(Limits::default().max_payload(1000));
+    let options = PublisherOptions::default().limits(Limits::default().max_payload(1000));
     let mut publisher = Publisher::open(&place.path, &options).unwrap();
     let payload = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
     published(&mut publisher, &payload(1000));
@@ -157,7 +157,7 @@ fn a_watched_file_is_held_to_the_limit_of_its_publisher() {
     let place = Place::new();
     let source = place.folder.path().join("flags.json");
     std::fs::write(&source, r#"{"n": 12345}"#).unwrap();
-    let options = Options::default().limits(Limits::default().max_payload(11));
+    let options = PublisherOptions::default().limits(Limits::default().max_payload(11));
     let mut publisher = Publisher::open(&place.path, &options).unwrap();
     let stopper = Stopper::new();
     let mut heard = Vec::new();

@@ -6,7 +6,7 @@ use std::io::BufRead as _;
 use std::path::Path;
 
 use flagstaff_publisher::sse::ApiKey;
-use flagstaff_publisher::{Identity, Options, Outcome, Publisher};
+use flagstaff_publisher::{Identity, Outcome, Publisher, PublisherOptions};
 use flagstaff_torture::role::say;
 
 use super::flags::Content;
@@ -18,7 +18,7 @@ use crate::place::KEY;
 /// # Panics
 /// If it is told something else.
 pub fn press(path: &Path, source: &str) {
-    let mut options = Options::default();
+    let mut options = PublisherOptions::default();
     if !source.is_empty() {
         options = options.identity(Identity::of(source, &ApiKey::new(KEY).unwrap()));
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use flagstaff_format::FileId;
 use flagstaff_publisher::lock::LockError;
 use flagstaff_publisher::sse::ApiKey;
-use flagstaff_publisher::{Identity, OpenError, Options, Publisher};
+use flagstaff_publisher::{Identity, OpenError, Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 use flagstaff_tests::leader_role::FIRST;
 use flagstaff_tests::long;
@@ -319,7 +319,7 @@ fn look_on(stage: &Stage, step: &str, stopped: usize) {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    match Publisher::open(&stage.path, &Options::default()) {
+    match Publisher::open(&stage.path, &PublisherOptions::default()) {
         Err(OpenError::Lock(LockError::Held { .. })) => {}
         other => panic!("{step}: a second publisher: {other:?}"),
     }

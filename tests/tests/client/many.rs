@@ -51,7 +51,7 @@ fn clients(place: &Place, server: &FaultServer) -> Vec<Client> {
 #[track_caller]
 fn wait_for_the_end_of_all_threads_but(waiting: usize, place: &Place) {
     wait_until("the end of the threads", DEADLINE, || {
-        let rest = ["flag-client", "flag-look", "flag-keeper", "flag-disk"].map(threads);
+        let rest = ["flag-client", "flag-look", "flag-heartbeat", "flag-disk"].map(threads);
         // One that was dropped before its wait began has begun none.
         rest == [0; 4] && threads("flag-lock") <= waiting
     });

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use flagstaff::{Builder, Client};
+use flagstaff::{Client, ClientBuilder};
 use flagstaff_tests::place::{KEY, Place};
 use flagstaff_tests::process::Process;
 use flagstaff_tests::server::FaultServer;
@@ -26,7 +26,7 @@ pub(crate) fn role(role: &str, place: &Place, server: &FaultServer, argument: u6
 }
 
 /// A client in this process.
-pub(crate) fn builder(file: &Path, server: &FaultServer) -> Builder {
+pub(crate) fn builder(file: &Path, server: &FaultServer) -> ClientBuilder {
     Client::builder(KEY).file(file).base_url(&server.url())
 }
 

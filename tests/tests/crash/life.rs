@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use flagstaff_format::layout::{Area, FRAME_BYTES, word};
-use flagstaff_format::{Archive, Checkpoints, FileId, Opened, PathState, WriteError, Writer, WriterOptions};
+use flagstaff_format::{Archive, Checkpoints, FileId, Opened, PathCheck, WriteError, Writer, WriterOptions};
 use tempfile::TempDir;
 
 use crate::machine::PAGE;
@@ -36,7 +36,7 @@ impl Life {
 
     pub(crate) fn start(&mut self) {
         self.running = None;
-        let options = WriterOptions::default().watch(self.recorder.watch());
+        let options = WriterOptions::default().hooks(self.recorder.watch());
         let started = Writer::open(&self.path, &options)
             .and_then(|Opened { writer, .. }| Ok((writer.checkpoints()?, writer)))
             .map(|(checkpoints, writer)| (writer, checkpoints));
@@ -63,7 +63,7 @@ impl Life {
         for _ in 0..2 {
             match checkpoints.write(&archive) {
                 // What is durable in a file without a name is nobody's.
-                Ok(()) if writer.path_state() != PathState::Same => {}
+                Ok(()) if writer.path_state() != PathCheck::Same => {}
                 Ok(()) => self.recorder.note(Op::Acknowledged(told(&archive))),
                 Err(error) => {
                     self.errors.push(error);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use flagstaff_format::layout::word;
-use flagstaff_format::{FileId, Step, Watch, Witness};
+use flagstaff_format::{FileId, FileOp, Hooks, Observer};
 use rustix::io::Errno;
 
 /// One entry of the record.
@@ -93,8 +93,8 @@ impl Recorder {
         Arc::default()
     }
 
-    pub(crate) fn watch(self: &Arc<Recorder>) -> Watch {
-        Watch::by(self.clone())
+    pub(crate) fn watch(self: &Arc<Recorder>) -> Hooks {
+        Hooks::new(self.clone())
     }
 
     /// Adds something that was said or done by others. The dead say nothing.
@@ -148,10 +148,10 @@ impl Recorder {
     }
 }
 
-impl Witness for Recorder {
-    fn meets(&self, step: &Step<'_>) -> io::Result<()> {
+impl Observer for Recorder {
+    fn before(&self, step: &FileOp<'_>) -> io::Result<()> {
         let mut state = self.state();
-        if matches!(step, Step::Moment(_)) {
+        if matches!(step, FileOp::Failpoint(_)) {
             return Ok(());
         }
         match &mut state.dies_in {
@@ -173,24 +173,24 @@ impl Witness for Recorder {
         }
         let path = |path: &Path| path.to_owned();
         let op = match *step {
-            Step::Sync { file } => Some(Op::Sync { file, outcome }),
-            Step::SyncDirectory { .. } => Some(Op::SyncDirectory { outcome }),
+            FileOp::Sync { file } => Some(Op::Sync { file, outcome }),
+            FileOp::SyncDirectory { .. } => Some(Op::SyncDirectory { outcome }),
             // Nothing came of it.
             _ if outcome == Outcome::Failed => None,
-            Step::Create { path: new } => Some(Op::Create { path: path(new) }),
-            Step::Open { path: at, file } => Some(Op::Open { path: path(at), file }),
-            Step::Size { file, bytes } => Some(Op::Size { file, bytes }),
-            Step::Write { file, at, bytes } => Some(Op::Write { file, at, bytes: bytes.to_vec() }),
-            Step::Store { file, word: word::EVENT, value } => {
+            FileOp::Create { path: new } => Some(Op::Create { path: path(new) }),
+            FileOp::Open { path: at, file } => Some(Op::Open { path: path(at), file }),
+            FileOp::Size { file, bytes } => Some(Op::Size { file, bytes }),
+            FileOp::Write { file, at, bytes } => Some(Op::Write { file, at, bytes: bytes.to_vec() }),
+            FileOp::Store { file, word: word::EVENT, value } => {
                 let bytes = (value as u32).to_le_bytes().to_vec();
                 Some(Op::Write { file, at: word::EVENT as u64 * 8, bytes })
             }
-            Step::Store { file, word, value } => {
+            FileOp::Store { file, word, value } => {
                 Some(Op::Write { file, at: word as u64 * 8, bytes: value.to_le_bytes().to_vec() })
             }
-            Step::Rename { from, to } => Some(Op::Rename { from: path(from), to: path(to) }),
-            Step::Link { from, to } => Some(Op::Link { from: path(from), to: path(to) }),
-            Step::Remove { path: name } => Some(Op::Remove { path: path(name) }),
+            FileOp::Rename { from, to } => Some(Op::Rename { from: path(from), to: path(to) }),
+            FileOp::Link { from, to } => Some(Op::Link { from: path(from), to: path(to) }),
+            FileOp::Remove { path: name } => Some(Op::Remove { path: path(name) }),
             // Reserved space reads as zeros; owner and mode are not what this is about.
             _ => None,
         };
@@ -200,23 +200,23 @@ impl Witness for Recorder {
 }
 
 /// The name of a step that an operating system may refuse.
-fn fallible(step: &Step<'_>) -> Option<&'static str> {
+fn fallible(step: &FileOp<'_>) -> Option<&'static str> {
     match step {
-        Step::Create { .. } => Some("create"),
-        Step::Size { .. } => Some("size"),
-        Step::Reserve { .. } => Some("reserve"),
-        Step::Write { .. } => Some("write"),
-        Step::Store { word: word::EVENT, .. } => Some("store event"),
-        Step::Store { word, .. } if word::RESERVED.contains(word) => Some("store reserved"),
-        Step::Store { .. } => Some("store"),
-        Step::Sync { .. } => Some("sync"),
-        Step::SyncDirectory { .. } => Some("sync directory"),
-        Step::Link { .. } => Some("link"),
-        Step::Rename { to, .. } if to.extension().is_some_and(|ending| ending == "live") => {
+        FileOp::Create { .. } => Some("create"),
+        FileOp::Size { .. } => Some("size"),
+        FileOp::Reserve { .. } => Some("reserve"),
+        FileOp::Write { .. } => Some("write"),
+        FileOp::Store { word: word::EVENT, .. } => Some("store event"),
+        FileOp::Store { word, .. } if word::RESERVED.contains(word) => Some("store reserved"),
+        FileOp::Store { .. } => Some("store"),
+        FileOp::Sync { .. } => Some("sync"),
+        FileOp::SyncDirectory { .. } => Some("sync directory"),
+        FileOp::Link { .. } => Some("link"),
+        FileOp::Rename { to, .. } if to.extension().is_some_and(|ending| ending == "live") => {
             Some("rename second name")
         }
-        Step::Rename { .. } => Some("rename"),
-        Step::Mode { .. } => Some("mode"),
+        FileOp::Rename { .. } => Some("rename"),
+        FileOp::Mode { .. } => Some("mode"),
         _ => None,
     }
 }

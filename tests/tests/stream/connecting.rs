@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flagstaff_publisher::sse::{Failure, Options, RedirectRefusal, Signal};
+use flagstaff_publisher::sse::{Failure, RedirectRefusal, Signal, StreamOptions};
 use flagstaff_tests::place::KEY;
 use flagstaff_tests::server::{FaultServer, Script};
 use flagstaff_tests::wait::{DEADLINE, wait_until};
@@ -241,7 +241,7 @@ fn slow_retry() {
 /// The kernel shows the timer of the client's socket: 2 is keepalive.
 fn keepalive() {
     let server = FaultServer::start();
-    let _connection = open(&server.url(), Options::default()).unwrap();
+    let _connection = open(&server.url(), StreamOptions::default()).unwrap();
     let port = format!(":{:04X} ", server.address().port());
     let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let client = sockets.lines().find(|line| {

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use flagstaff_publisher::sse::{Awaited, Failure, Options};
+use flagstaff_publisher::sse::{Awaited, Failure, StreamOptions};
 use flagstaff_tests::namespace::in_namespace;
 use flagstaff_tests::place::Place;
 use flagstaff_tests::process::Process;
@@ -71,7 +71,7 @@ fn is_timeout<T>(result: Result<T, Failure>, awaited: Awaited) -> bool {
 }
 
 pub(crate) fn connecting() {
-    let options = || Options::default().connect_timeout(Duration::from_millis(500));
+    let options = || StreamOptions::default().connect_timeout(Duration::from_millis(500));
     let deaf = Deaf::start();
     assert!(is_timeout(open(&format!("http://{}", deaf.address), options()), Awaited::Connection));
     let silent = FaultServer::start();
@@ -94,7 +94,7 @@ pub(crate) fn connecting() {
 }
 
 pub(crate) fn headers() {
-    let options = || Options::default().header_timeout(Duration::from_millis(500));
+    let options = || StreamOptions::default().header_timeout(Duration::from_millis(500));
     for script in [
         Script::stall(),
         Script::slow_headers(Duration::from_millis(50)),

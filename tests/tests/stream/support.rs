@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use flagstaff_publisher::sse::{
-    ApiKey, Backoff, Clock, Connection, Endpoint, EventStream, Failure, Options, Signal, Stopper, Waited,
+    ApiKey, Backoff, Clock, Connection, Endpoint, EventStream, Failure, Signal, Stopper, StreamOptions,
+    Waited,
 };
 use flagstaff_tests::place::{KEY, Place};
 use flagstaff_tests::process::Process;
@@ -42,7 +43,7 @@ pub(crate) fn run(place: &Place, url: &str, arguments: &[&str], variables: &[(&s
 }
 
 /// Opens one connection in this process.
-pub(crate) fn open(url: &str, options: Options) -> Result<Connection, Failure> {
+pub(crate) fn open(url: &str, options: StreamOptions) -> Result<Connection, Failure> {
     let endpoint = Endpoint::with_options(url, ApiKey::new(KEY).unwrap(), options).unwrap();
     Connection::open(&endpoint, None, &Stopper::new())
 }
@@ -51,7 +52,7 @@ pub(crate) fn open(url: &str, options: Options) -> Result<Connection, Failure> {
 pub(crate) fn answer_to(script: Script) -> Result<Connection, Failure> {
     let server = FaultServer::start();
     server.always(script);
-    open(&server.url(), Options::default())
+    open(&server.url(), StreamOptions::default())
 }
 
 /// A service with TLS, whose authority a file of the place names.

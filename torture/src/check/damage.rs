@@ -4,19 +4,20 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 
+use crate::context::{Context, PATIENCE};
 use crate::problem::Problem;
 use crate::role::damaged_payload;
-use crate::stage::{PATIENCE, Stage};
 
 /// Snapshots in the file: both slots and both checkpoints have one.
 const PUBLISHES: i64 = 4;
 
-pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
-    let path = stage.path();
-    let mut publisher = Publisher::open(&path, &Options::default().checkpoint_every(Duration::ZERO))?;
+pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
+    let path = context.path();
+    let mut publisher =
+        Publisher::open(&path, &PublisherOptions::default().checkpoint_every(Duration::ZERO))?;
     for n in 1..=PUBLISHES {
         let _ = publisher.publish(&damaged_payload(n))?;
         let reader = Reader::open(&path)?;
@@ -28,14 +29,14 @@ pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
     publisher.close()?;
     fs::set_permissions(&path, Permissions::from_mode(0o640))
         .map_err(Problem::file("change the mode of", &path))?;
-    let (seed, most) = (stage.random.u64(..).to_string(), PUBLISHES.to_string());
-    let time = stage.left().max(Duration::from_millis(500));
-    let mut child = stage.start("damage", &[&seed, &most, &time.as_millis().to_string()])?;
+    let (seed, most) = (context.random.u64(..).to_string(), PUBLISHES.to_string());
+    let time = context.left().max(Duration::from_millis(500));
+    let mut child = context.start("damage", &[&seed, &most, &time.as_millis().to_string()])?;
     let status = loop {
         match child.wait(Duration::from_millis(100)) {
             Ok(status) => break status,
-            Err(_) if stage.is_stopped() => return Ok(()),
-            Err(problem) if stage.left().is_zero() => match child.wait(PATIENCE) {
+            Err(_) if context.is_stopped() => return Ok(()),
+            Err(problem) if context.left().is_zero() => match child.wait(PATIENCE) {
                 Ok(status) => break status,
                 Err(_) => return Err(problem),
             },
@@ -54,7 +55,7 @@ pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
     };
     let numbers: Vec<&str> = done.split(' ').collect();
     if let [living, right, refused, lengths] = numbers.as_slice() {
-        stage.did(format!(
+        context.did(format!(
             "{living} bits flipped under a reader, {right} before it opened the file that made no difference, {refused} that it \
              refused, {lengths} files of another length refused; every call made each time"
         ));

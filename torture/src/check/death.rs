@@ -5,14 +5,14 @@ use std::time::Duration;
 use flagstaff_format::layout::word;
 use flagstaff_format::{check_current, open_view};
 use flagstaff_publisher::lock::{LockError, LockMode, PublisherLock};
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 use rustix::process::Signal;
 
+use crate::context::{Context, PATIENCE};
 use crate::numbered::{number, payload};
 use crate::problem::Problem;
 use crate::process::Process;
-use crate::stage::{PATIENCE, Stage};
 
 /// Readers that check every look.
 const READERS: usize = 3;
@@ -31,15 +31,15 @@ struct Counts {
     odd: u64,
 }
 
-pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
-    let path = stage.path();
-    let mut first = Publisher::open(&path, &Options::default())?;
+pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
+    let path = context.path();
+    let mut first = Publisher::open(&path, &PublisherOptions::default())?;
     let _ = first.publish(&payload(1, 0))?;
     first.close()?;
     let mut readers = Vec::new();
     for _ in 0..READERS {
-        let seed = stage.random.u64(..).to_string();
-        readers.push(stage.start("check", &[&seed])?);
+        let seed = context.random.u64(..).to_string();
+        readers.push(context.start("check", &[&seed])?);
     }
     for reader in &readers {
         reader.line("ready", PATIENCE)?;
@@ -47,8 +47,8 @@ pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
     let view = open_view(&path)?;
     let mut before = view.map().load(word::GENERATION) / 2;
     let mut counts = Counts::default();
-    while stage.goes_on() || counts.kills == 0 {
-        before = kill_one(stage, before, &mut counts)?;
+    while context.goes_on() || counts.kills == 0 {
+        before = kill_one(context, before, &mut counts)?;
         for reader in &mut readers {
             if !reader.is_running() || reader.stdout().contains("wrong") {
                 return Err(Problem::Found(format!(
@@ -61,19 +61,19 @@ pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
         }
     }
     let Counts { kills, started, stops, odd } = counts;
-    stage.did(format!(
+    context.did(format!(
         "{kills} publishers killed ({started} of them after their start, {stops} stopped first), {odd} in the middle of a publish; \
          {before} generations"
     ));
-    ends_well(stage, readers, before)
+    ends_well(context, readers, before)
 }
 
 /// Starts a publisher, lets it live for a while, kills it, and looks at what is left. Answers the generation.
-fn kill_one(stage: &mut Stage<'_>, before: u64, counts: &mut Counts) -> Result<u64, Problem> {
+fn kill_one(context: &mut Context<'_>, before: u64, counts: &mut Counts) -> Result<u64, Problem> {
     let kill = counts.kills;
     // Half of them spend nearly all of their time in the middle of a publish.
-    let publisher = stage.start(if kill.is_multiple_of(2) { "publish" } else { "write" }, &[])?;
-    let has_started = stage.random.u8(..4) > 0;
+    let publisher = context.start(if kill.is_multiple_of(2) { "publish" } else { "write" }, &[])?;
+    let has_started = context.random.u8(..4) > 0;
     if has_started {
         let (_, line) = publisher.line("start ", PATIENCE)?;
         let said = line.strip_prefix("start ").unwrap_or_default();
@@ -84,15 +84,15 @@ fn kill_one(stage: &mut Stage<'_>, before: u64, counts: &mut Counts) -> Result<u
         }
         counts.started += 1;
     }
-    std::thread::sleep(Duration::from_micros(stage.random.u64(..LIFE)));
-    if has_started && stage.random.u32(..STOPS) == 0 {
-        stopped(stage, &publisher, kill)?;
+    std::thread::sleep(Duration::from_micros(context.random.u64(..LIFE)));
+    if has_started && context.random.u32(..STOPS) == 0 {
+        stopped(context, &publisher, kill)?;
         counts.stops += 1;
     }
     drop(publisher);
     counts.kills += 1;
     // Afresh: whoever starts over puts another file there.
-    let view = open_view(&stage.path())?;
+    let view = open_view(&context.path())?;
     let word = view.map().load(word::GENERATION);
     counts.odd += word & 1;
     if word / 2 < before {
@@ -108,9 +108,9 @@ fn kill_one(stage: &mut Stage<'_>, before: u64, counts: &mut Counts) -> Result<u
 }
 
 /// A stopped publisher keeps its lock, and readers go on.
-fn stopped(stage: &mut Stage<'_>, publisher: &Process, kill: u64) -> Result<(), Problem> {
+fn stopped(context: &mut Context<'_>, publisher: &Process, kill: u64) -> Result<(), Problem> {
     publisher.signal(Signal::STOP);
-    let mut path = stage.path().into_os_string();
+    let mut path = context.path().into_os_string();
     path.push(".lock");
     match PublisherLock::try_acquire(path, LockMode::Owner) {
         Err(LockError::Held { .. }) => {}
@@ -120,21 +120,21 @@ fn stopped(stage: &mut Stage<'_>, publisher: &Process, kill: u64) -> Result<(), 
             )));
         }
     }
-    let reader = Reader::open(stage.path())?;
+    let reader = Reader::open(context.path())?;
     let (before, first) = (reader.generation(), reader.get_i64_or("numbered-flag-000", -1));
     if first < 0 || reader.generation() < before {
-        return Err(Problem::Found(format!("publisher {kill} is stopped, and a reader answers {first}")));
+        return Err(Problem::Found(format!("publisher {kill} is stopped, and a reader returns {first}")));
     }
-    if stage.random.bool() {
+    if context.random.bool() {
         publisher.signal(Signal::CONT);
     }
     Ok(())
 }
 
-fn ends_well(stage: &mut Stage<'_>, readers: Vec<Process>, before: u64) -> Result<(), Problem> {
-    let last = stage.start("publish", &[])?;
+fn ends_well(context: &mut Context<'_>, readers: Vec<Process>, before: u64) -> Result<(), Problem> {
+    let last = context.start("publish", &[])?;
     last.line("start ", PATIENCE)?;
-    let reader = Reader::open(stage.path())?;
+    let reader = Reader::open(context.path())?;
     let begun = std::time::Instant::now();
     while reader.generation().0 <= before {
         if begun.elapsed() > PATIENCE {
@@ -142,10 +142,10 @@ fn ends_well(stage: &mut Stage<'_>, readers: Vec<Process>, before: u64) -> Resul
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    stage.end("the last publisher", last)?;
+    context.end("the last publisher", last)?;
     let (mut looks, mut snapshots) = (0, 0);
     for reader in readers {
-        let said = stage.end("a reader", reader)?;
+        let said = context.end("a reader", reader)?;
         let done = said.lines().find_map(|line| line.strip_prefix("done: ")).unwrap_or_default();
         let mut numbers = done.split(' ').filter_map(|word| word.parse::<u64>().ok());
         looks += numbers.next().unwrap_or(0);
@@ -160,7 +160,7 @@ fn ends_well(stage: &mut Stage<'_>, readers: Vec<Process>, before: u64) -> Resul
             status.durable
         )));
     }
-    stage.did(format!(
+    context.did(format!(
         "{READERS} readers: {looks} looks and {snapshots} whole snapshots, no mix, no default, no step back"
     ));
     Ok(())

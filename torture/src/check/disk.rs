@@ -8,11 +8,11 @@ use flagstaff_format::layout::{AREA_BYTES, Area};
 use flagstaff_reader::Reader;
 
 use crate::boots::make_old;
-use crate::figures::percentile;
-use crate::kinds::Family;
+use crate::context::{Context, PATIENCE};
+use crate::file_systems::Family;
 use crate::numbered::number;
 use crate::problem::Problem;
-use crate::stage::{PATIENCE, Stage};
+use crate::process_numbers::percentile;
 
 /// Plain syncs that are timed.
 const SYNCS: usize = 5;
@@ -20,8 +20,8 @@ const SYNCS: usize = 5;
 /// Publishes of which each is to be on the disk.
 const PUBLISHES: &str = "5";
 
-pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
-    let path = stage.folder.join("synced");
+pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
+    let path = context.folder.join("synced");
     let file = File::create(&path).map_err(Problem::file("make", &path))?;
     let mut times = Vec::new();
     for n in 0..SYNCS {
@@ -31,13 +31,13 @@ pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
         times.push(begun.elapsed().as_micros() as u64);
     }
     let (half, most) = (percentile(&mut times, 50), percentile(&mut times, 100));
-    stage.did(format!("{SYNCS} plain calls of fdatasync: {half} us (median), {most} us (slowest)"));
-    if Family::of(&stage.named).is_ok_and(|family| family == Family::Memory) {
-        stage
+    context.did(format!("{SYNCS} plain calls of fdatasync: {half} us (median), {most} us (slowest)"));
+    if Family::of(&context.named).is_ok_and(|family| family == Family::Memory) {
+        context
             .note("this file system is in memory: a sync does nothing, and no flags are left after a reboot");
     }
 
-    let mut publisher = stage.start("durable", &[PUBLISHES])?;
+    let mut publisher = context.start("durable", &[PUBLISHES])?;
     let status = publisher.wait(PATIENCE * 2)?;
     let said = publisher.stdout() + &publisher.stderr();
     let Some(line) = said.lines().find_map(|line| line.strip_prefix("durable ")).filter(|_| status.success())
@@ -47,10 +47,10 @@ pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
         )));
     };
     let (generation, times) = line.split_once(' ').unwrap_or((line, "[]"));
-    stage.did(format!("{PUBLISHES} publishes, each called durable after (us) {times}"));
+    context.did(format!("{PUBLISHES} publishes, each called durable after (us) {times}"));
 
     // What a reboot leaves of it when nothing but the checkpoints reached the disk.
-    let path = stage.path();
+    let path = context.path();
     make_old(&path).map_err(Problem::file("change", &path))?;
     let file = File::options().write(true).open(&path).map_err(Problem::file("open", &path))?;
     for slot in [Area::Slot(0), Area::Slot(1)] {
@@ -66,6 +66,6 @@ pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
             found.0, found.1
         )));
     }
-    stage.did("the last of them read from its checkpoint, as after a reboot that lost everything else");
+    context.did("the last of them read from its checkpoint, as after a reboot that lost everything else");
     fs::remove_file(&path).map_err(Problem::file("remove", &path))
 }

@@ -1,34 +1,34 @@
 //! What the file system is, and whether a snapshot file lives there at all.
 
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 
-use crate::kinds::FileSystem;
+use crate::context::Context;
+use crate::file_systems::FileSystem;
 use crate::numbered::{number, payload};
 use crate::problem::Problem;
-use crate::stage::Stage;
 
 /// Says what is known of it without touching it.
-pub(crate) fn describe(stage: &mut Stage<'_>) -> Result<(), Problem> {
-    let found =
-        FileSystem::of(&stage.named).map_err(Problem::file("examine the file system of", &stage.named))?;
+pub(crate) fn describe(context: &mut Context<'_>) -> Result<(), Problem> {
+    let found = FileSystem::of(&context.named)
+        .map_err(Problem::file("examine the file system of", &context.named))?;
     let place = found.mounted_at.as_ref().map_or(String::new(), |place| format!(" at {}", place.display()));
-    stage.did(format!("{}{place}, {} MiB free", found.name, found.free >> 20));
+    context.did(format!("{}{place}, {} MiB free", found.name, found.free >> 20));
     if let Some(limits) = found.family.limits() {
-        stage.note(limits);
+        context.note(limits);
     }
     if found.is_read_only {
-        stage.note(
+        context.note(
             "mounted read-only: readers work on a snapshot file that is there; nothing can be published",
         );
     }
     Ok(())
 }
 
-pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
-    describe(stage)?;
-    let path = stage.path();
-    let mut publisher = Publisher::open(&path, &Options::default())?;
+pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
+    describe(context)?;
+    let path = context.path();
+    let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
     let _ = publisher.publish(&payload(1, 0))?;
     let reader = Reader::open(&path)?;
     let seen = reader.get_i64_or("numbered-flag-000", -1);
@@ -36,6 +36,6 @@ pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
         return Err(Problem::Found(format!("a reader has {seen}, expected 1")));
     }
     publisher.close()?;
-    stage.did("a snapshot file made, published to, read, and brought to the disk");
+    context.did("a snapshot file made, published to, read, and brought to the disk");
     Ok(())
 }

@@ -2,26 +2,26 @@
 
 use std::process::Command;
 
+use crate::context::{Context, PATIENCE};
 use crate::problem::Problem;
-use crate::stage::{PATIENCE, Stage};
 
 /// Mounts a small disk in memory on `$0`, which nobody else sees, and becomes the program.
 const SCRIPT: &str = "mount -t tmpfs -o size=4m,mode=0700 tmpfs \"$0\" && exec \"$@\"";
 
-pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
-    limit(stage)?;
+pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
+    limit(context)?;
     let flags = match () {
-        () if is_permitted(stage, "-m") => "-m",
-        () if is_permitted(stage, "-rm") => "-rm",
+        () if is_permitted(context, "-m") => "-m",
+        () if is_permitted(context, "-rm") => "-rm",
         () => {
-            stage.note(
+            context.note(
                 "no full disk was tried: a small one in memory needs root, or user namespaces and the program unshare; \
                  the limit on file sizes was tried instead",
             );
             return Ok(());
         }
     };
-    let command = stage.launcher.behind(unshare(stage, flags, SCRIPT), "full", &stage.path());
+    let command = context.launcher.behind(unshare(context, flags, SCRIPT), "full", &context.path());
     let mut publisher = crate::process::Process::start(command)?;
     let status = publisher.wait(PATIENCE * 2)?;
     let said = publisher.stdout() + &publisher.stderr();
@@ -31,15 +31,15 @@ pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
             said.trim_end()
         )));
     }
-    stage.did(
+    context.did(
         "a disk of 4 MiB in memory, in a mount namespace of its own, filled: publishing was an error, readers kept what they \
          had, and it healed when there was room",
     );
     Ok(())
 }
 
-fn limit(stage: &mut Stage<'_>) -> Result<(), Problem> {
-    let mut publisher = stage.start("limited", &[])?;
+fn limit(context: &mut Context<'_>) -> Result<(), Problem> {
+    let mut publisher = context.start("limited", &[])?;
     let status = publisher.wait(PATIENCE)?;
     let said = publisher.stdout() + &publisher.stderr();
     if !status.success() || !said.contains("limited: ") {
@@ -48,17 +48,17 @@ fn limit(stage: &mut Stage<'_>) -> Result<(), Problem> {
             said.trim_end()
         )));
     }
-    stage.did("a limit of 1 MiB on the size of files (RLIMIT_FSIZE): refused with an error");
+    context.did("a limit of 1 MiB on the size of files (RLIMIT_FSIZE): refused with an error");
     Ok(())
 }
 
-fn unshare(stage: &Stage<'_>, flags: &str, script: &str) -> Command {
+fn unshare(context: &Context<'_>, flags: &str, script: &str) -> Command {
     let mut command = Command::new("unshare");
-    command.args([flags, "sh", "-c", script]).arg(&stage.folder);
+    command.args([flags, "sh", "-c", script]).arg(&context.folder);
     command
 }
 
-fn is_permitted(stage: &Stage<'_>, flags: &str) -> bool {
-    let mut command = unshare(stage, flags, SCRIPT);
+fn is_permitted(context: &Context<'_>, flags: &str) -> bool {
+    let mut command = unshare(context, flags, SCRIPT);
     command.arg("true").output().is_ok_and(|output| output.status.success())
 }

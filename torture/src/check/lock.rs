@@ -6,9 +6,9 @@ use flagstaff_format::boot;
 use flagstaff_publisher::lock::{LockError, LockMode, PublisherLock};
 use rustix::process::Signal;
 
-use crate::figures::percentile;
+use crate::context::{Context, PATIENCE};
 use crate::problem::Problem;
-use crate::stage::{PATIENCE, Stage};
+use crate::process_numbers::percentile;
 
 /// Take-overs that are timed.
 const ROUNDS: usize = 11;
@@ -22,14 +22,14 @@ const FALLING_ASLEEP: Duration = Duration::from_millis(60);
 /// How long a lock may stay taken after its process was killed.
 const FREE: Duration = Duration::from_secs(2);
 
-pub(super) fn check(stage: &mut Stage<'_>) -> Result<(), Problem> {
-    excludes_and_ends(stage)?;
-    take_over(stage)
+pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
+    excludes_and_ends(context)?;
+    take_over(context)
 }
 
-fn excludes_and_ends(stage: &mut Stage<'_>) -> Result<(), Problem> {
-    let path = stage.folder.join("held.lock");
-    let mut holder = stage.start_on("hold", &path)?;
+fn excludes_and_ends(context: &mut Context<'_>) -> Result<(), Problem> {
+    let path = context.folder.join("held.lock");
+    let mut holder = context.start_on("hold", &path)?;
     let (_, line) = holder.line("held ", PATIENCE)?;
     for _ in 0..3 {
         match PublisherLock::try_acquire(&path, LockMode::Owner) {
@@ -57,23 +57,23 @@ fn excludes_and_ends(stage: &mut Stage<'_>) -> Result<(), Problem> {
             Err(_) => std::thread::sleep(Duration::from_micros(200)),
         }
     };
-    stage.did(format!(
+    context.did(format!(
         "excluded a second process; free {:.1?} after its process was killed, although a forked child lives",
         died.elapsed()
     ));
     if !line.contains("PrivateTable") {
-        stage.note(format!("no private descriptor table here: forked children keep the lock ({line})"));
+        context.note(format!("no private descriptor table here: forked children keep the lock ({line})"));
     }
     drop(lock);
     Ok(())
 }
 
-fn take_over(stage: &mut Stage<'_>) -> Result<(), Problem> {
-    let mut publisher = stage.start("stand-by", &[])?;
+fn take_over(context: &mut Context<'_>) -> Result<(), Problem> {
+    let mut publisher = context.start("stand-by", &[])?;
     publisher.line("start ", PATIENCE)?;
     let (mut locked, mut ready) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let next = stage.start("stand-by", &[])?;
+        let next = context.start("stand-by", &[])?;
         next.line("waits", PATIENCE)?;
         std::thread::sleep(FALLING_ASLEEP);
         if next.stdout().contains("start ") {
@@ -83,27 +83,29 @@ fn take_over(stage: &mut Stage<'_>) -> Result<(), Problem> {
         publisher.signal(Signal::KILL);
         let (_, line) = next.line("start ", PATIENCE)?;
         let times: Vec<u64> = line.split(' ').skip(1).filter_map(|time| time.parse().ok()).collect();
-        let [lock, start] = times.as_slice() else { return Err(Problem::Found(format!("it said {line:?}"))) };
+        let [lock, start] = times.as_slice() else {
+            return Err(Problem::Found(format!("unexpected output {line:?}")));
+        };
         locked.push(lock.saturating_sub(killed));
         ready.push(start.saturating_sub(killed));
         publisher = next;
-        if stage.is_stopped() {
+        if context.is_stopped() {
             return Ok(());
         }
     }
     let micros = |nanos: u64| format!("{:.1} ms", nanos as f64 / 1e6);
     let (half, most) = (percentile(&mut locked, 50), percentile(&mut locked, 100));
-    stage.did(format!(
+    context.did(format!(
         "{ROUNDS} publishers killed, the next one had the lock after {} (median) and {} (slowest), and could publish after {}",
         micros(half),
         micros(most),
         micros(percentile(&mut ready, 50)),
     ));
     if half > TAKE_OVER {
-        stage.found(format!(
+        context.found(format!(
             "taking over takes {} (median of {ROUNDS}), expected at most 50 ms",
             micros(half)
         ));
     }
-    stage.end("the last publisher", publisher).map(drop)
+    context.end("the last publisher", publisher).map(drop)
 }

@@ -1,16 +1,16 @@
-//! What a child process does. It says line by line on stdout how far it is, and ends when its stdin does.
+//! What a child process does. It reports its progress line by line on stdout, and ends when its stdin ends.
 //!
 //! | role | is |
 //! |---|---|
-//! | `check`, `crowd` | a reader with checked values; one of very many |
-//! | `publish`, `write` | a whole publisher as fast as it can; the same from archives that are ready |
-//! | `pace` | a publisher at a given rate that measures itself |
+//! | `check`, `pool-reader` | a reader with checked values; one of very many |
+//! | `publish`, `write` | a whole publisher at full speed; a writer of prepared archives at full speed |
+//! | `rate` | a publisher at a given rate that measures itself |
 //! | `stand-by`, `hold` | a publisher that waits for the lock; one that forks while it holds it |
 //! | `steps`, `steady`, `succeed` | a publisher that dies or stops at a named step, its reader, its successor |
-//! | `poke` | writes to files as it is told, for whoever looks at them |
+//! | `poke` | writes to files on command, for a process that looks at them |
 //! | `durable` | a publisher that waits for the disk after each publish |
 //! | `damage` | a reader of a file that it damages |
-//! | `full`, `limited` | a publisher on a full disk; one that may not make so long a file |
+//! | `full`, `limited` | a publisher on a full disk; one with a limit on the size of files |
 
 mod damage;
 mod disk;
@@ -18,49 +18,23 @@ mod lock;
 pub(crate) mod poke;
 mod publisher;
 mod reader;
+mod stdio;
 mod steps;
 
 use std::error::Error;
 use std::ffi::OsString;
-use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
-use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
-use crate::problem::{Problem, with_causes};
+use crate::problem::with_causes;
 
 pub(crate) use damage::payload as damaged_payload;
 pub use disk::durable_with;
+use stdio::number;
+pub use stdio::{Outcome, ending_with_stdin, say};
 pub use steps::check_steadily;
-
-/// How a role ends: well, or with what it found wrong.
-pub type Outcome = Result<(), Box<dyn Error>>;
-
-/// Whether stdin has ended.
-static ENDING: AtomicBool = AtomicBool::new(false);
-
-/// The flag that is set when stdin ends. A thread reads it.
-pub fn ending_with_stdin() -> &'static AtomicBool {
-    std::thread::spawn(|| {
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        ENDING.store(true, Relaxed);
-    });
-    &ENDING
-}
-
-fn is_ending() -> bool {
-    ENDING.load(Relaxed)
-}
-
-/// Says a line on stdout, in one write.
-pub fn say(line: &str) {
-    let mut stdout = std::io::stdout().lock();
-    // Who has ended listens no more.
-    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
-}
 
 /// From now on the kernel sends this process a signal when its parent ends, however that happens.
 ///
@@ -72,7 +46,7 @@ pub fn end_with_parent(parent: Pid, signal: Signal) -> std::io::Result<()> {
     if getppid() == Some(parent) { Ok(()) } else { Err(std::io::Error::other("the parent has ended")) }
 }
 
-/// Plays the role of `arguments`, which a [`crate::Launcher`] made: `<pid of the parent> <role> <path> [<argument> ..]`.
+/// Runs the role that `arguments` name, as a [`crate::Launcher`] writes them: `<pid of the parent> <role> <path> [<argument> ..]`.
 pub fn main(arguments: &[OsString]) -> ExitCode {
     let [parent, role, path, arguments @ ..] = arguments else {
         say("failed: expected a process id, a role and a path");
@@ -94,14 +68,14 @@ pub fn main(arguments: &[OsString]) -> ExitCode {
     play(&role.to_string_lossy(), Path::new(path), &arguments)
 }
 
-/// Plays a role. Who calls it sees to the end of stdin, see [`ending_with_stdin`].
+/// Runs a role. The caller has called [`ending_with_stdin`] if the role ends with stdin.
 pub fn play(role: &str, path: &Path, arguments: &[String]) -> ExitCode {
     let outcome = match role {
         "check" => reader::check(path, arguments),
-        "crowd" => reader::crowd(path, arguments),
+        "pool-reader" => reader::pool_reader(path, arguments),
         "publish" => publisher::publish(path),
         "write" => publisher::write(path),
-        "pace" => publisher::pace(path, arguments),
+        "rate" => publisher::at_rate(path, arguments),
         "stand-by" => lock::stand_by(path),
         "hold" => lock::hold(path),
         "steps" => steps::publish(path, arguments),
@@ -121,16 +95,4 @@ pub fn play(role: &str, path: &Path, arguments: &[String]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// The argument at a place, as a number.
-fn argument<T: FromStr<Err = std::num::ParseIntError>>(
-    arguments: &[String],
-    at: usize,
-) -> Result<T, Problem> {
-    number(arguments.get(at).map_or("", String::as_str))
-}
-
-fn number<T: FromStr<Err = std::num::ParseIntError>>(text: &str) -> Result<T, Problem> {
-    text.parse().map_err(|error| Problem::Found(format!("expected a number, found {text:?}: {error}")))
 }

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use flagstaff_format::{Archive, Facts, Generation, Opened, Writer, WriterOptions};
 use flagstaff_publisher::lock::{Cancel, LockMode, PublisherLock};
-use flagstaff_publisher::{Options, Publisher, payload};
+use flagstaff_publisher::{Publisher, PublisherOptions, payload};
 
-use super::{Outcome, argument, is_ending, say};
+use super::stdio::{Outcome, argument, is_ending, say};
 use crate::numbered::{self, number};
-use crate::pace::Pace;
+use crate::rate::RateReport;
 
-/// Publishes numbered snapshots as fast as it can, through everything that a publisher is, with a checkpoint after the
-/// other. The size changes, so that areas grow.
+/// Publishes numbered snapshots as fast as it can with a whole publisher, and one checkpoint after the other. The size changes, so
+/// that areas grow.
 pub(super) fn publish(path: &Path) -> Outcome {
-    let options = Options::default().checkpoint_every(Duration::ZERO);
+    let options = PublisherOptions::default().checkpoint_every(Duration::ZERO);
     let mut publisher = Publisher::wait_and_open(path, &options, &Cancel::new())?;
     say(&format!("start {}", publisher.generation()));
     while !is_ending() {
@@ -26,8 +26,8 @@ pub(super) fn publish(path: &Path) -> Outcome {
     Ok(publisher.close()?)
 }
 
-/// Publishes numbered snapshots from archives that are ready, so that nearly all of its time goes into the file: a kill
-/// hits the middle of a publish as often as possible.
+/// Publishes numbered snapshots from prepared archives, so that nearly all of its time goes into the file: a kill hits the
+/// middle of a publish as often as possible.
 pub(super) fn write(path: &Path) -> Outcome {
     let mut lock = path.as_os_str().to_owned();
     lock.push(".lock");
@@ -55,13 +55,13 @@ fn archive(number: i64) -> Result<Archive, Box<dyn std::error::Error>> {
 }
 
 /// Publishes at a rate and measures itself. `<publishes a second, 0: as many as it can> <publishes>`; after so many, or at
-/// the end of stdin, it says its figures.
-pub(super) fn pace(path: &Path, arguments: &[String]) -> Outcome {
+/// the end of stdin, it writes its measurements.
+pub(super) fn at_rate(path: &Path, arguments: &[String]) -> Outcome {
     let (rate, count): (u32, usize) = (argument(arguments, 0)?, argument(arguments, 1)?);
-    let mut publisher = Publisher::wait_and_open(path, &Options::default(), &Cancel::new())?;
+    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Cancel::new())?;
     say(&format!("start {}", publisher.generation()));
-    let pace = Pace::run(&mut publisher, rate, count, is_ending)?;
-    say(&format!("pace {}", serde_json::to_string(&pace)?));
+    let report = RateReport::run(&mut publisher, rate, count, is_ending)?;
+    say(&format!("rate {}", serde_json::to_string(&report)?));
     while !is_ending() {
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 use flagstaff_format::Generation;
 use flagstaff_reader::Reader;
 
-use super::{Outcome, argument, is_ending, say};
-use crate::crowd::Kind;
-use crate::figures;
+use super::stdio::{Outcome, argument, is_ending, say};
 use crate::numbered::Checker;
+use crate::process_numbers;
+use crate::reader_pool::ReaderKind;
 
-/// For the first flags.
+/// How long the first flags may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a slow reader stays inside of one look, in which others publish.
+/// How long one look of a slow reader takes, while others publish.
 const SLOW: Duration = Duration::from_millis(25);
 
-/// The longest sleep on a change, so that the end of stdin is seen.
+/// The longest wait for a change, so that the end of stdin is noticed.
 const SLEEP: Duration = Duration::from_millis(100);
 
 fn attached(path: &Path, seed: u64) -> Result<Checker, String> {
@@ -49,34 +49,34 @@ pub(super) fn check(path: &Path, arguments: &[String]) -> Outcome {
     if wrong == 0 { Ok(()) } else { Err(format!("{wrong} wrong looks").into()) }
 }
 
-/// One of very many, which share their pipes: it gives its number with each line. `<number> <seed> <kind> <microseconds between two looks>`
-pub(super) fn crowd(path: &Path, arguments: &[String]) -> Outcome {
+/// One of very many, which share their pipes, so each line begins with its number. `<number> <seed> <kind> <microseconds between two looks>`
+pub(super) fn pool_reader(path: &Path, arguments: &[String]) -> Outcome {
     let (number, seed): (u32, u64) = (argument(arguments, 0)?, argument(arguments, 1)?);
-    let kind = Kind::of(arguments.get(2).map_or("", String::as_str))?;
+    let kind = ReaderKind::of(arguments.get(2).map_or("", String::as_str))?;
     let poll = Duration::from_micros(argument(arguments, 3)?);
     let mut checker = attached(path, seed)?;
     checker.look()?;
-    let descriptors = figures::descriptors();
+    let descriptors = process_numbers::descriptors();
     say(&format!("{number} ready"));
     let mut seen = checker.reader().generation();
     while !is_ending() {
         let looked = match kind {
-            Kind::Waits => {
+            ReaderKind::Waits => {
                 seen = checker.reader().wait_for_change(seen, SLEEP);
                 checker.look()
             }
-            Kind::Polls => {
+            ReaderKind::Polls => {
                 std::thread::sleep(poll);
                 checker.look()
             }
-            Kind::Slow => checker.look_slowly(SLOW),
+            ReaderKind::Slow => checker.look_slowly(SLOW),
         };
         if let Err(what) = looked {
             say(&format!("{number} wrong: {what}"));
             return Err(what.into());
         }
     }
-    let now = figures::descriptors();
+    let now = process_numbers::descriptors();
     if now != descriptors {
         say(&format!("{number} wrong: {now} descriptors are open, {descriptors} were at first"));
     }

@@ -1,4 +1,4 @@
-//! The head: file, publisher and link in a few lines.
+//! The head of the screen: file, publisher and link.
 
 use ratatui::text::{Line, Span};
 
@@ -6,6 +6,7 @@ use crate::facts::Facts;
 use crate::show;
 use crate::style::Look;
 use crate::top::app::App;
+use crate::top::publishes::SECONDS;
 
 pub(super) fn lines(app: &App) -> Vec<Line<'static>> {
     let facts = &app.facts;
@@ -37,6 +38,16 @@ pub(super) fn lines(app: &App) -> Vec<Line<'static>> {
             Span::raw(format!("; last contact {}", show::ago(facts.contact_age))),
         ]),
     ];
+    let publishes = app.publishes.per_second();
+    let (most, count) = (publishes.iter().copied().max().unwrap_or(0), publishes.iter().sum());
+    lines.insert(
+        2,
+        Line::from(vec![
+            Span::raw("publishes "),
+            Span::styled(app.bars.text(publishes, most, SECONDS), app.paint.cell(Look::Good)),
+            Span::raw(format!(" {} in {SECONDS} s", show::count(count))),
+        ]),
+    );
     lines.extend(last_error(facts));
     lines.push(Line::default());
     lines

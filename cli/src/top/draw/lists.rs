@@ -3,27 +3,25 @@
 use std::time::{Duration, SystemTime};
 
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, List, Row, Table};
 
-use super::heading;
 use crate::host::Attached;
+use crate::screen::{heading, heading_and_rest};
 use crate::show;
 use crate::style::Look;
 use crate::top::app::{App, Change, Mode, short_age};
 use crate::top::flags::Sort;
 
-/// Characters of a value that a list looks at: more than any terminal is wide.
+/// Characters of a value that go to a list: more than any terminal is wide.
 const VALUE_CHARS: usize = 400;
 
-/// The heading of a part, and the room below it.
-fn parts(area: Rect) -> [Rect; 2] {
-    Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area)
-}
+/// Share of the list of flags that keys have, in percent.
+const KEY_SHARE: u16 = 52;
 
 pub(super) fn flags(frame: &mut Frame<'_>, app: &mut App, area: Rect) {
-    let [top, rows] = parts(area);
+    let [top, rows] = heading_and_rest(area);
     app.page = usize::from(rows.height).max(1);
     app.cursor.keep_in(app.flags.len(), app.page);
     let filter = match (app.flags.filter(), app.mode) {
@@ -32,10 +30,11 @@ pub(super) fn flags(frame: &mut Frame<'_>, app: &mut App, area: Rect) {
     };
     let sort = if app.flags.sort() == Sort::Key { "by key" } else { "by last change" };
     let note = format!(" {}{filter}, {sort}", show::count(app.flags.len() as u64));
-    frame.render_widget(heading(app, "FLAGS".to_owned(), note), top);
+    frame.render_widget(heading(app.paint, "FLAGS".to_owned(), note), top);
 
     let now = SystemTime::now();
     let snapshot = app.flags.snapshot().clone();
+    let key_columns = usize::from(rows.width * KEY_SHARE / 100);
     let shown = (app.cursor.first..app.flags.len()).take(app.page);
     let lines = shown.filter_map(|line| {
         let key = app.flags.key(line)?;
@@ -45,7 +44,7 @@ pub(super) fn flags(frame: &mut Frame<'_>, app: &mut App, area: Rect) {
         let look = if line == app.cursor.selected { Look::Selected } else { Look::Plain };
         Some(
             Row::new([
-                Cell::new(show::key(key)),
+                Cell::new(show::key_in(key, key_columns)),
                 Cell::new(value.chars().take(VALUE_CHARS).collect::<String>())
                     .style(app.paint.cell(value_look(&value))),
                 Cell::new(age.map(short_age).unwrap_or_default()).style(app.paint.cell(age_look(age))),
@@ -53,7 +52,8 @@ pub(super) fn flags(frame: &mut Frame<'_>, app: &mut App, area: Rect) {
             .style(app.paint.cell(look)),
         )
     });
-    let widths = [Constraint::Percentage(52), Constraint::Min(6), Constraint::Length(4)];
+    let widths =
+        [Constraint::Length(rows.width * KEY_SHARE / 100), Constraint::Min(6), Constraint::Length(4)];
     frame.render_widget(Table::new(lines.collect::<Vec<_>>(), widths), rows);
 }
 
@@ -65,7 +65,7 @@ fn value_look(value: &str) -> Look {
     }
 }
 
-/// What has just changed stands out.
+/// A flag that has just changed stands out.
 fn age_look(age: Option<Duration>) -> Look {
     match age {
         Some(age) if age < Duration::from_secs(5) => Look::Warning,
@@ -74,15 +74,17 @@ fn age_look(age: Option<Duration>) -> Look {
 }
 
 pub(super) fn changes(frame: &mut Frame<'_>, app: &App, area: Rect) {
-    let [top, rows] = parts(area);
+    let [top, rows] = heading_and_rest(area);
     let note =
         if app.changes.is_empty() { " none since the start".to_owned() } else { " newest first".to_owned() };
-    frame.render_widget(heading(app, "CHANGES".to_owned(), note), top);
-    let lines = app.changes.iter().take(usize::from(rows.height)).map(|change| change_line(app, change));
+    frame.render_widget(heading(app.paint, "CHANGES".to_owned(), note), top);
+    let shown = app.changes.iter().take(usize::from(rows.height));
+    let lines = shown.map(|change| change_line(app, change, rows.width.into()));
     frame.render_widget(List::new(lines), rows);
 }
 
-fn change_line(app: &App, change: &Change) -> Line<'static> {
+/// Half of the room behind the time is for the key, at most.
+fn change_line(app: &App, change: &Change, columns: usize) -> Line<'static> {
     let time = show::time(change.at);
     // The time of the day, in whole seconds.
     let time = time.get(11..19).unwrap_or_default().to_owned();
@@ -97,7 +99,7 @@ fn change_line(app: &App, change: &Change) -> Line<'static> {
         None => Span::styled(nothing.to_owned(), app.paint.cell(Look::Dim)),
     };
     spans.extend([
-        Span::raw(format!("{}: ", show::key(&change.key))),
+        Span::raw(format!("{}: ", show::key_in(&change.key, columns.saturating_sub(time.len() + 1) / 2))),
         side(&change.old, "(added)", Look::Bad),
         Span::raw(" -> "),
         side(&change.new, "(removed)", Look::Good),
@@ -106,10 +108,10 @@ fn change_line(app: &App, change: &Change) -> Line<'static> {
 }
 
 pub(super) fn processes(frame: &mut Frame<'_>, app: &App, area: Rect) {
-    let [top, below] = parts(area);
-    let [names, rows] = parts(below);
+    let [top, below] = heading_and_rest(area);
+    let [names, rows] = heading_and_rest(below);
     let Some(table) = &app.table else {
-        frame.render_widget(heading(app, "PROCESSES".to_owned(), " being looked for".to_owned()), top);
+        frame.render_widget(heading(app.paint, "PROCESSES".to_owned(), " being looked for".to_owned()), top);
         return;
     };
     let hidden = match table.not_inspected {
@@ -117,7 +119,7 @@ pub(super) fn processes(frame: &mut Frame<'_>, app: &App, area: Rect) {
         more => format!("; {} could not be inspected (no permission)", show::count(more)),
     };
     let note = format!(" {} have the file mapped{hidden}", table.rows.len());
-    frame.render_widget(heading(app, "PROCESSES".to_owned(), note), top);
+    frame.render_widget(heading(app.paint, "PROCESSES".to_owned(), note), top);
     let widths = [
         Constraint::Length(8),
         Constraint::Length(9),

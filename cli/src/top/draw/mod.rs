@@ -1,4 +1,4 @@
-//! The live screen on a terminal of any size.
+//! Draws the live screen on a terminal of any size.
 
 mod head;
 mod lists;
@@ -12,7 +12,7 @@ use super::app::{App, Mode, Pane};
 use super::flags::Sort;
 use crate::style::Look;
 
-/// The size from which on there is room for all parts beside each other.
+/// The smallest size that has room for all parts beside each other.
 const ROOMY: (u16, u16) = (72, 20);
 
 pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App) {
@@ -40,7 +40,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App) {
 
 fn all_parts(frame: &mut Frame<'_>, app: &mut App, body: Rect) {
     let processes = app.table.as_ref().map_or(0, |table| table.rows.len());
-    // Heading, names of the columns, and the rows: what they need, up to two fifths of the room.
+    // Heading, names of the columns, and the rows: as many lines as they need, up to two fifths of the room.
     let wanted = u16::try_from(processes.max(1) + 2).unwrap_or(u16::MAX).min(body.height * 2 / 5);
     let [upper, lower] = Layout::vertical([Constraint::Min(3), Constraint::Length(wanted)]).areas(body);
     let [left, _, right] =
@@ -71,14 +71,6 @@ fn foot_line(app: &App, is_roomy: bool) -> Line<'static> {
     };
     let spans = words.into_iter().flat_map(|(name, text)| [key(name), what(format!(" {text}  "))]);
     Line::from(spans.collect::<Vec<_>>())
-}
-
-/// The heading of a part.
-fn heading(app: &App, text: String, note: String) -> Line<'static> {
-    Line::from(vec![
-        Span::styled(text, app.paint.cell(Look::Strong)),
-        Span::styled(note, app.paint.cell(Look::Dim)),
-    ])
 }
 
 #[cfg(test)]

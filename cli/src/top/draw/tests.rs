@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use flagstaff_format::FailureKind;
-use flagstaff_publisher::{Options, Publisher};
+use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -27,7 +27,7 @@ impl Scene {
     fn with(flags: &str) -> Scene {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flags.flagstaff");
-        let mut publisher = Publisher::open(&path, &Options::default()).unwrap();
+        let mut publisher = Publisher::open(&path, &PublisherOptions::default()).unwrap();
         let _ = publisher.publish(flags).unwrap();
         let reader = Reader::open(&path).unwrap();
         let app = App::new(&reader, Paint::Plain);
@@ -49,7 +49,7 @@ impl Scene {
         }
     }
 
-    /// Draws and answers what is on the screen, line by line.
+    /// Draws, and returns the lines of the screen.
     fn screen(&mut self, width: u16, height: u16) -> String {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         terminal.draw(|frame| draw(frame, &mut self.app)).unwrap();

@@ -1,20 +1,22 @@
-//! The value of one flag, whole.
+//! The value of one flag in full.
 
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::Rect;
 use ratatui::text::{Line, Text};
 use unicode_width::UnicodeWidthChar as _;
 
-use super::heading;
+use crate::screen::{heading, heading_and_rest};
 use crate::show;
 use crate::top::app::App;
 
 pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, area: Rect) {
-    let [top, rest] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area);
+    let [top, rest] = heading_and_rest(area);
     let key = app.selected().unwrap_or_default().to_owned();
     let Some(value) = app.flags.snapshot().get(key.as_str()) else {
-        frame
-            .render_widget(heading(app, show::key(&key), "  there is no such flag any more".to_owned()), top);
+        frame.render_widget(
+            heading(app.paint, show::key(&key), "  there is no such flag any more".to_owned()),
+            top,
+        );
         return;
     };
     let text = show::value(&value).unwrap_or_else(|error| error.to_string());
@@ -27,12 +29,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, area: Rect) {
     let most = u16::try_from(lines.len().saturating_sub(rows)).unwrap_or(u16::MAX);
     app.detail_line = app.detail_line.min(most);
     let note = format!("  {kind}, {bytes}{changed}");
-    frame.render_widget(heading(app, show::key(&key), note), top);
+    frame.render_widget(heading(app.paint, show::key(&key), note), top);
     let shown = lines.into_iter().skip(app.detail_line.into()).take(rows).map(Line::from);
     frame.render_widget(Text::from_iter(shown), rest);
 }
 
-/// The text in lines of so many columns, broken anywhere: spaces of a value count.
+/// The text in lines of so many columns, broken anywhere, because spaces of a value are significant.
 fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;

@@ -1,0 +1,157 @@
+//! The differences between two snapshots.
+
+use crate::archive::checked::Archive;
+use crate::archive::records::Records;
+use crate::bytes::record::{Hit, KeyOf, RECORD_WORDS, kind};
+
+/// How a flag changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Difference {
+    /// It was not there.
+    Added,
+    /// It had another value.
+    Changed,
+    /// It is not there any more.
+    Removed,
+}
+
+impl Archive {
+    /// Calls `on` with the key of every flag that is not as it was in `before`.
+    ///
+    /// Most publishes change values only, and then every key has the place that it had: such a flag is compared in a few
+    /// nanoseconds, without making its key.
+    pub fn each_difference(&self, before: &impl Records, mut on: impl FnMut(String, Difference)) {
+        let mut kept = 0;
+        for (place, record) in self.records().enumerate() {
+            if record[0] & 0xf == kind::EMPTY {
+                continue;
+            }
+            let (key, found) = match same_key_at(before, place, self, &record) {
+                Some(found) => (None, found),
+                None => match self.key(&record) {
+                    Some(key) => {
+                        let found = before.find(&key);
+                        (Some(key), found)
+                    }
+                    None => continue,
+                },
+            };
+            let difference = if !found.is_present() {
+                Difference::Added
+            } else if !is_same_value(self, &record, before, found) {
+                Difference::Changed
+            } else {
+                kept += 1;
+                continue;
+            };
+            kept += usize::from(difference == Difference::Changed);
+            if let Some(key) = key.or_else(|| self.key(&record)) {
+                on(key, difference);
+            }
+        }
+        // Every flag that stayed was counted above.
+        if before.frame().flags as usize > kept {
+            before
+                .records()
+                .filter(|record| record[0] & 0xf != kind::EMPTY)
+                .filter_map(|record| before.key(&record))
+                .filter(|key| !self.find(key).is_present())
+                .for_each(|key| on(key, Difference::Removed));
+        }
+    }
+}
+
+/// The flag at a place, if its key is that of a record of another archive.
+fn same_key_at(
+    own: &impl Records,
+    place: usize,
+    other: &impl Records,
+    record: &[u64; RECORD_WORDS],
+) -> Option<Hit> {
+    // Overflow records are rare: they are looked up.
+    if place >= own.frame().places {
+        return None;
+    }
+    let found = own.record(place * RECORD_WORDS);
+    let (a, b) = (KeyOf(&found), KeyOf(record));
+    let is_same = found[0] & 0xf != kind::EMPTY
+        && a.bytes() == b.bytes()
+        && found[2..] == record[2..]
+        && match (a.middle(), b.middle()) {
+            (Some(a), Some(b)) => own.has_same_text(a, other, b),
+            _ => true,
+        };
+    is_same.then_some(Hit::of(&found))
+}
+
+fn is_same_value(
+    own: &impl Records,
+    record: &[u64; RECORD_WORDS],
+    before: &impl Records,
+    found: Hit,
+) -> bool {
+    let new = Hit::of(record);
+    new.kind() == found.kind()
+        && match (new.text(), found.text()) {
+            (Some(new), Some(old)) => own.has_same_text(new, before, old),
+            _ => new.value == found.value,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::archive::shape::Facts;
+    use crate::bytes::generation::Generation;
+    use crate::bytes::value::{Flag, Value};
+
+    type Flags = BTreeMap<String, String>;
+
+    fn archive(flags: &Flags) -> Archive {
+        let flags: Vec<_> = flags
+            .iter()
+            .map(|(key, value)| Flag { key: key.into(), value: Value::String(value.into()) })
+            .collect();
+        Archive::build(&flags, Generation(1), Facts::default()).unwrap()
+    }
+
+    fn flags() -> impl Strategy<Value = Flags> {
+        // Few keys, so that the two have many in common; some of them long.
+        proptest::collection::btree_map("[ab]{0,3}|long-[ab]{60}", "[xy]{0,9}", 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn differences_are_those_of_the_maps(old in flags(), new in flags()) {
+            let mut found = BTreeMap::new();
+            archive(&new).each_difference(&archive(&old), |key, difference| {
+                assert!(found.insert(key, difference).is_none());
+            });
+            let mut expected = BTreeMap::new();
+            for (key, value) in &new {
+                match old.get(key) {
+                    None => drop(expected.insert(key.clone(), Difference::Added)),
+                    Some(before) if before != value => drop(expected.insert(key.clone(), Difference::Changed)),
+                    Some(_) => {}
+                }
+            }
+            let gone = old.keys().filter(|key| !new.contains_key(*key));
+            expected.extend(gone.map(|key| (key.clone(), Difference::Removed)));
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn a_changed_value_is_found_where_all_keys_stay(keys in proptest::collection::btree_set("[a-z]{1,70}", 1..40), at: prop::sample::Index) {
+            let old: Flags = keys.iter().map(|key| (key.clone(), "before".to_owned())).collect();
+            let (mut new, key) = (old.clone(), keys.iter().nth(at.index(keys.len())).unwrap());
+            new.insert(key.clone(), "after".to_owned());
+            let mut found = Vec::new();
+            archive(&new).each_difference(&archive(&old), |key, difference| found.push((key, difference)));
+            prop_assert_eq!(found, vec![(key.clone(), Difference::Changed)]);
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! The publisher's side of a file: open or make it, publish into it, supersede it.
+//!
+//! Only the holder of the publisher lock uses this. `opening` is how a file is found and taken over.
+
+mod live_link;
+mod opening;
+
+use std::path::Path;
+
+use crate::archive::checked::Archive;
+use crate::archive::records::Records;
+use crate::bytes::error::WriteError;
+use crate::bytes::file_id::FileId;
+use crate::bytes::header::Header;
+use crate::bytes::layout::{Area, FRAME_BYTES, HEADER_BYTES, word};
+use crate::read::area;
+use crate::read::in_slot::InSlot;
+use crate::read::open;
+use crate::read::status;
+use crate::sync::event::announce;
+use crate::sync::map::Mapping;
+use crate::sync::protocol::{self, Generation, MAX_GENERATION, Sound, mark_superseded};
+use crate::write::checkpoint::Checkpoints;
+use crate::write::file::{SnapshotFile, failed, rights_of};
+use crate::write::header_page::HeaderPage;
+use crate::write::hooks::Hooks;
+
+pub use opening::{Opened, Opening};
+
+/// The identity of a publisher that does not say whose flags it publishes. It leaves a file's identity as it is.
+const NOBODY: [u8; 32] = [0; 32];
+
+/// Options of [`Writer::open`].
+#[derive(Debug, Clone)]
+pub struct WriterOptions {
+    identity: [u8; 32],
+    mode: u32,
+    hooks: Hooks,
+}
+
+impl Default for WriterOptions {
+    fn default() -> WriterOptions {
+        WriterOptions { identity: NOBODY, mode: 0o440, hooks: Hooks::default() }
+    }
+}
+
+impl WriterOptions {
+    /// The identity of the source: SHA-256 of base URL and API key. Zeros by default: no such source, and the identity of
+    /// an existing file stays.
+    #[must_use]
+    pub fn identity(mut self, identity: [u8; 32]) -> WriterOptions {
+        self.identity = identity;
+        self
+    }
+
+    /// Mode of a new file. 0440 by default: nobody writes to it by accident, and its owner and group read it. Write
+    /// permission for everybody is taken out.
+    #[must_use]
+    pub fn mode(mut self, mode: u32) -> WriterOptions {
+        self.mode = mode & 0o775;
+        self
+    }
+
+    /// An observer of every change to the file system. None by default; for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn hooks(mut self, hooks: Hooks) -> WriterOptions {
+        self.hooks = hooks;
+        self
+    }
+}
+
+/// Where the path leads, compared with the file that is being published into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PathCheck {
+    /// To that file.
+    Same,
+    /// Nowhere: it was removed.
+    Missing,
+    /// To another file.
+    Replaced,
+}
+
+/// Publishes into one file.
+#[derive(Debug)]
+pub struct Writer {
+    snapshot: SnapshotFile,
+    map: Mapping,
+    header: Header,
+    /// What was published last. The word in the file says the same unless it was damaged.
+    generation: Generation,
+    /// Words of the header page as this writer left them: places of slot 0 and 1, reserved bytes of both.
+    tables: [u64; 4],
+    locked: [u64; 2],
+}
+
+/// Where the words of [`Writer::tables`] stand.
+const TABLES: [usize; 4] = [word::PLACES[0], word::PLACES[1], word::RESERVED[0], word::RESERVED[1]];
+
+impl Writer {
+    /// The current generation.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Publishes `archive` as the next generation: in memory at once, on the disk when the next checkpoint is written.
+    /// A reader never waits for this.
+    ///
+    /// # Errors
+    /// [`WriteError`]: the current generation then stays as it is, and a later publish may work.
+    pub fn publish(&mut self, archive: &mut Archive) -> Result<Generation, WriteError> {
+        if self.damage().is_some() {
+            // Readers that trust the damaged page are led to a whole one first.
+            self.supersede()?;
+        }
+        self.snapshot.hooks.failpoint("publish");
+        let next = self.generation.next();
+        if next.0 >= MAX_GENERATION {
+            return Err(WriteError::Generation { path: self.snapshot.path.clone(), found: next.0 });
+        }
+        archive.set_generation(next);
+        let slot = next.slot() as usize;
+        let bytes = FRAME_BYTES + archive.bytes().len() as u64;
+        self.snapshot.reserve(Area::Slot(slot), bytes)?;
+        // Readers have one bound for both slots on their fast path. If this one has no space now, they read on the slow
+        // one, and the next publish says so.
+        let _ = self.snapshot.reserve(Area::Slot(1 - slot), bytes);
+        let published = announce::<Sound, _, _, WriteError>(&self.snapshot.event(), || {
+            let word = self.snapshot.generation();
+            let published = protocol::publish::<Sound, _, _>(&word, |_| {
+                // Without the odd word nobody is to touch the slot: readers may still be in it.
+                word.is_stored()?;
+                self.snapshot.write(Area::Slot(slot), archive)
+            })?;
+            word.is_stored()?;
+            Ok(published)
+        });
+        self.tables = TABLES.map(|at| self.snapshot.header.load(at));
+        self.generation = published?;
+        self.keep_in_memory(slot, bytes);
+        Ok(next)
+    }
+
+    /// The current snapshot, copied out of the file and checked.
+    #[must_use]
+    pub fn current(&self) -> Option<Archive> {
+        let archive = area::copy(&self.map, Area::Slot(self.generation.slot() as usize)).ok()?;
+        (archive.generation() == self.generation).then_some(archive)
+    }
+
+    /// The snapshot before the current one, if it still stands in the other slot and is good. The next publish overwrites it.
+    #[must_use]
+    pub fn previous(&self) -> Option<InSlot<'_>> {
+        let before = Generation(self.generation().0.checked_sub(1)?);
+        let snapshot = InSlot::check(&self.map, Area::Slot(before.slot() as usize)).ok()?;
+        (snapshot.frame().generation == before).then_some(snapshot)
+    }
+
+    /// What is wrong with the header page, if it no longer is as this writer wrote it. The file is then to be superseded: readers
+    /// that trust it may read an older generation, or look flags up in the wrong places.
+    #[must_use]
+    pub fn damage(&self) -> Option<String> {
+        let said = |what: &str, found: u64, expected: u64| {
+            Some(format!("{what} of its header is {found:#x}, expected {expected:#x}"))
+        };
+        let header = &self.snapshot.header;
+        for (at, expected) in self.header.words().into_iter().enumerate() {
+            if header.load(at) != expected {
+                return said(&format!("word {at}"), header.load(at), expected);
+            }
+        }
+        for (at, expected) in TABLES.into_iter().zip(self.tables) {
+            if header.load(at) != expected {
+                return said(&format!("word {at}"), header.load(at), expected);
+            }
+        }
+        // Odd after a publish that failed.
+        let generation = header.load(word::GENERATION);
+        if generation & !1 != self.generation.0 * 2 {
+            return said("the generation word", generation, self.generation.0 * 2);
+        }
+        None
+    }
+
+    /// Gives the file its hidden second name back, if somebody removed that: readers are found by it when the file is replaced by hand.
+    pub fn keep_live_link(&self) {
+        live_link::keep(&self.snapshot);
+    }
+
+    /// The header page, for the status words.
+    #[must_use]
+    pub fn status_words(&self) -> &HeaderPage {
+        &self.snapshot.header
+    }
+
+    /// The writer of this file's checkpoints. One per file, for a thread of its own.
+    ///
+    /// # Errors
+    /// [`WriteError`], if the file cannot be opened once more.
+    pub fn checkpoints(&self) -> Result<Checkpoints, WriteError> {
+        Ok(Checkpoints::new(self.snapshot.duplicate()?, &self.map))
+    }
+
+    /// Whether the path still leads to this file.
+    #[must_use]
+    pub fn path_state(&self) -> PathCheck {
+        match FileId::at(&self.snapshot.path) {
+            Some(id) if id == self.snapshot.id => PathCheck::Same,
+            Some(_) => PathCheck::Replaced,
+            None => PathCheck::Missing,
+        }
+    }
+
+    /// Moves to a new file at the same path: a complete copy under the next generation, then the mark on the old one,
+    /// then the rename. Checkpoints of the old file are to be dropped. A snapshot that somebody put at the path meanwhile
+    /// is marked as well: readers may have opened it.
+    ///
+    /// # Errors
+    /// [`WriteError`]: the old file is then still in use.
+    pub fn supersede(&mut self) -> Result<(), WriteError> {
+        self.supersede_with(|newest| newest)
+    }
+
+    /// As [`Writer::supersede`]. `choose` gets the newest good archive of the old file and returns the one to go on with. What it gets
+    /// may be older than what was published last, or `None`, if the old file is damaged.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn supersede_with(
+        &mut self,
+        choose: impl FnOnce(Option<Archive>) -> Option<Archive>,
+    ) -> Result<(), WriteError> {
+        self.snapshot.hooks.failpoint("supersede");
+        let mut archive = choose(self.current().or_else(|| Some(area::newest(&self.map)?.1)));
+        let path = self.snapshot.path.clone();
+        let other = self.other_at_path(&path);
+        let floor = area::generation_floor(&self.map).max(self.generation);
+        let floor = other.as_ref().map_or(floor, |(_, other)| floor.max(*other));
+        if let Some(archive) = &mut archive {
+            archive.set_generation(floor.next());
+        }
+        // The owner may have changed them since the file was made.
+        let rights = self.snapshot.file.metadata().map_err(failed("examine", &path))?;
+        let header = Header::now(self.header.identity);
+        let (rights, hooks) = (rights_of(&rights), &self.snapshot.hooks);
+        let new = SnapshotFile::create_beside(&path, header, rights, floor, archive.as_ref(), hooks)?;
+        // The same publisher with the same link goes on in the new file.
+        status::carry_over(&self.snapshot.header, &new.header);
+        let mut writer = Writer::of(new, header)?;
+        let others = other.iter().map(|(other, _)| other);
+        writer.move_in(&path, || std::iter::once(&self.snapshot).chain(others).try_for_each(mark))?;
+        *self = writer;
+        Ok(())
+    }
+
+    /// Puts a complete new file at the path, after `mark_old` has marked all files before it, so that their readers look there.
+    fn move_in(
+        &mut self,
+        path: &Path,
+        mark_old: impl FnOnce() -> Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
+        let has_second_name = live_link::prepare(&self.snapshot, path);
+        if let Err(error) = mark_old() {
+            live_link::withdraw(&self.snapshot.hooks, path);
+            self.snapshot.discard();
+            return Err(error);
+        }
+        if let Err(error) = self.snapshot.rename_over(path) {
+            live_link::withdraw(&self.snapshot.hooks, path);
+            return Err(error);
+        }
+        if has_second_name {
+            live_link::commit(&self.snapshot.hooks, path);
+        }
+        Ok(())
+    }
+
+    /// A snapshot at the path that is not this writer's, and the generation that it has reached.
+    fn other_at_path(&self, path: &Path) -> Option<(SnapshotFile, Generation)> {
+        if self.path_state() != PathCheck::Replaced {
+            return None;
+        }
+        let other = open::candidate(path).ok()?;
+        other.header(path).ok()?;
+        Some((
+            SnapshotFile::open(path, other.id(), &self.snapshot.hooks).ok()?,
+            area::generation_floor(&other.map),
+        ))
+    }
+
+    /// Publishes into a file whose header page is known to be good.
+    fn of(snapshot: SnapshotFile, header: Header) -> Result<Writer, WriteError> {
+        let map = snapshot.map()?;
+        map.lock(0, HEADER_BYTES as usize / 8);
+        let generation = protocol::observe::<Sound, _>(snapshot.header.map().generation()).generation();
+        let tables = TABLES.map(|at| snapshot.header.load(at));
+        let mut writer = Writer { snapshot, map, header, generation, tables, locked: [0; 2] };
+        for slot in [0, 1] {
+            if let Ok(frame) = area::frame(&writer.map, Area::Slot(slot)) {
+                writer.keep_in_memory(slot, FRAME_BYTES + frame.archive_bytes);
+            }
+        }
+        Ok(writer)
+    }
+
+    fn keep_in_memory(&mut self, slot: usize, bytes: u64) {
+        if bytes > self.locked[slot] {
+            self.map.lock(Area::Slot(slot).word(), bytes as usize / 8);
+            self.locked[slot] = bytes;
+        }
+    }
+}
+
+/// Mark, event, wake: readers look at the path again. The rename follows.
+fn mark(old: &SnapshotFile) -> Result<(), WriteError> {
+    announce::<Sound, _, _, _>(&old.event(), || {
+        let word = old.generation();
+        mark_superseded(&word);
+        word.is_stored()
+    })
+}
