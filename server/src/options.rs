@@ -51,6 +51,18 @@ pub(crate) enum IfMissing {
 }
 
 /// Options of a [`Server`](crate::Server).
+///
+/// ```no_run
+/// use flagstaff_server::{Flags, Server, ServerOptions};
+///
+/// let options = ServerOptions::default()
+///     .environment("dev", Flags::File("flags.json".into()))
+///     .environment("s3cret", Flags::File("staging.json".into()))
+///     .environment_name("dev", "Production")
+///     .create_missing_files();
+/// let server = Server::start(options)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct ServerOptions {

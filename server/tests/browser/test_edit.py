@@ -80,7 +80,7 @@ def test_a_bad_value_is_not_sent_and_the_message_says_what_is_wrong(page, servic
 def test_a_message_appears_by_itself_after_a_pause_in_typing(page):
     form = open_editor(page, "cart-limit")
     field(form).fill("5x")
-    expect(fault(form)).to_contain_text("this is no number: found “x” at column 2")
+    expect(fault(form)).to_contain_text("this is not a number: found “x” at column 2")
 
 
 def test_numbers_beyond_their_readers_are_said_to_be(page):

@@ -55,13 +55,12 @@ fn a_file_that_does_not_exist_stops_the_start_and_nothing_is_made() {
 fn a_file_that_does_not_exist_is_created_on_request_and_that_is_logged() {
     let place = Place::new();
     let file = place.join("flags.json");
-    let create = |path: PathBuf| [path.into_os_string(), "--create".into()];
-    let server = FlagServer::start(create(file.clone()));
+    let server = FlagServer::with_new_file(&file);
     server.process.expect_log("created");
     assert_eq!(fs::read_to_string(&file).unwrap(), "{}\n");
     server.put("a", "1");
     assert_eq!(fs::read_to_string(&file).unwrap(), "{\n  \"a\": 1\n}\n");
-    let nowhere = answer(command(create(place.join("no/such/folder.json"))));
+    let nowhere = answer(command(["--create".as_ref(), place.join("no/such/folder.json").as_os_str()]));
     assert_eq!(nowhere.code, 1, "{nowhere:?}");
     assert!(
         nowhere.stderr.contains("cannot create flag file") && nowhere.stderr.contains("no/such"),
@@ -194,7 +193,7 @@ fn a_symbolic_link_stays_one_and_the_mode_stays() {
 fn a_symbolic_link_may_stand_before_its_file() {
     let place = Place::new();
     std::os::unix::fs::symlink("real.json", place.join("flags.json")).unwrap();
-    let server = FlagServer::with_file(&place.join("flags.json"));
+    let server = FlagServer::with_new_file(&place.join("flags.json"));
     assert_eq!(server.put("a", "1").status, 201);
     assert_eq!(fs::read_to_string(place.join("real.json")).unwrap(), "{\n  \"a\": 1\n}\n");
 }

@@ -13,7 +13,8 @@ use rustix::process::Signal;
 fn what_is_put_is_what_readers_get() {
     let place = Place::new();
     let file = place.join("flags.json");
-    let server = FlagServer::start(["--api-key".as_ref(), KEY.as_ref(), file.as_os_str()]);
+    let server =
+        FlagServer::start(["--create".as_ref(), "--api-key".as_ref(), KEY.as_ref(), file.as_os_str()]);
     let send = |request: Request| request.header("X-API-Key", KEY).send(server.address);
     assert_eq!(send(put("n", "1")).status, 201);
     let _publisher = Process::start(place.run_command(&server.url()));
