@@ -1,4 +1,4 @@
-//! The environment of the service: API key and base URL.
+//! The options for the environment of the service: API key and base URL.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -10,7 +10,7 @@ use flagstaff_publisher::sse::{ApiKey, ApiKeySource, DEFAULT_BASE_URL, Endpoint,
 
 use crate::failure::Failure;
 
-/// Variables that may hold the key. The second one is what users of the service's own SDK have set already.
+/// Variables that may hold the key. The second one is that of the service's own SDK.
 const KEY_VARIABLES: [&str; 2] = ["FLAGSTAFF_API_KEY", "SOASAP_API_KEY"];
 
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ pub(crate) struct Account {
     base_url: Option<String>,
 }
 
-/// A key as it came from the command line. Its `Debug` shows nothing, because arguments are logged for diagnosis.
+/// A key from the command line. Its `Debug` hides it, because arguments may be logged.
 #[derive(Clone)]
 struct SecretArgument(OsString);
 
@@ -48,7 +48,7 @@ impl std::fmt::Debug for SecretArgument {
 }
 
 impl Account {
-    /// Where the key comes from: option, file, environment; `None` if nowhere. The key is checked.
+    /// The key from option, file or environment; `None` if there is none. The key is checked.
     pub(crate) fn key(&self) -> Result<Option<ApiKeySource>, Failure> {
         if let Some(path) = &self.api_key_file {
             ApiKey::from_file(path)?;
@@ -78,7 +78,7 @@ impl Account {
     }
 }
 
-/// Bytes that are not UTF-8 become U+FFFD, which the check refuses as it refuses everything beyond ASCII.
+/// Bytes that are not UTF-8 become U+FFFD, which the check refuses like everything beyond ASCII.
 fn checked(text: &OsStr) -> Result<ApiKey, Failure> {
     Ok(ApiKey::new(&text.to_string_lossy())?)
 }

@@ -1,4 +1,4 @@
-//! `flagstaff dump`: all flags.
+//! `flagstaff dump`: prints all flags.
 
 use clap::Args;
 use flagstaff_format::is_printable;
@@ -16,16 +16,16 @@ Examples:
 
 /// Print all flags of one generation as a JSON object, sorted by key
 ///
-/// One flag per line on a terminal, everything on one line elsewhere. Integers and nested values are written exactly, so
-/// that the output can be published again.
+/// One flag per line on a terminal, else everything on one line. Integers and nested values are exact, so that the output can be
+/// published again.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Dump {
-    /// Everything on one line, also on a terminal
+    /// Everything on one line, also on a terminal; errors as JSON on stderr
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// One flag per line, also elsewhere
+    /// One flag per line, also without a terminal
     #[arg(long, conflicts_with = "json")]
     pretty: bool,
 
@@ -59,8 +59,8 @@ impl Dump {
     }
 }
 
-/// The same JSON for people: what a terminal obeys, or nobody sees, is written as an escape. It stands in texts only, where JSON
-/// allows that.
+/// The same JSON for a terminal: control characters and invisible ones as escapes. They only occur in strings, where JSON allows
+/// escapes.
 fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {

@@ -3,20 +3,20 @@
 use flagstaff_reader::Value;
 use serde_json::value::RawValue;
 
-/// The value as JSON. Integers are exact, a number with a fraction or exponent keeps being one, what no `f64` holds and
-/// nested values stand as they were written.
+/// The value as JSON. Integers are exact, a number with a fraction or exponent stays one, and numbers beyond `f64` and nested values
+/// are written as they were published.
 pub(crate) fn text(value: &Value<'_>) -> Result<String, serde_json::Error> {
     match value {
         Value::Null => Ok("null".to_owned()),
         Value::Bool(value) => Ok(value.to_string()),
         Value::I64(value) => Ok(value.to_string()),
         Value::U64(value) => Ok(value.to_string()),
-        // As `-0.0` it would have a fraction, which most who write a negative zero did not write.
+        // `-0.0` would have a fraction, which a negative zero rarely has in JSON.
         Value::F64(value) if *value == 0.0 && value.is_sign_negative() => Ok("-0".to_owned()),
         Value::F64(value) => serde_json::to_string(value),
         Value::HugeNumber(text) | Value::Json(text) => Ok(text.to_string()),
         Value::String(text) => serde_json::to_string(text),
-        // A kind that this program does not know yet must not pass as a value.
+        // A kind that this program does not know must not pass as a value.
         _ => Err(serde::ser::Error::custom("value of an unknown kind")),
     }
 }

@@ -1,4 +1,4 @@
-//! stdout, where the answer goes.
+//! stdout, where results go.
 
 use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
-/// stdout, locked and buffered. What is written is out after [`Output::flush`] only.
+/// stdout, locked and buffered. Nothing is certain to be written before [`Output::flush`].
 #[derive(Debug)]
 pub(crate) struct Output(BufWriter<StdoutLock<'static>>);
 
@@ -19,7 +19,7 @@ impl Output {
         io::stdout().is_terminal()
     }
 
-    /// Width of the terminal; `None` if it is none.
+    /// Width of the terminal; `None` if stdout is not one.
     pub(crate) fn columns() -> Option<usize> {
         let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
         Some(size.ws_col.into()).filter(|columns| *columns > 0)
@@ -44,14 +44,14 @@ impl Output {
     }
 }
 
-/// Writes one line and sees it out.
+/// Writes and flushes one line.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
     let mut output = Output::lock();
     output.line(text)?;
     output.flush()
 }
 
-/// Writes one line of JSON and sees it out.
+/// Writes and flushes one line of JSON.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let mut output = Output::lock();
     output.json(value)?;

@@ -1,4 +1,4 @@
-//! Who may read a snapshot file and who may publish to it.
+//! Options for who may read a snapshot file and who may publish to it.
 
 use clap::Args;
 use flagstaff_publisher::PublisherOptions;
@@ -11,8 +11,8 @@ pub(crate) struct Permissions {
     #[arg(long, value_name = "OCTAL", value_parser = parse_mode)]
     mode: Option<u32>,
 
-    /// Members of the file's group may become the publisher too. The snapshot file must be writable for the group as well:
-    /// a new one is, unless --mode says otherwise; one that exists keeps its bits
+    /// Members of the file's group may publish too. The snapshot file must be writable by the group as well: a new one is, unless
+    /// --mode says otherwise; an existing one keeps its bits
     #[arg(long)]
     lock_group: bool,
 }
@@ -24,7 +24,7 @@ impl Permissions {
     }
 }
 
-/// Readers refuse a file that everybody may write to, so such a mode is refused here as well.
+/// Readers refuse a file that everybody may write to, so this refuses such a mode.
 fn parse_mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text, 8) {
         Ok(mode) if mode & !0o664 == 0 && mode & 0o400 != 0 => Ok(mode),

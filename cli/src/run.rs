@@ -1,4 +1,4 @@
-//! `flagstaff run`: the publisher.
+//! `flagstaff run`: runs a publisher.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -60,7 +60,7 @@ pub(crate) struct Run {
     snapshot: SnapshotArgs,
 }
 
-/// A source that can be started more than once.
+/// Where flags come from. A source can be made of it more than once.
 #[derive(Debug)]
 enum Origin {
     Stream(Box<Endpoint>),
@@ -89,7 +89,7 @@ impl Run {
         let Some(mut publisher) = self.open(&target, &options, &control)? else { return Ok(()) };
         service_manager::notify("READY=1\nSTATUS=publishing");
         while !control.is_ending() {
-            run(&mut publisher, origin.source(), &control.next_turn(), &mut |_| {})?;
+            run(&mut publisher, origin.source(), &control.next_run(), &mut |notice| notice.log())?;
         }
         control.source_left();
         // Dropping the publisher waits for the disk.
@@ -123,14 +123,14 @@ impl Run {
             }
             Err(error) => return Err(cannot_publish(error, target.path())),
         }
-        // A publisher that stands by is as ready as one can be.
+        // A publisher that stands by counts as ready.
         service_manager::notify("READY=1\nSTATUS=standing by for another publisher");
-        match Publisher::wait_and_open(target.path(), options, &control.cancel) {
+        match Publisher::wait_and_open(target.path(), options, &control.ending) {
             Ok(publisher) => {
                 tracing::info!("took over");
                 Ok(Some(publisher))
             }
-            Err(OpenError::Lock(LockError::Cancelled { .. })) => {
+            Err(OpenError::Lock(LockError::Stopped { .. })) => {
                 control.source_left();
                 Ok(None)
             }

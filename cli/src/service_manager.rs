@@ -1,4 +1,4 @@
-//! What systemd wants to know of a service of `Type=notify`.
+//! Notifications to systemd, for a service of `Type=notify`.
 
 use std::env;
 use std::ffi::OsStr;
@@ -7,15 +7,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
-/// How long a service manager that does not read what it is told may hold up the publisher.
+/// How long a service manager that does not read its socket may hold up the publisher.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// Sends a state such as `READY=1` to the service manager, if one is there and takes it soon.
+/// Sends a state such as `READY=1` to the service manager, if there is one and it reads it soon.
 pub(crate) fn notify(state: &str) {
     if let Some(socket) = env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty())
         && let Err(error) = send(&socket, state)
     {
-        tracing::debug!(%error, "the service manager does not listen");
+        tracing::debug!(%error, "the service manager was not notified");
     }
 }
 

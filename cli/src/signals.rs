@@ -1,12 +1,11 @@
 //! Signals to a running publisher.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use flagstaff_publisher::lock::Cancel;
-use flagstaff_publisher::sse::{Stopper, Waited};
+use flagstaff_publisher::{Stopper, Waited};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -15,56 +14,54 @@ use signal_hook::low_level::signal_name;
 use crate::failure::Failure;
 use crate::{log, service_manager};
 
-/// How long a source may take to stop. Only the lookup of a name or a TCP connect that nobody answers takes longer.
+/// How long a source may take to stop. Only a name lookup or a TCP connect without a reply takes longer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What the signals act on.
+/// State that the signals change.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Control {
-    /// Ends the wait for the lock.
-    pub(crate) cancel: Cancel,
-    /// Ends the present turn of the source.
-    turn: Arc<Mutex<Stopper>>,
-    ending: Arc<AtomicBool>,
-    /// Stopped when no turn of the source is under way any more.
+    /// Stopped when the process has to end: ends the wait for the lock.
+    pub(crate) ending: Stopper,
+    /// Ends the present run of the source.
+    run: Arc<Mutex<Stopper>>,
+    /// Stopped when the source is not running any more.
     source_left: Stopper,
 }
 
 impl Control {
-    /// Whether the process is to end.
+    /// Whether the process has to end.
     pub(crate) fn is_ending(&self) -> bool {
-        self.ending.load(Ordering::Acquire)
+        self.ending.is_stopped()
     }
 
-    /// The handle that stops the next turn of the source.
-    pub(crate) fn next_turn(&self) -> Stopper {
-        let mut turn = self.turn();
-        // A stop that comes between two turns counts for the next one.
+    /// The handle that stops the next run of the source.
+    pub(crate) fn next_run(&self) -> Stopper {
+        let mut run = self.run();
+        // A stop between two runs counts for the next one.
         if !self.is_ending() {
-            *turn = Stopper::new();
+            *run = Stopper::new();
         }
-        turn.clone()
+        run.clone()
     }
 
-    /// Says that the source has been left, so that what follows may take its time.
+    /// The source has stopped: what follows may take longer than [`PATIENCE`].
     pub(crate) fn source_left(&self) {
         self.source_left.stop();
     }
 
     fn end(&self) {
-        let turn = self.turn();
-        self.ending.store(true, Ordering::Release);
-        self.cancel.cancel();
-        turn.stop();
+        let run = self.run();
+        self.ending.stop();
+        run.stop();
     }
 
-    fn turn(&self) -> std::sync::MutexGuard<'_, Stopper> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    fn run(&self) -> std::sync::MutexGuard<'_, Stopper> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Starts to listen. SIGTERM and SIGINT end the process cleanly, a second one at once. SIGHUP connects anew, which also
-/// reads a key file again.
+/// Starts to listen. SIGTERM and SIGINT end the process cleanly, a second one immediately. SIGHUP connects again, which also reads
+/// a key file again.
 pub(crate) fn listen(control: &Control) -> Result<(), Failure> {
     second_ends_at_once()?;
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(cannot_listen)?;
@@ -75,7 +72,7 @@ pub(crate) fn listen(control: &Control) -> Result<(), Failure> {
             match signal {
                 SIGHUP if !control.is_ending() => {
                     tracing::info!("connects anew after {name}");
-                    control.turn().stop();
+                    control.run().stop();
                 }
                 SIGHUP => {}
                 _ => {
@@ -94,11 +91,11 @@ pub(crate) fn listen(control: &Control) -> Result<(), Failure> {
         .map_err(|source| Failure::System { action: "start a thread", source })
 }
 
-/// From now on a second SIGTERM or SIGINT ends the process in its handler, whatever hangs in the orderly end after the first one.
+/// From now on a second SIGTERM or SIGINT ends the process in its handler, even if the clean end after the first one hangs.
 pub(crate) fn second_ends_at_once() -> Result<(), Failure> {
     let has_one = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
-        // Called in this order: what the second sets, the first sees with the next signal.
+        // Handlers run in this order: the first one sees what the second one has set at the signal before.
         flag::register_conditional_default(signal, has_one.clone()).map_err(cannot_listen)?;
         flag::register(signal, has_one.clone()).map_err(cannot_listen)?;
     }
@@ -109,12 +106,12 @@ fn cannot_listen(source: std::io::Error) -> Failure {
     Failure::System { action: "listen for signals", source }
 }
 
-/// Ends the process if the source does not let go of it. Nothing is lost by that but the note of a clean stop: a publisher
-/// may die at any instant, and while a connection is being made there is nothing new to write to the disk.
+/// Ends the process if the source does not stop in time. Only the mark of a clean stop is lost: a publisher may die at any instant,
+/// and while a connection is being made there is nothing new to write to the disk.
 fn watch_over(source_left: Stopper) {
     let watch = move || {
         if source_left.wait(PATIENCE) == Waited::Elapsed {
-            tracing::warn!("the connection that is being made does not stop; ends without it");
+            tracing::warn!("a connection attempt does not stop; ends without waiting for it");
             log::finish();
             std::process::exit(0);
         }

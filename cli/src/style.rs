@@ -1,4 +1,4 @@
-//! Colours: when there are any, and what they mean. The same in all commands that have some.
+//! Colours: whether there are any, and their meaning, the same in all commands.
 
 use std::io;
 
@@ -6,19 +6,19 @@ use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use ratatui::style::{Modifier, Style as CellStyle};
 
-/// What a text is to the person who reads it.
+/// The meaning of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
     Plain,
     /// Names and headings.
     Strong,
-    /// What is there to be found, not to be read.
+    /// Secondary information.
     Dim,
-    /// As it should be; or added.
+    /// Good, or added.
     Good,
-    /// Worth a look.
+    /// Unusual.
     Warning,
-    /// Not as it should be; or removed.
+    /// Wrong, or removed.
     Bad,
     /// The line that keys act on.
     Selected,
@@ -67,7 +67,7 @@ impl Paint {
         }
     }
 
-    /// The same for a cell of a live screen. Without colours what has to stand out still does.
+    /// The same for a cell of a live screen. Without colours, important texts are bold or inverted.
     pub(crate) fn cell(self, look: Look) -> CellStyle {
         match (self, look) {
             (_, Look::Selected) => CellStyle::new().add_modifier(Modifier::REVERSED),

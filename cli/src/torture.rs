@@ -1,4 +1,4 @@
-//! `flagstaff torture`: does everything hold on this machine and this file system?
+//! `flagstaff torture`: checks this machine and this file system.
 
 use std::env;
 use std::ffi::OsString;
@@ -19,10 +19,10 @@ use signal_hook::iterator::Signals;
 use crate::failure::Failure;
 use crate::output::{self, Output};
 
-/// The word that makes this program one of the children. Not a part of the command line that people see.
+/// The hidden first argument of a child process.
 const CHILD: &str = "torture-child";
 
-/// For the check that is running to end after a signal.
+/// How long the running check may take to end after a signal.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 const EXAMPLES: &str = "\
@@ -31,36 +31,36 @@ Examples:
   flagstaff torture /dev/shm --seconds 300
   flagstaff torture . --only lock --only mapping --json | jq .checks";
 
-/// Try everything on this machine and file system: kill publishers, crowd readers, damage files
+/// Check this machine and file system: kill publishers, start many readers, damage files
 ///
-/// Starts publishers and readers as processes of its own, in a fresh folder inside of DIR that is removed at the end, also after
-/// Ctrl-C. Exit code 1 if anything is found; each finding is named with the command that tries it again. Other users of DIR
-/// are left alone, and its disk is not filled; it takes up to about 100 MiB of it.
+/// Starts publishers and readers as child processes, in a new folder inside DIR that is removed at the end, also after Ctrl-C. Exit
+/// code 1 if anything is found; each finding comes with the command that repeats its check. Other files in DIR are not touched,
+/// and its disk is not filled: the checks take up to about 100 MiB.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Torture {
-    /// A directory that exists, on the file system that is to hold the snapshot file
+    /// An existing directory on the file system that will hold the snapshot file
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 
-    /// How long it takes, about
+    /// About how long it takes
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
 
-    /// Make the choices of another run again; the scheduler still makes its own [default: another one each time]
+    /// Repeat the random choices of another run; scheduling still differs [default: another seed each time]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// Only this check, and the first one; may be repeated
+    /// Only this check, after the first one; can be given several times
     #[arg(long, value_name = "CHECK", value_parser = PossibleValuesParser::new(CHECKS.iter().map(|check| check.name)))]
     only: Vec<String>,
 
-    /// Print one JSON object
+    /// Print one JSON object; errors as JSON on stderr
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// Plays a child, if this command line is one.
+/// Runs as a child process, if this is the command line of one.
 pub(crate) fn child(arguments: &[OsString]) -> Option<ExitCode> {
     let [_, word, arguments @ ..] = arguments else { return None };
     (word == CHILD).then(|| role::main(arguments))
@@ -72,7 +72,7 @@ impl Torture {
             return Err(Failure::BadOption {
                 option: "DIR",
                 found: self.folder.display().to_string(),
-                expected: "a directory that exists: another one might be on another file system".to_owned(),
+                expected: "a directory that exists: a new one might be on another file system".to_owned(),
             });
         }
         let program =
@@ -104,18 +104,18 @@ fn any_seed() -> u64 {
     (now.as_nanos() ^ u128::from(std::process::id())) as u64 % 1_000_000
 }
 
-/// What goes on, on stderr: stdout has the report.
+/// Progress goes to stderr, because stdout has the report.
 fn progress(line: &str) {
     let mut stderr = io::stderr().lock();
-    // Without a stderr the report has to do.
+    // Without a stderr there is still the report.
     let _ = match stderr.is_terminal() {
         true => writeln!(stderr, "\x1b[2m{line}\x1b[0m"),
         false => writeln!(stderr, "{line}"),
     };
 }
 
-/// A signal ends the check that is running and leaves the others out. If it does not end, this process does: its children end with
-/// it, and the folder is removed here.
+/// A signal ends the running check and leaves the others out. If that check does not end in time, this process ends: its children end
+/// with it, and the folder is removed here.
 fn listen(workplace: &Path) -> Result<Arc<AtomicBool>, Failure> {
     let failed = |action| move |source| Failure::System { action, source };
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed("listen for signals"))?;
@@ -124,7 +124,7 @@ fn listen(workplace: &Path) -> Result<Arc<AtomicBool>, Failure> {
     let watch = move || {
         for _ in signals.forever() {
             if !of_thread.swap(true, Ordering::Relaxed) {
-                progress("stops; what was not tried stays untried");
+                progress("stops; the remaining checks are not run");
                 let workplace = workplace.clone();
                 thread::spawn(move || {
                     thread::sleep(PATIENCE);

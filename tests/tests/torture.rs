@@ -135,7 +135,7 @@ fn a_crash_on_a_damaged_file_is_found_with_what_was_done_to_it() {
 
 #[test]
 fn a_wrong_answer_from_a_damaged_file_is_found() {
-    finds("damage", "wrong-answer", "wrong answer");
+    finds("damage", "wrong-answer", "wrong values");
 }
 
 /// What `flagstaff torture` says on a mount of its own, made by this script.

@@ -1,4 +1,4 @@
-//! A file as it is after a reboot.
+//! Makes a snapshot file look as if it were from before a reboot.
 
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -8,7 +8,7 @@ use std::path::Path;
 use flagstaff_format::layout::word;
 use flagstaff_format::{BootId, Header};
 
-/// Puts the boot id of another boot into a file, which then is from before a reboot.
+/// Puts the boot id of another boot into a file.
 ///
 /// # Errors
 /// What the operating system says.

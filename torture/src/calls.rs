@@ -15,8 +15,8 @@ pub const KEYS: [&str; 6] = [
     "big",
 ];
 
-/// Calls everything that a reader has, with these keys and some that nobody has. What it answers is not looked at: no call may
-/// crash, hang or take memory without bound, whatever happened to the file. Answers how many flags a whole copy had.
+/// Calls every method of a reader, with these keys and some that do not exist. The values are ignored: no call may crash, hang or
+/// take memory without bound, whatever happened to the file. Returns the number of flags in a whole copy.
 pub fn every_call(reader: &Reader, keys: &[&str]) -> usize {
     let absent = ["", "absent", "absent and longer than forty-eight bytes, middle and all"];
     for key in keys.iter().copied().chain(absent) {
@@ -28,7 +28,7 @@ pub fn every_call(reader: &Reader, keys: &[&str]) -> usize {
         let _ = reader.get_json_or(key, true);
         let (on, number, text) = (reader.bool_flag(key), reader.number_flag(key), reader.string_flag(key));
         let json = reader.json_flag::<bool>(key);
-        // Again, from what is remembered.
+        // Twice: the second time from the handle's memory.
         for _ in 0..2 {
             let _ = (on.get(), number.get(), text.get(), json.get());
         }

@@ -1,4 +1,4 @@
-//! What a check has: a folder, its time, its choices, and an account of what it did.
+//! The context of a check: its folder, time and random numbers, and what it did and found.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use crate::launcher::Launcher;
 use crate::problem::Problem;
 use crate::process::Process;
 
-/// For a process to do one thing, on a machine that has others to run.
+/// How long a process may take for one thing, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The context of one check.
@@ -34,7 +34,7 @@ impl Context<'_> {
         self.folder.join("flags.flagstaff")
     }
 
-    /// Whether there is time left and nobody wants an end.
+    /// Whether there is time left and nobody has asked for the end.
     pub(crate) fn goes_on(&self) -> bool {
         Instant::now() < self.until && !self.is_stopped()
     }
@@ -60,7 +60,7 @@ impl Context<'_> {
         self.findings.push(what.into());
     }
 
-    /// A role on this check's file.
+    /// Starts a role on this check's file.
     pub(crate) fn start(&self, role: &str, arguments: &[&str]) -> Result<Process, Problem> {
         self.launcher.start(role, &self.path(), arguments)
     }
@@ -69,13 +69,13 @@ impl Context<'_> {
         self.launcher.start(role, path, &[])
     }
 
-    /// Ends a role and sees that it ends well.
+    /// Ends a role, and returns its output if it ends without an error.
     pub(crate) fn end(&self, who: &str, mut process: Process) -> Result<String, Problem> {
         process.close_stdin();
         self.end_later(who, process)
     }
 
-    /// Waits for a role that ends by itself, and sees that it ends well.
+    /// As [`Context::end`], for a role that ends by itself.
     pub(crate) fn end_later(&self, who: &str, mut process: Process) -> Result<String, Problem> {
         let status = process.wait(PATIENCE)?;
         let said = process.stdout();
@@ -83,7 +83,7 @@ impl Context<'_> {
             return Ok(said);
         }
         Err(Problem::Found(format!(
-            "{who} ended with {status} and said: {}{}",
+            "{who} ended with {status}, output: {}{}",
             said.trim_end(),
             process.stderr()
         )))

@@ -1,4 +1,4 @@
-//! What is known of file systems: where flags can be shared, and where not.
+//! Kinds of file systems: where flags can be shared, and where not.
 
 use std::fs;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{StatVfsMountFlags, statfs, statvfs};
 
-/// What file systems of a kind have in common.
+/// A family of file systems with the same limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Family {
@@ -23,7 +23,7 @@ pub enum Family {
     Foreign,
     /// Without owners and modes.
     NoModes,
-    /// Never written to.
+    /// Read-only by design.
     ReadOnly,
     /// A kind that is not in this list.
     Unknown,
@@ -90,7 +90,7 @@ pub struct FileSystem {
 }
 
 impl FileSystem {
-    /// That of a path.
+    /// The file system of a path.
     ///
     /// # Errors
     /// What the operating system says.
@@ -114,7 +114,7 @@ impl FileSystem {
 }
 
 impl Family {
-    /// That of a path.
+    /// The family of a path's file system.
     ///
     /// # Errors
     /// What the operating system says.
@@ -129,28 +129,28 @@ impl Family {
             Family::Local => None,
             Family::Memory => Some("in memory: everything works, and nothing is left after a reboot"),
             Family::Overlay => Some(
-                "layers: works for files that are made there. A snapshot file that comes with a lower layer (an image) is copied \
-                 when a publisher opens it: readers that opened it before that never see a change. Put it on a volume",
+                "layers: works for files that are created there. A snapshot file in a lower layer (an image) is copied when a \
+                 publisher opens it: readers that opened it before never see a change. Put it on a volume",
             ),
             Family::Network => Some(
                 "files of another host: processes of one host share memory; those of different hosts do not, see changes late or \
                  never, and may both become the publisher. Use a local directory on each host",
             ),
             Family::Foreign => Some(
-                "files of a program or of another machine: what is shared is up to that program, and may change with its options \
-                 (shared mappings, caching, locks). Trust it no further than this report; better use a local directory, such as \
-                 one below /run or /dev/shm",
+                "files served by a program or by another machine: what is shared depends on that program, and may change with its options \
+                 (shared mappings, caching, locks). Trust only a `torture` report made with the same mount options; better use a \
+                 local directory, such as one below /run or /dev/shm",
             ),
             Family::NoModes => Some(
-                "without owners and modes: files may count as writable for everybody, which readers refuse, and have no holes, so \
+                "without owners and modes: files may count as writable by everybody, which readers refuse, and are not sparse, so \
                  that a snapshot file takes 257 MiB",
             ),
-            Family::ReadOnly => Some(
-                "never written to: readers work on a snapshot file that is there; nothing can be published",
-            ),
-            Family::Unknown => {
-                Some("a kind of file system that nothing is known of: trust it no further than this report")
+            Family::ReadOnly => {
+                Some("read-only: readers can use an existing snapshot file; nothing can be published")
             }
+            Family::Unknown => Some(
+                "an unknown kind of file system: trust only a `torture` report made with the same mount options",
+            ),
         }
     }
 }
@@ -160,7 +160,7 @@ fn kind(number: u64) -> (Option<&'static str>, Family) {
     found.map_or((None, Family::Unknown), |(_, name, family)| (Some(name), *family))
 }
 
-/// Name and place of the mount that a path is in: the last one of those with the longest place, from `/proc/self/mountinfo`.
+/// Name and directory of the mount that a path is in: the last one of those with the longest directory, from `/proc/self/mountinfo`.
 fn mount_of(path: &Path, mounts: &str) -> Option<(String, PathBuf)> {
     let mut best: Option<(String, PathBuf)> = None;
     for line in mounts.lines() {
@@ -176,7 +176,7 @@ fn mount_of(path: &Path, mounts: &str) -> Option<(String, PathBuf)> {
     best
 }
 
-/// Spaces and the like are written there as a backslash and three octal digits.
+/// `mountinfo` writes spaces and the like as a backslash and three octal digits.
 fn unescape(text: &str) -> PathBuf {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();

@@ -1,16 +1,16 @@
-//! Forking, as prefork servers do it.
+//! `fork`, as prefork servers use it.
 
 use std::io;
 
 use rustix::process::Pid;
 
 /// Forks and runs `child` in the child, which then ends with exit code 0, or 1 if it panicked. It is killed after `seconds`,
-/// whatever happens to it. Answers its process id.
+/// whatever happens to it. Returns its process id.
 ///
-/// The child has no thread but its own, and any lock may have been copied while it was taken: it may do only what survives that.
+/// The child has one thread only, and any lock may have been copied while another thread held it: `child` must take none of those.
 ///
 /// # Errors
-/// What `fork` says.
+/// The error of `fork`.
 pub fn fork(seconds: u32, child: impl FnOnce()) -> io::Result<Pid> {
     // SAFETY: other threads may run, so that the child may use only what survives a fork: that is the caller's promise, whose
     // breach hangs the child and breaks no memory; the C library keeps its allocator usable. The child leaves by `_exit` and so
@@ -26,5 +26,5 @@ pub fn fork(seconds: u32, child: impl FnOnce()) -> io::Result<Pid> {
     if pid < 0 {
         return Err(io::Error::last_os_error());
     }
-    Pid::from_raw(pid).ok_or_else(|| io::Error::other("fork answered no process id"))
+    Pid::from_raw(pid).ok_or_else(|| io::Error::other("fork returned no process id"))
 }

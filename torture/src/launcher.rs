@@ -1,4 +1,4 @@
-//! How a role becomes a process.
+//! Starts a role as a process.
 
 use std::env;
 use std::ffi::OsString;
@@ -18,7 +18,7 @@ pub struct Launcher {
 }
 
 impl Launcher {
-    /// `program`, which is given `arguments` before everything else.
+    /// Starts `program` with `arguments` before all others.
     pub fn new<A: Into<OsString>>(
         program: impl Into<PathBuf>,
         arguments: impl IntoIterator<Item = A>,
@@ -32,7 +32,7 @@ impl Launcher {
         self.dressed(Command::new(&self.program), role, path, arguments)
     }
 
-    /// As [`Launcher::command`], behind another command, which must become the program without a fork.
+    /// As [`Launcher::command`], started by another command, which must `exec` the program without a fork.
     pub(crate) fn behind(&self, mut command: Command, role: &str, path: &Path) -> Command {
         command.arg(&self.program);
         self.dressed(command, role, path, &[])

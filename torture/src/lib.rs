@@ -1,24 +1,24 @@
-//! Shows with real processes, on the machine and the file system where it runs, that nothing is lost, torn or crashed.
+//! Checks with real processes, on the machine and the file system where it runs, that no flag is lost or torn and nothing crashes.
 //!
 //! ```no_run
 //! use std::sync::atomic::AtomicBool;
 //! use flagstaff_torture::{Launcher, Plan};
 //!
-//! // A program that hands what follows `torture-child` to `flagstaff_torture::role::main`.
+//! // A program that passes what follows `torture-child` to `flagstaff_torture::role::main`.
 //! let children = Launcher::new("/usr/local/bin/flagstaff", ["torture-child"]);
 //! let report = Plan::new("/var/lib/flagstaff").seconds(30).run(&children, &AtomicBool::new(false), &|line| println!("{line}"));
 //! assert!(report.is_good());
 //! ```
 //!
 //! # Guarantees
-//! - Everything happens in a fresh folder inside of the one that is named, which is removed at the end.
-//! - No child outlives the process that started it, and a stopped one neither: the kernel kills it with its parent.
-//! - What is found is said with the way to see it again. The choices follow from a seed; the scheduler's do not.
-//! - The disk of the user is never filled: what happens then is tried on a small one in memory.
+//! - Everything happens in a new folder inside the one that is named. It is removed at the end.
+//! - No child outlives the process that started it, not even a stopped one: the kernel kills it with its parent.
+//! - Each finding is reported with the command that repeats its check. Random choices follow from a seed; scheduling does not.
+//! - The user's disk is never filled: full disks are tried on a small one in memory.
 //!
 //! # Limits
-//! It finds what happens, not what could: a file system that passes has passed so many tries. A power loss cannot be tried from
-//! inside; `tests/tests/crash` of the project replays them.
+//! It samples: a file system that passes has passed that many tries. A power loss cannot be tried from inside; `tests/tests/crash` of
+//! the project replays them.
 //!
 //! # Map
 //! `plan` runs the checks of `check/` in order; `context` is what a check is given, `report` the result, `problem` what ends a check.

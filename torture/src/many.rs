@@ -9,20 +9,21 @@ use crate::problem::Problem;
 use crate::rate::RateReport;
 use crate::reader_pool::{ReaderKind, ReaderPool, ReaderPoolReport};
 
-/// For a process to start or to end, on a machine that has hundreds to run.
+/// How long a process may take to start or to end, on a machine that runs hundreds.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// From one disturbance to the next.
 const DISTURB_EVERY: Duration = Duration::from_millis(20);
 
-/// What a publish may wait for anything but a processor, at the median. Far more than it does.
+/// Microseconds that half of the publishes may wait for anything but a processor, beyond those of a publisher alone. Far more
+/// than they do.
 const WAITED: u64 = 200;
 
-/// Microseconds of processor time that it may take to wake one sleeper. The kernel does that inside of the call that wakes, so it is
-/// the one thing that grows with readers: with those that sleep on a change, not with those that read.
+/// Microseconds of processor time that waking one sleeper may take. The kernel does that inside the call that wakes: the only cost
+/// that grows with the readers, with those that wait for a change, not with those that read.
 const WAKE: u64 = 5;
 
-/// What is run.
+/// A comparison of a publisher alone and beside many readers.
 #[derive(Debug, Clone)]
 pub struct Many {
     /// Reader processes.
@@ -35,13 +36,13 @@ pub struct Many {
     pub alone: Duration,
     /// Publishes a second.
     pub rate: u32,
-    /// Whether readers are stopped and killed meanwhile.
+    /// Whether readers are stopped and killed during the run.
     pub disturb: bool,
-    /// For the choices.
+    /// The seed of the random choices.
     pub seed: u64,
 }
 
-/// What came out.
+/// The result.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ManyReport {
@@ -56,10 +57,10 @@ pub struct ManyReport {
 }
 
 impl Many {
-    /// Runs it in a folder, as long as `goes_on` says so.
+    /// Runs it in a folder, until it is over or `goes_on` returns false.
     ///
     /// # Errors
-    /// If a process does not start, or does not do what it must.
+    /// If a process does not start, or does not do what is expected.
     pub fn run(
         &self,
         launcher: &Launcher,
@@ -91,7 +92,7 @@ impl Many {
         Ok(ManyReport { alone, beside, pool, sleepers })
     }
 
-    /// A publisher for as long as `meanwhile` takes.
+    /// Runs a publisher for as long as `meanwhile` takes.
     fn publish(
         &self,
         launcher: &Launcher,
@@ -118,7 +119,7 @@ fn wait(time: Duration, goes_on: &dyn Fn() -> bool) {
 }
 
 impl ManyReport {
-    /// What is wrong: with a reader, or with a publisher that readers hold up or that leaks.
+    /// What is wrong: errors of readers, and a publisher that readers hold up or that leaks descriptors.
     #[must_use]
     pub fn findings(&self) -> Vec<String> {
         let (alone, beside) = (&self.alone, &self.beside);
@@ -134,15 +135,15 @@ impl ManyReport {
         }
         if beside.waited.p50 > alone.waited.p50 + WAITED {
             findings.push(format!(
-                "half of the publishes waited {} us and more for something that is no processor, {} us without readers",
+                "half of the publishes waited {} us or more for something other than a processor, {} us without readers",
                 beside.waited.p50, alone.waited.p50
             ));
         }
-        // Twice: what many processes leave in the caches is theirs.
+        // Twice: many processes share the processor's caches.
         let processor = 2 * alone.processor.p50 + WAKE * self.sleepers + WAITED;
         if beside.processor.p50 > processor {
             findings.push(format!(
-                "half of the publishes took {} us of processor time and more, expected at most {processor}",
+                "half of the publishes took {} us of processor time or more, expected at most {processor}",
                 beside.processor.p50
             ));
         }
@@ -151,7 +152,7 @@ impl ManyReport {
     }
 }
 
-/// Descriptors that stay open.
+/// A finding if descriptors stay open.
 #[must_use]
 pub fn leaks(report: &RateReport) -> Option<String> {
     let (before, after) = (report.descriptors_before, report.descriptors_after);

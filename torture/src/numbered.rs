@@ -13,7 +13,7 @@ pub const FLAGS: usize = 500;
 /// Numbers repeat after this many generations. Odd, so that neither neighbours nor generations that share a slot agree.
 pub const NUMBERS: u64 = 61;
 
-/// Answered where a flag is missing. No flag ever has it.
+/// The default for a missing flag. No flag ever has it.
 const MISSING: i64 = -1;
 
 /// The number of a generation.
@@ -28,7 +28,7 @@ pub fn key(flag: usize) -> String {
     format!("numbered-flag-{flag:03}")
 }
 
-/// A payload in which every flag says `number`, and so does a text that is `filler` bytes longer than it needs to be.
+/// A payload in which every flag is `number`, and so is a text that is followed by `filler` bytes.
 #[must_use]
 pub fn payload(number: i64, filler: usize) -> String {
     let mut payload = format!("{{\"text\":\"{number}\",\"filler\":\"{number} {}\"", "x".repeat(filler));
@@ -39,7 +39,7 @@ pub fn payload(number: i64, filler: usize) -> String {
     payload + "}"
 }
 
-/// What was seen so far, and whether it can be.
+/// Decides whether what a reader returned is possible, from what was seen so far.
 #[derive(Debug, Default)]
 pub struct Judge {
     newest: u64,
@@ -47,10 +47,10 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// Flags of one look, made between the moments at which the reader said `before` and `after`.
+    /// Flags of one look, which began at generation `before` and ended at generation `after`.
     ///
     /// # Errors
-    /// What is wrong: a mix, a default, or a number of none of the generations that were current meanwhile.
+    /// What is wrong: a mix, a default, or a number of a generation that was not current meanwhile.
     pub fn many(
         &self,
         (before, after): (Generation, Generation),
@@ -92,7 +92,7 @@ impl Judge {
         Ok(())
     }
 
-    /// Whether a whole snapshot is a new one, and so to be compared.
+    /// Whether a whole snapshot is new, and has to be compared.
     ///
     /// # Errors
     /// If it is older than an earlier one.
@@ -106,7 +106,7 @@ impl Judge {
     }
 }
 
-/// What one reader checked, and what it remembers to compare with.
+/// A reader, what it checked, and what it compares with.
 #[derive(Debug)]
 pub struct Checker {
     reader: Reader,
@@ -133,13 +133,13 @@ impl Checker {
         }
     }
 
-    /// What it reads with.
+    /// The reader.
     #[must_use]
     pub fn reader(&self) -> &Reader {
         &self.reader
     }
 
-    /// Looks at the flags in every way that a reader has.
+    /// Reads the flags in every way that a reader has.
     ///
     /// # Errors
     /// What is wrong: a mix, a default, a wrong number, or a step back.

@@ -1,4 +1,4 @@
-//! What is to be run, and the run.
+//! The plan of a run, and the run itself.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -14,7 +14,7 @@ use crate::launcher::Launcher;
 use crate::problem::{Problem, with_causes};
 use crate::report::{CheckReport, Report, Verdict};
 
-/// What is to be run.
+/// Which checks are run, where, and for how long.
 #[derive(Debug, Clone)]
 pub struct Plan {
     folder: PathBuf,
@@ -23,13 +23,13 @@ pub struct Plan {
     only: Vec<String>,
 }
 
-/// A folder of its own, gone afterwards.
+/// A folder that is removed when this is dropped.
 #[derive(Debug)]
 struct Folder(PathBuf);
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What cannot be removed stays where the user can see it.
+        // If this fails, the folder stays where the user can see it.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -40,41 +40,41 @@ impl Plan {
         Plan { folder: folder.into(), seconds: 30, seed: 0, only: Vec::new() }
     }
 
-    /// How long all of it takes, about. Checks that repeat themselves share what others leave.
+    /// About how long the whole run takes. Checks of fixed length take what they need; the others share the rest.
     #[must_use]
     pub fn seconds(mut self, seconds: u64) -> Plan {
         self.seconds = seconds;
         self
     }
 
-    /// What the choices follow from.
+    /// The seed of the random choices.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Plan {
         self.seed = seed;
         self
     }
 
-    /// Only the checks of these names, if there are any. The first one is run always.
+    /// Only the checks with these names; all, if there are none. The first check always runs.
     #[must_use]
     pub fn only(mut self, names: Vec<String>) -> Plan {
         self.only = names;
         self
     }
 
-    /// The folder that is made in the one that was named. Whoever ends this process early removes it.
+    /// The folder for the run, inside the one that was named. A program that ends early has to remove it.
     #[must_use]
     pub fn workplace(&self) -> PathBuf {
         self.folder.join(format!("flagstaff-torture-{}", std::process::id()))
     }
 
-    /// Runs the checks one after the other, on this thread, until `stop` is set. `progress` hears what comes next and how it
-    /// ended. A folder that cannot be made is a finding of the first check, and leaves the others out.
+    /// Runs the checks one after the other, on this thread, until `stop` is set. `progress` is called with the next
+    /// check and with its result. A folder that cannot be made is a finding of the first check, and the others are left out.
     pub fn run(&self, launcher: &Launcher, stop: &AtomicBool, progress: &dyn Fn(&str)) -> Report {
         let begun = Instant::now();
         let until = begun + Duration::from_secs(self.seconds);
         let workplace = self.workplace();
         let made = DirBuilder::new().mode(0o700).create(&workplace);
-        // What was there before is not removed.
+        // A folder that existed before is not removed.
         let _removes = made.is_ok().then(|| Folder(workplace.clone()));
         let mut made = made.map_err(Problem::file("make a folder for the checks:", &workplace));
         let chosen: Vec<&Check> = CHECKS

@@ -1,11 +1,12 @@
-//! Why a check could not go on, or what it found.
+//! The error that ends a check.
 
-use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What ends a check. It is a finding: where this cannot be done, Flagstaff does not work either.
+pub(crate) use flagstaff_publisher::with_causes;
+
+/// Why a check ended early. It is a finding: where this cannot be done, Flagstaff does not work either.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
@@ -14,35 +15,35 @@ pub enum Problem {
     Start {
         /// The program.
         program: String,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A process did not say what was expected of it.
-    #[error("no line {expected:?} within {} s; the process said: {said}", within.as_secs_f64())]
+    /// A process did not write the expected line.
+    #[error("expected a line {expected:?} within {} s; output of the process: {said}", within.as_secs_f64())]
     Silent {
-        /// How the line was to start.
+        /// The expected start of the line.
         expected: String,
-        /// The time that it had.
+        /// The time that it was given.
         within: Duration,
-        /// All that it said.
+        /// Its whole output.
         said: String,
     },
     /// A process did not end.
-    #[error("a process did not end within {} s; it said: {said}", within.as_secs_f64())]
+    #[error("a process did not end within {} s; its output: {said}", within.as_secs_f64())]
     DoesNotEnd {
-        /// The time that it had.
+        /// The time that it was given.
         within: Duration,
-        /// All that it said.
+        /// Its whole output.
         said: String,
     },
     /// A file could not be used.
     #[error("cannot {action} {}: {source}", path.display())]
     File {
-        /// What was to be done.
+        /// The action, as in "cannot open".
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A publisher could not start.
@@ -51,8 +52,8 @@ pub enum Problem {
     /// A payload was not published.
     #[error("a publisher cannot publish: {0}")]
     Publish(#[from] flagstaff_publisher::PublishError),
-    /// The last checkpoint is missing.
-    #[error("a publisher cannot end well: {0}")]
+    /// The last checkpoint could not be written.
+    #[error("a publisher cannot close its file: {0}")]
     Close(#[from] flagstaff_publisher::CloseError),
     /// A reader could not open the file.
     #[error("a reader cannot start: {0}")]
@@ -62,22 +63,8 @@ pub enum Problem {
     Found(String),
 }
 
-/// An error with those of its causes that it does not name already.
-pub(crate) fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 impl Problem {
-    /// For `map_err` on a call on a file.
+    /// For `map_err` on a file operation.
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Problem {
         let path = path.to_owned();
         move |source| Problem::File { action, path, source }

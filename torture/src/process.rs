@@ -1,4 +1,4 @@
-//! A child process: what it says, and its end. It is killed when this is dropped.
+//! A child process, its output and its end. It is killed when this is dropped.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -50,11 +50,11 @@ impl Lines {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A thread that panicked has already failed; the others should report what they see.
+        // A thread that panicked has already failed; the others still report.
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first line that `wanted` takes, with its time; or all that was said.
+    /// The first line that `wanted` accepts, with its time; or else the whole output.
     fn find(&self, wanted: impl Fn(&str) -> bool, deadline: Duration) -> Result<(Instant, String), String> {
         let begun = Instant::now();
         let mut state = self.state();
@@ -113,7 +113,7 @@ impl Process {
         self.stdout.state().text()
     }
 
-    /// Waits for a line on stderr that holds `text`, and answers it with the time at which it came.
+    /// Waits for a line on stderr that contains `text`, and returns the time at which it came and the line.
     ///
     /// # Errors
     /// [`Problem::Silent`].
@@ -134,7 +134,7 @@ impl Process {
         })
     }
 
-    /// Sends a line to its stdin. A process that has ended is found out by whoever waits for its answer.
+    /// Sends a line to its stdin. If the process has ended, whoever waits for its reply gets the error.
     pub fn say(&mut self, line: &str) {
         if let Some(stdin) = &mut self.child.stdin {
             let _ = writeln!(stdin, "{line}").and_then(|()| stdin.flush());
@@ -143,7 +143,7 @@ impl Process {
 
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
-        // An error is a process that has ended; whoever waits for what it does finds out.
+        // An error means that it has ended; whoever waits for its output gets the error.
         let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 
@@ -153,7 +153,7 @@ impl Process {
         let _ = self.child.wait();
     }
 
-    /// Closes its stdin, on which a role waits for its end.
+    /// Closes its stdin, which tells a role to end.
     pub fn close_stdin(&mut self) {
         drop(self.child.stdin.take());
     }
@@ -166,7 +166,7 @@ impl Process {
     /// Whether it is stopped by a signal.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        // All of its threads: the kernel stops one after the other, and the last one may have something to say yet.
+        // All of its threads: the kernel stops one after the other, and the last one may still write something.
         let is_stopped = |thread: &std::path::Path| {
             let stat = std::fs::read_to_string(thread.join("stat")).unwrap_or_default();
             stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
@@ -177,7 +177,7 @@ impl Process {
         })
     }
 
-    /// Waits for the end by itself; then all that it said has been read.
+    /// Waits until it ends by itself; then all of its output has been read.
     ///
     /// # Errors
     /// [`Problem::DoesNotEnd`].

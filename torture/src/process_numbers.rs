@@ -1,4 +1,4 @@
-//! Numbers about processes and times.
+//! Memory, descriptors, writes and processor time of processes, and percentiles.
 
 use std::fs;
 
@@ -40,7 +40,7 @@ pub fn processor() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-/// The value below which `percent` of the values lie; 0 of none.
+/// The value below which `percent` of the values lie; 0 if there are no values.
 #[must_use]
 pub fn percentile(values: &mut [u64], percent: usize) -> u64 {
     values.sort_unstable();

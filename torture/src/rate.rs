@@ -1,8 +1,8 @@
-//! A publisher at a given rate, and what each publish took.
+//! A publisher at a given rate, and the time of each publish.
 //!
 //! On a machine with more processes than processors, the time from call to return says more about the scheduler than about
-//! the publisher. So it is taken apart: processor time, time spent in the queue for a processor, and the rest, in which the
-//! publisher waited for something. Whoever claims that readers do not hold a publisher up, claims that the rest is nothing.
+//! the publisher. So it is split: processor time, time in the queue for a processor, and the rest, in which the publisher waited for
+//! something. That readers do not hold a publisher up means that the rest is nothing.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -13,16 +13,16 @@ use serde::{Deserialize, Serialize};
 use crate::numbered::{number, payload};
 use crate::process_numbers::{descriptors, memory, percentile, processor, queued, writes};
 
-/// Publishes that are measured at most; more are made, but not written down. So the memory for them is there from the start.
+/// Publishes that are measured; the memory for them is allocated at the start, and later ones take the place of the first.
 const MEASURED: usize = 10_000;
 
-/// Publishes after which everything has been used once, where there are that many.
+/// Publishes after which all code and memory has been used once, at most a fifth of them.
 const WARM: usize = 10_000;
 
-/// Publishes after which everything that stays open is open.
+/// Publishes after which every descriptor that stays open is open.
 const FIRST: usize = 5;
 
-/// Open descriptors that stay: a checkpoint opens its directory for a moment.
+/// Descriptors that stay open: a checkpoint opens its directory for a moment.
 fn settled() -> usize {
     let look = |_| {
         std::thread::sleep(Duration::from_millis(2));
@@ -31,14 +31,14 @@ fn settled() -> usize {
     (0..20).map(look).min().unwrap_or(0)
 }
 
-/// What the publishes took, in microseconds, as 50th percentile, 99th percentile and greatest.
+/// Times in microseconds: 50th percentile, 99th percentile and maximum.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spread {
     /// Half of them took less.
     pub p50: u64,
     /// 99 of 100 took less.
     pub p99: u64,
-    /// None took more.
+    /// The longest.
     pub max: u64,
 }
 
@@ -52,7 +52,7 @@ impl Spread {
     }
 }
 
-/// What a run of publishes took.
+/// Measurements of a run of publishes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RateReport {
     /// Publishes.
@@ -65,7 +65,7 @@ pub struct RateReport {
     pub processor: Spread,
     /// In the queue for a processor; zeros if the kernel does not tell.
     pub queued: Spread,
-    /// The rest: waiting for anything else.
+    /// The rest: waiting for something else.
     pub waited: Spread,
     /// Calls that write, for each publish; `None` if the kernel does not count them.
     pub writes: Option<f64>,
@@ -97,7 +97,7 @@ impl RateReport {
         count: usize,
         ends: impl Fn() -> bool,
     ) -> Result<RateReport, PublishError> {
-        // Filled with something, so that the pages are there.
+        // Written to, so that the pages are resident.
         let mut times = vec![[u64::MAX; 4]; count.min(MEASURED)];
         let every = Duration::from_secs(1).checked_div(rate).unwrap_or_default();
         let warm = (count / 5).clamp(1, WARM);
@@ -109,7 +109,7 @@ impl RateReport {
             let payload = payload(number(publisher.generation().next()), 0);
             let (queue, before, cpu) = (queued(), writes(), processor());
             let start = Instant::now();
-            let _ = publisher.publish(&payload)?;
+            publisher.publish(&payload)?;
             let wall = start.elapsed().as_nanos() as u64;
             let cpu = processor() - cpu;
             let queue = queued().zip(queue).map_or(0, |(now, before)| now - before);
@@ -131,7 +131,7 @@ impl RateReport {
                 report.memory_before = memory(std::process::id(), "VmRSS").unwrap_or(0);
             }
             next += every;
-            // A publisher that comes late does not catch up: it would be a burst that nobody asked for.
+            // A late publisher does not catch up: that would be a burst.
             next = next.max(Instant::now().checked_sub(every).unwrap_or(next));
             std::thread::sleep(next.saturating_duration_since(Instant::now()));
         }

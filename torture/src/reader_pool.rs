@@ -1,4 +1,4 @@
-//! Very many readers with checked values, which share two pipes: one that ends them all, one for what they say.
+//! Very many readers with checked values, which share two pipes: one that ends them all, one for their output.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, PipeReader, PipeWriter, pipe};
@@ -18,9 +18,9 @@ use crate::process_numbers;
 /// How a reader spends its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReaderKind {
-    /// Asleep until something changes, then it looks.
+    /// Sleeps until something changes, then looks.
     Waits,
-    /// It looks every 2 ms, or less often if there are many: all of them together look 5,000 times a second, since real workers
+    /// Looks every 2 ms, or less often if there are many: all of them together look 5,000 times a second, because real workers
     /// have other work too.
     Polls,
     /// Each look takes 25 ms, in which others publish.
@@ -39,7 +39,9 @@ impl ReaderKind {
     pub(crate) fn of(name: &str) -> Result<ReaderKind, Problem> {
         let all = [ReaderKind::Waits, ReaderKind::Polls, ReaderKind::Slow];
         let found = all.into_iter().find(|kind| kind.name() == name);
-        found.ok_or_else(|| Problem::Found(format!("expected a kind of reader, found {name:?}")))
+        found.ok_or_else(|| {
+            Problem::Found(format!("unknown kind of reader {name:?}, expected waits, polls or slow"))
+        })
     }
 }
 
@@ -53,26 +55,26 @@ struct Member {
 
 impl Member {
     fn signal(&self, signal: Signal) {
-        // An error is a process that has ended, which is found out at the end.
+        // An error means that it has ended, which `end` reports.
         let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 }
 
-/// From one look of a reader that polls to the next, at least.
+/// Shortest time from one look of a reader that polls to the next.
 const POLL: Duration = Duration::from_millis(2);
 
-/// The same for each reader that there is.
+/// The same, multiplied by the number of readers.
 const POLL_EACH: Duration = Duration::from_micros(200);
 
-/// What the readers said.
+/// The output of the readers.
 #[derive(Debug, Default)]
-struct Books {
+struct Received {
     ready: usize,
     done: BTreeMap<u32, (u64, u64)>,
     wrong: Vec<String>,
 }
 
-/// How it ended.
+/// Totals of a pool.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ReaderPoolReport {
@@ -84,11 +86,11 @@ pub struct ReaderPoolReport {
     pub stopped: usize,
     /// Processes that ended in order.
     pub done: usize,
-    /// Looks of those.
+    /// Looks of those processes.
     pub looks: u64,
-    /// Whole snapshots that those compared.
+    /// Whole snapshots that they compared.
     pub snapshots: u64,
-    /// KiB of memory of its own that a reader had, on average.
+    /// KiB of private memory of a reader, on average.
     pub own_memory: u64,
     /// What was wrong.
     pub findings: Vec<String>,
@@ -103,9 +105,9 @@ pub struct ReaderPool {
     seed: u64,
     poll: Duration,
     members: Vec<Member>,
-    books: Arc<Mutex<Books>>,
+    books: Arc<Mutex<Received>>,
     control: Option<(PipeReader, PipeWriter)>,
-    answers: Option<PipeWriter>,
+    output: Option<PipeWriter>,
     listener: Option<JoinHandle<()>>,
     report: ReaderPoolReport,
 }
@@ -124,8 +126,8 @@ impl ReaderPool {
     ) -> Result<ReaderPool, Problem> {
         let failed = |source| Problem::Start { program: "a pipe".to_owned(), source };
         let control = pipe().map_err(failed)?;
-        let (heard, answers) = pipe().map_err(failed)?;
-        let books = Arc::new(Mutex::new(Books::default()));
+        let (heard, output) = pipe().map_err(failed)?;
+        let books = Arc::new(Mutex::new(Received::default()));
         let of_thread = books.clone();
         let listener = thread::spawn(move || listen(heard, &of_thread));
         let mut pool = ReaderPool {
@@ -137,7 +139,7 @@ impl ReaderPool {
             members: Vec::new(),
             books,
             control: Some(control),
-            answers: Some(answers),
+            output: Some(output),
             listener: Some(listener),
             report: ReaderPoolReport::default(),
         };
@@ -156,10 +158,10 @@ impl ReaderPool {
         let mut command =
             self.launcher.command("pool-reader", &self.path, &[&number.to_string(), &seed, kind, &poll]);
         let failed = |source| Problem::Start { program: "a reader".to_owned(), source };
-        if let (Some((end, _)), Some(answers)) = (&self.control, &self.answers) {
+        if let (Some((end, _)), Some(output)) = (&self.control, &self.output) {
             command.stdin(end.try_clone().map_err(failed)?);
-            command.stdout(answers.try_clone().map_err(failed)?);
-            command.stderr(answers.try_clone().map_err(failed)?);
+            command.stdout(output.try_clone().map_err(failed)?);
+            command.stderr(output.try_clone().map_err(failed)?);
         }
         let child = command.spawn().map_err(failed)?;
         self.members.push(Member { number, child, stopped: None });
@@ -170,7 +172,7 @@ impl ReaderPool {
     /// Waits until all have looked once.
     ///
     /// # Errors
-    /// If they have not within the time, or one of them ended.
+    /// If they have not looked within the time, or one of them ended.
     pub fn wait_ready(&mut self, within: Duration) -> Result<(), Problem> {
         let begun = Instant::now();
         while self.books().ready < self.report.started {
@@ -196,8 +198,7 @@ impl ReaderPool {
         Ok(())
     }
 
-    /// Does something to some of them: stops one for up to half a second, or kills one and starts another in its place. Call it
-    /// again and again.
+    /// Disturbs one of them: stops it for up to half a second, or kills it and starts another in its place. Call it again and again.
     ///
     /// # Errors
     /// If a process cannot be started.
@@ -226,13 +227,13 @@ impl ReaderPool {
         self.add()
     }
 
-    /// How many have said that something is wrong.
+    /// How many have reported something wrong.
     #[must_use]
     pub fn wrong(&self) -> usize {
         self.books().wrong.len()
     }
 
-    /// Ends all of them and answers what they found.
+    /// Ends all of them and returns what they found.
     #[must_use]
     pub fn end(mut self, within: Duration) -> ReaderPoolReport {
         let own = self
@@ -244,7 +245,7 @@ impl ReaderPool {
         self.report.own_memory = own.iter().sum::<u64>() / own.len().max(1) as u64;
         // Stdin of all of them.
         drop(self.control.take());
-        drop(self.answers.take());
+        drop(self.output.take());
         self.members.iter().for_each(|member| member.signal(Signal::CONT));
         let begun = Instant::now();
         for mut member in std::mem::take(&mut self.members) {
@@ -267,7 +268,7 @@ impl ReaderPool {
             }
         }
         if let Some(listener) = self.listener.take() {
-            // All who could write are gone, so it ends.
+            // All writers have ended, so it ends.
             let _ = listener.join();
         }
         let books = std::mem::take(&mut *self.books());
@@ -282,7 +283,7 @@ impl ReaderPool {
         std::mem::take(&mut self.report)
     }
 
-    fn books(&self) -> MutexGuard<'_, Books> {
+    fn books(&self) -> MutexGuard<'_, Received> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -296,7 +297,7 @@ impl Drop for ReaderPool {
     }
 }
 
-fn listen(heard: PipeReader, books: &Mutex<Books>) {
+fn listen(heard: PipeReader, books: &Mutex<Received>) {
     for line in BufReader::new(heard).lines().map_while(Result::ok) {
         let mut books = books.lock().unwrap_or_else(PoisonError::into_inner);
         let words: Vec<&str> = line.split(' ').collect();
@@ -309,7 +310,7 @@ fn listen(heard: PipeReader, books: &Mutex<Books>) {
                     books.done.insert(number, (looks, snapshots));
                 }
             }
-            // Whatever else they say, a panic for one.
+            // Anything else, such as a panic.
             _ if books.wrong.len() < 20 => books.wrong.push(format!("reader {line}")),
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! What comes out.
+//! The report.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ pub enum Verdict {
     Good,
     /// Something was found.
     Bad,
-    /// It could not be tried, or was not reached.
+    /// It could not be run here, or was not reached.
     NotRun,
 }
 
@@ -27,13 +27,13 @@ pub struct CheckReport {
     pub verdict: Verdict,
     /// How long it took, in seconds.
     pub seconds: f64,
-    /// What was done, how often, and what was measured.
+    /// What was done and how often, with measurements.
     pub did: Vec<String>,
-    /// What is not tried, or limited, here.
+    /// What could not be tried here, or only in part.
     pub notes: Vec<String>,
-    /// What is wrong.
+    /// The errors.
     pub findings: Vec<String>,
-    /// The command that tries it again.
+    /// The command that runs it again.
     pub again: String,
 }
 
@@ -43,18 +43,18 @@ pub struct CheckReport {
 pub struct Report {
     /// Where it was run.
     pub folder: String,
-    /// What the choices follow from.
+    /// The seed of the random choices.
     pub seed: u64,
     /// How long it took, in seconds.
     pub seconds: f64,
-    /// Whether it was interrupted: what comes after that was not run.
+    /// Whether it was interrupted: the checks after that were not run.
     pub interrupted: bool,
     /// The checks in order.
     pub checks: Vec<CheckReport>,
 }
 
 impl Report {
-    /// Whether everything was tried as far as it can be here, and nothing was found.
+    /// Whether everything was tried that can be tried here, and nothing was found.
     #[must_use]
     pub fn is_good(&self) -> bool {
         !self.interrupted && self.checks.iter().all(|check| check.verdict != Verdict::Bad)

@@ -17,15 +17,15 @@ use flagstaff_format::{FileOp, Hooks, Observer};
 use rustix::process::{Signal, getpid, kill_process};
 
 thread_local! {
-    /// Where this thread is, and what it did there how often.
+    /// The last named place in the code of this thread, and how often it did what since.
     static PLACE: RefCell<(&'static str, HashMap<String, usize>)> = RefCell::default();
 }
 
-/// Remembers the steps, and sends a signal to its process at one of them when that comes for the first time.
+/// Remembers the steps, and sends a signal to its own process the first time that a given step comes.
 #[derive(Debug)]
 pub struct Stepper {
     at: Option<(String, Signal)>,
-    /// Made by the one of several processes that is to be hit.
+    /// The first of several processes that makes this file gets the signal.
     once: Option<PathBuf>,
     seen: Mutex<Vec<String>>,
 }
@@ -57,7 +57,7 @@ impl Stepper {
 }
 
 impl Stepper {
-    /// What the arguments `[<step> [<signal>]]` of a role ask for: a kill at a step, or a stop if the signal is `stop`.
+    /// Parses the arguments `[<step> [<signal>]]` of a role: a kill at a step, or a stop if the signal is `stop`.
     #[must_use]
     pub fn asked(arguments: &[String]) -> Option<(String, Signal)> {
         match arguments {
@@ -80,12 +80,12 @@ impl Observer for Stepper {
             return Ok(());
         }
         seen.push(name.clone());
-        // Others go on while this one is stopped, until the kernel has stopped them too.
+        // Unlocked: other threads go on for a moment while the kernel stops this one.
         drop(seen);
         match &self.at {
             Some((at, signal)) if *at == name && self.is_first() => {
                 kill_process(getpid(), *signal)?;
-                // Any thread may be the one that takes the signal. This one is not to make its step before it is stopped as well.
+                // Any thread may take the signal. This one must not do its step before it is stopped as well.
                 thread::sleep(Duration::from_millis(50));
                 Ok(())
             }

@@ -1,6 +1,4 @@
-//! How this program is one of the demo's processes: `flagstaff demo-child <pid of the demo> <command line>`.
-//!
-//! Not a part of the command line that people see, in help and completions.
+//! The demo's child processes are this program: `flagstaff demo-child <pid of the demo> <command line>`, which is not in the help.
 
 use std::ffi::{OsStr, OsString};
 
@@ -10,9 +8,9 @@ use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use super::reader::DemoReader;
 use crate::failure::Failure;
 
-/// The word that says so.
+/// The first argument of a child.
 pub(super) const CHILD: &str = "demo-child";
-/// The command line of a reader; every other one is an ordinary command.
+/// The command of a reader; any other one is an ordinary command.
 pub(super) const READER: &str = "reader";
 
 /// A process of the demo.

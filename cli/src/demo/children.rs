@@ -41,7 +41,7 @@ impl Drop for Process {
     }
 }
 
-/// Starts the processes. Call it on the main thread only: the kernel ties a child to the thread that made it.
+/// Starts the processes. Use it on the main thread only: the kernel ties a child to the thread that made it.
 #[derive(Debug)]
 pub(super) struct Starter {
     program: PathBuf,
@@ -57,7 +57,7 @@ impl Starter {
         self.folder.join("flags.flagstaff")
     }
 
-    /// Log of the publishers, one after the other.
+    /// The log of all publishers.
     pub(super) fn log(&self) -> PathBuf {
         self.folder.join("publisher.log")
     }
@@ -70,7 +70,7 @@ impl Starter {
         command.stdout(Stdio::null()).stderr(log).spawn().map(Process)
     }
 
-    /// A reader. Its messages arrive in `messages` under its number; `None` is its end.
+    /// Starts a reader. Its messages are sent with its number; `None` is its end.
     pub(super) fn reader(
         &self,
         number: usize,

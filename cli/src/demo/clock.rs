@@ -1,4 +1,4 @@
-//! The clock that all processes of the demo share.
+//! The clock of all processes of the demo.
 
 use rustix::time::{ClockId, clock_gettime};
 

@@ -1,20 +1,20 @@
-//! Which flip was sent, and who saw it when.
+//! Which flips were sent, and which reader saw each of them when.
 
 use super::message::Message;
 
-/// What is known of one reader.
+/// Measurements of one reader.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ReaderStats {
-    /// Whether its process is there.
+    /// Whether its process has ended.
     pub(super) ended: bool,
     pub(super) ready: bool,
     pub(super) on: Option<bool>,
     pub(super) generation: u64,
-    /// Nanoseconds from the server's write to the reader's eye, one for each flip seen.
+    /// Nanoseconds from the server's write to the reader's read, one for each flip seen.
     pub(super) latencies: Vec<u64>,
     /// Nanoseconds per read, one for each burst.
     pub(super) per_read: Vec<f64>,
-    /// The same of the private map.
+    /// The same for the private map.
     pub(super) per_map_read: Vec<f64>,
     /// Reads per second of each burst.
     pub(super) rates: Vec<f64>,
@@ -25,11 +25,11 @@ pub(super) struct ReaderStats {
 #[derive(Debug, Clone, Copy)]
 struct Flip {
     number: u64,
-    /// Whether every reader has to see it.
-    owed: bool,
+    /// Whether every reader must see it.
+    required: bool,
 }
 
-/// The books of the demo.
+/// All flips and all readers.
 #[derive(Debug)]
 pub(super) struct Deliveries {
     pub(super) readers: Vec<ReaderStats>,
@@ -41,19 +41,19 @@ impl Deliveries {
         Deliveries { readers: vec![ReaderStats::default(); readers], flips: Vec::new() }
     }
 
-    /// A flip went to a publisher: from now on readers owe it.
+    /// A flip was sent to a publisher: from now on every reader must see it.
     pub(super) fn sent(&mut self, number: u64) {
         match self.flips.iter_mut().find(|flip| flip.number == number) {
-            Some(flip) => flip.owed = true,
-            None => self.flips.push(Flip { number, owed: true }),
+            Some(flip) => flip.required = true,
+            None => self.flips.push(Flip { number, required: true }),
         }
     }
 
-    /// The publisher died: what it had not brought to all readers cannot be expected from them.
-    pub(super) fn forgive(&mut self) {
+    /// The publisher died: readers need not see flips that it had not delivered to all of them.
+    pub(super) fn publisher_died(&mut self) {
         let readers = &self.readers;
         for flip in &mut self.flips {
-            flip.owed &= readers.iter().all(|reader| reader.seen.contains(&flip.number));
+            flip.required &= readers.iter().all(|reader| reader.seen.contains(&flip.number));
         }
     }
 
@@ -68,13 +68,13 @@ impl Deliveries {
                 reader.generation = generation;
                 if !reader.seen.contains(&flip) {
                     reader.seen.push(flip);
-                    // Flip 0 was there before the readers.
+                    // Flip 0 is older than the readers.
                     if flip > 0 {
                         reader.latencies.push(seen_at.saturating_sub(sent_at));
                     }
                 }
             }
-            // Of a person, not of a flip: see `user_change`.
+            // A person's change, see `user_change`.
             Some(Message::Changed { .. }) => {}
             Some(Message::Burst { reads, nanos, per_read, per_map_read }) => {
                 reader.rates.push(reads as f64 * 1e9 / nanos.max(1) as f64);
@@ -88,15 +88,15 @@ impl Deliveries {
         self.readers.iter().all(|reader| reader.ready)
     }
 
-    /// Flips that readers owe.
-    pub(super) fn owed(&self) -> impl Iterator<Item = u64> {
-        self.flips.iter().filter(|flip| flip.owed && flip.number > 0).map(|flip| flip.number)
+    /// Flips that every reader must see.
+    pub(super) fn required(&self) -> impl Iterator<Item = u64> {
+        self.flips.iter().filter(|flip| flip.required && flip.number > 0).map(|flip| flip.number)
     }
 
-    /// Flips that a reader owes and has not seen.
+    /// Flips that a reader must see and has not seen.
     pub(super) fn missed(&self, reader: usize) -> Vec<u64> {
         let seen = self.readers.get(reader).map(|reader| reader.seen.as_slice()).unwrap_or_default();
-        self.owed().filter(|flip| !seen.contains(flip)).collect()
+        self.required().filter(|flip| !seen.contains(flip)).collect()
     }
 
     pub(super) fn is_settled(&self) -> bool {
@@ -104,7 +104,7 @@ impl Deliveries {
     }
 }
 
-/// The median; `None` of nothing.
+/// The median; `None` if there are no values.
 pub(super) fn median<T: Copy + PartialOrd>(values: &[T]) -> Option<T> {
     let mut sorted = values.to_vec();
     sorted.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flip_that_was_sent_is_owed_by_every_reader_until_it_saw_it() {
+    fn a_flip_that_was_sent_is_missed_by_every_reader_until_it_sees_it() {
         let mut deliveries = Deliveries::new(2);
         deliveries.sent(1);
         deliveries.heard(0, seen(1));
@@ -131,10 +131,10 @@ mod tests {
     }
 
     #[test]
-    fn what_a_publisher_took_with_it_is_forgiven_until_it_is_sent_again() {
+    fn flips_lost_with_a_publisher_are_not_required_until_they_are_sent_again() {
         let mut deliveries = Deliveries::new(1);
         deliveries.sent(1);
-        deliveries.forgive();
+        deliveries.publisher_died();
         assert!(deliveries.is_settled());
         deliveries.sent(1);
         assert_eq!(deliveries.missed(0), [1]);

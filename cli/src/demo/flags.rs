@@ -4,9 +4,9 @@
 pub(super) const COUNT: usize = 1000;
 /// The flag that flips.
 pub(super) const FLIPPING: &str = "checkout.new-flow";
-/// Number of the flip, so that a reader can say which one it saw.
+/// Number of the flip, so that a reader can report which one it saw.
 pub(super) const FLIP: &str = "demo.flip";
-/// When the server sent the payload, so that a reader can say how long it took to arrive.
+/// When the server sent the payload, so that a reader can report how long it took to arrive.
 pub(super) const SENT_AT: &str = "demo.sent-at-ns";
 
 const AREAS: [&str; 8] = [
@@ -30,7 +30,7 @@ const WORDS: [&str; 8] = [
     "limit",
 ];
 
-/// The flags that stay as they are: nine of ten are switches, as in a real environment. The text has no braces.
+/// The flags that never change: nine of ten are switches, as in a real environment. JSON without braces.
 pub(super) fn constant_part() -> String {
     let mut text = String::with_capacity(COUNT * 48);
     for i in 0..COUNT - 3 {

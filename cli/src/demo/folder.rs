@@ -1,4 +1,4 @@
-//! A folder of the demo's own, gone afterwards.
+//! A temporary folder.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -26,7 +26,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What is left then is small and in the folder for temporary files.
+        // If this fails, what is left is small and in the folder for temporary files.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -1,4 +1,4 @@
-//! What a reader process tells the demo, one line each.
+//! Messages of a reader process to the demo, one line each.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher as _};
@@ -9,7 +9,7 @@ pub(super) enum Message {
     Ready,
     /// A flip was seen.
     Seen { flip: u64, generation: u64, sent_at: u64, seen_at: u64, on: bool },
-    /// A flag that is none of the demo's own changed; its [`fingerprint`].
+    /// A flag that the demo does not change itself has changed; its [`fingerprint`].
     Changed { key: u64, seen_at: u64 },
     /// A burst of reads is over. Nanoseconds per read, of this library and of a private map.
     Burst { reads: u64, nanos: u64, per_read: f64, per_map_read: f64 },
@@ -31,7 +31,7 @@ impl fmt::Display for Message {
 }
 
 impl Message {
-    /// Reads a line; `None` if it is none of these.
+    /// Parses a line; `None` if it is not a message.
     pub(super) fn parse(line: &str) -> Option<Message> {
         let words: Vec<_> = line.split_ascii_whitespace().collect();
         Some(match words[..] {
@@ -57,8 +57,8 @@ impl Message {
     }
 }
 
-/// A flag key as a number, the same in all processes of the demo, which are one program: a key may hold anything, and a
-/// message is a line of words.
+/// The hash of a key, the same in all processes of the demo, which are one program: a key may contain spaces and line ends, a message
+/// may not.
 pub(super) fn fingerprint(key: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(key.as_bytes());

@@ -1,8 +1,8 @@
-//! `flagstaff demo`: everything at once on loopback, with real processes.
+//! `flagstaff demo`: server, publisher and readers on loopback, with real processes.
 //!
-//! A flag server with its page in this process, a publisher process and four reader processes, all of them this very
-//! program. A flag flips once a second, and the screen shows when each reader saw it and how fast it reads meanwhile. While
-//! somebody has the page open, flags change when that person changes them.
+//! A flag server with its page in this process, a publisher process and four reader processes, which are this same program. A flag
+//! flips once a second, and the screen shows when each reader saw it and how fast it reads meanwhile. While somebody has the page
+//! open, flags change when that person changes them.
 //!
 //! `session` is the sequence of the demo, `state` what it shows; `service`, `children` and `folder` are its server, processes and
 //! files; `child`, `reader` and `message` are the other side of a reader process; `deliveries` notes which reader saw which flip,
@@ -35,7 +35,7 @@ use crate::style::Paint;
 use picture::Picture;
 use session::{Ended, Session};
 
-/// How long it lasts where nobody can end it with a key.
+/// How long it lasts without a terminal.
 const SECONDS_WITHOUT_TERMINAL: u64 = 15;
 
 const EXAMPLES: &str = "\
@@ -48,7 +48,7 @@ Keys:
   k                kill the publisher; another one starts after 3 s
   q, Esc, Ctrl-C   quit";
 
-/// Show it all at once: a flag server with a page, a publisher and four readers, as processes on this host
+/// Show everything live: a flag server with a page, a publisher and four readers, as processes on this host
 ///
 /// A flag flips once a second; while the page is open in a browser, flags change when you change them. Exit code 0 if every
 /// reader saw every flip that reached a publisher, else 1. Needs no key and no network, and leaves nothing behind.

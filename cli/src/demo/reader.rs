@@ -1,7 +1,7 @@
 //! The reader process of the demo.
 //!
-//! It sleeps until something changes and says what it saw and when. Between two changes it reads flags as fast as it can,
-//! in a short burst, so that four readers on two cores neither starve each other nor spoil the times of arrival.
+//! It waits for a change and reports what it saw and when. Between two changes it reads flags as fast as it can, in a short burst, so
+//! that four readers on two cores neither starve each other nor delay arrivals.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -18,7 +18,7 @@ use crate::differences::between;
 use crate::failure::Failure;
 use crate::output;
 
-/// Reads of one pass. A shorter cycle of keys would be learnt by the processor's branch predictor.
+/// Reads of one pass. The processor's branch predictor would learn a shorter cycle of keys.
 const READS: usize = 32_768;
 
 /// Length of a burst, the part for the private map included.
@@ -29,7 +29,7 @@ const MAP_BURST: Duration = Duration::from_millis(30);
 const FIRST: Duration = Duration::from_millis(100);
 const NEXT: Duration = Duration::from_millis(200);
 
-/// Changed flags that are told of one generation.
+/// Changed flags that are reported of one generation.
 const MOST_NAMED: usize = 16;
 
 /// From one burst to the next while nothing changes.
@@ -82,7 +82,7 @@ fn look(reader: &Reader, generation: Generation) -> Message {
     Message::Seen { flip, generation: generation.0, sent_at, seen_at: clock::now(), on }
 }
 
-/// Names what somebody else than the demo changed.
+/// Reports what was not changed by the demo.
 fn say_what_changed(before: &Snapshot, after: &Snapshot, seen_at: u64) -> Result<(), Failure> {
     let all = between(before, after);
     let others = all.iter().filter(|change| ![FLIP, SENT_AT].contains(&change.key.as_str()));
@@ -96,7 +96,7 @@ fn say(message: Message) -> Result<(), Failure> {
     output::line(&message.to_string())
 }
 
-/// What is asked for, in which order, and the map to compare with.
+/// The keys to read, their order, and the map to compare with.
 struct Burst {
     keys: Vec<String>,
     order: Vec<u16>,

@@ -1,4 +1,4 @@
-//! The flag server of the demo: that of `flagstaff serve`, with flags in memory, and what the demo wants to know of it.
+//! The flag server of the demo: that of `flagstaff serve`, with flags in memory.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,11 +15,11 @@ pub(super) struct Service {
     flags: Environment,
     api_key: String,
     flip: u64,
-    /// The revision that has the flip.
+    /// The revision of the last flip.
     revision: u64,
-    /// Streams up to this number are those of publishers that are gone.
+    /// Streams up to this number belong to publishers that have ended.
     gone: u64,
-    /// The newest revision that was looked at for somebody's changes.
+    /// The newest revision that was searched for a person's changes.
     looked_at: u64,
 }
 
@@ -36,12 +36,13 @@ pub(super) struct Changed {
 }
 
 impl Service {
-    /// Starts it on a free port, or on one that was asked for.
+    /// Starts it on a port; 0 takes a free one.
     pub(super) fn start(api_key: &str, port: u16) -> Result<Service, Failure> {
         let payload = flags::payload(0, clock::now(), &flags::constant_part());
         let options = ServerOptions::default().port(port).heartbeat(Duration::from_secs(1));
-        let server = Server::start(options.environment(api_key, Flags::Memory(payload)))?;
-        // It was made with this key.
+        let options = options.environment(api_key, Flags::Memory(payload)).environment_name(api_key, "demo");
+        let server = Server::start(options)?;
+        // Never missing: the server was started with this key.
         let flags = server.environment(api_key).cloned();
         let flags = flags.ok_or_else(|| Failure::Demo("the server does not know its key".to_owned()))?;
         let api_key = api_key.to_owned();
@@ -63,7 +64,7 @@ impl Service {
         self.flags.pages() > 0
     }
 
-    /// Goes on to `flip`.
+    /// Makes a flip.
     pub(super) fn flip(&mut self, flip: u64) -> Result<(), Failure> {
         let failed = |error| Failure::Demo(format!("the flag server refuses a flip: {error}"));
         self.revision = self.flags.patch(&flags::flip(flip, clock::now())).map_err(failed)?;
@@ -71,14 +72,14 @@ impl Service {
         Ok(())
     }
 
-    /// The flip that the flags are of, once it was handed to the connection of a publisher that lives.
+    /// The last flip, if it was sent to the connection of a living publisher.
     pub(super) fn handed_over(&self) -> Option<u64> {
         let has_it = |sent: Option<u64>| sent.is_some_and(|sent| sent >= self.revision);
         let mut clients = self.flags.clients().into_iter();
         clients.any(|client| client.id > self.gone && has_it(client.sent_revision)).then_some(self.flip)
     }
 
-    /// The publisher is gone: what is handed to its connection from now on goes nowhere.
+    /// The publisher has ended: what is sent to its connection from now on is lost.
     pub(super) fn forget_clients(&mut self) {
         self.gone = self.flags.clients().iter().map(|client| client.id).max().unwrap_or(self.gone);
     }
@@ -99,7 +100,7 @@ impl Service {
 }
 
 fn flags_of(change: &Change) -> Vec<Changed> {
-    // From the clock of the calendar to the one that all processes of the demo share.
+    // Converts wall clock time to the clock of the demo.
     let age = SystemTime::now().duration_since(change.time).unwrap_or_default();
     let at = clock::now().saturating_sub(age.as_nanos() as u64);
     let flags = change.flags.iter().map(|flag| Changed {

@@ -26,9 +26,9 @@ const FLIP_EVERY: Duration = Duration::from_secs(1);
 const MEMORY_AFTER: Duration = Duration::from_millis(500);
 /// From one update of the view to the next, at most.
 const UPDATE_EVERY: Duration = Duration::from_millis(100);
-/// How long readers have to do without a publisher after one was killed.
+/// How long there is no publisher after one was killed.
 const WITHOUT: Duration = Duration::from_secs(3);
-/// For all processes to come up, and for the last flip to arrive.
+/// How long all processes may take to start, and the last flip to arrive.
 const START_LIMIT: Duration = Duration::from_secs(30);
 const LAST_LIMIT: Duration = Duration::from_secs(2);
 
@@ -49,7 +49,7 @@ pub(super) enum Action {
     End,
 }
 
-/// Whether there is something to sum up.
+/// Whether there is something to summarize.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {
     BeforeStart,
@@ -162,7 +162,7 @@ impl Session {
             let problem = match () {
                 () if self.publisher.is_none() => "the publisher ended",
                 () if self.state.deliveries.readers.iter().any(|reader| reader.ended) => "a reader ended",
-                () if Instant::now() >= limit => "the processes did not come up",
+                () if Instant::now() >= limit => "the processes did not start in time",
                 () => continue,
             };
             let log = fs::read_to_string(self.starter.log()).unwrap_or_default();
@@ -171,7 +171,7 @@ impl Session {
         Ok(Ended::Completed)
     }
 
-    /// Draws, waits for a message until it is time for the next thing, and takes what has come.
+    /// Updates the view, waits for messages until `next` at most, and takes those that have come.
     fn step(&mut self, view: &mut dyn View, next: Instant) -> Result<(), Failure> {
         self.check_publisher()?;
         self.check_page();
@@ -192,7 +192,7 @@ impl Session {
         Ok(())
     }
 
-    /// The next flip, unless a person has the page open and flips.
+    /// Makes the next flip, unless somebody has the page open.
     fn flip(&mut self) -> Result<(), Failure> {
         if self.state.page_is_open {
             return Ok(());
@@ -214,12 +214,12 @@ impl Session {
         }
     }
 
-    /// Notices that the publisher is gone, and starts another one after a while.
+    /// Notices that the publisher has ended, and starts another one after a while.
     fn check_publisher(&mut self) -> Result<(), Failure> {
         if self.publisher.as_mut().is_some_and(Process::has_ended) {
             self.publisher = None;
             self.service.forget_clients();
-            self.state.deliveries.forgive();
+            self.state.deliveries.publisher_died();
             self.restart_at = Some(Instant::now() + WITHOUT);
             self.state.publisher = PublisherInfo::default();
         }
@@ -250,7 +250,7 @@ impl Session {
     }
 }
 
-/// Lets a signal end the demo in order, which takes 2 s at most.
+/// Signals end the demo cleanly, within 2 s.
 fn listen() -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {

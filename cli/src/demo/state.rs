@@ -12,7 +12,7 @@ const VALUE_WIDTH: usize = 10;
 
 #[derive(Debug)]
 pub(super) struct State {
-    /// How long it lasts; `None`: until somebody ends it.
+    /// How long the demo lasts; `None`: until somebody ends it.
     pub(super) seconds: Option<u64>,
     pub(super) elapsed: Duration,
     /// Number of flips.
@@ -21,7 +21,7 @@ pub(super) struct State {
     pub(super) page: String,
     /// Whether somebody has it open.
     pub(super) page_is_open: bool,
-    /// What a person did there.
+    /// The last change made there.
     pub(super) user_change: UserChange,
     pub(super) publisher: PublisherInfo,
     pub(super) reader_pids: Vec<u32>,
@@ -44,7 +44,7 @@ impl State {
         flags::is_on(self.flip)
     }
 
-    /// Whether it is on as readers see it: a person may have flipped it too.
+    /// Whether readers see it on: a person may have flipped it too.
     pub(super) fn is_seen_on(&self) -> bool {
         let newest = self.deliveries.readers.iter().max_by_key(|reader| reader.generation);
         newest.and_then(|reader| reader.on).unwrap_or(self.is_on())
@@ -55,7 +55,7 @@ impl State {
         self.deliveries.readers.iter().map(|reader| reader.generation).max().unwrap_or(0)
     }
 
-    /// All times from the server's write to a reader's eye.
+    /// All times from the server's write to a reader's read.
     pub(super) fn latencies(&self) -> Vec<u64> {
         self.deliveries.readers.iter().flat_map(|reader| reader.latencies.iter().copied()).collect()
     }
@@ -68,7 +68,7 @@ impl State {
     }
 }
 
-/// A time in nanoseconds for people.
+/// A time in nanoseconds, for people.
 pub(super) fn nanos(nanos: Option<u64>) -> String {
     match nanos {
         None => "-".to_owned(),

@@ -1,13 +1,25 @@
-//! What it came to.
+//! Totals of a run, and what to type next.
 
 use super::deliveries::median;
 use super::state::{State, memory, nanos, per_read, rate};
 use crate::failure::Failure;
 use crate::output::Output;
 
+/// The last lines. A build of `cargo demo` is not optimized, so that it is there soon.
+const NEXT: [&str; 4] = [
+    "",
+    if cfg!(debug_assertions) {
+        "Next (this build is not optimized, so its times are longer than those of what ships):"
+    } else {
+        "Next:"
+    },
+    "  cargo install --path cli --locked       the command `flagstaff`, optimized",
+    "  flagstaff serve flags.json --create     a flag server with a page; README.md has the rest",
+];
+
 /// Prints the table, and fails if a reader missed a flip.
 pub(super) fn print(state: &State) -> Result<(), Failure> {
-    let owed = state.deliveries.owed().count();
+    let required = state.deliveries.required().count();
     let mut output = Output::lock();
     output.line("")?;
     output.line("reader     pid   flips seen     median   slowest   reads/s  per read     memory")?;
@@ -18,7 +30,7 @@ pub(super) fn print(state: &State) -> Result<(), Failure> {
             "{:<6}{:>8}{:>13}{:>11}{:>10}{:>10}{:>10}{:>11}",
             i + 1,
             state.reader_pids.get(i).copied().unwrap_or(0),
-            format!("{} of {owed}", owed - missed.len()),
+            format!("{} of {required}", required - missed.len()),
             nanos(median(&reader.latencies)),
             nanos(reader.latencies.iter().max().copied()),
             rate(median(&reader.rates)),
@@ -36,7 +48,7 @@ pub(super) fn print(state: &State) -> Result<(), Failure> {
         "private HashMap in the same processes",
         per_read(state.per_map_read())
     ))?;
-    let unsent = state.flip - owed as u64;
+    let unsent = state.flip - required as u64;
     if unsent > 0 {
         output.line(&format!("{unsent} of {} flips fell into a time without publisher", state.flip))?;
     }
@@ -48,6 +60,9 @@ pub(super) fn print(state: &State) -> Result<(), Failure> {
     ))?;
     if missed_by.is_empty() {
         output.line("every reader saw every flip")?;
+        for line in NEXT {
+            output.line(line)?;
+        }
         return output.flush();
     }
     output.flush()?;

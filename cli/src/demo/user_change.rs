@@ -1,4 +1,4 @@
-//! What a person changed last, and which readers have seen it.
+//! The last change of a person, and which readers have seen it.
 
 use super::message::fingerprint;
 use super::service::Changed;
@@ -7,7 +7,7 @@ use super::service::Changed;
 #[derive(Debug)]
 pub(super) struct UserChange {
     last: Option<Last>,
-    /// Nanoseconds from the change to each reader's eye, of those that have seen it.
+    /// Nanoseconds from the change to the read of each reader that has seen it.
     seen: Vec<Option<u64>>,
 }
 

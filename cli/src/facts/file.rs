@@ -1,4 +1,4 @@
-//! What is known about the file itself: its sizes, and whose flags it holds.
+//! The file itself: its sizes, and the source of its flags.
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt as _;
@@ -11,22 +11,22 @@ use serde::Serialize;
 
 use crate::show;
 
-/// `stat` counts in these, whatever the file system does.
+/// The unit of `st_blocks`, on every file system.
 const BLOCK_BYTES: u64 = 512;
 
-/// `None`: the path leads to no such file any more.
+/// `None`: there is no such file at the path any more.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct FileFacts {
     /// Length. The file is sparse.
     pub(crate) file_bytes: Option<u64>,
-    /// What it takes on its file system.
+    /// Space that it takes on its file system.
     pub(crate) file_allocated_bytes: Option<u64>,
     pub(crate) created_at: Option<String>,
     /// `service`, or `none` for flags that were published from elsewhere.
     pub(crate) source: Option<&'static str>,
     /// SHA-256 of base URL and API key.
     pub(crate) identity: Option<String>,
-    /// Whether that is the API key and base URL of this command's options and variables.
+    /// Whether they are those of this command's options and variables.
     pub(crate) identity_matches: Option<bool>,
 }
 

@@ -1,4 +1,4 @@
-//! What failed last on the publisher's side.
+//! The last error of the publisher.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use crate::show;
 
-/// It stays when all is well again.
+/// It remains after recovery until the next error or reboot.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct LastError {
-    /// One word. It stays, the text may change.
+    /// One word for machines. It is stable, the text may change.
     pub(crate) kind: &'static str,
     /// The HTTP status, for `http_status`.
     pub(crate) status: Option<u16>,
@@ -30,7 +30,7 @@ impl LastError {
         }
     }
 
-    /// For a person, of something that lasts: `age` is for how long.
+    /// For people, of an error that lasts: `age` is for how long.
     pub(crate) fn lasting(&self) -> String {
         match self.age.and_then(show::seconds) {
             Some(age) => format!("for {}: {}", show::words(age), self.text),
@@ -38,7 +38,7 @@ impl LastError {
         }
     }
 
-    /// For a person.
+    /// For people.
     pub(crate) fn sentence(&self) -> String {
         match self.age {
             Some(_) => format!("{}, {}", self.text, show::ago(self.age)),

@@ -1,4 +1,4 @@
-//! What is known about a snapshot file, its publisher and its link: the one source of `status` and `top`.
+//! Everything known about a snapshot file, its publisher and its link, for `status` and `top`.
 
 mod file;
 mod last_error;
@@ -18,7 +18,7 @@ pub(crate) use publisher::{PublisherFacts, lock_holder};
 
 use crate::show;
 
-/// For machines as it stands here, see docs/operations.md. Ages in seconds; null is unknown.
+/// Its JSON is documented in docs/operations.md. Ages in seconds; null is unknown.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Facts {
     pub(crate) file: String,
@@ -36,7 +36,7 @@ pub(crate) struct Facts {
     pub(crate) link_age: Option<f64>,
     pub(crate) contact_age: Option<f64>,
     pub(crate) last_error: Option<LastError>,
-    /// Why the newest payload is not what readers see, and for how long.
+    /// Why readers do not see the newest payload, and for how long.
     pub(crate) behind: Option<LastError>,
     pub(crate) publisher: &'static str,
     pub(crate) publisher_uptime: Option<f64>,
@@ -82,7 +82,7 @@ impl FlagTypes {
 }
 
 impl Facts {
-    /// All of it, as of now. `identity` is that of the environment which the caller expects, if a key is known.
+    /// The facts as of now. `identity` is that of the environment which the caller expects, if a key is known.
     pub(crate) fn of(reader: &Reader, status: &Status, identity: Option<[u8; 32]>) -> Facts {
         let seconds = |age: Option<Duration>| age.map(|age| age.as_secs_f64());
         Facts {
@@ -112,7 +112,7 @@ impl Facts {
     }
 }
 
-/// A cold cache was not filled by the contact that the file remembers.
+/// `None` for a cold cache, whose flags are not from the last contact.
 pub(crate) fn contact_age(status: &Status) -> Option<Duration> {
     status.contact_age.filter(|_| !status.is_cold)
 }

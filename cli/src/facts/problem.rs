@@ -1,19 +1,19 @@
-//! What is not as it should be, what that means, and what to do about it.
+//! Problems: what is wrong, what that means, and what to do about it.
 
 use flagstaff_reader::{LinkState, PathState, PublisherState, Status};
 use serde::Serialize;
 
-/// One thing. The code stays, the texts may change.
+/// One problem. The code is stable, the texts may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
     pub(crate) code: &'static str,
-    /// In a few words, fit for a list.
+    /// A few words, for a list.
     pub(crate) text: &'static str,
     pub(crate) meaning: &'static str,
     pub(crate) advice: &'static str,
 }
 
-/// What makes flags stale comes first.
+/// Those that make flags stale come first.
 pub(super) fn all(status: &Status) -> Vec<Problem> {
     let mut all = stale(status);
     match status.path {
@@ -48,52 +48,52 @@ fn stale(status: &Status) -> Vec<Problem> {
     all
 }
 
-/// In one line, for an error.
+/// One line, for an error.
 pub(crate) fn why_stale(status: &Status) -> String {
     stale(status).iter().map(|problem| problem.text).collect::<Vec<_>>().join(", ")
 }
 
 const COLD: Problem = Problem {
     code: "cold",
-    text: "answers come from a cold cache",
+    text: "flags come from a cold cache",
     meaning: "no publisher has confirmed these flags in this boot, or the current snapshot was damaged",
     advice: "start a publisher, or wait for its first contact",
 };
 const BEHIND: Problem = Problem {
     code: "behind",
-    text: "the newest flags of the source are not what readers see",
-    meaning: "the file could not take them, which is tried again every few seconds, or they were refused; the last error says which",
+    text: "readers do not see the newest flags of the source",
+    meaning: "they could not be written to the file, which is retried every few seconds, or they were refused; the last error says which",
     advice: "make space for the file, or correct the flags at the source. The publisher's log has the error",
 };
 const PUBLISHER_STOPPED: Problem = Problem {
     code: "publisher_stopped",
     text: "the publisher is stopped",
-    meaning: "it ended in order, or none has started yet; readers go on with the last flags",
+    meaning: "it ended cleanly, or none has started yet; readers keep the last flags",
     advice: "start one with `flagstaff run`",
 };
 const PUBLISHER_GONE: Problem = Problem {
     code: "publisher_gone",
     text: "the publisher is gone",
-    meaning: "it was killed, or does not get to run; readers go on with the last flags",
+    meaning: "it was killed, or is stopped or starved; readers keep the last flags",
     advice: "look at the log of `flagstaff run` and start it again",
 };
 const LINK_REFUSED: Problem = Problem {
     code: "link_refused",
     text: "the link to the source is refused",
-    meaning: "the service says no (401, 403, 404 or 204); it is asked again about once a minute",
-    advice: "check API key and base URL; a key file is read again at every try. The publisher's log has the answer",
+    meaning: "the service refuses (401, 403, 404 or 204); it is retried about once a minute",
+    advice: "check API key and base URL; a key file is read again at every try. The publisher's log has the response",
 };
 const LINK_RETRYING: Problem = Problem {
     code: "link_retrying",
     text: "the link to the source is retrying",
-    meaning: "the source cannot be reached, or what it sent was refused; it is tried again within half a minute",
+    meaning: "the source cannot be reached, or its flags were refused; it is retried within half a minute",
     advice: "check the network, the service and, for a file, its JSON. The publisher's log has the error",
 };
 const LINK_CONNECTING: Problem = Problem {
     code: "link_connecting",
     text: "the link to the source is connecting",
     meaning: "a connection is being made",
-    advice: "wait; if it stays so, check the network and the base URL",
+    advice: "wait; if it lasts, check the network and the base URL",
 };
 const LINK_IDLE: Problem = Problem {
     code: "link_idle",
@@ -103,19 +103,19 @@ const LINK_IDLE: Problem = Problem {
 };
 const PATH_MISSING: Problem = Problem {
     code: "path_missing",
-    text: "the path leads nowhere any more",
-    meaning: "the file was removed; whoever has it open goes on with it",
-    advice: "a running publisher makes it anew within a second; else start one",
+    text: "there is no file at the path any more",
+    meaning: "the file was removed; readers that have it open keep its flags",
+    advice: "a running publisher makes a new one within a second; else start one",
 };
 const PATH_STUCK: Problem = Problem {
     code: "path_stuck",
-    text: "the path leads to another file that is not followed",
-    meaning: "that file is older, not readable, or no snapshot",
-    advice: "look at it with `flagstaff verify`",
+    text: "the path leads to another file, which this reader does not follow",
+    meaning: "that file is older, not readable, or not a snapshot",
+    advice: "check it with `flagstaff verify`",
 };
 const NOTHING_PUBLISHED: Problem = Problem {
     code: "nothing_published",
     text: "nothing has been published yet",
-    meaning: "every flag answers its default",
+    meaning: "every flag has its default value",
     advice: "wait for the first contact with the source, or use `flagstaff publish`",
 };

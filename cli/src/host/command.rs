@@ -1,4 +1,4 @@
-//! The command line of a process, fit to be shown: without secrets, and without what a terminal takes for a command.
+//! The command line of a process without secrets and without control characters, to be shown.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use crate::show;
 /// Parts of option and variable names whose values are not shown.
 const SECRET: [&str; 6] = ["key", "token", "secret", "passw", "credential", "auth"];
 
-/// What stands in place of a secret.
+/// Replaces a secret.
 const HIDDEN: &str = "***";
 
 /// The arguments as one line.
@@ -26,7 +26,7 @@ pub(super) fn line(arguments: &[String]) -> String {
     words.join(" ")
 }
 
-/// Whether an option of this name takes a secret. A file that holds one is none.
+/// Whether an option of this name takes a secret. The path of a file that holds one is not secret.
 fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let is_file = ["file", "path", "dir"].iter().any(|end| name.ends_with(end));

@@ -1,13 +1,13 @@
-//! Who holds a file lock: `/proc/locks`.
+//! The holder of a file lock, from `/proc/locks`.
 //!
-//! The kernel names the process that took a `flock`, also if one of its threads did with a descriptor table of its own. Lines of
+//! The kernel names the process that took a `flock`, also if one of its threads with its own descriptor table did. Lines of
 //! processes in other PID namespaces are left out or have the process id 0.
 
 use std::fs;
 
 use super::mapped::Inode;
 
-/// Who holds the lock, and who waits for it.
+/// The holder of a lock, and the processes that wait for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Holder {
     /// `None`: nobody that this process can see.
@@ -16,8 +16,8 @@ pub(crate) struct Holder {
     pub(crate) waiting: Vec<u32>,
 }
 
-/// The holder of an exclusive `flock` on a file. `is_it` is asked about a process where the kernel's name of the file leaves a
-/// doubt: on some file systems it names another device than `stat` does.
+/// The holder of an exclusive `flock` on a file. On some file systems the kernel names another device than `stat` does: then `is_it`
+/// decides whether a process is the holder.
 pub(crate) fn holder_of(file: Inode, is_it: impl Fn(u32) -> bool) -> Holder {
     fs::read_to_string("/proc/locks").map(|text| holder_in(&text, file, is_it)).unwrap_or_default()
 }

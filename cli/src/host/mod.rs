@@ -1,7 +1,7 @@
-//! What the kernel of this host says about processes: who holds a lock, who has a file mapped, who they are.
+//! What the kernel tells about processes: who holds a lock, who has a file mapped, who may use a file.
 //!
-//! All of it is read from `/proc`, asks for no right that its user does not have, and leaves nothing behind. What is not
-//! permitted or not visible (another user's process, another PID namespace) is told apart from what is not there.
+//! Nearly all of it is read from `/proc`, without extra rights, and changes nothing. What is hidden (another user's process, another
+//! PID namespace) is kept apart from what does not exist.
 
 mod access;
 mod command;

@@ -1,4 +1,4 @@
-//! One process, as the kernel describes it to everybody.
+//! A process, as the kernel describes it to every user.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use serde::Serialize;
 use super::command;
 use crate::show;
 
-/// A process. `None` is what the kernel does not tell this user.
+/// A process. `None`: the kernel does not tell this user.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Process {
     pub(crate) pid: u32,
     pub(crate) uid: Option<u32>,
     /// Name of the user; the number if it has none.
     pub(crate) user: Option<String>,
-    /// Command line without secrets; the short name if there is none to see.
+    /// Command line without secrets; the short name if it cannot be seen.
     pub(crate) command: String,
     /// Seconds since its start.
     pub(crate) uptime: Option<f64>,
-    /// Resident memory, the pages that it shares with others included.
+    /// Resident memory, shared pages included.
     pub(crate) rss_bytes: u64,
     /// Processor time since its start, in seconds.
     pub(crate) cpu_seconds: f64,

@@ -1,4 +1,4 @@
-//! `flagstaff status`: file, publisher and link.
+//! `flagstaff status`: the state of file, publisher and link.
 
 mod print;
 
@@ -18,14 +18,14 @@ use crate::style::Paint;
 const EXAMPLES: &str = "\
 Examples:
   flagstaff status --file /run/flags.flagstaff
-  flagstaff status --check                  for a health check: exit code 1 if flags may be stale
-  flagstaff status --check --max-age 60s    and if the service was last heard of more than a minute ago
+  flagstaff status --check                  a health check: exit code 1 if flags may be stale
+  flagstaff status --check --max-age 60s    also if the last contact was more than a minute ago
   flagstaff status --json | jq .publisher_process.pid";
 
 /// Print the state of the snapshot file, of its publisher and of the link to the service
 ///
-/// Ages come from a clock that neither jumps nor stops in suspend. The publisher's process is what the kernel says of the
-/// holder of the publisher lock: a process in another container cannot be seen.
+/// Ages come from a clock that neither jumps nor stops during suspend. The publisher's process is the holder of the publisher lock,
+/// as the kernel reports it: a process in another container cannot be seen.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Status {
@@ -33,12 +33,12 @@ pub(crate) struct Status {
     #[arg(long)]
     check: bool,
 
-    /// Exit code 1 if the publisher last heard from its source longer ago than this, or if that is not known: seconds, or
-    /// with units, as 90s, 5m or 1h30m
+    /// Exit code 1 if the publisher's last contact with its source is older than this, or unknown: seconds, or with units such
+    /// as 90s, 5m or 1h30m
     #[arg(long, value_name = "DURATION", value_parser = show::parse_duration)]
     max_age: Option<Duration>,
 
-    /// Print one JSON object
+    /// Print one JSON object; errors as JSON on stderr
     #[arg(long)]
     pub(crate) json: bool,
 

@@ -1,4 +1,4 @@
-//! The state for a person: a name and what is to be said, line by line.
+//! The state for people, as lines of a name and a value.
 
 use crate::facts::{Facts, LastError};
 use crate::failure::Failure;
@@ -7,10 +7,10 @@ use crate::output::Output;
 use crate::show;
 use crate::style::{Look, Paint};
 
-/// Characters of a command line that a person gets to see.
+/// Characters of a command line that are shown.
 const COMMAND_CHARS: usize = 100;
 
-/// Digits of a hash by which a person tells two of them apart.
+/// Digits of a hash that are shown: enough to tell two of them apart.
 const HASH_CHARS: usize = 16;
 
 pub(super) fn print(facts: &Facts, paint: Paint) -> Result<(), Failure> {
@@ -58,7 +58,7 @@ fn lines(facts: &Facts, paint: Paint) -> Vec<(&'static str, String)> {
     let error = facts.last_error.as_ref();
     lines.push(("last error", error.map_or_else(|| "none".to_owned(), LastError::sentence)));
     if let (Some(_), Some(process)) = (error, &facts.publisher_facts.publisher_process) {
-        lines.push(("", dim(&format!("the log of pid {} has the whole text", process.pid))));
+        lines.push(("", dim(&format!("the whole message is in the log of pid {}", process.pid))));
     }
     for problem in &facts.problems {
         lines.push(("problem", paint.text(Look::Bad, problem.text)));
@@ -142,7 +142,7 @@ fn for_how_long(state: &str, age: Option<f64>) -> String {
 fn path_sentence(state: &str) -> &'static str {
     match state {
         "same" => "leads to this file",
-        "missing" => "leads nowhere any more",
+        "missing" => "does not exist any more",
         "stuck" => "leads to another file that is not followed",
         _ => "not known",
     }

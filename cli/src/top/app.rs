@@ -21,16 +21,16 @@ use crate::watch::State;
 /// Changes that are kept.
 const MOST_CHANGES: usize = 500;
 
-/// Changes of one generation that are kept: the first of a payload in which everything is new.
+/// Changes of one generation that are kept, so that a completely new payload does not drop all others.
 const MOST_AT_ONCE: usize = 100;
 
-/// What keys act on.
+/// The part that keys act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Browse,
     /// Letters go into the filter.
     Filter,
-    /// The value of one flag is shown whole.
+    /// One value is shown in full.
     Detail,
 }
 
@@ -42,14 +42,14 @@ pub(crate) enum Pane {
     Processes,
 }
 
-/// Whether to go on.
+/// What to do after a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
     GoOn,
     Quit,
 }
 
-/// Something that happened.
+/// A change of a flag, or of publisher, link or file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) at: SystemTime,
@@ -75,9 +75,9 @@ pub(crate) struct App {
     pub(crate) mode: Mode,
     pub(crate) pane: Pane,
     pub(crate) cursor: Cursor,
-    /// First line of the value that is shown whole.
+    /// First line of the value that is shown in full.
     pub(crate) detail_line: u16,
-    /// Lines of flags on the screen, as it was drawn last.
+    /// Lines of flags that were last drawn.
     pub(crate) page: usize,
     state: State,
     usage: Usage,
@@ -107,7 +107,7 @@ impl App {
         app
     }
 
-    /// Looks at everything that can be known without a look at other processes.
+    /// Reads flags, status and publisher again; `Looker` finds the processes.
     pub(crate) fn refresh(&mut self, reader: &Reader) {
         let status = reader.status();
         let now = SystemTime::now();
@@ -132,7 +132,7 @@ impl App {
         self.publisher_cpu = process.and_then(|process| self.usage.percent(process, Instant::now()));
     }
 
-    /// Takes the flags of another generation.
+    /// Takes the flags of a new generation.
     pub(crate) fn update(&mut self, after: &Arc<Snapshot>, at: SystemTime) {
         let before = self.flags.snapshot().clone();
         if Arc::ptr_eq(&before, after) {
@@ -176,7 +176,7 @@ impl App {
         self.flags.key(self.cursor.selected)
     }
 
-    /// Stays on a flag when the list around it has changed. Sorted by change, the top of the list is the place to stay at.
+    /// Keeps the selected flag selected after the list has changed; sorted by change, keeps the position instead.
     fn find_again(&mut self, key: Option<&str>) {
         if self.flags.sort() == Sort::Key
             && let Some(line) = key.and_then(|key| self.flags.line_of(key))

@@ -1,4 +1,4 @@
-//! The processes that have the file mapped, with what they take.
+//! The processes that have the file mapped, with their memory and processor time.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::host::{Attached, Process, attached_to};
 
-/// Looks at the host are rarer than this, and so rare that they take at most one part in [`SHARE`] of a processor, by the time
-/// that they really used: a host can have thousands of processes.
+/// Shortest time from one look at the host to the next. Looks also take at most one part in [`SHARE`] of a processor, as measured: a
+/// host can have thousands of processes.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 const SHARE: u32 = 50;
 
@@ -23,23 +23,23 @@ pub(crate) struct Row {
     pub(crate) cpu_percent: Option<f64>,
 }
 
-/// What one look at the host found.
+/// The result of one look at the host.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(crate) struct Table {
     #[serde(rename = "processes")]
     pub(crate) rows: Vec<Row>,
-    /// Processes that this user may not look into: some of them may be attached as well.
+    /// Processes that this user may not inspect: some of them may have the file mapped as well.
     pub(crate) not_inspected: u64,
 }
 
-/// Looks again and again.
+/// Looks at the host repeatedly.
 #[derive(Debug, Default)]
 pub(crate) struct Looker {
     usage: Usage,
 }
 
 impl Looker {
-    /// Looks at all processes of the host. Also says how long to wait before the next look.
+    /// Looks at all processes of the host. Returns also how long to wait before the next look.
     pub(crate) fn look(&mut self, path: &Path) -> (Table, Duration) {
         let (start, used) = (Instant::now(), processor_time());
         let found = attached_to(path);
@@ -55,13 +55,13 @@ impl Looker {
     }
 }
 
-/// What this thread has taken so far.
+/// Processor time of this thread so far.
 fn processor_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::try_from(time).unwrap_or_default()
 }
 
-/// How much processor time processes had taken when they were looked at last.
+/// Processor time of each process at the last look.
 #[derive(Debug, Default)]
 pub(crate) struct Usage(HashMap<u32, (Instant, f64)>);
 

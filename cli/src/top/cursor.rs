@@ -1,4 +1,4 @@
-//! Where in a list somebody is.
+//! The position in a list.
 
 /// A line that is selected, and the first one that is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Cursor {
         self.keep_in(len, page);
     }
 
-    /// Sees to it that the selected line is there and shown.
+    /// Moves selection and scroll position so that the selected line exists and is shown.
     pub(crate) fn keep_in(&mut self, len: usize, page: usize) {
         self.selected = self.selected.min(len.saturating_sub(1));
         let least = (self.selected + 1).saturating_sub(page.max(1));

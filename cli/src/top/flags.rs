@@ -1,4 +1,4 @@
-//! The flags as they are listed: filtered and sorted.
+//! The list of flags, filtered and sorted.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use flagstaff_reader::Snapshot;
 
-/// By what flags are sorted.
+/// The order of flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sort {
     Key,
@@ -42,7 +42,7 @@ impl Flags {
         flags
     }
 
-    /// Takes the flags of another generation, of which `changed` are not as they were.
+    /// Takes the flags of a new generation, of which `changed` are the changed ones.
     pub(crate) fn update(
         &mut self,
         snapshot: Arc<Snapshot>,
@@ -89,7 +89,7 @@ impl Flags {
         self.listed.iter().position(|at| self.keys[*at] == key)
     }
 
-    /// When it changed last, as far as that was seen.
+    /// When it last changed while this program ran.
     pub(crate) fn changed(&self, key: &str) -> Option<SystemTime> {
         self.changed.get(key).copied()
     }

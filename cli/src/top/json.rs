@@ -1,4 +1,4 @@
-//! What the live screen shows, for machines: one object for each look.
+//! The data of the live screen for machines: one object for each look.
 
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -23,7 +23,7 @@ struct Look {
     table: Table,
 }
 
-/// A flag that is not as it was at the last look.
+/// A flag that has changed since the last look.
 #[derive(Debug, Serialize)]
 struct Change {
     key: String,

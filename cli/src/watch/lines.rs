@@ -1,4 +1,4 @@
-//! What is written: lines for people, objects for machines.
+//! The output of `watch`: lines for people, objects for machines.
 
 use std::time::SystemTime;
 
@@ -17,7 +17,7 @@ use crate::{json, show};
 /// Columns of a terminal below which there is no room to shorten anything sensibly.
 const LEAST_COLUMNS: usize = 40;
 
-/// Columns that a value keeps, however long the other one is.
+/// Columns that each of two values gets at least, however long the other one is.
 const LEAST_VALUE: usize = 12;
 
 /// The first line.
@@ -53,14 +53,14 @@ struct StateEvent<'a> {
     old: &'static str,
 }
 
-/// How it is to be written.
+/// For people or for machines.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Style {
     Json,
     Text(Paint),
 }
 
-/// Writes what is seen at one moment.
+/// Writes the changes of one moment.
 pub(super) struct Lines {
     style: Style,
     output: Output,
@@ -84,7 +84,7 @@ impl Lines {
                 self.output.json(&Start { event: "start", time, generation, flags, publisher, link })
             }
             Style::Text(paint) => {
-                // With the day, which the other lines on a terminal do not have.
+                // With the date, which the other lines on a terminal do not have.
                 let time = paint.text(Look::Dim, &self.time);
                 let text = format!(
                     "{time} generation {generation}, {flags} flags, publisher {publisher}, link {link}"
@@ -153,7 +153,7 @@ impl Lines {
         self.output.flush()
     }
 
-    /// On a terminal without the day.
+    /// Without the date on a terminal.
     fn short_time(&self) -> &str {
         match self.columns {
             Some(_) => self.time.split_once('T').map_or(self.time.as_str(), |(_, time)| time),
@@ -166,7 +166,7 @@ impl Lines {
     }
 }
 
-/// Two values in the room that there is for both: what one does not need the other one has.
+/// Shortens two values to a common width: columns that one does not need go to the other.
 fn fit(old: String, new: String, room: usize) -> (String, String) {
     let (old_width, new_width) = (old.width(), new.width());
     if old_width + new_width <= room {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_value_does_not_need_the_other_one_has() {
+    fn columns_that_one_value_does_not_need_go_to_the_other() {
         assert_eq!(fitted(10, 10, 20), (10, 10));
         assert_eq!(fitted(4, 500, 60), (4, 56));
         assert_eq!(fitted(500, 4, 60), (56, 4));

@@ -1,4 +1,4 @@
-//! `flagstaff watch`: changes as they happen.
+//! `flagstaff watch`: prints changes as they happen.
 
 mod lines;
 mod state;
@@ -17,7 +17,7 @@ use crate::style::Paint;
 use lines::{Lines, Style};
 pub(crate) use state::State;
 
-/// How often publisher, link and path are looked at: nobody is woken when they change.
+/// How often publisher, link and path are looked at: their changes wake nobody.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 const EXAMPLES: &str = "\
@@ -29,9 +29,9 @@ Examples:
 
 /// Print changes as they happen: one line for each flag, old -> new
 ///
-/// Also says when the publisher, its link or the file is no longer as it was. The first line names the generation at the
-/// start. Without a snapshot file it waits for one. Changes that follow each other within microseconds may be seen as one.
-/// Long values are shortened on a terminal only.
+/// Also reports when the publisher, link or file changes state. The first line has the generation at the start. If there is no
+/// snapshot file, it waits for one. Changes that follow each other within microseconds may be seen as one. Long values are shortened
+/// on a terminal only.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Watch {
@@ -42,11 +42,11 @@ pub(crate) struct Watch {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
 
-    /// End after this time, in seconds or with units as 90s or 5m; with --count, exit code 1 if there were fewer changes
+    /// End after this time, in seconds or with units such as 90s or 5m; with --count, exit code 1 if there were fewer changes
     #[arg(long, value_name = "DURATION", value_parser = show::parse_duration)]
     timeout: Option<Duration>,
 
-    /// One JSON object per line, with whole values; its member `event` says what it is about
+    /// Print one JSON object per line, with whole values; its member `event` is the kind of change. Errors as JSON on stderr
     #[arg(long)]
     pub(crate) json: bool,
 
@@ -85,13 +85,13 @@ impl Watch {
             }
             lines.flush()?;
             if is_over {
-                return self.too_late(written);
+                return self.timed_out(written);
             }
         }
         Ok(())
     }
 
-    fn too_late(&self, found: u64) -> Result<(), Failure> {
+    fn timed_out(&self, found: u64) -> Result<(), Failure> {
         match (self.count, self.timeout) {
             (Some(expected), Some(limit)) => {
                 Err(Failure::TooFewChanges { found, expected, seconds: limit.as_secs_f64() })
@@ -100,7 +100,7 @@ impl Watch {
         }
     }
 
-    /// Writes the changes of flags that were asked for, as long as there are not enough yet, and says how many.
+    /// Writes the changes of the requested flags, at most as many as are still wanted, and returns how many.
     fn write_changes(
         &self,
         lines: &mut Lines,

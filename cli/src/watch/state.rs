@@ -1,4 +1,4 @@
-//! What changes beside the flags: publisher, link, and the file at the path.
+//! The state of publisher, link and the file at the path, and its transitions.
 
 use flagstaff_format::FileId;
 use flagstaff_reader::{Reader, Status};
@@ -6,7 +6,7 @@ use flagstaff_reader::{Reader, Status};
 use crate::facts::{path_name, publisher_name};
 use crate::style::Look;
 
-/// What was seen of it at one moment.
+/// The state at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) publisher: &'static str,
@@ -15,7 +15,7 @@ pub(crate) struct State {
     file: Option<FileId>,
 }
 
-/// One thing that is no longer as it was.
+/// One change of the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Transition {
     /// `publisher`, `link` or `file`.
@@ -34,9 +34,9 @@ impl State {
         }
     }
 
-    /// Takes note of how it is now, and says what is new about it.
+    /// Takes the present state, and returns what has changed.
     pub(crate) fn update(&mut self, mut now: State) -> Vec<Transition> {
-        // Each new try is a connection that is being made, and no news before it is known how it ends.
+        // Each retry is a connection that is being made: no news until its result is known.
         if now.link == "connecting" && ["retrying", "refused"].contains(&self.link) {
             now.link = self.link;
         }
@@ -62,8 +62,8 @@ impl Transition {
     pub(crate) fn text(&self) -> String {
         match (self.event, self.state) {
             ("file", "superseded") => "file superseded by another".to_owned(),
-            ("file", "same") => "file is there again".to_owned(),
-            ("file", "missing") => "file is gone; the last flags are still answered".to_owned(),
+            ("file", "same") => "file exists again".to_owned(),
+            ("file", "missing") => "file is gone; readers keep the last flags".to_owned(),
             ("file", "stuck") => "file replaced by one that is not followed".to_owned(),
             (event, state) => format!("{event} {state}"),
         }
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn tries_that_come_to_nothing_are_no_news() {
+    fn retries_without_success_are_no_news() {
         let mut state = GOOD;
         assert_eq!(transitions(&mut state, State { link: "retrying", ..GOOD }), ["link retrying"]);
         assert!(transitions(&mut state, State { link: "connecting", ..GOOD }).is_empty());
@@ -101,11 +101,11 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_turned_is_said_once() {
+    fn every_transition_is_reported_once() {
         let mut state = GOOD;
         let gone = State { publisher: "gone", path: "missing", ..GOOD };
         let said = transitions(&mut state, gone);
-        assert_eq!(said, ["file is gone; the last flags are still answered", "publisher gone"]);
+        assert_eq!(said, ["file is gone; readers keep the last flags", "publisher gone"]);
         assert!(transitions(&mut state, gone).is_empty());
     }
 

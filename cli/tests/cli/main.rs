@@ -10,11 +10,13 @@
 mod demo;
 mod health;
 mod live;
+mod mistakes;
 mod program;
 mod publishing;
 mod reading;
 mod running;
 mod secrets;
+mod shells;
 mod shortening;
 mod terminal;
 mod torturing;

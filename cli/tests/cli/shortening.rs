@@ -20,7 +20,7 @@ fn explains(mut command: Running) {
     let status = command.end();
     let said = command.everything();
     assert_eq!(status.code(), Some(1), "{status}: {said}");
-    assert!(said.contains("made shorter") && said.contains("replace snapshot files with mv"), "{said}");
+    assert!(said.contains("truncated") && said.contains("replace snapshot files with mv"), "{said}");
     assert!(!said.contains("panicked"), "{said}");
 }
 
@@ -82,5 +82,5 @@ fn the_same_signal_from_somebody_else_ends_a_command_as_ever() {
     watch.signal(Signal::BUS);
     let status = watch.end();
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(Signal::BUS.as_raw()));
-    assert!(!watch.everything().contains("shorter"));
+    assert!(!watch.everything().contains("truncated"));
 }

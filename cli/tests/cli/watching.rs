@@ -104,5 +104,5 @@ fn a_file_that_is_removed_or_superseded_is_told_of() {
     watch.says("file superseded by another");
     watch.says("a: 1 -> 2");
     std::fs::remove_file(folder.snapshot()).unwrap();
-    watch.says("file is gone; the last flags are still answered");
+    watch.says("file is gone; readers keep the last flags");
 }

@@ -34,7 +34,7 @@ struct Counts {
 pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
     let path = context.path();
     let mut first = Publisher::open(&path, &PublisherOptions::default())?;
-    let _ = first.publish(&payload(1, 0))?;
+    first.publish(&payload(1, 0))?;
     first.close()?;
     let mut readers = Vec::new();
     for _ in 0..READERS {
@@ -123,7 +123,7 @@ fn stopped(context: &mut Context<'_>, publisher: &Process, kill: u64) -> Result<
     let reader = Reader::open(context.path())?;
     let (before, first) = (reader.generation(), reader.get_i64_or("numbered-flag-000", -1));
     if first < 0 || reader.generation() < before {
-        return Err(Problem::Found(format!("publisher {kill} is stopped, and a reader answers {first}")));
+        return Err(Problem::Found(format!("publisher {kill} is stopped, and a reader returns {first}")));
     }
     if context.random.bool() {
         publisher.signal(Signal::CONT);

@@ -83,7 +83,9 @@ fn take_over(context: &mut Context<'_>) -> Result<(), Problem> {
         publisher.signal(Signal::KILL);
         let (_, line) = next.line("start ", PATIENCE)?;
         let times: Vec<u64> = line.split(' ').skip(1).filter_map(|time| time.parse().ok()).collect();
-        let [lock, start] = times.as_slice() else { return Err(Problem::Found(format!("it said {line:?}"))) };
+        let [lock, start] = times.as_slice() else {
+            return Err(Problem::Found(format!("unexpected output {line:?}")));
+        };
         locked.push(lock.saturating_sub(killed));
         ready.push(start.saturating_sub(killed));
         publisher = next;

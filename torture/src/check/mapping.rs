@@ -1,4 +1,4 @@
-//! Shared memory: what one process does to a file, another one sees.
+//! Shared memory: one process sees what another one does to a file.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -18,10 +18,10 @@ const ROUNDS: u64 = 200;
 /// Sleeps.
 const SLEEPS: usize = 10;
 
-/// How long a sleep lasts that nobody ends.
+/// The longest sleep.
 const SLEEP: Duration = Duration::from_secs(3);
 
-/// How long it is looked for a value that is not there at once, to say whether it comes late or never.
+/// How long to wait for a value that is not seen immediately, to tell late from never.
 const LATE: Duration = Duration::from_secs(1);
 
 pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
@@ -44,7 +44,9 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
         file.read_exact_at(&mut bytes, poke::STORED as u64 * 8).map_err(Problem::file("read", &path))?;
         sees("what another process stores through a mapping is not read", n, || u64::from_le_bytes(bytes))?;
     }
-    context.did(format!("{ROUNDS} values written and {ROUNDS} stored by another process, each seen at once"));
+    context.did(format!(
+        "{ROUNDS} values written and {ROUNDS} stored by another process, each seen immediately"
+    ));
     wakes(context, &mut other, &map)?;
     moves(context, &mut other, &path, &map)?;
     other.close_stdin();
@@ -65,10 +67,10 @@ fn sees(what: &str, expected: u64, look: impl Fn() -> u64) -> Result<(), Problem
     while begun.elapsed() < LATE {
         if look() == expected {
             let after = begun.elapsed();
-            return Err(Problem::Found(format!("{what} at once, but only after {after:.1?}")));
+            return Err(Problem::Found(format!("{what} immediately, but only after {after:.1?}")));
         }
     }
-    Err(Problem::Found(format!("{what}: {found} was found, expected {expected}")))
+    Err(Problem::Found(format!("{what}: found {found}, expected {expected}")))
 }
 
 fn wakes(context: &mut Context<'_>, other: &mut Process, map: &Mapping) -> Result<(), Problem> {
@@ -86,8 +88,7 @@ fn wakes(context: &mut Context<'_>, other: &mut Process, map: &Mapping) -> Resul
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
             Err(error) => {
                 return Err(Problem::Found(format!(
-                    "a sleep on a word of the mapped file was not ended by a wake from another process: {error}; \
-                     readers notice changes late"
+                    "another process did not wake a sleep on a word of the mapped file: {error}; readers notice changes late"
                 )));
             }
         }
@@ -122,13 +123,19 @@ fn moves(context: &mut Context<'_>, other: &mut Process, path: &Path, map: &Mapp
     let new = File::open(path).map_err(Problem::file("open", path))?;
     let new_map = Mapping::read_only(&new, poke::BYTES).map_err(Problem::file("map", path))?;
     sees("the new file is not read", 4711, || new_map.load(poke::WRITTEN))?;
-    sees("the old file is not in its mapping any more", ROUNDS, || map.load(poke::WRITTEN))?;
+    sees("the mapping of the old file does not show the old file any more", ROUNDS, || {
+        map.load(poke::WRITTEN)
+    })?;
     order(other, "unlink")?;
     if fs::exists(path).map_err(Problem::file("look at", path))? {
         return Err(Problem::Found("a file that another process removed is still seen".to_owned()));
     }
     order(other, "write 4712")?;
-    sees("a removed file does not live on in its mapping", 4712, || new_map.load(poke::WRITTEN))?;
-    context.did("a file renamed over the path and a removed one, seen at once, with the old mappings alive");
+    sees("the mapping of a removed file does not show that file any more", 4712, || {
+        new_map.load(poke::WRITTEN)
+    })?;
+    context.did(
+        "a file renamed over the path and a removed one, seen immediately, with the old mappings still valid",
+    );
     Ok(())
 }

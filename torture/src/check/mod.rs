@@ -22,7 +22,7 @@ pub struct Check {
     pub name: &'static str,
     /// What it is about.
     pub about: &'static str,
-    /// Its part of the time that is left, compared with those that follow; 0: it takes what it takes, some seconds at most.
+    /// Its share of the remaining time, relative to the checks after it; 0: it has a fixed length of some seconds at most.
     pub(crate) weight: u32,
     pub(crate) run: fn(&mut Context<'_>) -> Result<(), Problem>,
 }
@@ -31,19 +31,19 @@ pub struct Check {
 pub const CHECKS: &[Check] = &[
     Check {
         name: "file-system",
-        about: "what kind it is, and whether a snapshot file can be made and read there",
+        about: "its kind, and whether a snapshot file can be made and read there",
         weight: 0,
         run: file_system::check,
     },
     Check {
         name: "lock",
-        about: "it excludes others, ends with its process although a forked child lives, and is taken over",
+        about: "it excludes others, ends with its process even if a forked child lives, and is taken over",
         weight: 0,
         run: lock::check,
     },
     Check {
         name: "mapping",
-        about: "what one process writes, others see at once; renames and removals too; sleepers are woken",
+        about: "other processes see writes, renames and removals immediately; sleepers are woken",
         weight: 0,
         run: mapping::check,
     },
@@ -55,19 +55,19 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "full",
-        about: "a full disk and a limit on the size of files are errors that harm nobody",
+        about: "a full disk and a limit on the size of files are errors and damage nothing",
         weight: 0,
         run: full::check,
     },
     Check {
         name: "death",
-        about: "publishers killed and stopped at random moments, under the eyes of readers",
+        about: "publishers killed and stopped at random moments while readers check every value",
         weight: 7,
         run: death::check,
     },
     Check {
         name: "steps",
-        about: "publishers killed at named steps, succeeded within a second",
+        about: "publishers killed at named steps; the next one publishes within a second",
         weight: 4,
         run: steps::check,
     },
@@ -79,7 +79,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "damage",
-        about: "flipped bits and cut-off files: readers answer right or not at all, and never crash",
+        about: "flipped bits and truncated files: readers return right values or defaults, and never crash",
         weight: 4,
         run: damage::check,
     },

@@ -10,7 +10,7 @@ use crate::reader_pool::ReaderKind;
 /// Reader processes.
 const READERS: usize = 48;
 
-/// Of the time of this check, the part without readers, and the part for starting and ending them.
+/// The time of this check has so many parts: one without readers, one for starting and ending them, the rest with readers.
 const PARTS: u32 = 6;
 
 pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
@@ -31,7 +31,7 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
     context.findings.extend(report.findings());
     let pool = &report.pool;
     context.did(format!(
-        "{READERS} readers at a time, {} killed and replaced, {} stops: {} looks, {} whole snapshots, {} KiB of memory of its own each",
+        "{READERS} readers at a time, {} killed and replaced, {} stops: {} looks, {} whole snapshots, {} KiB of private memory each",
         pool.killed, pool.stopped, pool.looks, pool.snapshots, pool.own_memory
     ));
     context.did(format!("publisher alone: {}", report.alone));

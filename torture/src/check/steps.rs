@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use crate::process_numbers::percentile;
 use crate::steady;
 
-/// How long it takes at most until the next publisher has published, in the middle of all tries. One try may be held up by a disk.
+/// Longest median time until the next publisher has published. A single try may be held up by a disk.
 const TAKE_OVER: Duration = Duration::from_secs(1);
 
 pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
@@ -31,7 +31,7 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
         times.len()
     ));
     if times.len() < count {
-        context.note(format!("{} steps were not tried; --seconds has more", count - times.len()));
+        context.note(format!("{} steps were not tried; give more --seconds", count - times.len()));
     }
     if Duration::from_millis(half) > TAKE_OVER {
         context.found(format!(
@@ -50,20 +50,20 @@ fn folder(context: &Context<'_>, name: &str) -> Result<PathBuf, Problem> {
     Ok(folder.join("flags.flagstaff"))
 }
 
-/// The steps of a publisher that nobody disturbs.
+/// The steps of an undisturbed publisher.
 fn all(context: &Context<'_>) -> Result<Vec<String>, Problem> {
     let path = folder(context, "all")?;
     let publisher = context.launcher.start("steps", &path, &[])?;
-    let said = context.end_later("a publisher that nobody disturbs", publisher)?;
+    let said = context.end_later("an undisturbed publisher", publisher)?;
     let steps: Vec<String> =
         said.lines().filter_map(|line| Some(line.strip_prefix("step ")?.to_owned())).collect();
     if steps.is_empty() {
-        return Err(Problem::Found(format!("a publisher that nobody disturbs said: {said}")));
+        return Err(Problem::Found(format!("an undisturbed publisher listed no steps; output: {said}")));
     }
     Ok(steps)
 }
 
-/// Answers the time from the death to the next publish.
+/// Returns the time from the death to the next publish.
 fn kill_at(context: &Context<'_>, step: &str, number: usize) -> Result<Duration, Problem> {
     let path = folder(context, &number.to_string())?;
     let reader = context.launcher.start("steady", &path, &[])?;
@@ -73,7 +73,7 @@ fn kill_at(context: &Context<'_>, step: &str, number: usize) -> Result<Duration,
     if status.signal() != Some(9) {
         let said = publisher.stdout() + &publisher.stderr();
         return Err(Problem::Found(format!(
-            "a publisher that was to die at {step:?} ended with {status}: {said}"
+            "a publisher that should die at {step:?} ended with {status}: {said}"
         )));
     }
     let died = Instant::now();

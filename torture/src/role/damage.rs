@@ -20,7 +20,7 @@ pub(crate) const KEYS: [&str; 5] = [
     "a-key-that-is-longer-than-sixty-four-bytes-and-so-is-compared-by-another-loop",
 ];
 
-/// Bytes of each area that are looked at: all that these flags take.
+/// Bytes of each area that are damaged and copied: all that these flags take.
 const AREA_PART: u64 = 2 * PAGE;
 
 /// The payload with number `n`, from 1 on.
@@ -31,10 +31,10 @@ pub(crate) fn payload(n: i64) -> String {
     )
 }
 
-/// Whether all flags say one number from 1 to `most`, or none is there. Anything else is a wrong answer.
+/// Whether all flags have one number from 1 to `most` (true), or there are none (false). Anything else is wrong.
 fn judge(snapshot: &Snapshot, get: impl Fn(&str) -> Option<String>, most: i64) -> Result<bool, String> {
-    let answers = KEYS.map(get);
-    if answers.iter().all(Option::is_none) && snapshot.is_empty() {
+    let values = KEYS.map(get);
+    if values.iter().all(Option::is_none) && snapshot.is_empty() {
         return Ok(false);
     }
     let is_right = |n: i64| {
@@ -45,12 +45,12 @@ fn judge(snapshot: &Snapshot, get: impl Fn(&str) -> Option<String>, most: i64) -
             format!("{{\"n\":[{n}]}}"),
             n.to_string(),
         ];
-        answers.iter().zip(&right).all(|(answer, right)| answer.as_ref() == Some(right))
+        values.iter().zip(&right).all(|(value, right)| value.as_ref() == Some(right))
     };
     if (1..=most).any(is_right) && snapshot.len() == KEYS.len() {
         return Ok(true);
     }
-    Err(format!("wrong answer: {answers:?}, and {} flags in a copy", snapshot.len()))
+    Err(format!("wrong values: {values:?}, and {} flags in a copy", snapshot.len()))
 }
 
 fn text(value: Value<'_>) -> String {
@@ -62,8 +62,8 @@ fn text(value: Value<'_>) -> String {
     }
 }
 
-/// `<seed> <highest number in the file> <milliseconds>`. What it does next goes to `<file>.note` first, so that it is known when it
-/// crashes.
+/// `<seed> <highest number in the file> <milliseconds>`. What it does next is written to `<file>.note` first, so that it is known after
+/// a crash.
 pub(super) fn damage(path: &Path, arguments: &[String]) -> Outcome {
     let (seed, most, time): (u64, i64, u64) =
         (argument(arguments, 0)?, argument(arguments, 1)?, argument(arguments, 2)?);
@@ -93,8 +93,8 @@ pub(super) fn damage(path: &Path, arguments: &[String]) -> Outcome {
             done[0] += 1;
         } else {
             file.write_all_at(&flipped, at)?;
-            let answered = opened(path, most).map_err(|what| format!("bit {bit} of byte {at}: {what}"))?;
-            done[if answered { 1 } else { 2 }] += 1;
+            let has_flags = opened(path, most).map_err(|what| format!("bit {bit} of byte {at}: {what}"))?;
+            done[if has_flags { 1 } else { 2 }] += 1;
         }
         file.write_all_at(&byte, at)?;
         if random.u8(..32) == 0 {
@@ -105,14 +105,14 @@ pub(super) fn damage(path: &Path, arguments: &[String]) -> Outcome {
         }
     }
     if !opened(path, most)? {
-        return Err("the file is not as it was".into());
+        return Err("the repaired file has no flags".into());
     }
     let [living, right, refused, lengths] = done;
     say(&format!("done {living} {right} {refused} {lengths}"));
     Ok(())
 }
 
-/// Opens the file and makes every call: right, or nothing.
+/// Opens the file and makes every call. Whether it has flags.
 fn opened(path: &Path, most: i64) -> Result<bool, String> {
     every_call(&Reader::attach(path), &KEYS);
     let Ok(reader) = Reader::open(path) else { return Ok(false) };
@@ -120,7 +120,7 @@ fn opened(path: &Path, most: i64) -> Result<bool, String> {
     judge(&reader.snapshot(), |key| reader.get(key).map(text), most)
 }
 
-/// A copy of another length is refused.
+/// A copy with another length must be refused.
 fn shortened(path: &Path, length: u64) -> Outcome {
     let copy = path.with_extension("short");
     let from = File::open(path)?;
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flag_of_another_number_or_a_missing_one_is_a_wrong_answer() {
+    fn a_flag_of_another_number_or_a_missing_one_is_wrong() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flags.flagstaff");
         assert_eq!(opened(&path, 3), Ok(false));

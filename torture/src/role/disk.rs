@@ -13,15 +13,15 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use super::stdio::{Outcome, argument, say};
 use crate::numbered::{self, number};
 
-/// For one checkpoint.
+/// How long one checkpoint may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// More than the whole disk that [`full`] fills.
+/// Disks of this size and more are never filled.
 const NO_SMALL_DISK: u64 = 64 << 20;
 
 fn publish(publisher: &mut Publisher, filler: usize) -> Result<Generation, PublishError> {
     let next = publisher.generation().next();
-    let _ = publisher.publish(&numbered::payload(number(next), filler))?;
+    publisher.publish(&numbered::payload(number(next), filler))?;
     Ok(publisher.generation())
 }
 
@@ -31,7 +31,7 @@ fn wait_durable(reader: &Reader, generation: Generation) -> Result<Duration, Str
         if begun.elapsed() > PATIENCE {
             let durable = reader.status().durable;
             return Err(format!(
-                "generation {generation} is not called durable within {PATIENCE:?}, {durable} is; the disk does not sync"
+                "generation {generation} is not durable within {PATIENCE:?}, only {durable} is; the disk does not sync"
             ));
         }
         std::thread::sleep(Duration::from_micros(200));
@@ -44,10 +44,10 @@ pub(super) fn durable(path: &Path, arguments: &[String]) -> Outcome {
     durable_with(path, argument(arguments, 0)?, &PublisherOptions::default())
 }
 
-/// Publishes and waits until the disk has it, `count` times; says the times in microseconds.
+/// Publishes and waits until it is on the disk, `count` times; writes the times in microseconds.
 ///
 /// # Errors
-/// If the disk does not take something.
+/// If something does not reach the disk.
 pub fn durable_with(path: &Path, count: usize, options: &PublisherOptions) -> Outcome {
     let mut publisher = Publisher::open(path, &options.clone().checkpoint_every(Duration::ZERO))?;
     let mut times = Vec::new();
@@ -66,12 +66,11 @@ pub fn durable_with(path: &Path, count: usize, options: &PublisherOptions) -> Ou
     Ok(())
 }
 
-/// On a disk that has nothing else to do and is small, as root or in a namespace: publishes, fills the disk, publishes, makes
-/// room, publishes.
+/// On a small disk of its own, as root or in a namespace: publishes, fills the disk, publishes, makes room, publishes.
 pub(super) fn full(path: &Path) -> Outcome {
     let disk = rustix::fs::statvfs(path.parent().unwrap_or(Path::new("/")))?;
     if disk.f_blocks * disk.f_frsize > NO_SMALL_DISK {
-        return Err("this is no small disk, so it is not filled".into());
+        return Err("this disk is too large to be filled".into());
     }
     let mut publisher = Publisher::open(path, &PublisherOptions::default().checkpoint_every(Duration::ZERO))?;
     let first = publish(&mut publisher, 0)?;
@@ -86,12 +85,12 @@ pub(super) fn full(path: &Path) -> Outcome {
         }
         for reader in [&reader, &Reader::open(path)?] {
             if (reader.generation(), reader.get_i64_or("numbered-flag-000", -1)) != (first, number(first)) {
-                return Err(format!("a reader answers generation {}", reader.generation()).into());
+                return Err(format!("a reader returns generation {}", reader.generation()).into());
             }
         }
     }
     say("the disk is full: publishing is an error and readers keep what they have");
-    // What fits into the space reserved before is still published.
+    // A payload that fits into the space reserved before is still published.
     let second = publish(&mut publisher, 0)?;
     if reader.generation() != second {
         return Err("what had room was not published".into());
@@ -99,7 +98,7 @@ pub(super) fn full(path: &Path) -> Outcome {
     fs::remove_file(&hog)?;
     let healed = publish(&mut publisher, 500_000)?;
     if (reader.generation(), reader.get_i64_or("numbered-flag-000", -1)) != (healed, number(healed)) {
-        return Err("it does not heal when there is room".into());
+        return Err("publishing does not work again when there is room".into());
     }
     wait_durable(&reader, healed)?;
     publisher.close()?;
@@ -107,7 +106,7 @@ pub(super) fn full(path: &Path) -> Outcome {
     Ok(())
 }
 
-/// Takes all that is left of the disk, with the file that it names.
+/// Fills the rest of the disk with a file, and returns its path.
 fn fill_up(path: &Path) -> std::io::Result<PathBuf> {
     let hog = path.with_file_name("hog");
     let mut file = fs::OpenOptions::new().create(true).append(true).open(&hog)?;
@@ -117,7 +116,7 @@ fn fill_up(path: &Path) -> std::io::Result<PathBuf> {
     Ok(hog)
 }
 
-/// Its files may have 1 MiB: the publisher must say so and not be killed by a signal.
+/// With a limit of 1 MiB for files: the publisher must return an error and not be killed by a signal.
 pub(super) fn limited(path: &Path) -> Outcome {
     let limit = Rlimit { current: Some(1 << 20), maximum: Some(1 << 20) };
     setrlimit(Resource::Fsize, limit)?;

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use flagstaff_format::{FileOp, Hooks, Observer, boot};
-use flagstaff_publisher::lock::{Cancel, LockMode, PublisherLock};
-use flagstaff_publisher::{Publisher, PublisherOptions};
+use flagstaff_publisher::lock::{LockMode, PublisherLock};
+use flagstaff_publisher::{Publisher, PublisherOptions, Stopper};
 
 use super::stdio::{Outcome, is_ending, say};
 use crate::fork::fork;
@@ -16,7 +16,7 @@ use crate::fork::fork;
 /// Longest life of a forked child, in seconds.
 const LIFE: u32 = 60;
 
-/// Remembers when the lock came, in nanoseconds of the boot clock.
+/// When the lock was taken, in nanoseconds of the boot clock.
 #[derive(Debug, Default)]
 struct LockTime(AtomicU64);
 
@@ -29,12 +29,12 @@ impl Observer for LockTime {
     }
 }
 
-/// Waits to become the publisher. Says when it got the lock and when it could publish, in nanoseconds of the boot clock.
+/// Waits to become the publisher. Writes when it got the lock and when it could publish, in nanoseconds of the boot clock.
 pub(super) fn stand_by(path: &Path) -> Outcome {
     let time = Arc::new(LockTime::default());
     say("waits");
     let options = PublisherOptions::default().watch(Hooks::new(time.clone()));
-    let publisher = Publisher::wait_and_open(path, &options, &Cancel::new())?;
+    let publisher = Publisher::wait_and_open(path, &options, &Stopper::new())?;
     say(&format!("start {} {}", time.0.load(Relaxed), boot::now().as_nanos()));
     while !is_ending() {
         std::thread::sleep(Duration::from_millis(5));
@@ -46,7 +46,7 @@ pub(super) fn stand_by(path: &Path) -> Outcome {
 pub(super) fn hold(path: &Path) -> Outcome {
     let lock = PublisherLock::try_acquire(path, LockMode::Owner)?;
     let child = fork(LIFE, || {
-        // The thread that reads stdin did not come along.
+        // The thread that reads stdin does not exist in the child.
         let mut byte = [0];
         while rustix::io::read(std::io::stdin(), &mut byte).is_ok_and(|bytes| bytes > 0) {}
     })?;

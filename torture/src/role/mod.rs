@@ -3,14 +3,14 @@
 //! | role | is |
 //! |---|---|
 //! | `check`, `pool-reader` | a reader with checked values; one of very many |
-//! | `publish`, `write` | a whole publisher as fast as it can; the same from archives that are ready |
+//! | `publish`, `write` | a whole publisher at full speed; a writer of prepared archives at full speed |
 //! | `rate` | a publisher at a given rate that measures itself |
 //! | `stand-by`, `hold` | a publisher that waits for the lock; one that forks while it holds it |
 //! | `steps`, `steady`, `succeed` | a publisher that dies or stops at a named step, its reader, its successor |
-//! | `poke` | writes to files as it is told, for whoever looks at them |
+//! | `poke` | writes to files on command, for a process that looks at them |
 //! | `durable` | a publisher that waits for the disk after each publish |
 //! | `damage` | a reader of a file that it damages |
-//! | `full`, `limited` | a publisher on a full disk; one that may not make so long a file |
+//! | `full`, `limited` | a publisher on a full disk; one with a limit on the size of files |
 
 mod damage;
 mod disk;
@@ -46,7 +46,7 @@ pub fn end_with_parent(parent: Pid, signal: Signal) -> std::io::Result<()> {
     if getppid() == Some(parent) { Ok(()) } else { Err(std::io::Error::other("the parent has ended")) }
 }
 
-/// Plays the role of `arguments`, which a [`crate::Launcher`] made: `<pid of the parent> <role> <path> [<argument> ..]`.
+/// Runs the role that `arguments` name, as a [`crate::Launcher`] writes them: `<pid of the parent> <role> <path> [<argument> ..]`.
 pub fn main(arguments: &[OsString]) -> ExitCode {
     let [parent, role, path, arguments @ ..] = arguments else {
         say("failed: expected a process id, a role and a path");
@@ -68,7 +68,7 @@ pub fn main(arguments: &[OsString]) -> ExitCode {
     play(&role.to_string_lossy(), Path::new(path), &arguments)
 }
 
-/// Plays a role. Who calls it sees to the end of stdin, see [`ending_with_stdin`].
+/// Runs a role. The caller has called [`ending_with_stdin`] if the role ends with stdin.
 pub fn play(role: &str, path: &Path, arguments: &[String]) -> ExitCode {
     let outcome = match role {
         "check" => reader::check(path, arguments),

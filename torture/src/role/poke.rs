@@ -1,4 +1,4 @@
-//! Writes to a file as it is told, for whoever looks at it from another process.
+//! Writes to a file on command, for another process that looks at it.
 
 use std::fs::{self, File};
 use std::io;
@@ -19,10 +19,10 @@ pub(crate) const WRITTEN: usize = 600;
 /// See [`WRITTEN`].
 pub(crate) const STORED: usize = 100;
 
-/// From the order to wake to the wake, so that who ordered it sleeps.
+/// From the command to wake to the wake, so that the process that sent it is asleep.
 const BEFORE_WAKE: Duration = Duration::from_millis(30);
 
-/// Orders come line by line: `write N`, `store N`, `wake`, `replace N`, `unlink`. Each is answered by itself when it is done.
+/// Commands come line by line: `write N`, `store N`, `wake`, `replace N`, `unlink`. Each is written back when it is done.
 pub(super) fn poke(path: &Path) -> Outcome {
     let mut file = File::options().read(true).write(true).open(path)?;
     let map = Mapping::read_write(&file, BYTES)?;
@@ -47,7 +47,7 @@ pub(super) fn poke(path: &Path) -> Outcome {
                 file = new;
             }
             "unlink" => fs::remove_file(path)?,
-            other => return Err(format!("there is no order {other}").into()),
+            other => return Err(format!("unknown command {other}").into()),
         }
         say(&line);
     }

@@ -5,33 +5,33 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flagstaff_format::{Archive, Facts, Generation, Opened, Writer, WriterOptions};
-use flagstaff_publisher::lock::{Cancel, LockMode, PublisherLock};
-use flagstaff_publisher::{Publisher, PublisherOptions, payload};
+use flagstaff_publisher::lock::{LockMode, PublisherLock};
+use flagstaff_publisher::{Publisher, PublisherOptions, Stopper, payload};
 
 use super::stdio::{Outcome, argument, is_ending, say};
 use crate::numbered::{self, number};
 use crate::rate::RateReport;
 
-/// Publishes numbered snapshots as fast as it can, through everything that a publisher is, with a checkpoint after the
-/// other. The size changes, so that areas grow.
+/// Publishes numbered snapshots as fast as it can with a whole publisher, and one checkpoint after the other. The size changes, so
+/// that areas grow.
 pub(super) fn publish(path: &Path) -> Outcome {
     let options = PublisherOptions::default().checkpoint_every(Duration::ZERO);
-    let mut publisher = Publisher::wait_and_open(path, &options, &Cancel::new())?;
+    let mut publisher = Publisher::wait_and_open(path, &options, &Stopper::new())?;
     say(&format!("start {}", publisher.generation()));
     while !is_ending() {
         let next = publisher.generation().next();
         let filler = if next.0.is_multiple_of(8) { next.0 as usize * 7919 % 200_000 } else { 0 };
-        let _ = publisher.publish(&numbered::payload(number(next), filler))?;
+        publisher.publish(&numbered::payload(number(next), filler))?;
     }
     Ok(publisher.close()?)
 }
 
-/// Publishes numbered snapshots from archives that are ready, so that nearly all of its time goes into the file: a kill
-/// hits the middle of a publish as often as possible.
+/// Publishes numbered snapshots from prepared archives, so that nearly all of its time goes into the file: a kill hits the
+/// middle of a publish as often as possible.
 pub(super) fn write(path: &Path) -> Outcome {
     let mut lock = path.as_os_str().to_owned();
     lock.push(".lock");
-    let _lock = PublisherLock::acquire(PathBuf::from(lock), LockMode::Owner, &Cancel::new())?;
+    let _lock = PublisherLock::acquire(PathBuf::from(lock), LockMode::Owner, &Stopper::new())?;
     let Opened { mut writer, .. } = Writer::open(path, &WriterOptions::default())?;
     say(&format!("start {}", writer.generation()));
     let mut ready: HashMap<i64, Archive> = HashMap::new();
@@ -55,10 +55,10 @@ fn archive(number: i64) -> Result<Archive, Box<dyn std::error::Error>> {
 }
 
 /// Publishes at a rate and measures itself. `<publishes a second, 0: as many as it can> <publishes>`; after so many, or at
-/// the end of stdin, it says its figures.
+/// the end of stdin, it writes its measurements.
 pub(super) fn at_rate(path: &Path, arguments: &[String]) -> Outcome {
     let (rate, count): (u32, usize) = (argument(arguments, 0)?, argument(arguments, 1)?);
-    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Cancel::new())?;
+    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Stopper::new())?;
     say(&format!("start {}", publisher.generation()));
     let report = RateReport::run(&mut publisher, rate, count, is_ending)?;
     say(&format!("rate {}", serde_json::to_string(&report)?));

@@ -11,13 +11,13 @@ use crate::numbered::Checker;
 use crate::process_numbers;
 use crate::reader_pool::ReaderKind;
 
-/// For the first flags.
+/// How long the first flags may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a slow reader stays inside of one look, in which others publish.
+/// How long one look of a slow reader takes, while others publish.
 const SLOW: Duration = Duration::from_millis(25);
 
-/// The longest sleep on a change, so that the end of stdin is seen.
+/// The longest wait for a change, so that the end of stdin is noticed.
 const SLEEP: Duration = Duration::from_millis(100);
 
 fn attached(path: &Path, seed: u64) -> Result<Checker, String> {
@@ -49,7 +49,7 @@ pub(super) fn check(path: &Path, arguments: &[String]) -> Outcome {
     if wrong == 0 { Ok(()) } else { Err(format!("{wrong} wrong looks").into()) }
 }
 
-/// One of very many, which share their pipes: it gives its number with each line. `<number> <seed> <kind> <microseconds between two looks>`
+/// One of very many, which share their pipes, so each line begins with its number. `<number> <seed> <kind> <microseconds between two looks>`
 pub(super) fn pool_reader(path: &Path, arguments: &[String]) -> Outcome {
     let (number, seed): (u32, u64) = (argument(arguments, 0)?, argument(arguments, 1)?);
     let kind = ReaderKind::of(arguments.get(2).map_or("", String::as_str))?;

@@ -5,18 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flagstaff_format::{FileId, Generation};
-use flagstaff_publisher::lock::Cancel;
-use flagstaff_publisher::{Publisher, PublisherOptions};
+use flagstaff_publisher::{Publisher, PublisherOptions, Stopper};
 use flagstaff_reader::Reader;
 
 use super::stdio::{Outcome, is_ending, say};
 use crate::steady;
 use crate::steps::Stepper;
 
-/// What [`succeed`] publishes: more than any number before.
+/// The number that [`succeed`] publishes: more than any number before.
 pub(crate) const LAST: u64 = 1000;
 
-/// For the disk, and for the heartbeat of a publisher.
+/// How long a checkpoint or a new file may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn wait_until(what: &str, condition: impl Fn() -> bool) -> Result<(), String> {
@@ -30,12 +29,12 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) -> Result<(), String> {
     Ok(())
 }
 
-/// From the lock over a cache of the SDK, publishes, checkpoints and a file that is made anew to a clean end.
+/// Goes through everything: the lock, a cache of the SDK, publishes, checkpoints, a file that is made again, and a clean end.
 /// `[<step> <signal>]`: at the first step of that name it is killed, or stopped if the signal is `stop`.
 pub(super) fn publish(path: &Path, arguments: &[String]) -> Outcome {
     let stepper = Stepper::new(Stepper::asked(arguments));
     publish_watched(path, &stepper)?;
-    // Not at each step: the thread that holds the lock has no stdout.
+    // At the end, because the thread that holds the lock has no stdout.
     stepper.seen().iter().for_each(|step| say(&format!("step {step}")));
     say("ended");
     Ok(())
@@ -47,29 +46,29 @@ fn publish_watched(path: &Path, stepper: &Arc<Stepper>) -> Outcome {
         .checkpoint_every(Duration::ZERO)
         .import(Some(&cache))
         .watch(stepper.watch());
-    let mut publisher = Publisher::wait_and_open(path, &options, &Cancel::new())?;
+    let mut publisher = Publisher::wait_and_open(path, &options, &Stopper::new())?;
     let durable = |publisher: &Publisher| -> Outcome {
         let reader = Reader::open(path)?;
         Ok(wait_until("a checkpoint", || reader.status().durable >= publisher.generation())?)
     };
     durable(&publisher)?;
     for (n, filler) in [(2, 100), (3, 300_000), (4, 10)] {
-        let _ = publisher.publish(&steady::payload(n, filler))?;
+        publisher.publish(&steady::payload(n, filler))?;
         durable(&publisher)?;
     }
     let before = FileId::at(path);
     std::fs::remove_file(path)?;
     wait_until("a new file", || FileId::at(path).is_some_and(|now| Some(now) != before))?;
-    let _ = publisher.publish(&steady::payload(5, 10))?;
+    publisher.publish(&steady::payload(5, 10))?;
     durable(&publisher)?;
     Ok(publisher.close()?)
 }
 
-/// Takes over from whoever died, publishes the last number and ends.
+/// Takes over from a publisher that died, publishes the last number and ends.
 pub(super) fn succeed(path: &Path) -> Outcome {
-    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Cancel::new())?;
+    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Stopper::new())?;
     say(&format!("start {}", publisher.generation()));
-    let _ = publisher.publish(&steady::payload(LAST, 10))?;
+    publisher.publish(&steady::payload(LAST, 10))?;
     say("published");
     Ok(publisher.close()?)
 }
@@ -78,14 +77,14 @@ pub(super) fn succeed(path: &Path) -> Outcome {
 pub(super) fn read(path: &Path) -> Outcome {
     let reader = Reader::attach(path);
     say("ready");
-    // Leaves the processor to the publisher: it is one of few here.
+    // Leaves the processor to the publisher.
     check_steadily(&reader, std::thread::yield_now)
 }
 
 /// Checks every look at [`steady`] flags, from the first flags on, until stdin ends. Does `rest` now and then.
 ///
 /// # Errors
-/// What was wrong.
+/// What is wrong.
 pub fn check_steadily(reader: &Reader, rest: impl Fn()) -> Outcome {
     while steady::number(reader).is_none() && !is_ending() {
         reader.wait_for_change(Generation(0), Duration::from_millis(10));

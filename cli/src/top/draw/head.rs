@@ -1,4 +1,4 @@
-//! The head: file, publisher and link in a few lines.
+//! The head of the screen: file, publisher and link.
 
 use ratatui::text::{Line, Span};
 

@@ -1,4 +1,4 @@
-//! The live screen on a terminal of any size.
+//! Draws the live screen on a terminal of any size.
 
 mod head;
 mod lists;
@@ -40,7 +40,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App) {
 
 fn all_parts(frame: &mut Frame<'_>, app: &mut App, body: Rect) {
     let processes = app.table.as_ref().map_or(0, |table| table.rows.len());
-    // Heading, names of the columns, and the rows: what they need, up to two fifths of the room.
+    // Heading, names of the columns, and the rows: as many lines as they need, up to two fifths of the room.
     let wanted = u16::try_from(processes.max(1) + 2).unwrap_or(u16::MAX).min(body.height * 2 / 5);
     let [upper, lower] = Layout::vertical([Constraint::Min(3), Constraint::Length(wanted)]).areas(body);
     let [left, _, right] =

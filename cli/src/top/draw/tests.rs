@@ -28,14 +28,14 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flags.flagstaff");
         let mut publisher = Publisher::open(&path, &PublisherOptions::default()).unwrap();
-        let _ = publisher.publish(flags).unwrap();
+        publisher.publish(flags).unwrap();
         let reader = Reader::open(&path).unwrap();
         let app = App::new(&reader, Paint::Plain);
         Scene { _folder: folder, publisher, reader, app }
     }
 
     fn publish(&mut self, flags: &str) {
-        let _ = self.publisher.publish(flags).unwrap();
+        self.publisher.publish(flags).unwrap();
         self.app.refresh(&self.reader);
     }
 
@@ -49,7 +49,7 @@ impl Scene {
         }
     }
 
-    /// Draws and answers what is on the screen, line by line.
+    /// Draws, and returns the lines of the screen.
     fn screen(&mut self, width: u16, height: u16) -> String {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         terminal.draw(|frame| draw(frame, &mut self.app)).unwrap();

@@ -1,4 +1,4 @@
-//! The value of one flag, whole.
+//! The value of one flag in full.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -34,7 +34,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, area: Rect) {
     frame.render_widget(Text::from_iter(shown), rest);
 }
 
-/// The text in lines of so many columns, broken anywhere: spaces of a value count.
+/// The text in lines of so many columns, broken anywhere, because spaces of a value are significant.
 fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
