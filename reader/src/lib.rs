@@ -44,6 +44,9 @@
 //! | `attached`, `copy_budget` | one file and how far it is trusted; whether there is memory for a copy of it |
 //! | `options`, `status`, `wait` | how a file is opened, its state, waiting for a change |
 
+// In front, so that the documentation of `Reader` begins with how it is opened.
+mod reader;
+
 mod attached;
 mod copy_budget;
 mod flag_view;
@@ -53,7 +56,6 @@ mod handle;
 mod json;
 mod memo;
 mod options;
-mod reader;
 mod shared;
 mod snapshot;
 mod source;

@@ -134,14 +134,14 @@ fn current_frame(attached: &Attached) -> (Generation, Option<Frame>) {
     if let Some(copy) = attached.fallback() {
         return (copy.generation(), copy.frame().copied());
     }
-    let mut generation = Generation(0);
+    let mut generation = Generation::NONE;
     for _ in 0..64 {
         generation = attached.view.observe().generation();
         let frame = frame_of(attached.view.map(), Area::Slot(generation.slot() as usize)).ok();
         if let Some(frame) = frame.filter(|frame| frame.generation == generation) {
             return (generation, Some(frame));
         }
-        if generation.0 == 0 {
+        if generation.is_none() {
             break;
         }
     }

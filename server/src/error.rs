@@ -10,6 +10,8 @@ use flagstaff_publisher::payload::{ImportError, PayloadError};
 use flagstaff_publisher::sse::ApiKeyError;
 use serde_json::value::RawValue;
 
+pub(crate) use flagstaff_publisher::with_causes;
+
 /// Why a server does not start. Nothing was changed on the disk.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -195,19 +197,4 @@ pub enum ChangeError {
         /// What the operating system said.
         source: io::Error,
     },
-}
-
-/// A message with those of its causes, on one line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text
 }
