@@ -20,7 +20,7 @@ pub(crate) fn closest(wanted: &str, keys: impl Iterator<Item = String>) -> Vec<S
     }
     let (start, letters) = (Instant::now(), letters(wanted));
     // About one error in four letters: with more, anything is close.
-    let most = length.div_ceil(4).min(length / 3).min(3);
+    let most = if length < 3 { 0 } else { (length / 4).clamp(1, 3) };
     let mut found: Vec<(usize, String)> = Vec::new();
     for (number, key) in keys.enumerate() {
         if number % 256 == 0 && start.elapsed() > TIME {
