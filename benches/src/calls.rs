@@ -47,7 +47,7 @@ pub fn prepare(path: &Path) -> Outcome<()> {
     }
     payload.push('}');
     let mut publisher = Publisher::open(path, &PublisherOptions::default())?;
-    let _ = publisher.publish(&payload)?;
+    publisher.publish(&payload)?;
     Ok(publisher.close()?)
 }
 

@@ -33,7 +33,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     for count in [1_000, 50_000] {
         let path = folder.join(format!("commands-{count}.flagstaff"));
         let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-        let _ = publisher.publish(&booleans(count))?;
+        publisher.publish(&booleans(count))?;
         let key = &keys(1)[0];
         let commands: [(&str, Vec<OsString>); 2] =
             [("status", vec!["status".into()]), ("get KEY", vec!["get".into(), key.into()])];

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use flagstaff_publisher::sse::{ApiKey, Endpoint, Stopper};
-use flagstaff_publisher::{Publisher, PublisherOptions, Source, give_memory_back, run};
+use flagstaff_publisher::sse::{ApiKey, Endpoint};
+use flagstaff_publisher::{Publisher, PublisherOptions, Source, Stopper, give_memory_back, run};
 use flagstaff_reader::Reader;
 use rustix::time::{ClockId, clock_gettime};
 

@@ -36,7 +36,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     for count in COUNTS {
         let path = folder.join(format!("flip-{count}.flagstaff"));
         let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-        let _ = publisher.publish(&payload(count, 0))?;
+        publisher.publish(&payload(count, 0))?;
         let reader = Reader::open(&path)?;
         let mut times: [Vec<f64>; 5] = Default::default();
         for turn in 1..=scale.turns as u64 {
@@ -73,7 +73,7 @@ fn one(publisher: &mut Publisher, reader: &Reader, count: usize, turn: u64) -> O
             read_at_once(reader, before, &asked, turn)
         });
         is_ready.recv_timeout(Duration::from_secs(10))?;
-        let _ = publisher.publish(&payload)?;
+        publisher.publish(&payload)?;
         waiting.join().map_err(|panic| format!("the reading thread failed: {panic:?}"))?.map_err(Into::into)
     })
 }

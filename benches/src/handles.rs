@@ -25,7 +25,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     let keys = keys(1_000);
     let path = folder.join("handles.flagstaff");
     let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-    let _ = publisher.publish(&payload(&keys))?;
+    publisher.publish(&payload(&keys))?;
     let reader = Reader::open(&path)?;
     let (flag, number) = (reader.bool_flag(&keys[0]), reader.number_flag(&keys[1]));
     let (text, json) = (reader.string_flag(&keys[2]), reader.json_flag::<Rollout>(&keys[3]));

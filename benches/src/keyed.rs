@@ -38,7 +38,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
 fn one(sheet: &mut Sheet, scale: &Scale, folder: &Path, keys: &[String], set: &str) -> Outcome<()> {
     let path = folder.join("keyed.flagstaff");
     let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-    let _ = publisher.publish(&booleans_of(keys))?;
+    publisher.publish(&booleans_of(keys))?;
     let reader = Reader::open(&path)?;
     let prepared: Vec<Key<'_>> = keys.iter().map(|key| Key::new(key)).collect();
     let mut random = Random(0x2545_F491_4F6C_DD1D);

@@ -29,7 +29,7 @@ pub fn measure(folder: &Path, _: &Scale) -> Outcome<Vec<Record>> {
     for count in [10, 50_000] {
         let path = folder.join(format!("memory-{count}.flagstaff"));
         let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-        let _ = publisher.publish(&booleans(count))?;
+        publisher.publish(&booleans(count))?;
         let output =
             Command::new(std::env::current_exe()?).arg(READER).arg(&path).arg(count.to_string()).output()?;
         of_reader.push(String::from_utf8(output.stdout)?.trim().parse::<f64>()?);

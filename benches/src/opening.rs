@@ -24,7 +24,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     for count in [1_000, 50_000] {
         let path = folder.join(format!("open-{count}.flagstaff"));
         let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-        let _ = publisher.publish(&booleans(count))?;
+        publisher.publish(&booleans(count))?;
         let mut times = Vec::new();
         for _ in 0..scale.turns {
             let output = Command::new(&program).arg(&path).arg(&keys(1)[0]).output();

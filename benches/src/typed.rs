@@ -49,7 +49,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
         let keys = flags::keys(count.max(8));
         let path = folder.join(format!("typed-{count}.flagstaff"));
         let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-        let _ = publisher.publish(&payload(&keys))?;
+        publisher.publish(&payload(&keys))?;
         getters(&mut sheet, scale, &Reader::open(&path)?, &keys, count)?;
     }
     sheet.note("The map holds an enum of the four types, so that both sides check the type.");

@@ -1,6 +1,5 @@
 //! What goes wrong: its message, its kind for machines, and the exit code.
 
-use std::error::Error;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -9,7 +8,7 @@ use flagstaff_format::WriteError;
 use flagstaff_publisher::lock::LockError;
 use flagstaff_publisher::payload::{DEFAULT_MAX_PAYLOAD, PayloadError};
 use flagstaff_publisher::sse::{ApiKeyError, EndpointError};
-use flagstaff_publisher::{CloseError, PublishError, RunError};
+use flagstaff_publisher::{CloseError, PublishError, RunError, with_causes};
 use flagstaff_reader::OpenError;
 use serde::Serialize;
 
@@ -192,7 +191,7 @@ impl Failure {
 
     /// The message with its causes, and why a file may not be used.
     pub(crate) fn text(&self) -> String {
-        let mut text = self.with_causes();
+        let mut text = with_causes(self);
         if let Some(why) = self.denied_path().and_then(|(path, need)| denied(path, need)) {
             text.push_str("; ");
             text.push_str(&why);
@@ -226,21 +225,6 @@ impl Failure {
             _ => return None,
         };
         (source.kind() == io::ErrorKind::PermissionDenied).then_some((path.as_path(), need))
-    }
-
-    /// The message with those of its causes that it does not contain already.
-    fn with_causes(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let more = error.to_string();
-            if !text.contains(&more) {
-                text.push_str(": ");
-                text.push_str(&more);
-            }
-            cause = error.source();
-        }
-        text
     }
 }
 

@@ -10,10 +10,12 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use flagstaff_publisher::{Queue, printable};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 const VARIABLE: &str = "FLAGSTAFF_LOG";
 
@@ -62,7 +64,7 @@ pub(crate) fn start(level: Level) -> Result<(), BadFilter> {
     };
     let wanted = env::var(VARIABLE).ok().filter(|text| !text.trim().is_empty());
     let wanted = wanted.unwrap_or_else(|| default.to_owned());
-    let filter = EnvFilter::try_new(&wanted).map_err(|error| BadFilter(wanted, error))?;
+    let filter = wanted.parse::<Targets>().map_err(|error| BadFilter(wanted, error))?;
     let field = |writer: &mut format::Writer<'_>, field: &tracing::field::Field, value: &dyn fmt::Debug| {
         // Keys, names of files, and responses of servers: none of it may end the line or move the cursor.
         let value = format!("{value:?}");
@@ -72,13 +74,15 @@ pub(crate) fn start(level: Level) -> Result<(), BadFilter> {
         }
     };
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         .with_target(false)
         .with_ansi(io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()))
         .fmt_fields(format::debug_fn(field).delimited(" "))
         .with_writer(|| Line)
         // A stderr that is closed must not end a publisher: the subscriber would complain about it on stderr, and panic.
         .log_internal_errors(false)
+        .finish()
+        .with(filter)
         .init();
     // The HTTP library logs through `log`; below this level it logs what goes over the wire, where a server may return the
     // key. No directive of the filter reaches past this. After `init`, which sets it from the filter.

@@ -89,7 +89,7 @@ impl Run {
         let Some(mut publisher) = self.open(&target, &options, &control)? else { return Ok(()) };
         service_manager::notify("READY=1\nSTATUS=publishing");
         while !control.is_ending() {
-            run(&mut publisher, origin.source(), &control.next_run(), &mut |_| {})?;
+            run(&mut publisher, origin.source(), &control.next_run(), &mut |notice| notice.log())?;
         }
         control.source_left();
         // Dropping the publisher waits for the disk.
@@ -125,12 +125,12 @@ impl Run {
         }
         // A publisher that stands by counts as ready.
         service_manager::notify("READY=1\nSTATUS=standing by for another publisher");
-        match Publisher::wait_and_open(target.path(), options, &control.cancel) {
+        match Publisher::wait_and_open(target.path(), options, &control.ending) {
             Ok(publisher) => {
                 tracing::info!("took over");
                 Ok(Some(publisher))
             }
-            Err(OpenError::Lock(LockError::Cancelled { .. })) => {
+            Err(OpenError::Lock(LockError::Stopped { .. })) => {
                 control.source_left();
                 Ok(None)
             }

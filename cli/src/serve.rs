@@ -30,7 +30,7 @@ The address is printed on stdout; open it in a browser, or use curl:
 
 Examples:
   flagstaff serve
-  flagstaff serve flags.json
+  flagstaff serve flags.json --create
   flagstaff serve flags.json --environment staging=staging.json
   FLAGSTAFF_SERVE_TOKEN=... flagstaff serve flags.json --bind 0.0.0.0";
 
@@ -41,18 +41,25 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
-    /// JSON file that keeps the flags; created if it does not exist. Without one there are a few sample flags in memory, and nothing
-    /// is kept
+    /// JSON file that holds the flags. Without one there are a few sample flags in memory, and nothing is saved
     #[arg(value_name = "FLAGS.json")]
     file: Option<PathBuf>,
+
+    /// Create each flag file that does not exist, without flags
+    #[arg(long)]
+    create: bool,
 
     /// API key of its environment
     #[arg(long, value_name = "KEY", default_value = DEFAULT_API_KEY)]
     api_key: String,
 
-    /// One more environment: its API key and its file. May be given again
+    /// Another environment: its API key and its file. May be repeated
     #[arg(long, value_name = "KEY=FILE", value_parser = parse_environment)]
     environment: Vec<(String, PathBuf)>,
+
+    /// Name of an environment on the page, given its API key. May be repeated. Without one it is the name of the file without `.json`
+    #[arg(long, value_name = "KEY=NAME", value_parser = parse_name)]
+    name: Vec<(String, String)>,
 
     /// Port to listen on; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
@@ -62,8 +69,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     bind: IpAddr,
 
-    /// Token that every request must have that changes something. Every user of this host can see it in the process list: prefer
-    /// the variable FLAGSTAFF_SERVE_TOKEN, or a file
+    /// Token required for every write request. Every user of this host can see it in the process list: prefer the variable
+    /// FLAGSTAFF_SERVE_TOKEN, or a file
     #[arg(long, value_name = "TOKEN", conflicts_with = "token_file", value_parser = Token::new)]
     token: Option<Token>,
 
@@ -71,7 +78,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "PATH")]
     token_file: Option<PathBuf>,
 
-    /// Time between two signs of life on a silent stream
+    /// Time between heartbeats on an idle stream
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = show::parse_duration)]
     heartbeat: Duration,
 }
@@ -103,6 +110,13 @@ fn parse_environment(text: &str) -> Result<(String, PathBuf), String> {
     }
 }
 
+fn parse_name(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, name)) if !key.is_empty() && !name.is_empty() => Ok((key.to_owned(), name.to_owned())),
+        _ => Err("expected an API key and a name, for example dev=Production".to_owned()),
+    }
+}
+
 impl Serve {
     pub(crate) fn run(self) -> Result<(), Failure> {
         // Before anything is served: a signal from then on ends the server in order.
@@ -118,7 +132,9 @@ impl Serve {
         flagstaff_publisher::give_memory_back();
         let server = Server::start(self.options()?)?;
         if self.file.is_none() {
-            tracing::warn!("sample flags in memory: nothing is kept; name a file to keep flags");
+            tracing::warn!(
+                "sample flags in memory: changes are lost when the server stops; name a file to save them"
+            );
         }
         let key =
             if self.api_key == DEFAULT_API_KEY { String::new() } else { format!("#key={}", self.api_key) };
@@ -130,7 +146,7 @@ impl Serve {
             printed?;
         }
         service_manager::notify("STOPPING=1");
-        tracing::info!("stops");
+        tracing::info!("stopping");
         drop(server);
         Ok(())
     }
@@ -141,6 +157,12 @@ impl Serve {
         options = options.environment(self.api_key.as_str(), flags);
         for (key, file) in &self.environment {
             options = options.environment(key.as_str(), Flags::File(file.clone()));
+        }
+        for (key, name) in &self.name {
+            options = options.environment_name(key.as_str(), name.as_str());
+        }
+        if self.create {
+            options = options.create_missing_files();
         }
         Ok(match self.token()? {
             Some(token) => options.token(token),

@@ -1,12 +1,11 @@
 //! Signals to a running publisher.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use flagstaff_publisher::lock::Cancel;
-use flagstaff_publisher::sse::{Stopper, Waited};
+use flagstaff_publisher::{Stopper, Waited};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -21,11 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// State that the signals change.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Control {
-    /// Ends the wait for the lock.
-    pub(crate) cancel: Cancel,
+    /// Stopped when the process has to end: ends the wait for the lock.
+    pub(crate) ending: Stopper,
     /// Ends the present run of the source.
     run: Arc<Mutex<Stopper>>,
-    ending: Arc<AtomicBool>,
     /// Stopped when the source is not running any more.
     source_left: Stopper,
 }
@@ -33,7 +31,7 @@ pub(crate) struct Control {
 impl Control {
     /// Whether the process has to end.
     pub(crate) fn is_ending(&self) -> bool {
-        self.ending.load(Ordering::Acquire)
+        self.ending.is_stopped()
     }
 
     /// The handle that stops the next run of the source.
@@ -53,8 +51,7 @@ impl Control {
 
     fn end(&self) {
         let run = self.run();
-        self.ending.store(true, Ordering::Release);
-        self.cancel.cancel();
+        self.ending.stop();
         run.stop();
     }
 

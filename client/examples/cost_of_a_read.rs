@@ -1,6 +1,6 @@
 //! What a read through a client costs beside one through a reader: `cargo run --release -p flagstaff --example cost_of_a_read`.
 
-#![allow(clippy::print_stdout, reason = "its answer")]
+#![allow(clippy::print_stdout, reason = "prints its figures")]
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut publisher =
         flagstaff_publisher::Publisher::open(&path, &flagstaff_publisher::PublisherOptions::default())?;
     let flags: Vec<String> = (0..1000).map(|i| format!("\"flag-number-{i}\": {}", i % 2 == 0)).collect();
-    let _ = publisher.publish(&format!("{{{}}}", flags.join(",")))?;
+    publisher.publish(&format!("{{{}}}", flags.join(",")))?;
     drop(publisher);
     let client = Client::builder("k").base_url("http://127.0.0.1:9").file(&path).start()?;
     let reader = Reader::open(&path)?;

@@ -7,30 +7,38 @@ use std::sync::Arc;
 use flagstaff_publisher::Hooks;
 use flagstaff_publisher::sse::{DEFAULT_BASE_URL, StreamOptions};
 
-use crate::callback::{ErrorCallback, StartCallback};
+use crate::callback::StartCallback;
 use crate::client::Client;
 use crate::error::ClientError;
 use crate::report::ErrorContext;
-use crate::settings::Settings;
+use crate::settings::{Requested, Settings};
 
 /// Settings of a [`Client`]. Made by [`Client::builder`].
 #[must_use = "a builder does nothing before `start`"]
 pub struct ClientBuilder {
-    pub(crate) api_key: String,
-    pub(crate) base_url: String,
-    pub(crate) cache_dir: Option<PathBuf>,
-    pub(crate) file: Option<PathBuf>,
-    pub(crate) memory_dir: Option<PathBuf>,
-    pub(crate) stream: StreamOptions,
-    pub(crate) on_error: Option<ErrorCallback>,
-    pub(crate) on_start: Option<StartCallback>,
-    pub(crate) watch: Hooks,
+    requested: Requested,
     preload: bool,
 }
 
+impl Client {
+    /// Settings for a client of the environment with this API key.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let flags = flagstaff::Client::builder("the key of the environment")
+    ///     .base_url("http://127.0.0.1:9")
+    ///     .cache_dir(folder.path())
+    ///     .start()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(api_key: &str) -> ClientBuilder {
+        ClientBuilder::new(api_key)
+    }
+}
+
 impl ClientBuilder {
-    pub(crate) fn new(api_key: &str) -> ClientBuilder {
-        ClientBuilder {
+    fn new(api_key: &str) -> ClientBuilder {
+        let requested = Requested {
             api_key: api_key.to_owned(),
             base_url: DEFAULT_BASE_URL.to_owned(),
             cache_dir: None,
@@ -40,26 +48,26 @@ impl ClientBuilder {
             on_error: None,
             on_start: None,
             watch: Hooks::default(),
-            preload: false,
-        }
+        };
+        ClientBuilder { requested, preload: false }
     }
 
     /// The address of the service. `https://api.soasap.com` by default.
     pub fn base_url(mut self, url: &str) -> ClientBuilder {
-        self.base_url = url.to_owned();
+        self.requested.base_url = url.to_owned();
         self
     }
 
     /// The directory of the snapshot file, which is named after base URL and key. By default `soasap/cache` in the user's
     /// local data, where the command line looks as well. Made, with mode 0700, if it is missing.
     pub fn cache_dir(mut self, directory: impl Into<PathBuf>) -> ClientBuilder {
-        self.cache_dir = Some(directory.into());
+        self.requested.cache_dir = Some(directory.into());
         self
     }
 
     /// The snapshot file itself, instead of one in the cache directory. Its directory must exist.
     pub fn file(mut self, path: impl Into<PathBuf>) -> ClientBuilder {
-        self.file = Some(path.into());
+        self.requested.file = Some(path.into());
         self
     }
 
@@ -67,13 +75,13 @@ impl ClientBuilder {
     /// (mode 0700), and is made if it is missing. By default `/dev/shm/flagstaff-<user id>`, else one of that name in the directory
     /// of temporary files.
     pub fn memory_dir(mut self, directory: impl Into<PathBuf>) -> ClientBuilder {
-        self.memory_dir = Some(directory.into());
+        self.requested.memory_dir = Some(directory.into());
         self
     }
 
     /// Timeouts and root certificates of the stream.
     pub fn stream(mut self, options: StreamOptions) -> ClientBuilder {
-        self.stream = options;
+        self.requested.stream = options;
         self
     }
 
@@ -84,14 +92,14 @@ impl ClientBuilder {
         self
     }
 
-    /// Calls `callback` with trouble in the background.
+    /// Calls `callback` with errors of the background.
     ///
     /// It runs in a thread of its own. It may read flags and close the client; a panic in it is caught and logged. While it
-    /// is busy, up to 64 errors wait; then the oldest are dropped, and [`ErrorContext::dropped`] says how many. Only the process
-    /// that publishes has trouble with the stream, so only there is it told. A clone of the client that the callback holds keeps
+    /// is busy, up to 64 errors wait; then the oldest are dropped, and [`ErrorContext::dropped`] says how many. Errors of the stream reach it only
+    /// in the process that publishes. A clone of the client that the callback holds keeps
     /// the client from being closed by dropping: call [`Client::close`] then.
     pub fn on_error(mut self, callback: impl Fn(&ErrorContext) + Send + Sync + 'static) -> ClientBuilder {
-        self.on_error = Some(Arc::new(callback));
+        self.requested.on_error = Some(Arc::new(callback));
         self
     }
 
@@ -99,23 +107,24 @@ impl ClientBuilder {
     /// the middle of that call; more than once if threads race or a start fails. It must not panic. For a language binding that
     /// has to prepare for callbacks: only a thread of that language can make others.
     pub fn on_start(mut self, callback: impl Fn() + Send + Sync + 'static) -> ClientBuilder {
-        self.on_start = Some(StartCallback(Arc::new(callback)));
+        self.requested.on_start = Some(StartCallback(Arc::new(callback)));
         self
     }
 
-    /// Who is shown every step of this process on its way to the lock and as the publisher. Nobody by default; for tests.
+    /// Observes every step of this process on its way to the lock and as the publisher. For tests.
+    #[doc(hidden)]
     pub fn watch(mut self, watch: Hooks) -> ClientBuilder {
-        self.watch = watch;
+        self.requested.watch = watch;
         self
     }
 
     /// Makes the client. Waits for no network; a snapshot file that exists is read from the first call on.
     ///
     /// # Errors
-    /// [`ClientError`] if API key or base URL are none. A disk that does not work is no error: see [`ClientBuilder::on_error`].
+    /// [`ClientError`] if the API key or the base URL is not valid. A disk that does not work is no error: see [`ClientBuilder::on_error`].
     pub fn start(self) -> Result<Client, ClientError> {
         let preload = self.preload;
-        let client = Client::of(Settings::of(self)?);
+        let client = Client::of(Settings::of(self.requested)?);
         if preload {
             client.begin();
         }
@@ -127,9 +136,9 @@ impl fmt::Debug for ClientBuilder {
     // Without the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
-            .field("base_url", &self.base_url)
-            .field("cache_dir", &self.cache_dir)
-            .field("file", &self.file)
+            .field("base_url", &self.requested.base_url)
+            .field("cache_dir", &self.requested.cache_dir)
+            .field("file", &self.requested.file)
             .field("preload", &self.preload)
             .finish_non_exhaustive()
     }

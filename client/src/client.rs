@@ -1,17 +1,16 @@
 //! The client.
 
 use std::fmt;
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flagstaff_reader::Reader;
 
-use crate::builder::ClientBuilder;
-use crate::changes::{self, Changes, Listener};
-use crate::core::Core;
-use crate::process::Ending;
+use crate::changes::{Changes, Listener};
+use crate::error::CloseError;
 use crate::settings::Settings;
+use crate::state::State;
+use crate::{background, watcher};
 
 /// How long a close waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,22 +30,21 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 ///     .cache_dir(folder.path())
 ///     .on_error(|error| eprintln!("flags: {error}"))
 ///     .start()?;
-/// // Answers at once, whatever the network does: the last known value, or else the default.
+/// // Returns at once, whatever the network does: the last known value, or else the default.
 /// if flags.get_bool("new-checkout") {
 ///     println!("at most {} items", flags.get_i64_or("cart-limit", 50));
 /// }
 /// let on = flags.bool_flag("new-checkout"); // the fastest way to read one flag often
 /// assert!(!on.get());
 /// assert!(!flags.wait_until_ready(Duration::from_millis(10)), "nobody listens at that address");
-/// assert!(flags.close());
+/// flags.close()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Getters
-/// A client dereferences to a [`Reader`], which has all getters: `get_bool`, `get_number`, `get_string`, their `_or` forms,
-/// `read` for many flags of one generation, `snapshot`, handles such as `bool_flag`, `status`. It is no wrapper with forty methods of
-/// the same names, because there is nothing to add to them: the dereference is where the first read starts the
-/// background, and it costs one load beside what a `Reader` costs. Making a handle counts as a read.
+/// A client has all getters of a [`Reader`]: `get_bool`, `get_number`, `get_string`, their `_or` forms, `read` for many flags of one
+/// generation, `snapshot`, handles such as `bool_flag`, `status`. The first of them that is called in a process starts the background;
+/// that check costs one load beside what a `Reader` costs. [`Client::reader`] is for code that takes a `Reader`.
 ///
 /// # The background
 /// Each process that reads has one thread that waits, asleep, for the publisher lock of the host (and one that owns the lock
@@ -63,59 +61,82 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// begins or ends: a child that is forked in just that moment of another thread reads as all others do, but takes no part in the election.
 ///
 /// # A file that cannot be written
-/// Flags are then kept in memory, in [`ClientBuilder::memory_dir`], and [`ClientBuilder::on_error`] hears of it once. All processes of this user
+/// Flags are then kept in memory, in [`ClientBuilder::memory_dir`], and [`ClientBuilder::on_error`] is called once. All processes of this user
 /// share that place, so that there still is one stream for all of them; other users have their own. It costs a few MiB of `/dev/shm`
 /// at most, and nothing but the file of each key stays there until the next reboot.
 ///
-/// - If there is no snapshot at the path either, this is settled in [`ClientBuilder::start`].
-/// - If there is one, and somebody else keeps it fresh, the client is a reader. It turns to memory when that
-///   publisher has been gone for 10 seconds, and stays there. Until memory has flags, the old ones are answered.
+/// - If there is no snapshot at the path either, this is decided in [`ClientBuilder::start`].
+/// - If there is one, and somebody else keeps it fresh, the client is a reader. It switches to memory when that
+///   publisher has been gone for 10 seconds, and stays there. Until memory has flags, getters return the old ones.
 /// - The same if the disk turns out to be full or broken when the file is opened.
 ///
-/// Handles that were made before such a turn go on answering from the old file; make them anew. Generations begin anew with it.
+/// Handles that were made before the switch go on reading the old file; make new ones. Generations begin again with it.
 #[derive(Clone)]
 pub struct Client {
-    /// The core's, once more: a read that goes straight to it does not wait for another pointer.
+    /// That of the state, once more: a read that goes straight to it does not wait for another pointer.
     reader: Reader,
-    core: Arc<Core>,
+    state: Arc<State>,
     owner: Arc<Owner>,
 }
 
-/// Closes the client when its last clone is gone. The threads of the background hold the core, but not this.
-struct Owner(Arc<Core>);
+/// Closes the client when its last clone is gone. The threads of the background hold the state, but not this.
+struct Owner(Arc<State>);
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        if self.0.close(PATIENCE).is_none() {
-            tracing::warn!("the client did not end within {} s; goes on without it", PATIENCE.as_secs());
+        // What the disk said has been logged by the background.
+        if let Err(error @ CloseError::Timeout { .. }) = self.0.close(PATIENCE) {
+            tracing::warn!("{error}");
         }
     }
 }
 
 impl Client {
-    /// Settings for a client of the environment with this API key.
-    pub fn builder(api_key: &str) -> ClientBuilder {
-        ClientBuilder::new(api_key)
-    }
-
     pub(crate) fn of(settings: Settings) -> Client {
-        let core = Core::new(settings);
-        Client { reader: core.reader.clone(), owner: Arc::new(Owner(core.clone())), core }
+        let state = State::new(settings, background::start);
+        Client { reader: state.reader.clone(), owner: Arc::new(Owner(state.clone())), state }
     }
 
     pub(crate) fn begin(&self) {
-        self.core.start();
-        self.core.wait_for_import();
+        background::start(&self.state);
+        background::wait_for_import(&self.state);
     }
 
-    /// The reader that answers now. To hand it on to code that only reads.
+    /// The reader that getters use now, for code that takes a [`Reader`]. Counts as a read: the first one starts the background.
+    ///
+    /// Ask for it again after a while: a client moves to another one when it has to keep flags in memory.
+    ///
+    /// ```
+    /// use flagstaff::{Client, Reader};
+    ///
+    /// fn items_at_most(flags: &Reader) -> i64 {
+    ///     flags.get_i64_or("cart-limit", 50)
+    /// }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let client = Client::builder("k").base_url("http://127.0.0.1:9").cache_dir(folder.path()).start()?;
+    /// assert_eq!(items_at_most(client.reader()), 50);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
     #[must_use]
     pub fn reader(&self) -> &Reader {
-        self
+        // One load: all that a read costs more than that of a `Reader`.
+        if self.state.is_direct() { &self.reader } else { background::started_reader(&self.state) }
     }
 
-    /// Waits until there are flags that are kept fresh: the publisher of this host, whoever that is, hears the service.
+    /// Waits until there are flags that are kept fresh: the publisher of this host, whichever process that is, has an open stream.
     /// False if that takes longer than `timeout`; what is read then is the last known value, or the default.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let builder = flagstaff::Client::builder("k").base_url("http://127.0.0.1:9");
+    /// # let flags = builder.cache_dir(folder.path()).start()?;
+    /// if !flags.wait_until_ready(Duration::from_millis(10)) {
+    ///     eprintln!("starts with the last known flags");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn wait_until_ready(&self, timeout: Duration) -> bool {
         let begun = Instant::now();
@@ -138,43 +159,74 @@ impl Client {
     /// read flags and close the client; a panic in it is caught and logged. Changes that come while one is busy are
     /// told as one. Keeps two copies of the flags in memory. It counts as a read; a clone of the client that the callback holds
     /// keeps the client from being closed by dropping.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let builder = flagstaff::Client::builder("k").base_url("http://127.0.0.1:9");
+    /// # let flags = builder.cache_dir(folder.path()).start()?;
+    /// flags.on_change(|changes| {
+    ///     for change in changes.iter() {
+    ///         println!("{}: {:?} -> {:?}", change.key, change.old, change.new);
+    ///     }
+    /// });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_change(&self, callback: impl Fn(&Changes) + Send + Sync + 'static) {
         let seen = self.snapshot();
-        self.core.listeners.push(Listener(Box::new(callback)));
-        if let Some(process) = self.core.process() {
-            changes::watch(&self.core, process, Some(seen));
+        self.state.listeners.push(Listener(Box::new(callback)));
+        if let Some(process) = self.state.process() {
+            watcher::watch(&self.state, process, Some(seen));
         }
     }
 
     /// Ends the background in this process: closes the stream, writes the last flags to the disk, gives the lock to whoever
-    /// waits for it. True if that is done; at most 5 seconds are spent on it, and a few milliseconds if there is nothing to write.
+    /// waits for it. Takes at most 5 seconds, and a few milliseconds if there is nothing to write.
     ///
     /// No callback is called any more after this; one that is running is not waited for. Reads go on, from what other processes
     /// publish. A second close only waits again. Any thread may call it, a callback too. Dropping the last clone does the same.
-    pub fn close(&self) -> bool {
+    ///
+    /// # Errors
+    /// [`CloseError`]: what was not done in time.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let builder = flagstaff::Client::builder("k").base_url("http://127.0.0.1:9");
+    /// # let flags = builder.cache_dir(folder.path()).start()?;
+    /// flags.close()?;
+    /// assert!(!flags.get_bool("no-such-flag"), "reads go on");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn close(&self) -> Result<(), CloseError> {
         self.close_within(PATIENCE)
     }
 
     /// As [`Client::close`], with another limit. What is not done by then goes on in the background.
-    pub fn close_within(&self, limit: Duration) -> bool {
-        self.core.close(limit) == Some(Ending::Clean)
-    }
-}
-
-impl Deref for Client {
-    type Target = Reader;
-
-    #[inline]
-    fn deref(&self) -> &Reader {
-        if self.core.is_direct() { &self.reader } else { self.core.reader_of_start() }
+    ///
+    /// # Errors
+    /// As [`Client::close`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let builder = flagstaff::Client::builder("k").base_url("http://127.0.0.1:9");
+    /// # let flags = builder.cache_dir(folder.path()).start()?;
+    /// if let Err(error) = flags.close_within(Duration::from_millis(500)) {
+    ///     eprintln!("{error}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn close_within(&self, limit: Duration) -> Result<(), CloseError> {
+        self.state.close(limit)
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not through the dereference: to be shown is no read.
+        // Not through the reader: to be shown is no read.
         f.debug_struct("Client")
-            .field("settings", &self.core.settings)
+            .field("settings", &self.state.settings)
             .field("clones", &Arc::strong_count(&self.owner))
             .finish_non_exhaustive()
     }

@@ -7,18 +7,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use flagstaff_publisher::lock::LockError;
-use flagstaff_publisher::sse::Waited;
 use flagstaff_publisher::{
-    Notice, OpenError, Outcome, PublishError, Publisher, PublisherOptions, Refusals, SnapshotLocation,
-    Source, trim_memory,
+    Notice, OpenError, Outcome, Publisher, PublisherOptions, SnapshotLocation, Source, Waited, trim_memory,
 };
 use flagstaff_reader::{PublisherState, Reader};
 
-use crate::core::Core;
+use crate::error::CloseError;
 use crate::log::Line;
-use crate::process::{Ending, Process};
+use crate::process::Process;
 use crate::report::{ErrorContext, may_pass};
 use crate::settings::{Settings, make_cache_dir};
+use crate::state::State;
 
 /// How often to look whether somebody else still publishes to a file that cannot be written from here.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -38,20 +37,20 @@ const TRIM_AFTER: Duration = Duration::from_secs(10);
 
 /// Why publishing to a place ended.
 enum Left {
-    Closed(Ending),
+    Closed(Result<(), CloseError>),
     /// This process cannot publish there.
     Useless,
 }
 
 /// Runs until the client is closed in this process.
-pub(crate) fn run(core: &Arc<Core>, process: &Process) -> Ending {
-    let settings = &core.settings;
+pub(crate) fn run(state: &Arc<State>, process: &Process) -> Result<(), CloseError> {
+    let settings = &state.settings;
     let in_memory = settings.in_memory_because.clone();
     let is_in_memory = in_memory.is_some();
     if let Some(because) = in_memory {
-        core.complain(process, because);
+        state.complain(process, because);
     }
-    if let Left::Closed(ending) = publish_to(core, process, &settings.location) {
+    if let Left::Closed(ending) = publish_to(state, process, &settings.location) {
         return ending;
     }
     if is_in_memory || !wait_for_other_publisher(&settings.location, process) {
@@ -66,16 +65,16 @@ pub(crate) fn run(core: &Arc<Core>, process: &Process) -> Ending {
         }
     };
     process.log.push(Line::Warning(format!("keeps flags in memory, in {}", location.path().display())));
-    core.move_to(location.path());
-    match publish_to(core, process, &location) {
+    state.move_to(location.path());
+    match publish_to(state, process, &location) {
         Left::Closed(ending) => ending,
         Left::Useless => wait_for_close(process),
     }
 }
 
-fn wait_for_close(process: &Process) -> Ending {
+fn wait_for_close(process: &Process) -> Result<(), CloseError> {
     while process.pause(Duration::from_secs(3600)) {}
-    Ending::Clean
+    Ok(())
 }
 
 /// While somebody else publishes to the file, this process is a reader. False if the client is closed meanwhile.
@@ -96,25 +95,25 @@ fn wait_for_other_publisher(location: &SnapshotLocation, process: &Process) -> b
 }
 
 /// Waits for the lock and publishes, again and again.
-fn publish_to(core: &Arc<Core>, process: &Process, location: &SnapshotLocation) -> Left {
-    let options = options(&core.settings, location);
+fn publish_to(state: &Arc<State>, process: &Process, location: &SnapshotLocation) -> Left {
+    let options = options(&state.settings, location);
     let mut is_failing = false;
     while !process.is_closing() {
         let opened = match make_cache_dir(location) {
-            Ok(()) => Publisher::wait_and_open(location.path(), &options, &process.cancel),
+            Ok(()) => Publisher::wait_and_open(location.path(), &options, &process.closing()),
             Err(error) => {
-                core.complain(process, ErrorContext::of_disk(false, error));
+                state.complain(process, ErrorContext::of_disk(false, error));
                 return Left::Useless;
             }
         };
         match opened {
             Ok(publisher) => {
                 is_failing = false;
-                if let Some(ending) = publish(process, &core.settings, location, publisher) {
+                if let Some(ending) = publish(process, &state.settings, location, publisher) {
                     return Left::Closed(ending);
                 }
             }
-            Err(OpenError::Lock(LockError::Cancelled { .. })) => break,
+            Err(OpenError::Lock(LockError::Stopped { .. })) => break,
             Err(error) if may_pass(&error) => {
                 if !std::mem::replace(&mut is_failing, true) {
                     process.log.push(Line::error("cannot wait for the publisher lock; said once", &error));
@@ -123,12 +122,12 @@ fn publish_to(core: &Arc<Core>, process: &Process, location: &SnapshotLocation) 
                 process.pause(PAUSE);
             }
             Err(error) => {
-                core.complain(process, ErrorContext::of_open(error));
+                state.complain(process, ErrorContext::of_open(error));
                 return Left::Useless;
             }
         }
     }
-    Left::Closed(Ending::Clean)
+    Left::Closed(Ok(()))
 }
 
 /// Publishes until the client is closed, or, with `None`, until the lock is lost.
@@ -137,23 +136,15 @@ fn publish(
     settings: &Settings,
     location: &SnapshotLocation,
     mut publisher: Publisher,
-) -> Option<Ending> {
+) -> Option<Result<(), CloseError>> {
     process.log.push(Line::Info(format!("publishes for this host to {}", location.path().display())));
     let source = Source::Stream(Box::new(settings.endpoint.clone()));
-    let mut disk_fails = false;
-    let mut refusals = Refusals::default();
     let trim = Trim::default();
     let mut tell = |notice: Notice<'_>| {
-        // Once until it works again: with a full disk every event would be another one.
-        let fails = matches!(notice, Notice::Refused(PublishError::File(_)));
-        if fails && std::mem::replace(&mut disk_fails, true) {
-            return;
-        }
         if let Notice::Payload(Outcome::Published { archive_bytes, .. }) = notice {
-            disk_fails = false;
             trim.after(*archive_bytes, process);
         }
-        if let Some(line) = Line::of_notice(&notice, &mut refusals) {
+        if let Some(line) = Line::of_notice(&notice) {
             process.log.push(line);
         }
         if let Some(error) = ErrorContext::of_notice(&notice) {
@@ -162,17 +153,14 @@ fn publish(
     };
     match flagstaff_publisher::run(&mut publisher, source, &process.next_turn(), &mut tell) {
         // Nothing else stops it but a close.
-        Ok(()) => Some(match publisher.close() {
-            Ok(()) => Ending::Clean,
-            Err(error) => {
-                process.log.push(Line::error("the last flags may be lost at a power failure", &error));
-                Ending::NotOnDisk
-            }
-        }),
+        Ok(()) => Some(publisher.close().map_err(|error| {
+            process.log.push(Line::error("the last flags may be lost at a power failure", &error));
+            CloseError::Disk(Arc::new(error))
+        })),
         // Somebody removed the lock file. The new one is for whoever is first.
         Err(error) => {
             drop(publisher);
-            process.log.push(Line::error("waits for the lock anew", &error));
+            process.log.push(Line::error("waits for the lock again", &error));
             process.errors.push(ErrorContext::of_disk(true, error));
             process.pause(PAUSE);
             None

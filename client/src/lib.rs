@@ -24,42 +24,43 @@
 //! - Threads. A process has one for each client that has read and lives, and for all clients together one that looks at their
 //!   paths and one that waits for each lock file; whoever publishes has a few more, and so have callbacks and the log. Of clients that were closed while
 //!   another process publishes there stays that one wait for each lock file (128 KiB of address space), however many they were, until
-//!   the lock is free or the next client here goes on with it: a wait for a lock cannot be called off in the kernel.
+//!   the lock is free or the next client here goes on with it: the kernel cannot cancel a wait for a lock.
 //! - Address space: each client maps its file, 256 MiB as a rule, until it and its handles are dropped.
-//! - A name lookup cannot be called off either: a close in the middle of one waits for it, within its limit.
+//! - A close in the middle of a name lookup waits for it, within its limit: the system cannot cancel one.
 //! - Who becomes the publisher is chance. Its process spends the memory and the time that a payload costs.
 //!
 //! # Features
 //! `json` (default): `get_json` and `JsonFlag`, with serde_json.
 //!
 //! # Map
-//! `client` and `builder` are the surface, `settings` what was asked for. `core` is what clones share, `process` what one process
-//! has of it, `election` the background thread, `looker` the thread that looks at paths, `memory_dir` flags in memory. `callback`, `report` and `changes` are what the
-//! caller is told, `log` what the log is; the publisher's `Queue` keeps both apart from the background. `fork_safe_list` is what survives a fork.
+//! `client`, `getters` and `builder` are the surface, `settings` what was asked for. `state` is what clones share, `process` what one process
+//! has of it. Above them are the threads: `background` starts them, `election` waits for the lock and publishes, `path_watch` looks at paths,
+//! `watcher` calls the callbacks with changes. `memory_dir` is for flags in memory. `callback`, `report` and `changes` are for the caller, `log` for
+//! the log; the publisher's `Queue` keeps both apart from the background.
+//! `flagstaff_format::ForkSafeList` is what survives a fork.
 
+mod background;
 mod builder;
 mod callback;
 mod changes;
 mod client;
-mod core;
 mod election;
 mod error;
-#[allow(unsafe_code, reason = "a list without a lock, for there is none that survives a fork")]
-mod fork_safe_list;
-#[cfg(test)]
-#[allow(unsafe_code, reason = "fork has no safe wrapper")]
-mod forked;
+mod getters;
 mod log;
-mod looker;
 mod memory_dir;
+mod path_watch;
 mod process;
 mod report;
 mod settings;
+mod state;
+mod watcher;
 
 pub use builder::ClientBuilder;
 pub use changes::{Change, Changes};
 pub use client::Client;
-pub use error::ClientError;
+pub use error::{ClientError, CloseError};
+#[doc(hidden)]
 pub use flagstaff_publisher::printable;
 pub use flagstaff_publisher::sse::{ApiKeyError, EndpointError, StreamOptions};
 #[cfg(feature = "json")]

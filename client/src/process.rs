@@ -1,4 +1,4 @@
-//! What one process has of a client: the handles on its threads. A forked child has its own and never looks at its parent's,
+//! The part of a client that belongs to one process: the handles on its threads. A forked child has its own and never looks at its parent's,
 //! whose locks may have been copied while they were taken.
 
 use std::sync::atomic::AtomicBool;
@@ -6,30 +6,24 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use flagstaff_publisher::Queue;
-use flagstaff_publisher::lock::Cancel;
-use flagstaff_publisher::sse::{Stopper, Waited};
+use flagstaff_publisher::{Queue, Stopper, Waited};
 
 use crate::callback::{self, ErrorCallback};
-use crate::log::{self, Line};
+use crate::error::CloseError;
+use crate::log::{self, Line, MOST_WAITING};
 use crate::report::ErrorContext;
 
 /// How long to wait before a thread that could not be started is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
-
-/// Lines, and errors, that wait for a subscriber or a callback that is busy.
-pub(crate) const MOST_WAITING: usize = 64;
 
 /// How long a close waits for a background that has not begun.
 const START_LIMIT: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(crate) struct Process {
-    /// Ends the wait for the lock.
-    pub(crate) cancel: Cancel,
     pub(crate) errors: Queue<ErrorContext>,
     pub(crate) log: Queue<Line>,
-    /// Ends every other wait in the background.
+    /// Ends the wait for the lock, and every other wait in the background but that of the stream.
     closing: Stopper,
     /// Ends the present stream. Another one for each, because a publisher that loses its lock uses it up.
     turn: Mutex<Stopper>,
@@ -37,7 +31,7 @@ pub(crate) struct Process {
     changed: Condvar,
     is_started: AtomicBool,
     watches: AtomicBool,
-    looks: AtomicBool,
+    watches_path: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -49,22 +43,12 @@ enum Background {
     /// thread of the parent that began or ended in the moment of the fork has it for ever.
     Starting,
     Running,
-    Ended(Ending),
-}
-
-/// How the background ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// Everything that was to be written is on the disk.
-    Clean,
-    /// The disk did not take the last flags.
-    NotOnDisk,
+    Ended(Result<(), CloseError>),
 }
 
 impl Process {
     pub(crate) fn new(on_error: Option<&ErrorCallback>) -> Process {
         Process {
-            cancel: Cancel::new(),
             errors: Queue::new("flag-errors", MOST_WAITING, on_error.cloned().map(callback::handler)),
             log: log::queue(),
             closing: Stopper::new(),
@@ -73,7 +57,7 @@ impl Process {
             changed: Condvar::new(),
             is_started: AtomicBool::new(false),
             watches: AtomicBool::new(false),
-            looks: AtomicBool::new(false),
+            watches_path: AtomicBool::new(false),
         }
     }
 
@@ -110,8 +94,8 @@ impl Process {
     }
 
     /// True for the first caller only.
-    pub(crate) fn becomes_looker(&self) -> bool {
-        !self.looks.swap(true, AcqRel)
+    pub(crate) fn becomes_path_watch(&self) -> bool {
+        !self.watches_path.swap(true, AcqRel)
     }
 
     /// The handle that stops the next stream.
@@ -128,7 +112,7 @@ impl Process {
         self.closing.is_stopped()
     }
 
-    /// For a thread that waits by itself.
+    /// The handle that is stopped when the client is closed in this process.
     pub(crate) fn closing(&self) -> Stopper {
         self.closing.clone()
     }
@@ -141,26 +125,25 @@ impl Process {
     /// Tells the threads to end.
     pub(crate) fn stop(&self) {
         self.closing.stop();
-        self.cancel.cancel();
         self.turn.lock().unwrap_or_else(PoisonError::into_inner).stop();
         self.errors.close();
     }
 
-    /// Said by the background as the first thing.
+    /// Called by the background first.
     pub(crate) fn has_begun(&self) {
         *self.background() = Background::Running;
         self.changed.notify_all();
     }
 
-    /// Said by the background as the last thing.
-    pub(crate) fn has_ended(&self, ending: Ending) {
+    /// Called by the background last.
+    pub(crate) fn has_ended(&self, ending: Result<(), CloseError>) {
         self.log.finish();
         *self.background() = Background::Ended(ending);
         self.changed.notify_all();
     }
 
-    /// Waits for the end of the background; `None` if it has not ended within `limit`.
-    pub(crate) fn wait_for_end(&self, limit: Duration) -> Option<Ending> {
+    /// Waits for the end of the background, at most `limit`.
+    pub(crate) fn wait_for_end(&self, limit: Duration) -> Result<(), CloseError> {
         let begun = Instant::now();
         let starts = |background: &mut Background| matches!(background, Background::Starting);
         let background = self
@@ -172,11 +155,11 @@ impl Process {
         let runs = |background: &mut Background| matches!(background, Background::Running);
         let background =
             self.changed.wait_timeout_while(background, left, runs).unwrap_or_else(PoisonError::into_inner).0;
-        match *background {
-            Background::Running => None,
+        match &*background {
+            Background::Running => Err(CloseError::Timeout { limit }),
             // One that still is to begin finds that it is to end, before it does anything.
-            Background::Missing { .. } | Background::Starting => Some(Ending::Clean),
-            Background::Ended(ending) => Some(ending),
+            Background::Missing { .. } | Background::Starting => Ok(()),
+            Background::Ended(ending) => ending.clone(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What an error callback is told.
+//! What an error callback is called with.
 
 use std::error::Error;
 use std::fmt;
@@ -7,9 +7,9 @@ use std::time::SystemTime;
 
 use flagstaff_publisher::lock::LockError;
 use flagstaff_publisher::sse::Failure;
-use flagstaff_publisher::{Notice, OpenError, PublishError};
+use flagstaff_publisher::{Notice, OpenError, PublishError, with_causes};
 
-/// Which part had trouble.
+/// Which part failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorSource {
@@ -39,11 +39,11 @@ impl fmt::Display for ErrorSource {
     }
 }
 
-/// Trouble in the background. Flags are answered all the same, from the last good snapshot.
+/// Trouble in the background. Getters go on returning flags of the last good snapshot.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ErrorContext {
-    /// Which part had it.
+    /// Which part failed.
     pub source: ErrorSource,
     /// Whether it may go away by itself. If not, somebody has to change something: a key, an address, a file.
     pub is_transient: bool,
@@ -59,13 +59,7 @@ pub struct ErrorContext {
 impl fmt::Display for ErrorContext {
     /// Source, message and causes on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.source, self.error)?;
-        let mut cause = self.error.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        write!(f, "{}: {}", self.source, with_causes(&*self.error))
     }
 }
 
@@ -78,18 +72,18 @@ impl ErrorContext {
         ErrorContext { source, is_transient, at: SystemTime::now(), error: Arc::new(error), dropped: 0 }
     }
 
-    /// `None` if it is no trouble.
+    /// `None` if nothing failed.
     pub(crate) fn of_notice(notice: &Notice<'_>) -> Option<ErrorContext> {
         match notice {
-            Notice::Lost(failure) => Some(ErrorContext::of_failure(failure)),
-            Notice::Refused(error @ PublishError::File(_)) => {
-                Some(ErrorContext::new(ErrorSource::Disk, true, Said::of(*error)))
-            }
-            Notice::Refused(error @ PublishError::LockLost { .. }) => {
-                Some(ErrorContext::new(ErrorSource::Disk, true, Said::of(*error)))
-            }
+            Notice::Lost { failure, .. } => Some(ErrorContext::of_failure(failure)),
+            // Once until it works again: with a full disk every event would be another one.
+            Notice::Refused { error: PublishError::File(_), not_shown: None, .. } => None,
+            Notice::Refused {
+                error: error @ (PublishError::File(_) | PublishError::LockLost { .. }),
+                ..
+            } => Some(ErrorContext::new(ErrorSource::Disk, true, Said::of(*error))),
             // No cause: it may quote a value. Somebody has to change the flags; the SDK calls it not transient too.
-            Notice::Refused(error) => {
+            Notice::Refused { error, .. } => {
                 Some(ErrorContext::new(ErrorSource::Parser, false, Said { cause: None, ..Said::of(*error) }))
             }
             _ => None,
@@ -121,7 +115,7 @@ pub(crate) fn may_pass(error: &OpenError) -> bool {
     matches!(error, OpenError::Thread(_) | OpenError::Lock(LockError::Thread { .. } | LockError::Held { .. }))
 }
 
-/// The messages of an error that was only lent.
+/// The messages of an error that is only borrowed.
 #[derive(Debug)]
 struct Said {
     message: String,
@@ -154,11 +148,11 @@ mod tests {
     fn a_failure_of_the_stream_keeps_its_cause_and_says_whether_it_may_pass() {
         let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         let failure = Failure::Connect { host: "http://h".to_owned(), source: refused.into() };
-        let context = ErrorContext::of_notice(&Notice::Lost(&failure)).unwrap();
+        let context = ErrorContext::of_failure(&failure);
         assert_eq!((context.source, context.is_transient), (ErrorSource::Network, true));
         assert!(context.error.source().unwrap().to_string().contains("refused"), "{context}");
         let failure = Failure::Status { code: 401, retry_after: None };
-        let context = ErrorContext::of_notice(&Notice::Lost(&failure)).unwrap();
+        let context = ErrorContext::of_failure(&failure);
         assert!(!context.is_transient && context.to_string().contains("401"), "{context}");
     }
 }

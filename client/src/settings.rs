@@ -1,17 +1,29 @@
-//! What a client was asked for, settled.
+//! The settings of a client: what was asked for, and what follows from it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use flagstaff_publisher::sse::{ApiKey, Endpoint};
+use flagstaff_publisher::sse::{ApiKey, Endpoint, StreamOptions};
 use flagstaff_publisher::{Hooks, Identity, SnapshotLocation, has_predecessor};
 use flagstaff_reader::Reader;
 
-use crate::builder::ClientBuilder;
 use crate::callback::{ErrorCallback, StartCallback};
 use crate::error::ClientError;
 use crate::memory_dir::{self, MemoryDirError, NotWritable};
 use crate::report::ErrorContext;
+
+/// What a caller asked for.
+pub(crate) struct Requested {
+    pub(crate) api_key: String,
+    pub(crate) base_url: String,
+    pub(crate) cache_dir: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) memory_dir: Option<PathBuf>,
+    pub(crate) stream: StreamOptions,
+    pub(crate) on_error: Option<ErrorCallback>,
+    pub(crate) on_start: Option<StartCallback>,
+    pub(crate) watch: Hooks,
+}
 
 /// Never changes, so that children can use it as they find it.
 pub(crate) struct Settings {
@@ -31,13 +43,13 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    pub(crate) fn of(builder: ClientBuilder) -> Result<Settings, ClientError> {
-        let key = ApiKey::new(&builder.api_key)?;
-        let endpoint = Endpoint::with_options(&builder.base_url, key.clone(), builder.stream)?;
+    pub(crate) fn of(requested: Requested) -> Result<Settings, ClientError> {
+        let key = ApiKey::new(&requested.api_key)?;
+        let endpoint = Endpoint::with_options(&requested.base_url, key.clone(), requested.stream)?;
         let identity = Identity::of(endpoint.base_url(), &key);
-        let asked = match builder.file {
+        let asked = match requested.file {
             Some(file) => Some(SnapshotLocation::at(absolute(file), Some((&key, identity)))),
-            None => SnapshotLocation::in_cache(builder.cache_dir.map(absolute), &key, identity),
+            None => SnapshotLocation::in_cache(requested.cache_dir.map(absolute), &key, identity),
         };
         let sdk_cache = asked.as_ref().and_then(|location| location.sdk_cache().map(Path::to_owned));
         // A user without a home directory: the same as a directory that cannot be created.
@@ -48,7 +60,7 @@ impl Settings {
         });
         let (location, in_memory_because) = match look_at(&asked) {
             Ok(()) => (asked, None),
-            Err(error) => match in_memory(builder.memory_dir.as_deref(), &key, identity) {
+            Err(error) => match in_memory(requested.memory_dir.as_deref(), &key, identity) {
                 Ok(location) => (location, Some(ErrorContext::of_disk(false, error))),
                 // Said in the background, when that comes to it.
                 Err(_) => (asked, None),
@@ -59,12 +71,12 @@ impl Settings {
             location,
             in_memory_because,
             sdk_cache,
-            on_error: builder.on_error,
-            on_start: builder.on_start,
-            watch: builder.watch,
+            on_error: requested.on_error,
+            on_start: requested.on_start,
+            watch: requested.watch,
             key,
             identity,
-            memory_dir: builder.memory_dir,
+            memory_dir: requested.memory_dir,
         })
     }
 

@@ -1,4 +1,4 @@
-//! Damaged and hostile files: an error at opening or a look-up without an answer, but no panic, no crash, and never wrong
+//! Damaged and hostile files: an error at opening or a look-up without a result, but no panic, no crash, and never wrong
 //! bytes behind a good checksum.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
@@ -68,7 +68,7 @@ impl Seeded {
 
 const LONG: &str = "long-key-long-key-long-key-long-key-long-key-long-key-long-key-long-key-";
 
-/// Every way to look something up. Answers are not judged here.
+/// Every way to look something up. Results are not checked here.
 fn look_up_everything(view: &View, text: &mut Vec<u8>) {
     let mut stack = [0; 512];
     for key in ["", "on", "generation", "service.checkout.flag", LONG] {

@@ -61,7 +61,7 @@ impl Place {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
-    /// What a reader that comes now answers.
+    /// What a new reader returns.
     fn n(&self) -> Option<i64> {
         copy_current(open_view(&self.path).unwrap().map()).unwrap().unwrap().find("n").i64()
     }

@@ -135,10 +135,10 @@ impl File {
     fn look(&self, seen: Generation) -> Look<Generation> {
         let now = observe::<Sound, _>(&self.memory.g);
         if now.generation() != seen {
-            return Look::Answer(now.generation());
+            return Look::Found(now.generation());
         }
         match now.is_superseded() {
-            true if self.is_renamed.load(Acquire) => Look::Answer(Generation(u64::MAX)),
+            true if self.is_renamed.load(Acquire) => Look::Found(Generation(u64::MAX)),
             true => Look::Pause(Duration::ZERO),
             false => Look::Sleep(Duration::MAX),
         }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use flagstaff_format::{Archive, Checkpoints, WriteError, status};
 
+use crate::causes::with_causes;
 use crate::failure_kind;
 use crate::options::ThreadLog;
 
@@ -17,7 +18,7 @@ use crate::options::ThreadLog;
 #[derive(Debug)]
 pub(crate) struct Checkpointer {
     shared: Arc<Shared>,
-    /// What became of the last archive. Behind a lock to be `Sync`; only the owner waits on it.
+    /// The result of writing the last archive. Behind a lock to be `Sync`; only the owner waits on it.
     ended: Mutex<Receiver<Result<(), WriteError>>>,
 }
 
@@ -83,7 +84,7 @@ impl Checkpointer {
         self.shared.changed.notify_one();
     }
 
-    /// Writes what is left and ends, or gives up waiting for a disk that hangs. The answer in it is that of the disk.
+    /// Writes what is left and ends, or gives up waiting for a disk that hangs. The inner result is that of the disk.
     pub(crate) fn stop(&self, patience: Duration) -> Result<Result<(), WriteError>, RecvTimeoutError> {
         self.shared.work().stop = true;
         self.shared.changed.notify_one();
@@ -109,7 +110,7 @@ impl Shared {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers what became of the last archive.
+    /// Returns the result of writing the last archive.
     fn work_until_stopped(&self, mut checkpoints: Checkpoints, every: Duration) -> Result<(), WriteError> {
         let mut before: Option<Instant> = None;
         let mut failing = false;
@@ -138,7 +139,7 @@ impl Shared {
         }
     }
 
-    /// An archive that did not reach the disk is written anew next time, unless a newer one has come, or another file:
+    /// An archive that did not reach the disk is written again next time, unless a newer one has come, or another file:
     /// that one has it already, under a higher generation.
     fn put_back(&self, archive: Arc<Archive>) {
         let mut work = self.work();
@@ -166,7 +167,7 @@ impl Shared {
     }
 }
 
-/// Says once that the disk fails, and once that it works again.
+/// Logs once that the disk fails, and once that it works again.
 fn report(result: &Result<(), WriteError>, failing: bool) -> bool {
     match result {
         Ok(()) => {
@@ -177,8 +178,11 @@ fn report(result: &Result<(), WriteError>, failing: bool) -> bool {
         }
         Err(error) => {
             if !failing {
-                let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-                tracing::error!(%error, cause, "checkpoint failed: flags are served from memory and would not survive a reboot");
+                let error = with_causes(error);
+                tracing::error!(
+                    error,
+                    "checkpoint failed: flags are served from memory and would not survive a reboot"
+                );
             }
             true
         }
@@ -200,7 +204,7 @@ mod tests {
         Arc::new(Archive::build(Vec::new(), Generation(1), Facts::default()).unwrap())
     }
 
-    /// Symptom: a file made anew went back to an older checkpoint. Cause: a write into the file before it failed after the
+    /// Symptom: a recreated file went back to an older checkpoint. Cause: a write into the file before it failed after the
     /// move, and its archive was put back, to be written into the new file. Fix: not if there is another file by now.
     #[test]
     fn an_archive_that_failed_before_a_move_is_not_written_into_the_next_file() {

@@ -6,7 +6,9 @@
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("flags.flagstaff");
 //! let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-//! publisher.publish(r#"{"new-checkout": true, "cart-limit": 50}"#)?;
+//! let outcome = publisher.publish(r#"{"new-checkout": true, "cart-limit": 50}"#)?;
+//! println!("{outcome:?}");
+//! publisher.close()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -22,15 +24,18 @@
 //! Payloads of up to 5 MiB; at most 8 flags whose 64-bit key hash equals that of another flag.
 //!
 //! # Map
-//! `publisher` ties a file, its lock and its two threads together: `checkpointer` writes to the disk, `heartbeat` shows twice a
-//! second that the publisher lives, and sees whether the paths still lead to its lock and its file. `feed` is the way of a payload, and keeps
-//! one that the file cannot take. `run` feeds it from a source. [`sse`] is the stream, [`payload`] what is accepted, `identity` and
-//! `place` names and default paths, `changes` what a log says, `queue` how a log, or a callback, is kept from holding up whoever calls it,
-//! `failure_kind` what the file says of an error, `predecessor` what a new file starts from.
+//! `publisher` ties a file, its lock and its two threads together, over what they share (`shared`): `checkpointer` writes to the disk,
+//! `heartbeat` shows twice a second that the publisher lives, and sees whether the paths still lead to its lock and its file. `publishing`
+//! is the way of a payload into the file, `feed` what is kept of payloads. `run` feeds a publisher from a source until a `stopper` is used.
+//! `notice` and `outcome` are what it tells, `error` and `causes` what goes wrong, `failure_kind` the same in the words of the file.
+//! [`sse`] is the stream, [`payload`] what is accepted. `identity` and `snapshot_location` are names and default paths, `predecessor` what a
+//! new file starts from. `queue` keeps a log, or a callback, from holding up whoever calls it.
+//!
+//! Items that are hidden from these pages are for the other crates of this project and may change in any version.
 
 #[allow(unsafe_code, reason = "the C library's allocator is set by a C function")]
 mod allocator;
-mod changes;
+mod causes;
 mod checkpointer;
 mod error;
 mod failure_kind;
@@ -38,23 +43,38 @@ mod feed;
 mod heartbeat;
 mod identity;
 pub mod lock;
+mod notice;
 mod options;
+mod outcome;
 pub mod payload;
 mod predecessor;
 mod publisher;
+mod publishing;
 mod queue;
 mod run;
+mod shared;
 mod snapshot_location;
 pub mod sse;
+mod stopper;
 
-pub use allocator::{give_memory_back, trim_memory};
-pub use changes::Changes;
+pub use allocator::give_memory_back;
+#[doc(hidden)]
+pub use allocator::trim_memory;
+#[doc(hidden)]
+pub use causes::with_causes;
 pub use error::{CloseError, OpenError, PublishError, RunError};
-pub use flagstaff_format::{Epoch, Hooks, printable};
+#[doc(hidden)]
+pub use flagstaff_format::{Entry, Epoch, ForkSafeList, Hooks, printable};
+pub use flagstaff_format::{FailureKind, Generation, LinkState};
 pub use identity::{Identity, default_cache_dir};
+pub use notice::{Level, Notice};
 pub use options::PublisherOptions;
+pub use outcome::{Changes, Keys, Outcome};
+#[doc(hidden)]
 pub use predecessor::has_predecessor;
-pub use publisher::{Outcome, Publisher, lock_path};
+pub use publisher::{Publisher, lock_path};
+#[doc(hidden)]
 pub use queue::{Handler, Queue};
-pub use run::{Notice, Refusals, Source, run};
+pub use run::{Source, run};
 pub use snapshot_location::SnapshotLocation;
+pub use stopper::{Stopper, Waited};

@@ -89,15 +89,16 @@ impl PublisherOptions {
         self
     }
 
-    /// The publisher's own threads log nothing. For a forked child, where a lock of the log may be taken for ever and who waits for
-    /// it stands still. By default they log what happens to the file and the disk.
+    /// The publisher's own threads log nothing. For a forked child, where a lock of the log may be held for ever by a thread that does
+    /// not exist there. By default they log what happens to the file and the disk.
     #[must_use]
     pub fn silent_threads(mut self) -> PublisherOptions {
         self.thread_log = ThreadLog::Off;
         self
     }
 
-    /// Who is shown every step of the publisher, from the lock to its end. Nobody by default; for tests.
+    /// Observes every step of the publisher, from the lock to its end. For tests.
+    #[doc(hidden)]
     #[must_use]
     pub fn watch(mut self, watch: Hooks) -> PublisherOptions {
         self.watch = watch;

@@ -12,16 +12,18 @@ use flagstaff_format::{
     is_in_sticky_public_directory, status, unix_micros,
 };
 
-use crate::changes::Changes;
+use crate::causes::with_causes;
 use crate::checkpointer::Checkpointer;
 use crate::error::{CloseError, OpenError, PublishError};
 use crate::feed::{Feed, LastPayload};
-use crate::heartbeat::{Heartbeat, Shared, coarse_millis};
-use crate::lock::{Cancel, PublisherLock};
+use crate::heartbeat::Heartbeat;
+use crate::lock::PublisherLock;
 use crate::options::PublisherOptions;
+use crate::outcome::Outcome;
 use crate::payload::Limits;
 use crate::predecessor::{self, Predecessor};
-use crate::sse::Stopper;
+use crate::shared::Shared;
+use crate::stopper::Stopper;
 
 /// How long a clean stop waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -36,56 +38,49 @@ pub struct Publisher {
     options: PublisherOptions,
 }
 
-/// What became of a payload.
-#[derive(Debug)]
-#[non_exhaustive]
-#[must_use]
-pub enum Outcome {
-    /// Readers see it.
-    #[non_exhaustive]
-    Published {
-        /// Its generation.
-        generation: Generation,
-        /// Number of flags.
-        flags: usize,
-        /// Bytes of the archive.
-        archive_bytes: usize,
-        /// From the call to the moment at which readers saw it.
-        took: Duration,
-        /// What changed.
-        changes: Changes,
-    },
-    /// It is what was published last.
-    #[non_exhaustive]
-    Unchanged {
-        /// The generation that stays.
-        generation: Generation,
-    },
-}
-
 impl Publisher {
-    /// Takes the lock and opens or makes the file at `path`. Whatever is good in it is served on. Without a file, an SDK
+    /// Takes the lock and opens or makes the file at `path`. Whatever is good in it stays available. Without a file, an SDK
     /// cache named in the options is published as a start.
     ///
     /// # Errors
     /// [`OpenError`]: another publisher holds the lock, or the file cannot be used.
+    ///
+    /// ```
+    /// # use flagstaff_publisher::{Publisher, PublisherOptions};
+    /// # let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("flags.flagstaff");
+    /// let publisher = Publisher::open(&path, &PublisherOptions::default())?;
+    /// assert!(Publisher::open(&path, &PublisherOptions::default()).is_err(), "one publisher per file");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn open(path: impl AsRef<Path>, options: &PublisherOptions) -> Result<Publisher, OpenError> {
         let path = &behind_links(path.as_ref());
         let lock = PublisherLock::watched(&lock_path(path), options.lock_mode, None, &options.watch)?;
         Publisher::with_lock(path, options, lock)
     }
 
-    /// As [`Publisher::open`], but waits for the lock, asleep, until it is free or `cancel` is called.
+    /// As [`Publisher::open`], but waits for the lock, asleep, until it is free or `stopper` is used.
     ///
     /// # Errors
-    /// As [`Publisher::open`], and [`crate::lock::LockError::Cancelled`].
+    /// As [`Publisher::open`], and [`crate::lock::LockError::Stopped`].
+    ///
+    /// ```
+    /// # use flagstaff_publisher::{Publisher, PublisherOptions, Stopper};
+    /// # let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("flags.flagstaff");
+    /// // Another thread, such as one that waits for signals, calls `stop` on a clone of it.
+    /// let stopper = Stopper::new();
+    /// let publisher = Publisher::wait_and_open(&path, &PublisherOptions::default(), &stopper)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_and_open(
         path: impl AsRef<Path>,
         options: &PublisherOptions,
-        cancel: &Cancel,
+        stopper: &Stopper,
     ) -> Result<Publisher, OpenError> {
         let path = &behind_links(path.as_ref());
-        let lock = PublisherLock::watched(&lock_path(path), options.lock_mode, Some(cancel), &options.watch)?;
+        let lock =
+            PublisherLock::watched(&lock_path(path), options.lock_mode, Some(stopper), &options.watch)?;
         Publisher::with_lock(path, options, lock)
     }
 
@@ -118,7 +113,7 @@ impl Publisher {
         let heartbeat =
             Some(Heartbeat::start(shared.clone(), options.thread_log).map_err(OpenError::Thread)?);
         options.watch.failpoint("start");
-        // When nothing can fail any more: nobody would take it back.
+        // Last: an error after it would leave the file with the claim that there is a publisher.
         status::set_started(shared.writer().status_words());
         shared.is_started.store(true, Ordering::Release);
         let mut publisher = Publisher { heartbeat, shared, path: path.to_owned(), options: options.clone() };
@@ -135,6 +130,18 @@ impl Publisher {
     /// # Errors
     /// [`PublishError`]: the last snapshot stays. With [`PublishError::File`] the payload is kept and tried again, about every 5
     /// seconds, until readers see it, or another one comes, or this is dropped. Meanwhile the file says that readers are behind.
+    ///
+    /// ```
+    /// # use flagstaff_publisher::{Outcome, Publisher, PublisherOptions};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let mut publisher = Publisher::open(folder.path().join("flags.flagstaff"), &PublisherOptions::default())?;
+    /// match publisher.publish(r#"{"new-checkout": true, "cart-limit": 50}"#)? {
+    ///     Outcome::Published { generation, changes, .. } => println!("generation {generation}: {changes}"),
+    ///     Outcome::Unchanged { .. } => println!("the same flags as before"),
+    ///     _ => {}
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn publish(&mut self, payload: &str) -> Result<Outcome, PublishError> {
         self.publish_of(payload, unix_micros())
     }
@@ -148,18 +155,45 @@ impl Publisher {
     }
 
     /// The generation that readers see; 0 if nothing has been published.
+    ///
+    /// ```
+    /// # use flagstaff_publisher::{Generation, Publisher, PublisherOptions};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let mut publisher = Publisher::open(folder.path().join("flags.flagstaff"), &PublisherOptions::default())?;
+    /// assert_eq!(publisher.generation(), Generation(0));
+    /// publisher.publish("{}")?;
+    /// assert_eq!(publisher.generation(), Generation(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn generation(&self) -> Generation {
         self.shared.writer().generation()
     }
 
-    /// Says in which state the link to the source is. The same state again does not make it younger.
+    /// Records in the file the state of the link to the source, for status and health checks. [`run`](crate::run) does so by itself. The
+    /// same state again does not make it younger.
+    ///
+    /// ```
+    /// # use flagstaff_publisher::{LinkState, Publisher, PublisherOptions};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let publisher = Publisher::open(folder.path().join("flags.flagstaff"), &PublisherOptions::default())?;
+    /// publisher.set_link(LinkState::Open);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_link(&self, state: LinkState) {
         self.shared.set_link(state);
     }
 
-    /// Says what failed last. [`Publisher::publish`] says by itself what it did not publish. Without the lock nothing is said: the
-    /// file may be that of another publisher.
+    /// Records in the file what failed last. [`Publisher::publish`] records by itself what it did not publish. Without the lock nothing is
+    /// written: the file may be that of another publisher.
+    ///
+    /// ```
+    /// # use flagstaff_publisher::{FailureKind, Publisher, PublisherOptions};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let publisher = Publisher::open(folder.path().join("flags.flagstaff"), &PublisherOptions::default())?;
+    /// publisher.set_failure(FailureKind::Timeout);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_failure(&self, kind: FailureKind) {
         // In this order: a forked child takes no lock of its parent's.
         if self.shared.lock.is_mine() && !self.has_lost_lock() {
@@ -167,7 +201,7 @@ impl Publisher {
         }
     }
 
-    /// Says that the source sent a payload that is refused unseen, so that readers do not have the newest.
+    /// Records that the source sent a payload that is refused unseen, so that readers do not have the newest.
     pub(crate) fn refuse(&self, why: FailureKind) {
         if self.shared.lock.is_mine() && !self.has_lost_lock() {
             self.shared.refuse(why);
@@ -179,23 +213,48 @@ impl Publisher {
         self.shared.has_waiting()
     }
 
-    /// What came of a payload that the file could take later; told once.
+    /// The outcome of a payload that the file could take later; returned once.
     pub(crate) fn take_caught_up(&self) -> Option<Outcome> {
         self.shared.take_caught_up()
     }
 
-    /// Says that the source gave a sign of life.
+    /// Records in the file that the source gave a sign of life.
+    ///
+    /// ```
+    /// # use flagstaff_publisher::{Publisher, PublisherOptions};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let publisher = Publisher::open(folder.path().join("flags.flagstaff"), &PublisherOptions::default())?;
+    /// // Whenever something came from the source, also if it was no payload.
+    /// publisher.touch();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn touch(&self) {
         status::touch_contact(self.shared.writer().status_words());
     }
 
     /// The lock file.
+    ///
+    /// ```
+    /// # use flagstaff_publisher::{Publisher, PublisherOptions};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let publisher = Publisher::open(folder.path().join("flags.flagstaff"), &PublisherOptions::default())?;
+    /// assert!(publisher.lock_path().ends_with("flags.flagstaff.lock"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn lock_path(&self) -> &Path {
         self.shared.lock.path()
     }
 
     /// Whether somebody removed or replaced the lock file, so that this publisher should end.
+    ///
+    /// ```
+    /// # use flagstaff_publisher::{Publisher, PublisherOptions};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let publisher = Publisher::open(folder.path().join("flags.flagstaff"), &PublisherOptions::default())?;
+    /// assert!(!publisher.has_lost_lock());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn has_lost_lock(&self) -> bool {
         self.shared.lock_lost.load(Ordering::Acquire)
@@ -206,6 +265,15 @@ impl Publisher {
     ///
     /// # Errors
     /// [`CloseError`]: readers have the last flags in memory, but those may not survive a reboot.
+    ///
+    /// ```
+    /// # use flagstaff_publisher::{Publisher, PublisherOptions};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let mut publisher = Publisher::open(folder.path().join("flags.flagstaff"), &PublisherOptions::default())?;
+    /// publisher.publish(r#"{"new-checkout": true}"#)?;
+    /// publisher.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn close(mut self) -> Result<(), CloseError> {
         self.end()
     }
@@ -221,9 +289,9 @@ impl Publisher {
         watch.failpoint("end");
         let start = Instant::now();
         let timeout = || CloseError::Timeout { path: self.path.clone(), patience: PATIENCE };
-        // A heartbeat thread that hangs holds the writer, so nothing more can be said in the file.
+        // A heartbeat thread that hangs holds the writer, so nothing more can be written to the file.
         let ended = heartbeat.stop(PATIENCE);
-        // Afresh: the heartbeat thread may not have looked since another publisher started.
+        // Checked again: another publisher may have started since the last heartbeat.
         if !self.shared.has_lock() {
             return Err(CloseError::LockLost { path: self.lock_path().to_owned() });
         }
@@ -240,18 +308,18 @@ impl Publisher {
         }
     }
 
-    /// Says that the publishing thread has something to do. Until it waits again, which should be soon, a sign of life is its own.
+    /// The publishing thread has something to do.
     pub(crate) fn works(&self) {
-        self.shared.working_since.store(coarse_millis(), Ordering::Relaxed);
+        self.shared.begins_work();
     }
 
-    /// Says that the publishing thread waits for its source, which may take as long as it likes.
+    /// The publishing thread waits for its source.
     pub(crate) fn waits(&self) {
-        self.shared.working_since.store(0, Ordering::Relaxed);
+        self.shared.ends_work();
     }
 
-    /// Shows a place in the code to whoever watches.
-    pub(crate) fn moment(&self, name: &'static str) {
+    /// Shows a step to an observer.
+    pub(crate) fn failpoint(&self, name: &'static str) {
         self.options.watch.failpoint(name);
     }
 
@@ -262,7 +330,7 @@ impl Publisher {
     /// Stops `stopper` when the lock is lost, or at once if it is lost already.
     pub(crate) fn stop_on_loss(&self, stopper: &Stopper) {
         *self.shared.stop_on_loss.lock().unwrap_or_else(PoisonError::into_inner) = Some(stopper.clone());
-        // The heartbeat thread tells the loss only once, perhaps before there was somebody to tell.
+        // The heartbeat thread stops it only once, perhaps before it was set.
         if self.has_lost_lock() {
             stopper.stop();
         }
@@ -275,8 +343,8 @@ impl Publisher {
             Ok(Some(found)) => found,
             Ok(None) => return,
             Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                return tracing::warn!(%error, cause, "cache of the SDK was not imported");
+                let error = with_causes(&error);
+                return tracing::warn!(error, "cache of the SDK was not imported");
             }
         };
         self.options.watch.failpoint("import: the cache is read");
@@ -303,7 +371,7 @@ impl Publisher {
 }
 
 impl Drop for Publisher {
-    /// As [`Publisher::close`], with the log instead of an answer.
+    /// As [`Publisher::close`], with the log instead of a result.
     fn drop(&mut self) {
         match self.end() {
             // The thread that writes checkpoints has logged what the disk said.
@@ -313,8 +381,8 @@ impl Drop for Publisher {
     }
 }
 
-/// The file that a path leads to. Publishers that know one file by different names need the same lock, and what they make anew is
-/// to take the place of the file and not of a link to it.
+/// The file that a path leads to. Publishers that know one file by different names need the same lock, and a file
+/// that they recreate must replace the file and not a link to it.
 fn behind_links(path: &Path) -> PathBuf {
     let link = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_symlink);
     let own = rustix::process::geteuid().as_raw();

@@ -1,4 +1,4 @@
-//! What is handed to code of others, in a thread that waits for nobody and on which nobody waits.
+//! A bounded queue with a thread of its own, for calls of code that may block.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// What is done with one thing, and the number of those before it that were dropped.
+/// Handles one item; the number says how many before it were dropped.
 pub type Handler<T> = Arc<dyn Fn(T, u64) + Send + Sync>;
 
 /// A bounded queue with a thread. Who hands something over never waits: when it is full, the oldest are dropped, and counted, because
@@ -70,7 +70,7 @@ impl<T: Send + 'static> Queue<T> {
         self.shared.changed.notify_all();
     }
 
-    /// Waits until everything is handled, but no longer than `patience`, and answers whether it is.
+    /// Waits until everything is handled, but no longer than `patience`, and returns whether it is.
     pub fn flush(&self, patience: Duration) -> bool {
         let is_at_work = |state: &mut State<T>| state.is_busy || !state.waiting.is_empty();
         let state = self.shared.state();

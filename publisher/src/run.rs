@@ -1,16 +1,17 @@
 //! From a source to a publisher, until stopped.
 
-use std::mem;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use flagstaff_format::{FailureKind, LinkState};
 
 use crate::error::{PublishError, RunError};
 use crate::failure_kind;
-use crate::payload::{DEFAULT_POLL_INTERVAL, FileEvent, ImportError, WatchedFile};
-use crate::publisher::{Outcome, Publisher};
-use crate::sse::{Endpoint, EventStream, Failure, Signal, Stopper, Waited};
+use crate::notice::{Notice, Refusals};
+use crate::outcome::Outcome;
+use crate::payload::{DEFAULT_POLL_INTERVAL, FileEvent, WatchedFile};
+use crate::publisher::Publisher;
+use crate::sse::{Endpoint, EventStream, Failure, Signal};
+use crate::stopper::{Stopper, Waited};
 
 /// Where flags come from.
 #[derive(Debug)]
@@ -22,21 +23,20 @@ pub enum Source {
     File(PathBuf),
 }
 
-/// What happened while a publisher ran. For callers who tell others; everything is logged already.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Notice<'a> {
-    /// A payload was published or found unchanged.
-    Payload(&'a Outcome),
-    /// A payload was refused, or could not be written.
-    Refused(&'a PublishError),
-    /// The stream was lost, or could not be opened.
-    Lost(&'a Failure),
-    /// The file could not be read.
-    Unreadable(&'a ImportError),
-}
-
-/// Publishes from `source` until `stopper` is used.
+/// Publishes from `source` until `stopper` is used. `notice` is called in this thread with what happens, which it should log.
+///
+/// ```no_run
+/// use flagstaff_publisher::sse::{ApiKeySource, Endpoint};
+/// use flagstaff_publisher::{Publisher, PublisherOptions, Source, Stopper, run};
+///
+/// let mut publisher = Publisher::open("/run/flags.flagstaff", &PublisherOptions::default())?;
+/// let endpoint = Endpoint::new("https://api.soasap.com", ApiKeySource::File("/run/secrets/flags".into()))?;
+/// // Another thread, such as one that waits for signals, calls `stop` on a clone of it.
+/// let stopper = Stopper::new();
+/// run(&mut publisher, Source::Stream(Box::new(endpoint)), &stopper, &mut |notice| notice.log())?;
+/// publisher.close()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`RunError::LockLost`], if somebody removed the lock file. Nothing else ends it.
@@ -72,12 +72,12 @@ fn stream(
         publisher.waits();
         let signal = stream.next();
         publisher.works();
-        publisher.moment(moment_of(&signal));
+        publisher.failpoint(failpoint_of(&signal));
         tell_caught_up(publisher, notice);
         match signal {
             Signal::Connecting => publisher.set_link(LinkState::Connecting),
             Signal::Open => {
-                tracing::info!(url, "stream is open");
+                notice(Notice::Connected { url: &url });
                 publisher.set_link(LinkState::Open);
                 publisher.touch();
             }
@@ -100,9 +100,7 @@ fn stream(
                         publisher.refuse(kind);
                     }
                 }
-                let cause = std::error::Error::source(&failure).map(ToString::to_string).unwrap_or_default();
-                tracing::warn!(url, %failure, cause, ?retry_in, "no stream; serving the last snapshot");
-                notice(Notice::Lost(&failure));
+                notice(Notice::Lost { url: &url, failure: &failure, retry_in });
             }
             Signal::Stopped => return,
             _ => publisher.touch(),
@@ -110,8 +108,8 @@ fn stream(
     }
 }
 
-/// What a signal is called for those who watch.
-fn moment_of(signal: &Signal) -> &'static str {
+/// The name of a signal for an observer.
+fn failpoint_of(signal: &Signal) -> &'static str {
     match signal {
         Signal::Connecting => "stream: connect",
         Signal::Open => "stream: open",
@@ -138,8 +136,6 @@ fn file(publisher: &mut Publisher, path: PathBuf, stopper: &Stopper, notice: &mu
             FileEvent::Failed(error) => {
                 publisher.set_link(LinkState::Retrying);
                 publisher.set_failure(failure_kind::of_source(&error));
-                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                tracing::warn!(%error, cause, "file of flags cannot be used; serving the last snapshot");
                 notice(Notice::Unreadable(&error));
             }
             FileEvent::Unchanged => {
@@ -162,30 +158,8 @@ fn tell_caught_up(publisher: &Publisher, notice: &mut dyn FnMut(Notice<'_>)) {
     }
 }
 
-/// How often a refusal is told at most.
-const TELL_EVERY: Duration = Duration::from_secs(1);
-
-/// Thins out what is said about refused payloads: a source that sends nothing else would fill the log.
-#[derive(Debug, Default)]
-pub struct Refusals {
-    told: Option<Instant>,
-    hidden: u64,
-}
-
-impl Refusals {
-    /// One more. `Some`: it is to be told, with the number of those before it that were not. At most one a second is.
-    pub fn one_more(&mut self) -> Option<u64> {
-        if self.told.is_some_and(|told| told.elapsed() < TELL_EVERY) {
-            self.hidden += 1;
-            return None;
-        }
-        self.told = Some(Instant::now());
-        Some(mem::take(&mut self.hidden))
-    }
-}
-
-/// Publishes the last of the payloads that came at once. If that is refused, readers get the newest good one before it, and are told
-/// that they are behind.
+/// Publishes the last of the payloads that came at once. If that is refused, readers get the newest good one before it, and the
+/// file says that they are behind.
 fn publish_burst(
     publisher: &mut Publisher,
     skipped: &[String],
@@ -212,26 +186,17 @@ fn publish(
     match publisher.publish(payload) {
         Ok(outcome) => {
             if matches!(outcome, Outcome::Published { .. }) && file_fails {
-                tracing::info!("the snapshot file can be written again");
+                notice(Notice::Recovered);
             }
             notice(Notice::Payload(&outcome));
             None
         }
         Err(error) => {
-            match &error {
-                PublishError::File(error) if !file_fails => {
-                    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-                    tracing::error!(%error, cause, "serving the last snapshot; the new flags are kept and tried again, said once until it works");
-                }
-                PublishError::File(_) => {}
-                // No cause here: it may quote a value.
-                _ => match refusals.one_more() {
-                    Some(0) => tracing::error!(%error, "serving the last snapshot"),
-                    Some(not_shown) => tracing::error!(%error, not_shown, "serving the last snapshot"),
-                    None => {}
-                },
-            }
-            notice(Notice::Refused(&error));
+            let not_shown = match &error {
+                PublishError::File(_) => (!file_fails).then_some(0),
+                _ => refusals.count(),
+            };
+            notice(Notice::Refused { error: &error, not_shown });
             let is_final = matches!(error, PublishError::Payload(_) | PublishError::Build(_));
             failure_kind::of_publish(&error).filter(|_| is_final)
         }

@@ -1,4 +1,4 @@
-//! Where the snapshot file of an environment is: the same answer for every program on the host.
+//! Where the snapshot file of an environment is: the same place for every program on the host.
 
 use std::fs::DirBuilder;
 use std::io;

@@ -31,41 +31,35 @@ impl Handler {
     }
 }
 
-/// A call of a handler. It sees the handler weakly: a client that is gone calls nobody any more.
-pub(crate) enum Call {
-    Error(Weak<Handler>, ErrorContext),
-    Changes(Weak<Handler>, flagstaff::Changes),
-}
-
 /// Calls an error handler, unless its client is gone, and waits for it.
 pub(crate) fn tell_error(handler: &Weak<Handler>, error: &ErrorContext) {
-    relay::call(Call::Error(handler.clone(), error.clone()));
+    let (handler, error) = (handler.clone(), error.clone());
+    relay::call(Box::new(move |py| {
+        let since = error.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let (source, messages) = (error.source.name(), messages(&error));
+        with(&handler, |handler| {
+            ("error", handler.call.bind(py), source, messages, error.is_transient, since, error.dropped)
+                .into_bound_py_any(py)
+        })
+    }));
 }
 
 /// Calls a handler of changes, unless its client is gone, and waits for it.
 pub(crate) fn tell_changes(handler: &Weak<Handler>, changes: &flagstaff::Changes) {
-    relay::call(Call::Changes(handler.clone(), changes.clone()));
+    let (handler, changes) = (handler.clone(), Changes::of(changes));
+    relay::call(Box::new(move |py| {
+        with(&handler, |handler| ("changes", handler.call.bind(py), changes).into_bound_py_any(py))
+    }));
 }
 
-impl Call {
-    /// `("error", handler, ...)` or `("changes", handler, ...)`, as `flagstaff._background` takes them apart. `None`: there is no
-    /// handler any more. The handler is dropped here, with the interpreter attached: it may be the last one to go, and takes its callable
-    /// with it.
-    pub(crate) fn arguments(self, py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
-        let (Call::Error(handler, _) | Call::Changes(handler, _)) = &self;
-        let Some(handler) = handler.upgrade() else { return Ok(None) };
-        let handler = handler.call.bind(py);
-        match &self {
-            Call::Error(_, error) => {
-                let since = error.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-                let (source, messages) = (error.source.name(), messages(error));
-                ("error", handler, source, messages, error.is_transient, since, error.dropped)
-                    .into_bound_py_any(py)
-            }
-            Call::Changes(_, changes) => ("changes", handler, Changes::of(changes)).into_bound_py_any(py),
-        }
-        .map(Some)
-    }
+/// What `flagstaff._background` takes apart: a kind, the handler and its arguments. `None`: there is no handler any more. It is seen
+/// weakly, so that a client that is gone calls nobody. It is dropped here, with the interpreter attached: this may be the last reference,
+/// and takes the callable with it.
+fn with<'py>(
+    handler: &Weak<Handler>,
+    arguments: impl FnOnce(&Handler) -> PyResult<Bound<'py, PyAny>>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    handler.upgrade().map(|handler| arguments(&handler)).transpose()
 }
 
 /// The message, then those of the causes.

@@ -8,7 +8,7 @@ use pyo3::types::{PyIterator, PyList, PyTuple};
 use crate::snapshot::Snapshot;
 use crate::value;
 
-/// What is not the same in two snapshots that followed each other: iterates over one `Change` for each flag, sorted by key.
+/// The differences between two snapshots that followed each other: iterates over one `Change` for each flag, sorted by key.
 #[pyclass(frozen, module = "flagstaff")]
 pub(crate) struct Changes {
     old: Arc<flagstaff::Snapshot>,
@@ -22,7 +22,7 @@ impl Changes {
     }
 }
 
-/// What differs between two snapshots.
+/// The differences between two snapshots.
 #[pyfunction]
 pub(crate) fn changes_between(
     py: Python<'_>,
@@ -30,14 +30,7 @@ pub(crate) fn changes_between(
     new: &Bound<'_, Snapshot>,
 ) -> Changes {
     let (old, new) = (old.get().rust().clone(), new.get().rust().clone());
-    let keys = py.detach(|| {
-        let differs = new.iter().filter(|(key, value)| old.get(key.as_str()).as_ref() != Some(value));
-        let is_gone = old.iter().filter(|(key, _)| new.get(key.as_str()).is_none());
-        let mut keys: Vec<String> = differs.chain(is_gone).map(|(key, _)| key).collect();
-        keys.sort_unstable();
-        keys
-    });
-    Changes { old, new, keys }
+    Changes::of(&py.detach(|| flagstaff::Changes::between(old, new)))
 }
 
 #[pymethods]
@@ -84,7 +77,7 @@ impl Changes {
     }
 }
 
-/// One flag that is not the same. A value is None where there is no flag, or where the flag is null.
+/// One changed flag. A value is None where there is no flag, or where the flag is null.
 #[pyclass(frozen, module = "flagstaff")]
 pub(crate) struct Change {
     key: String,

@@ -10,9 +10,9 @@ use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::callbacks::{self, Handler};
-use crate::gate::AtExit;
 use crate::getter::Flags;
 use crate::handle::{BoolFlag, Given, HandleKey, JsonFlag, NumberFlag, StringFlag};
+use crate::lifecycle::AtExit;
 use crate::relay;
 use crate::snapshot::Snapshot;
 use crate::status::Status;
@@ -24,7 +24,7 @@ use crate::waiting;
 /// replaced within milliseconds when it ends. The background starts with the first read, or at once with `preload`. A
 /// client that was made before a fork works in every child.
 ///
-/// An `api_key` or `base_url` that is none raises `ValueError`; neither network nor disk make this raise.
+/// An invalid `api_key` or `base_url` raises `ValueError`; errors of network or disk raise nothing here.
 #[pyclass(frozen, weakref, dict, subclass, module = "flagstaff")]
 pub(crate) struct Client {
     client: flagstaff::Client,
@@ -52,7 +52,7 @@ impl Client {
 impl Flags for Client {
     #[inline(always)]
     fn flags(&self) -> &flagstaff::Reader {
-        &self.client
+        self.client.reader()
     }
 }
 
@@ -103,14 +103,14 @@ impl Client {
     #[pyo3(signature = (timeout=None))]
     #[pyo3(text_signature = "($self, timeout=5.0)")]
     fn close(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        // Anything that is no time is the default: this never raises for what it was given.
+        // Anything that is not a number of seconds means the default: an odd argument never raises here.
         let seconds = timeout.and_then(|timeout| timeout.extract::<f64>().ok()).unwrap_or(5.0);
         let limit = waiting::duration(if seconds.is_nan() { 5.0 } else { seconds });
-        waiting::in_slices(py, limit, |slice| self.client.close_within(slice).then_some(()))?;
+        waiting::in_slices(py, limit, |slice| self.client.close_within(slice).ok())?;
         Ok(())
     }
 
-    /// Waits until the publisher of this host, whoever that is, hears the service. False after `timeout` seconds.
+    /// Waits until the publisher of this host, whichever process that is, has an open stream. False after `timeout` seconds.
     #[pyo3(signature = (timeout=None))]
     fn wait_until_ready(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         let limit = waiting::limit(timeout)?;
@@ -133,7 +133,7 @@ impl Client {
     #[pyo3(signature = (generation, timeout=None))]
     fn wait_for_change(this: &Bound<'_, Client>, generation: u64, timeout: Option<f64>) -> PyResult<u64> {
         let client = &this.get().client;
-        waiting::for_change(this.as_any(), generation, timeout, || client)
+        waiting::for_change(this.as_any(), generation, timeout, || client.reader())
     }
 
     /// As `wait_for_change`, for asyncio. `generation` is the current one by default.
@@ -164,27 +164,27 @@ impl Client {
     /// A handle to a boolean flag: the fastest way to read one flag often.
     #[pyo3(signature = (key, default=false))]
     fn bool_flag(this: &Bound<'_, Client>, key: HandleKey, default: bool) -> BoolFlag {
-        BoolFlag::new(this.as_any(), &this.get().client, key, default)
+        BoolFlag::new(this.as_any(), this.get().client.reader(), key, default)
     }
 
     /// A handle to a number flag.
     #[pyo3(signature = (key, default=Given::NOTHING))]
     #[pyo3(text_signature = "($self, key, default=0)")]
     fn number_flag(this: &Bound<'_, Client>, key: HandleKey, default: Given) -> PyResult<NumberFlag> {
-        NumberFlag::new(this.as_any(), &this.get().client, key, default)
+        NumberFlag::new(this.as_any(), this.get().client.reader(), key, default)
     }
 
     /// A handle to a string flag.
     #[pyo3(signature = (key, default=Given::NOTHING))]
     #[pyo3(text_signature = "($self, key, default='')")]
     fn string_flag(this: &Bound<'_, Client>, key: HandleKey, default: Given) -> StringFlag {
-        StringFlag::new(this.as_any(), &this.get().client, key, default)
+        StringFlag::new(this.as_any(), this.get().client.reader(), key, default)
     }
 
     /// A handle to a JSON flag.
     #[pyo3(signature = (key, default=None))]
     fn json_flag(this: &Bound<'_, Client>, key: HandleKey, default: Option<Py<PyAny>>) -> JsonFlag {
-        JsonFlag::new(this.as_any(), &this.get().client, key, default)
+        JsonFlag::new(this.as_any(), this.get().client.reader(), key, default)
     }
 
     /// The current generation; 0 if nothing has been published.
@@ -229,7 +229,7 @@ impl Drop for Client {
         // The last clone waits for the background when it goes.
         let limit = if relay::is_closed() { Duration::ZERO } else { Duration::from_secs(5) };
         let client = self.client.clone();
-        let is_closed = Python::try_attach(|py| py.detach(|| client.close_within(limit)));
+        let is_closed = Python::try_attach(|py| py.detach(|| client.close_within(limit).is_ok()));
         if is_closed != Some(true) {
             // Whatever is not done goes on behind; the last one to go must not wait for it again.
             std::mem::forget(client);

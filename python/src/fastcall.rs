@@ -29,7 +29,7 @@ pub(crate) trait Getter<C> {
     /// Signature and documentation, as `tp_doc` has them.
     const DOC: &'static CStr;
 
-    /// What is answered if the caller gave no default. It is never freed.
+    /// The default if the caller gave none. It is never freed.
     fn default(py: Python<'_>) -> *mut PyObject;
 
     /// The flag's value. `Ok(None)`: there is none of this type.
@@ -77,7 +77,7 @@ fn add<C: PyClass>(
     let definition = Box::leak(Box::new(definition));
     // SAFETY: a type object and a definition that is never freed, attached.
     let descriptor = unsafe { ffi::PyDescr_NewMethod(class.as_ptr().cast(), definition) };
-    // SAFETY: it answers a new reference, or null with an exception set.
+    // SAFETY: it returns a new reference, or null with an exception set.
     let descriptor = unsafe { Bound::from_owned_ptr_or_err(py, descriptor) }?;
     class.setattr(&*name.to_string_lossy(), descriptor)
 }

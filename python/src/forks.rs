@@ -1,4 +1,4 @@
-//! Forks that Python does not hear of, as those of a server written in C.
+//! Forks that Python does not know of, such as those of a server written in C.
 //!
 //! The child of such a fork has a copy of the interpreter's lock. If another thread held it in that moment, nobody gives it back there, and
 //! the first Python code of the child waits for ever. So a fork waits until no thread of the package has anything to do with the
@@ -68,7 +68,7 @@ pub(crate) fn install() {
         // SAFETY: a text that ends in a zero.
         let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"PyGILState_Check".as_ptr()) };
         if !found.is_null() {
-            // SAFETY: it is the function of this name, which takes nothing and answers an int, or nothing has this name.
+            // SAFETY: it is the function of this name, which takes nothing and returns an int, or nothing has this name.
             let function = unsafe { mem::transmute::<*mut c_void, unsafe extern "C" fn() -> c_int>(found) };
             let _ = HAS_INTERPRETER.set(function);
         }

@@ -1,4 +1,4 @@
-//! What the getters do.
+//! The getters.
 
 use std::ffi::CStr;
 
@@ -55,7 +55,7 @@ impl<C: Flags> Getter<C> for GetBool {
     }
 }
 
-/// A look-up that answers `false` for a missing flag is enough where that is the default, and the same for `true`.
+/// A look-up that returns `false` for a missing flag is enough where that is the default, and the same for `true`.
 #[inline(always)]
 fn bool_of(flags: &flagstaff::Reader, key: &str, default: Borrowed<'_, '_, PyAny>) -> Option<bool> {
     let py = default.py();

@@ -37,7 +37,7 @@ impl<'py> FromPyObject<'_, 'py> for Given {
 
 /// The key of a handle.
 pub(crate) struct HandleKey {
-    /// `None`: it has lone surrogates. No flag has such a key, so the handle answers its default.
+    /// `None`: it has lone surrogates. No flag has such a key, so the handle returns its default.
     text: Option<String>,
     given: Py<PyString>,
 }
@@ -65,7 +65,7 @@ impl HandleKey {
     }
 }
 
-/// A boolean flag. `flag.get()` or its truth value answers what it is now.
+/// A boolean flag. `flag.get()` or its truth value is the value now.
 #[pyclass(frozen, module = "flagstaff")]
 pub(crate) struct BoolFlag {
     flag: Option<flagstaff::BoolFlag>,
@@ -102,7 +102,7 @@ impl Handle for BoolFlag {
     }
 }
 
-/// A number flag. `flag.get()` answers a float, or the default as it was given.
+/// A number flag. `flag.get()` returns a float, or the default as it was given.
 #[pyclass(frozen, module = "flagstaff")]
 pub(crate) struct NumberFlag {
     /// NaN if it is missing: JSON has none.
@@ -138,7 +138,7 @@ impl Handle for NumberFlag {
     }
 }
 
-/// A string flag. `flag.get()` answers a str, or the default as it was given.
+/// A string flag. `flag.get()` returns a str, or the default as it was given.
 #[pyclass(frozen, module = "flagstaff")]
 pub(crate) struct StringFlag {
     reader: flagstaff::Reader,
@@ -170,7 +170,7 @@ impl Handle for StringFlag {
     }
 }
 
-/// A JSON flag. `flag.get()` answers a fresh dict or list, or the default as it was given.
+/// A JSON flag. `flag.get()` returns a fresh dict or list, or the default as it was given.
 #[pyclass(frozen, module = "flagstaff")]
 pub(crate) struct JsonFlag {
     reader: flagstaff::Reader,
@@ -215,7 +215,7 @@ impl BoolFlag {
         self.key.given.clone_ref(py)
     }
 
-    /// What is answered if the flag is missing or no boolean.
+    /// Returned if the flag is missing or no boolean.
     #[getter]
     fn default(&self) -> bool {
         self.default
@@ -241,7 +241,7 @@ macro_rules! describe {
                 self.key.given.clone_ref(py)
             }
 
-            /// What is answered if the flag is missing or of another type.
+            /// Returned if the flag is missing or of another type.
             #[getter]
             fn default(&self, py: Python<'_>) -> Py<PyAny> {
                 self.default.clone_ref(py)

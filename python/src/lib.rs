@@ -1,7 +1,7 @@
 //! The native half of the Python package `flagstaff`: see README.md beside it for what it is to its users.
 //!
 //! # Guarantees
-//! - A getter answers or gives the default back; it raises nothing but `TypeError` for a call with wrong arguments.
+//! - A getter returns the value or the default; it raises nothing but `TypeError` for a call with wrong arguments.
 //! - No thread of ours ever calls Python: what it has to say goes through the relay to a thread that Python started.
 //! - Waiting releases the interpreter and ends with a signal whose handler raises.
 //!
@@ -12,7 +12,7 @@
 //! # Map
 //! `client`, `reader`, `handle`, `snapshot`, `status`, `changes` and `watcher` are one Python class each (`handle` has the four
 //! flags). `getter` is what the getters do, `fastcall` how CPython calls them. `value` turns values into objects, `waiting` waits. `relay`
-//! is the only way from our threads to code of the caller; `callbacks` and `log` go through it. `gate` is what happens when Python ends
+//! is the only way from our threads to code of the caller; `callbacks` and `log` go through it. `lifecycle` is what happens when Python ends
 //! or forks, `forks` what happens when somebody else does. `fastcall` and `forks` are the modules with unsafe code.
 
 mod callbacks;
@@ -20,11 +20,11 @@ mod changes;
 mod client;
 #[allow(unsafe_code, reason = "method descriptors have no safe wrapper")]
 mod fastcall;
-#[allow(unsafe_code, reason = "handlers of forks that Python does not hear of")]
+#[allow(unsafe_code, reason = "handlers of forks that Python does not know of")]
 mod forks;
-mod gate;
 mod getter;
 mod handle;
+mod lifecycle;
 mod log;
 mod reader;
 mod relay;
@@ -59,9 +59,9 @@ fn _flagstaff(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(relay::_jobs, module)?)?;
     module.add_function(wrap_pyfunction!(relay::_running, module)?)?;
     module.add_function(wrap_pyfunction!(relay::_next_line, module)?)?;
-    module.add_function(wrap_pyfunction!(gate::_at_exit, module)?)?;
-    module.add_function(wrap_pyfunction!(gate::_before_exit, module)?)?;
-    module.add_function(wrap_pyfunction!(gate::_after_fork, module)?)?;
+    module.add_function(wrap_pyfunction!(lifecycle::_at_exit, module)?)?;
+    module.add_function(wrap_pyfunction!(lifecycle::_before_exit, module)?)?;
+    module.add_function(wrap_pyfunction!(lifecycle::_after_fork, module)?)?;
     module.add_function(wrap_pyfunction!(forks::_before_worker, module)?)?;
     module.add_function(wrap_pyfunction!(forks::_without_worker, module)?)?;
     module.add_function(wrap_pyfunction!(forks::_in_worker, module)?)?;

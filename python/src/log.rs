@@ -44,7 +44,7 @@ impl Subscriber for ToPython {
             Level::WARN => 30,
             _ => 20,
         };
-        // Keys, and what servers answer, are in it: none of it may begin another line.
+        // It may quote keys and servers: none of that may begin another line.
         relay::log(Line { level, text: printable(&(text.message + &text.fields)).into_owned() });
     }
 

@@ -13,7 +13,7 @@ use crate::waiting;
 
 /// Reads flags from the snapshot file that somebody else on this host publishes to, such as `flagstaff run`. Has no threads, needs no key.
 ///
-/// Raises `SnapshotError` if there is no good file at `path`, unless `attach` is true: then it answers defaults until one
+/// Raises `SnapshotError` if there is no good file at `path`, unless `attach` is true: then it returns defaults until one
 /// appears, for start-up code that must not fail.
 #[pyclass(frozen, weakref, dict, subclass, module = "flagstaff")]
 pub(crate) struct Reader {

@@ -26,7 +26,6 @@ use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use crate::callbacks::Call;
 use crate::forks;
 
 /// Lines that wait at most. Then the oldest are dropped: the newest say how things are.
@@ -48,7 +47,7 @@ struct Package {
 }
 
 struct Relay {
-    /// Whose it is. A fork that Python does not hear of, as in a server written in C, copies it.
+    /// Whose it is. A fork that Python does not know of, as in a server written in C, copies it.
     process: u32,
     /// The first becomes readable when there are jobs. Made with the dispatcher of greenlets.
     ends: OnceLock<(UnixStream, UnixStream)>,
@@ -80,6 +79,9 @@ pub(crate) struct Line {
     pub(crate) level: u8,
     pub(crate) text: String,
 }
+
+/// Prepares a call of a callback: its kind, the callable and the arguments. `None` if there is nobody to call any more.
+pub(crate) type Call = Box<dyn for<'py> FnOnce(Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> + Send>;
 
 /// Something to do in a thread of Python's.
 #[pyclass(frozen, module = "flagstaff._flagstaff")]
@@ -135,7 +137,7 @@ impl Relay {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a job, and answers it with whether nobody waits for the next one now. `None`: enough others wait.
+    /// Waits for a job, and returns it with whether nobody waits for the next one now. `None`: enough others wait.
     fn next_job(&self) -> Option<(Job, bool)> {
         let mut state = self.state();
         if state.idle >= MOST_IDLE {
@@ -305,7 +307,7 @@ impl Job {
     /// The kind of a callback with its arguments. `None` if its client is gone.
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let call = self.call.lock().unwrap_or_else(PoisonError::into_inner).take();
-        call.map_or(Ok(None), |call| call.arguments(py))
+        call.map_or(Ok(None), |call| call(py))
     }
 
     /// Says that a callback has returned, to whoever waits for that.
@@ -313,7 +315,7 @@ impl Job {
         let done = self.done.lock().unwrap_or_else(PoisonError::into_inner).take();
         if done.is_some() {
             let mut state = Relay::current().state();
-            // Not below zero: a child of a fork made in a callback starts to count anew.
+            // Not below zero: a child of a fork made in a callback starts counting at zero.
             state.running = state.running.saturating_sub(1);
         }
     }

@@ -19,7 +19,7 @@ impl Status {
 
 #[pymethods]
 impl Status {
-    /// The generation that reads answer from; 0 if nothing has been published.
+    /// The generation that reads use; 0 if nothing has been published.
     #[getter]
     fn generation(&self) -> u64 {
         self.status.generation.0
@@ -74,7 +74,7 @@ impl Status {
         seconds(self.status.last_failure?.age)
     }
 
-    /// Why reads do not answer from the newest flags of the service (they were refused, or the disk is full), in a few words. None if
+    /// Why reads do not use the newest flags of the service (they were refused, or the disk is full), in a few words. None if
     /// they do.
     #[getter]
     fn behind(&self) -> Option<String> {
@@ -103,7 +103,7 @@ impl Status {
         self.status.durable.0
     }
 
-    /// Whether the answers come from before the last boot, or from a damaged file.
+    /// Whether the flags come from before the last boot, or from a damaged file.
     #[getter]
     fn is_cold(&self) -> bool {
         self.status.is_cold

@@ -33,7 +33,7 @@ pub(crate) fn limit(timeout: Option<f64>) -> PyResult<Duration> {
     }
 }
 
-/// Calls `wait` without the interpreter, again and again, until it answers something or `limit` has passed. `None` then.
+/// Calls `wait` without the interpreter, again and again, until it returns something or `limit` has passed. `None` then.
 ///
 /// Under gevent and eventlet `wait` only looks, and other greenlets run between two looks.
 pub(crate) fn in_slices<T: Send>(
@@ -60,7 +60,7 @@ pub(crate) fn in_slices<T: Send>(
     }
 }
 
-/// `wait_for_change` of the classes. The reader is asked for anew each time: a client may move to another one.
+/// `wait_for_change` of the classes. The reader is looked up each time: a client may move to another one.
 pub(crate) fn for_change<'a>(
     this: &Bound<'_, PyAny>,
     seen: u64,

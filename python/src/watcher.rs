@@ -36,7 +36,7 @@ enum Watched {
 impl Watched {
     fn reader(&self) -> &flagstaff::Reader {
         match self {
-            Watched::Client(client) => client,
+            Watched::Client(client) => client.reader(),
             Watched::Reader(reader) => reader,
         }
     }
@@ -85,7 +85,7 @@ fn watch(watched: Watched) -> std::io::Result<Watcher> {
     write.set_nonblocking(true)?;
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = stop.clone();
-    // Before the thread starts: what changes from now on is told.
+    // Before the thread starts: changes from now on are reported.
     let mut seen = watched.reader().generation();
     thread::Builder::new().name("flag-watcher".to_owned()).spawn(move || {
         while !stopped.load(Acquire) {

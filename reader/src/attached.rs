@@ -1,8 +1,8 @@
 //! One file that a reader is attached to, and how far its content is trusted.
 //!
 //! A file is read live once its current snapshot was checked in this boot of the machine. Until then its view has no
-//! bounds, so that every read leaves the fast path, and answers come from a copy of the newest good snapshot in it. This
-//! is how a cold cache is served after a reboot, and how a damaged slot is survived, before a publisher comes.
+//! bounds, so that every read leaves the fast path and reads a copy of the newest good snapshot in it. So flags are there after a
+//! reboot (a cold cache) and with a damaged slot, before a publisher comes.
 
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -67,12 +67,12 @@ impl Attached {
         Attached { view, fallback: OnceLock::new(), damaged: AtomicU64::new(u64::MAX) }
     }
 
-    /// The copy to answer from, if the file is not read live. It is empty if there is no good snapshot at all.
+    /// The copy to read from, if the file is not read live. It is empty if there is no good snapshot at all.
     pub(crate) fn fallback(&self) -> Option<&Arc<Snapshot>> {
         if self.view.is_live() { None } else { self.fallback.get() }
     }
 
-    /// The generation that answers come from; 0 if there are none.
+    /// The generation that reads are of; 0 if there is none.
     pub(crate) fn generation(&self) -> u64 {
         // A file without a good snapshot has none, whatever its generation word says.
         self.fallback().map_or_else(|| self.view.observe().generation(), |copy| copy.generation()).0
@@ -108,9 +108,9 @@ impl Attached {
             Verify::Header => true,
             Verify::Checksum => match check_current(map) {
                 Ok(Some(_)) => true,
-                // A file with a good snapshot has published it: then the generation word is what is damaged.
+                // A good snapshot in the file was published, so that the generation word must be damaged.
                 Ok(None) => newest_that_fits(map).is_none(),
-                // What a publisher overwrites faster than it can be checked is no remnant of a disk.
+                // A publisher overwrites it faster than it can be checked, so it is not a damaged remainder on the disk.
                 Err(Damage::Overtaken) => true,
                 Err(_) => false,
             },

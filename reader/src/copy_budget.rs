@@ -1,4 +1,4 @@
-//! Whether there is memory for a copy. A process without any is not ended for the sake of one.
+//! Whether there is memory for a copy: a failed allocation would abort the process.
 
 use flagstaff_format::Damage;
 use flagstaff_format::layout::Area;
@@ -18,6 +18,6 @@ pub(crate) fn current_that_fits(map: &Mapping) -> Option<Result<Option<Archive>,
 fn has_room_for_copy(map: &Mapping) -> bool {
     let bytes = |area| frame_of(map, area).map_or(0, |frame| frame.archive_bytes);
     let most = Area::ALL.into_iter().map(bytes).max().unwrap_or(0);
-    // Nothing is touched, so that nothing is taken of what is there.
+    // Reserved and not touched, so no memory is used.
     usize::try_from(most).is_ok_and(|most| Vec::<u8>::new().try_reserve_exact(most).is_ok())
 }

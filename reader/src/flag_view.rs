@@ -2,12 +2,13 @@
 
 use std::cell::Cell;
 
-use flagstaff_format::{FlagKey, Hashed, Hit, kind};
+use flagstaff_format::{FlagKey, Hashed, Hit, Value, kind};
 
+use crate::getters::getters;
 use crate::reader::Reader;
 use crate::source::{Overtaken, Source};
 
-/// The flags of one generation, for the time of a [`Reader::read`].
+/// The flags of one generation, for the time of a [`Reader::read`]. It has the getters of the reader.
 #[derive(Debug)]
 pub struct FlagView<'a> {
     source: Source<'a>,
@@ -15,106 +16,120 @@ pub struct FlagView<'a> {
 }
 
 impl Reader {
-    /// Reads many flags of one generation: `f` gets a view on which all getters answer from the same snapshot.
+    /// Reads many flags of one generation: `f` gets a view whose getters all read the same snapshot.
     ///
-    /// `f` is called again if two publishes began while it ran; what it answered then is thrown away, and what it was
-    /// given after that moment were defaults. After 8 tries it runs on a copy. So it should read and return values and
-    /// have no other effect.
+    /// `f` is called again if two publishes began while it ran. What it returned then is dropped, and what it was given after that
+    /// moment were defaults. After 8 tries it runs on a copy. So it should read and return values, and have no other effect.
+    ///
+    /// For several flags of one type see [`Reader::get_bools`] and those beside it.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// let (is_on, limit) = flags.read(|flags| (flags.get_bool("cart"), flags.get_u64_or("cart-limit", 50)));
+    /// ```
     pub fn read<T>(&self, mut f: impl FnMut(&FlagView<'_>) -> T) -> T {
-        let answer = self.shared.slow(|source| {
+        let result = self.shared.slow(|source| {
             let view = FlagView { source, overtaken: Cell::new(false) };
-            let answer = f(&view);
-            if view.overtaken.get() { Err(Overtaken) } else { Ok(answer) }
+            let result = f(&view);
+            if view.overtaken.get() { Err(Overtaken) } else { Ok(result) }
         });
-        match answer {
-            Some(answer) => answer,
+        match result {
+            Some(result) => result,
             // `slow` ends on a copy, which nobody overtakes; this is for the compiler.
             None => f(&FlagView { source: Source::Nothing, overtaken: Cell::new(false) }),
         }
     }
+
+    /// Several boolean flags of one generation; `false` for each that is missing or no boolean.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// let [is_new_cart, is_new_checkout] = flags.get_bools(["new-cart", "new-checkout"]);
+    /// ```
+    #[must_use]
+    pub fn get_bools<const N: usize>(&self, keys: [impl FlagKey; N]) -> [bool; N] {
+        self.read(|flags| keys.each_ref().map(|key| flags.get_bool(key)))
+    }
+
+    /// Several number flags of one generation; `0.0` for each that is missing or no number.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// let [low, high] = flags.get_numbers(["price.low", "price.high"]);
+    /// ```
+    #[must_use]
+    pub fn get_numbers<const N: usize>(&self, keys: [impl FlagKey; N]) -> [f64; N] {
+        self.read(|flags| keys.each_ref().map(|key| flags.get_number(key)))
+    }
+
+    /// Several string flags of one generation; an empty one for each that is missing or no string.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// let [theme, language] = flags.get_strings(["theme", "language"]);
+    /// ```
+    #[must_use]
+    pub fn get_strings<const N: usize>(&self, keys: [impl FlagKey; N]) -> [String; N] {
+        self.read(|flags| keys.each_ref().map(|key| flags.get_string(key)))
+    }
+
+    /// Several flags of any type, of one generation; `None` for each that is missing.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// let [cart, limit] = flags.get_many(["new-cart", "cart-limit"]);
+    /// ```
+    #[must_use]
+    pub fn get_many<const N: usize>(&self, keys: [impl FlagKey; N]) -> [Option<Value<'static>>; N] {
+        self.read(|flags| keys.each_ref().map(|key| flags.get(key)))
+    }
+}
+
+getters! {
+    FlagView<'_>,
+    json: Option<String>,
+    value: Option<Value<'static>>,
+    begin: "# flagstaff_reader::Reader::attach(\"flags.flagstaff\").read(|flags| {",
+    end: "# });"
 }
 
 impl FlagView<'_> {
-    /// A boolean; `false` by default.
-    #[must_use]
-    pub fn get_bool(&self, key: impl FlagKey) -> bool {
-        self.get_bool_or(key, false)
-    }
-
-    /// A boolean, or `default`.
-    #[must_use]
-    pub fn get_bool_or(&self, key: impl FlagKey, default: bool) -> bool {
+    fn bool_or(&self, key: impl FlagKey, default: bool) -> bool {
         self.find(key).bool().unwrap_or(default)
     }
 
-    /// A number; `0.0` by default.
-    #[must_use]
-    pub fn get_number(&self, key: impl FlagKey) -> f64 {
-        self.get_number_or(key, 0.0)
-    }
-
-    /// A number, or `default`.
-    #[must_use]
-    pub fn get_number_or(&self, key: impl FlagKey, default: f64) -> f64 {
-        self.find(key).number().unwrap_or(default)
-    }
-
-    /// An exact integer; `0` by default.
-    #[must_use]
-    pub fn get_i64(&self, key: impl FlagKey) -> i64 {
-        self.get_i64_or(key, 0)
-    }
-
-    /// An exact integer, or `default`.
-    #[must_use]
-    pub fn get_i64_or(&self, key: impl FlagKey, default: i64) -> i64 {
-        self.find(key).i64().unwrap_or(default)
-    }
-
-    /// An exact integer that is not negative; `0` by default.
-    #[must_use]
-    pub fn get_u64(&self, key: impl FlagKey) -> u64 {
-        self.get_u64_or(key, 0)
-    }
-
-    /// An exact integer that is not negative, or `default`.
-    #[must_use]
-    pub fn get_u64_or(&self, key: impl FlagKey, default: u64) -> u64 {
-        self.find(key).u64().unwrap_or(default)
-    }
-
-    /// A string; empty by default.
-    #[must_use]
-    pub fn get_string(&self, key: impl FlagKey) -> String {
-        self.get_string_or(key, "")
-    }
-
-    /// A string, or `default`.
-    #[must_use]
-    pub fn get_string_or(&self, key: impl FlagKey, default: &str) -> String {
-        self.text(key, kind::STRING).unwrap_or_else(|| default.to_owned())
-    }
-
-    /// The text of an object or array; `None` if it is missing or a scalar.
-    #[must_use]
-    pub fn get_json_text(&self, key: impl FlagKey) -> Option<String> {
-        self.text(key, kind::JSON)
-    }
-
     fn find(&self, key: impl FlagKey) -> Hit {
-        let key = key.text();
-        self.settle(self.source.find(key, &Hashed::new(key.as_bytes())), Hit::MISSING)
+        self.look_up(key, |source, key, hashed| source.find(key, hashed)).unwrap_or(Hit::MISSING)
     }
 
-    fn text(&self, key: impl FlagKey, wanted: u64) -> Option<String> {
-        let key = key.text();
-        self.settle(self.source.text_of(key, &Hashed::new(key.as_bytes()), wanted, str::to_owned), None)
+    fn string(&self, key: impl FlagKey, wanted: u64) -> Option<String> {
+        self.look_up(key, |source, key, hashed| source.text_of(key, hashed, wanted, str::to_owned)).flatten()
     }
 
-    fn settle<T>(&self, answer: Result<T, Overtaken>, default: T) -> T {
-        answer.unwrap_or_else(|Overtaken| {
-            self.overtaken.set(true);
-            default
-        })
+    fn text_with<T>(&self, key: impl FlagKey, wanted: u64, f: impl FnOnce(Option<&str>) -> T) -> T {
+        f(self.string(key, wanted).as_deref())
+    }
+
+    fn json_text(&self, key: impl FlagKey) -> Option<String> {
+        self.string(key, kind::JSON)
+    }
+
+    fn value(&self, key: impl FlagKey) -> Option<Value<'static>> {
+        self.look_up(key, |source, key, hashed| source.value(key, hashed)).flatten()
+    }
+
+    /// `None` if a publisher overtook this: the whole read is then done again.
+    fn look_up<T>(
+        &self,
+        key: impl FlagKey,
+        read: impl FnOnce(Source<'_>, &str, &Hashed) -> Result<T, Overtaken>,
+    ) -> Option<T> {
+        let text = key.text();
+        let result = match key.remembered() {
+            Some(hashed) => read(self.source, text, hashed),
+            None => read(self.source, text, &Hashed::new(text.as_bytes())),
+        };
+        self.overtaken.set(self.overtaken.get() | result.is_err());
+        result.ok()
     }
 }

@@ -26,7 +26,7 @@ impl Handle {
         Handle { reader: reader.clone(), key: key.into(), hashed: Hashed::new(key.as_bytes()) }
     }
 
-    /// The stamp of what is current now. One load beyond those that find the view.
+    /// The stamp of what is current now. One load more than those that find the view.
     #[inline(always)]
     pub(crate) fn stamp(&self) -> u64 {
         self.loose_stamp() & !1
@@ -38,7 +38,7 @@ impl Handle {
         self.reader.shared.current.raw_stamp()
     }
 
-    /// Reads the flag and the stamp of where it came from.
+    /// Reads the flag, and the stamp of the snapshot that it came from.
     pub(crate) fn look<T>(
         &self,
         read: impl Fn(Source<'_>, &str, &Hashed) -> Result<T, Overtaken>,
@@ -150,36 +150,69 @@ impl StringFlag {
 
 impl Reader {
     /// A handle to a boolean flag; `false` by default.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// let checkout = flags.bool_flag("new-checkout");
+    /// let is_on: bool = checkout.get();
+    /// ```
     #[must_use]
     pub fn bool_flag(&self, key: &str) -> BoolFlag {
         self.bool_flag_or(key, false)
     }
 
     /// A handle to a boolean flag with a default.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// assert!(flags.bool_flag_or("no-such-flag", true).get());
+    /// ```
     #[must_use]
     pub fn bool_flag_or(&self, key: &str, default: bool) -> BoolFlag {
         BoolFlag { handle: Handle::new(self, key), default, memo: BoolMemo::new() }
     }
 
     /// A handle to a number flag; `0.0` by default.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// let sample_rate = flags.number_flag("sample-rate");
+    /// let value: f64 = sample_rate.get();
+    /// ```
     #[must_use]
     pub fn number_flag(&self, key: &str) -> NumberFlag {
         self.number_flag_or(key, 0.0)
     }
 
     /// A handle to a number flag with a default.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// assert_eq!(flags.number_flag_or("no-such-flag", 0.25).get(), 0.25);
+    /// ```
     #[must_use]
     pub fn number_flag_or(&self, key: &str, default: f64) -> NumberFlag {
         NumberFlag { handle: Handle::new(self, key), default, memo: WordMemo::new() }
     }
 
     /// A handle to a string flag; empty by default.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// let theme = flags.string_flag("theme");
+    /// let value: std::sync::Arc<str> = theme.get();
+    /// ```
     #[must_use]
     pub fn string_flag(&self, key: &str) -> StringFlag {
         self.string_flag_or(key, "")
     }
 
     /// A handle to a string flag with a default.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// assert_eq!(&*flags.string_flag_or("no-such-flag", "light").get(), "light");
+    /// ```
     #[must_use]
     pub fn string_flag_or(&self, key: &str, default: &str) -> StringFlag {
         StringFlag { handle: Handle::new(self, key), default: default.into(), memo: SharedMemo::new() }

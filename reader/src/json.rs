@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use flagstaff_format::{FlagKey, kind};
+use flagstaff_format::kind;
 use serde::de::DeserializeOwned;
 
 use crate::handle::Handle;
@@ -11,19 +11,13 @@ use crate::memo::SharedMemo;
 use crate::reader::Reader;
 
 impl Reader {
-    /// An object or array as a `T`; `None` if the flag is missing, a scalar, or no `T`.
-    #[must_use]
-    pub fn get_json<T: DeserializeOwned>(&self, key: impl FlagKey) -> Option<T> {
-        self.with_text(key, kind::JSON, |text| serde_json::from_str(text?).ok())
-    }
-
-    /// An object or array as a `T`, or `default`.
-    #[must_use]
-    pub fn get_json_or<T: DeserializeOwned>(&self, key: impl FlagKey, default: T) -> T {
-        self.get_json(key).unwrap_or(default)
-    }
-
     /// A handle to a JSON flag, parsed once per generation.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// let limits = flags.json_flag::<Vec<u32>>("limits");
+    /// let parsed: Option<std::sync::Arc<Vec<u32>>> = limits.get();
+    /// ```
     #[must_use]
     pub fn json_flag<T: DeserializeOwned>(&self, key: &str) -> JsonFlag<T> {
         JsonFlag { handle: Handle::new(self, key), memo: SharedMemo::new(), parsed: PhantomData }

@@ -10,23 +10,26 @@
 //! # Ok::<(), flagstaff_reader::OpenError>(())
 //! ```
 //!
+//! Several flags that must be of one generation: [`Reader::get_bools`] and [`Reader::read`]. One flag that is read all the time: a handle
+//! ([`Reader::bool_flag`]). All flags: [`Reader::snapshot`]. `cargo run -p flagstaff-reader --example flags` shows them all.
+//!
 //! # Guarantees
 //! - A read is a few loads from shared memory: no system call, no lock, no allocation for booleans and numbers, and the
 //!   same cost right after a new snapshot as before.
-//! - A read answers from one generation, whole, or is tried again; contention never answers a default.
+//! - A read returns the value of one generation or is repeated; contention never makes it return a default.
 //! - Nothing is written: the file and its mount may be read-only, and a reader that is killed leaves no trace.
-//! - Getters never panic and never fail: a flag that is missing or has another type answers the default.
+//! - Getters never panic and never fail: for a flag that is missing or has another type they return the default.
 //! - Readers made before a `fork` work in every child.
-//! - No threads.
+//! - No threads are started.
 //!
 //! # Limits
 //! - Linux, 64-bit little-endian. The file must be on a local file system.
-//! - Whoever truncates a mapped file kills its readers. Replace files with `mv`, never with `cp` or `>`.
+//! - Truncating a mapped file kills its readers (SIGBUS). Replace files with `mv`, never with `cp` or `>`.
 //! - A file that was removed or replaced by hand while no publisher runs is noticed in [`Reader::status`],
 //!   [`Reader::wait_for_change`] and wherever a read leaves the fast path, not by every read.
-//! - Without memory for a copy, [`Reader::snapshot`] answers the last one or an empty one. A getter that returns a `String` needs
+//! - Without memory for a copy, [`Reader::snapshot`] returns the last one or an empty one. A getter that returns a `String` needs
 //!   memory for it as any `String` does.
-//! - The memory of a file that was left is given back at the first such call 2 seconds later.
+//! - After a move to a new file, the memory of the old one is given back by the first such call that comes 2 seconds later.
 //!
 //! # Features
 //! `json` (default): [`Reader::get_json`] and [`JsonFlag`], with serde_json.
@@ -34,22 +37,25 @@
 //! # Map
 //! | file | is |
 //! |---|---|
-//! | `reader`, `flag_view`, `snapshot` | the getters: live, of one generation, of a copy |
+//! | `reader`, `flag_view`, `snapshot`, `getters` | the getters: live, of one generation, of a copy |
 //! | `handle`, `json`, `memo` | handles, which remember a value until the next generation |
 //! | `shared` | what all clones share, and reads that the fast path did not settle |
 //! | `source` | the three places that a value can come from |
 //! | `attached`, `copy_budget` | one file and how far it is trusted; whether there is memory for a copy of it |
 //! | `options`, `status`, `wait` | how a file is opened, its state, waiting for a change |
 
+// In front, so that the documentation of `Reader` begins with how it is opened.
+mod reader;
+
 mod attached;
 mod copy_budget;
 mod flag_view;
+mod getters;
 mod handle;
 #[cfg(feature = "json")]
 mod json;
 mod memo;
 mod options;
-mod reader;
 mod shared;
 mod snapshot;
 mod source;

@@ -1,10 +1,10 @@
-//! Memory of handles whose values are no words: a value together with the stamp of the generation that it is from. Stamps, and memory
-//! for words, are in [`flagstaff_format::memo`].
+//! What handles remember whose values do not fit a word: a value together with the stamp of its generation. Stamps, and the same for
+//! words, are in [`flagstaff_format::memo`].
 
 use std::sync::RwLock;
 
-/// Any value behind a lock that is only ever tried, so that nobody waits: a thread that was lost in a fork may hold it for
-/// ever, and then the value is read anew each time. Readers do not keep each other out.
+/// Any value behind a lock that is only ever tried, so that nobody waits: in a child of a fork it may be held for
+/// ever, and then the value is read anew each time. Readers do not exclude each other.
 #[derive(Debug)]
 pub(crate) struct SharedMemo<T>(RwLock<Option<(u64, T)>>);
 

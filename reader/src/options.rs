@@ -8,8 +8,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Verify {
-    /// Header and the checksum of the current snapshot: about 0.1 ms per MiB. The default, because a file that was
-    /// damaged on disk is then never believed.
+    /// Header and the checksum of the current snapshot: about 0.1 ms per MiB. The default, because flags are
+    /// then never read from a file that was damaged on the disk.
     #[default]
     Checksum,
     /// Header only. For programs that live for microseconds.
@@ -18,7 +18,7 @@ pub enum Verify {
 
 type OnFork = Box<dyn Fn() + Send + Sync>;
 
-/// ReaderOptions of [`crate::Reader::open_with`].
+/// Options of [`Reader::open_with`](crate::Reader::open_with) and [`Reader::attach_with`](crate::Reader::attach_with).
 #[derive(Clone, Default)]
 pub struct ReaderOptions {
     verify: Verify,
@@ -49,14 +49,14 @@ impl ReaderOptions {
     }
 
     /// What to call in a child of a fork: once per fork, in the middle of the child's first read through this reader, a
-    /// clone or a handle of it, in the thread that reads. It may read flags itself, and it must not panic. For whoever has
-    /// threads beside the reader that the child lost; reading goes on without any help.
+    /// clone or a handle of it, in the thread that reads. It may read flags itself, and it must not panic. For programs
+    /// with threads of their own, which the child has lost; reading goes on without any help.
     ///
     /// Costs the other reads nothing: the page with the bounds of the fast path is wiped by the kernel in a child. Linux before 4.14
     /// does not do that, and then it is never called.
     #[must_use]
     pub fn on_fork(mut self, call: impl Fn() + Send + Sync + 'static) -> ReaderOptions {
-        // What a panic in it leaves behind is the caller's business; reading goes on without it.
+        // The reader itself is fine after a panic in it.
         self.on_fork = Some(Arc::new(AssertUnwindSafe(Box::new(call))));
         self
     }

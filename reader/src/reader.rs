@@ -1,5 +1,7 @@
-//! The reader: open, and one getter per type.
+//! The reader: how it is opened, and the look-ups behind its getters.
 
+use std::borrow::Cow;
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -9,15 +11,20 @@ use flagstaff_format::{
 };
 
 use crate::attached::Attached;
+use crate::getters::getters;
 use crate::options::ReaderOptions;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
-use crate::source::scalar;
 
 /// Reads flags from one snapshot file. `Send + Sync`; clones are cheap and share everything.
 ///
-/// Every getter takes a `&str` or a [`crate::Key`] and answers a default for a flag that is missing or of another type:
+/// Every getter takes a `&str` or a [`Key`](crate::Key). For a flag that is missing or of another type it returns a default:
 /// `false`, `0` or `""`, or the one given to the `_or` form.
+///
+/// - Several flags that must be of one generation: [`Reader::get_bools`], [`Reader::get_many`], or anything else in
+///   [`Reader::read`].
+/// - One flag that is read all the time: a handle, as [`Reader::bool_flag`] makes it.
+/// - All flags: [`Reader::snapshot`].
 #[derive(Debug, Clone)]
 pub struct Reader {
     pub(crate) shared: Arc<Shared>,
@@ -26,14 +33,27 @@ pub struct Reader {
 impl Reader {
     /// Opens the snapshot at `path`.
     ///
+    /// ```no_run
+    /// let flags = flagstaff_reader::Reader::open("/run/flags.flagstaff")?;
+    /// # Ok::<(), flagstaff_reader::OpenError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`OpenError`], naming path, expectation and remedy: no file, no permission, not a snapshot, another format.
-    /// A file whose current snapshot is damaged opens, and answers from the newest good one in it.
+    /// A file whose current snapshot is damaged does open, and is read from the newest good one in it.
     pub fn open(path: impl AsRef<Path>) -> Result<Reader, OpenError> {
         Reader::open_with(path, &ReaderOptions::default())
     }
 
     /// As [`Reader::open`], with options.
+    ///
+    /// ```no_run
+    /// use flagstaff_reader::{Reader, ReaderOptions, Verify};
+    ///
+    /// let options = ReaderOptions::new().verify(Verify::Header);
+    /// let flags = Reader::open_with("/run/flags.flagstaff", &options)?;
+    /// # Ok::<(), flagstaff_reader::OpenError>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Reader::open`].
@@ -42,14 +62,26 @@ impl Reader {
         Ok(Reader::of(path, options, Attached::open(path, options.verifies())?))
     }
 
-    /// Attaches to `path` whether or not there is a file: answers defaults until a good one appears, and follows it from
+    /// Attaches to `path` whether or not there is a file: returns defaults until a good one appears, and follows it from
     /// then on. For start-up code that must not fail.
+    ///
+    /// ```
+    /// let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// assert!(flags.generation().is_none() && !flags.get_bool("new-checkout"));
+    /// ```
     #[must_use]
     pub fn attach(path: impl AsRef<Path>) -> Reader {
         Reader::attach_with(path, &ReaderOptions::default())
     }
 
     /// As [`Reader::attach`], with options.
+    ///
+    /// ```
+    /// use flagstaff_reader::{Reader, ReaderOptions};
+    ///
+    /// let options = ReaderOptions::new().on_fork(|| eprintln!("reading in a child"));
+    /// let flags = Reader::attach_with("flags.flagstaff", &options);
+    /// ```
     #[must_use]
     pub fn attach_with(path: impl AsRef<Path>, options: &ReaderOptions) -> Reader {
         let path = path.as_ref();
@@ -60,116 +92,47 @@ impl Reader {
         Reader { shared: Arc::new(Shared::new(path, options, first)) }
     }
 
-    /// A boolean; `false` by default.
-    #[inline]
-    #[must_use]
-    pub fn get_bool(&self, key: impl FlagKey) -> bool {
-        self.get_bool_or(key, false)
-    }
-
-    /// A boolean, or `default`.
-    #[inline]
-    #[must_use]
-    pub fn get_bool_or(&self, key: impl FlagKey, default: bool) -> bool {
-        if let Some(hashed) = key.prepared()
-            && let Some(answer) = self.shared.current.probe_bool(&hashed, default)
-        {
-            return answer;
-        }
-        self.find_other(&key).bool().unwrap_or(default)
-    }
-
-    /// A number as `f64`; `0.0` by default. Integers above 2^53 are rounded; see [`Reader::get_i64`].
-    #[inline]
-    #[must_use]
-    pub fn get_number(&self, key: impl FlagKey) -> f64 {
-        self.get_number_or(key, 0.0)
-    }
-
-    /// A number as `f64`, or `default`.
-    #[inline]
-    #[must_use]
-    pub fn get_number_or(&self, key: impl FlagKey, default: f64) -> f64 {
-        self.find(key).number().unwrap_or(default)
-    }
-
-    /// An exact integer; `0` by default, also for a number with a fraction or exponent.
-    #[inline]
-    #[must_use]
-    pub fn get_i64(&self, key: impl FlagKey) -> i64 {
-        self.get_i64_or(key, 0)
-    }
-
-    /// An exact integer, or `default`.
-    #[inline]
-    #[must_use]
-    pub fn get_i64_or(&self, key: impl FlagKey, default: i64) -> i64 {
-        self.find(key).i64().unwrap_or(default)
-    }
-
-    /// An exact integer that is not negative; `0` by default.
-    #[inline]
-    #[must_use]
-    pub fn get_u64(&self, key: impl FlagKey) -> u64 {
-        self.get_u64_or(key, 0)
-    }
-
-    /// An exact integer that is not negative, or `default`.
-    #[inline]
-    #[must_use]
-    pub fn get_u64_or(&self, key: impl FlagKey, default: u64) -> u64 {
-        self.find(key).u64().unwrap_or(default)
-    }
-
-    /// A string; empty by default.
-    #[must_use]
-    pub fn get_string(&self, key: impl FlagKey) -> String {
-        self.get_string_or(key, "")
-    }
-
-    /// A string, or `default`.
-    #[must_use]
-    pub fn get_string_or(&self, key: impl FlagKey, default: &str) -> String {
-        self.with_str(key, |text| text.unwrap_or(default).to_owned())
-    }
-
-    /// Hands a string flag to `f`; `None` if it is missing or no string. `f` is called once. A string of up to 512 bytes
-    /// is copied to the stack, so nothing is allocated.
-    pub fn with_str<T>(&self, key: impl FlagKey, f: impl FnOnce(Option<&str>) -> T) -> T {
-        self.with_text(key, kind::STRING, f)
-    }
-
-    /// Any value; `None` if there is no such flag. To tell "missing" from "the default".
-    #[must_use]
-    pub fn get(&self, key: impl FlagKey) -> Option<Value<'static>> {
-        let found = self.find(&key);
-        if found.text().is_none() {
-            return scalar(found);
-        }
-        let key = key.text();
-        let hashed = Hashed::new(key.as_bytes());
-        self.shared.slow(|source| source.value(key, &hashed)).flatten()
-    }
-
-    /// All flags of one generation, copied: real `&str`, iteration, any lifetime. Made once per generation and shared.
+    /// A copy of all flags of one generation: for iteration, for `&str` that are borrowed, and to keep. It is made once per generation
+    /// and shared.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// let snapshot = flags.snapshot();
+    /// println!("{} flags in generation {}", snapshot.len(), snapshot.generation());
+    /// ```
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.shared.copy()
     }
 
     /// Number of flags of each type, in the current generation. Nothing is copied.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// let counts = flags.type_counts();
+    /// println!("{} booleans, {} strings", counts.bools, counts.strings);
+    /// ```
     #[must_use]
     pub fn type_counts(&self) -> TypeCounts {
         let attached = self.shared.attached();
         if attached.fallback().is_none()
-            && let Ok(Some(kinds)) = type_counts_of_current(attached.view.map())
+            && let Ok(Some(counts)) = type_counts_of_current(attached.view.map())
         {
-            return kinds;
+            return counts;
         }
         self.snapshot().type_counts()
     }
 
-    /// The current generation; 0 if nothing has been published.
+    /// The current generation; [`Generation::NONE`] if nothing has been published.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// let before = flags.generation();
+    /// // Later:
+    /// if flags.generation() != before {
+    ///     println!("flags may have changed");
+    /// }
+    /// ```
     #[must_use]
     pub fn generation(&self) -> Generation {
         self.shared.generation()
@@ -177,6 +140,13 @@ impl Reader {
 
     /// How many keyed reads of this reader and its clones were not settled at the first attempt and done again: the publisher
     /// overtook them, there is no live file, keys with equal hashes, or it was the first read after a fork. For measurements.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// let before = flags.unsettled_reads();
+    /// flags.get_bool("new-checkout");
+    /// println!("{} reads were repeated", flags.unsettled_reads() - before);
+    /// ```
     #[must_use]
     pub fn unsettled_reads(&self) -> u64 {
         self.shared.unsettled.load(Relaxed)
@@ -185,22 +155,55 @@ impl Reader {
     /// Looks where the path leads, and moves there if it is another good file with newer flags. Reads do so by themselves when the
     /// publisher marked the file that they know; this is for whoever has a thread, and wants to notice files that were put
     /// there without a mark. One `stat` if nothing changed.
+    ///
+    /// ```no_run
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// loop {
+    ///     flags.look_at_path();
+    ///     std::thread::sleep(std::time::Duration::from_secs(1));
+    /// }
+    /// ```
     pub fn look_at_path(&self) {
         self.shared.look();
     }
 
-    /// The path of the snapshot file.
+    /// The path of the snapshot file, absolute.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// println!("flags from {}", flags.path().display());
+    /// ```
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.shared.path
     }
+}
+
+getters! {
+    Reader,
+    json: Option<String>,
+    value: Option<Value<'static>>,
+    begin: "# let flags = flagstaff_reader::Reader::attach(\"flags.flagstaff\");",
+    end: ""
+}
+
+impl Reader {
+    #[inline(always)]
+    fn bool_or(&self, key: impl FlagKey, default: bool) -> bool {
+        if let Some(hashed) = key.prepared()
+            && let Some(value) = self.shared.current.probe_bool(&hashed, default)
+        {
+            return value;
+        }
+        self.find_other(&key).bool().unwrap_or(default)
+    }
 
     #[inline(always)]
-    pub(crate) fn find(&self, key: impl FlagKey) -> Hit {
+    fn find(&self, key: impl FlagKey) -> Hit {
         if let Some(hashed) = key.prepared()
-            && let Some(found) = self.shared.current.probe(&hashed)
+            && let Some(hit) = self.shared.current.probe(&hashed)
         {
-            return found;
+            return hit;
         }
         self.find_other(&key)
     }
@@ -210,62 +213,57 @@ impl Reader {
     fn find_other(&self, key: &impl FlagKey) -> Hit {
         match key.remembered() {
             Some(hashed) => self.find_hashed(key.text(), hashed),
-            None => self.find_slow(key.text()),
+            None => self.find_unhashed(key.text()),
         }
     }
 
     #[inline(never)]
-    fn find_slow(&self, key: &str) -> Hit {
+    fn find_unhashed(&self, key: &str) -> Hit {
+        let bytes = key.as_bytes();
         // One pair of windows covers the middle, so that this copy of the code has no loop: half the time of the other.
-        if let 49..=64 = key.len()
-            && let Some(found) = self.shared.current.probe_long(key.as_bytes(), &Hashed::long(key.as_bytes()))
-        {
-            return found;
+        if let 49..=64 = key.len() {
+            let hashed = Hashed::long(bytes);
+            return match self.shared.current.probe_long(bytes, &hashed) {
+                Some(hit) => hit,
+                None => self.shared.find(key, &hashed),
+            };
         }
-        self.find_any(key, &Hashed::new(key.as_bytes()))
+        self.find_of_other_length(key, &Hashed::new(bytes))
     }
 
     #[inline(never)]
     fn find_hashed(&self, key: &str, hashed: &Hashed) -> Hit {
-        self.find_any(key, hashed)
+        self.find_of_other_length(key, hashed)
     }
 
     #[inline(always)]
-    fn find_any(&self, key: &str, hashed: &Hashed) -> Hit {
-        let current = &self.shared.current;
-        let found = match key.len() {
-            0..8 => current.probe(hashed),
+    fn find_of_other_length(&self, key: &str, hashed: &Hashed) -> Hit {
+        let hit = match key.len() {
+            0..8 => self.shared.current.probe(hashed),
+            // Tried before.
             8..=Hashed::INLINE_BYTES => None,
-            _ => current.probe_long(key.as_bytes(), hashed),
+            _ => self.shared.current.probe_long(key.as_bytes(), hashed),
         };
-        match found {
-            Some(found) => found,
-            None => {
-                self.shared.unsettled.fetch_add(1, Relaxed);
-                self.shared.slow(|source| source.find(key, hashed)).unwrap_or(Hit::MISSING)
-            }
+        match hit {
+            Some(hit) => hit,
+            None => self.shared.find(key, hashed),
         }
     }
 
     /// A text flag of kind `wanted`, copied out of one generation.
     #[inline]
-    pub(crate) fn with_text<T>(
-        &self,
-        key: impl FlagKey,
-        wanted: u64,
-        f: impl FnOnce(Option<&str>) -> T,
-    ) -> T {
+    fn text_with<T>(&self, key: impl FlagKey, wanted: u64, f: impl FnOnce(Option<&str>) -> T) -> T {
         let mut room = ShortText::default();
         if let Some(hashed) = key.prepared()
             && let Some(text) = self.shared.current.short_text(&hashed, wanted, &mut room)
         {
             return f(text);
         }
-        self.with_any_text(key.text(), wanted, f)
+        self.any_text_with(key.text(), wanted, f)
     }
 
     /// Long texts, keys of other lengths, and reads that the fast path did not settle.
-    fn with_any_text<T>(&self, key: &str, wanted: u64, f: impl FnOnce(Option<&str>) -> T) -> T {
+    fn any_text_with<T>(&self, key: &str, wanted: u64, f: impl FnOnce(Option<&str>) -> T) -> T {
         let hashed = Hashed::new(key.as_bytes());
         let mut stack = [0; 512];
         let mut heap = Vec::new();
@@ -277,5 +275,27 @@ impl Reader {
                 f(copy.flatten().as_deref())
             }
         }
+    }
+
+    fn string(&self, key: impl FlagKey, wanted: u64) -> Option<String> {
+        self.text_with(key, wanted, |text| text.map(str::to_owned))
+    }
+
+    fn json_text(&self, key: impl FlagKey) -> Option<String> {
+        self.string(key, kind::JSON)
+    }
+
+    fn value(&self, key: impl FlagKey) -> Option<Value<'static>> {
+        let mut room = ShortText::default();
+        if let Some(hashed) = key.prepared()
+            && let Some((hit, text)) = self.shared.current.short_value(&hashed, &mut room)
+        {
+            let text = text.map(|text| Cow::Owned(text.to_owned()));
+            let Ok(value) = hit.value_with::<Infallible>(|_| Ok(text));
+            return value;
+        }
+        let key = key.text();
+        let hashed = Hashed::new(key.as_bytes());
+        self.shared.quick(|source| source.value(key, &hashed)).flatten()
     }
 }

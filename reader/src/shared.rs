@@ -1,4 +1,4 @@
-//! What all clones and handles of one reader share, and the way of a read that the fast path does not settle.
+//! What all clones and handles of one reader share, and the reads that the fast path does not settle.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use flagstaff_format::{Damage, FileId, Generation, Hashed, OpenError, Versions, boot};
+use flagstaff_format::{Damage, FileId, Generation, Hashed, Hit, OpenError, Versions, boot};
 
 use crate::attached::Attached;
 use crate::copy_budget::{current_that_fits, newest_that_fits};
@@ -15,10 +15,10 @@ use crate::options::ReaderOptions;
 use crate::snapshot::Snapshot;
 use crate::source::{Overtaken, Source};
 
-/// Attempts on live memory before a read answers from a copy.
+/// Attempts on live memory before a read uses a copy.
 const ATTEMPTS: usize = 8;
 
-/// Copies that are tried before a read answers from the last snapshot that was copied.
+/// Attempts to copy the current snapshot before a read uses the last one that was copied.
 const COPIES: usize = 64;
 
 /// How often a reader that has no good file looks whether there is one, at most.
@@ -27,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How often reads look again at a file that was not followed, at most: opening and checking one takes milliseconds.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
-/// For how long the memory of a file that was left stays, so that a thread in the middle of a read finds it.
+/// For how long the memory of a superseded file is kept, so that a thread in the middle of a read finds it.
 const KEEP_OLD: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(crate) struct Shared {
     moved_at: AtomicU64,
     /// Inode of the file at the path that was not followed; 0 if there is none.
     refused: AtomicU64,
-    /// Coarse time at which it was not, in milliseconds.
+    /// Coarse time at which it was refused, in milliseconds.
     refused_at: AtomicU64,
     /// See [`crate::Reader::unsettled_reads`].
     pub(crate) unsettled: AtomicU64,
@@ -65,7 +65,8 @@ impl Shared {
         }
     }
 
-    /// Reads from wherever the answer is now. `read` is called again whenever it was overtaken.
+    /// Reads from the file in use, from its fallback, or after some attempts from a copy. `read` is called again whenever it was
+    /// overtaken.
     #[cold]
     #[inline(never)]
     pub(crate) fn slow<T>(&self, mut read: impl FnMut(Source<'_>) -> Result<T, Overtaken>) -> Option<T> {
@@ -82,7 +83,7 @@ impl Shared {
                 return read(Source::Nothing).ok();
             }
             match read(Source::Live(&attached.view, seen)) {
-                Ok(answer) => return Some(answer),
+                Ok(value) => return Some(value),
                 Err(Overtaken) => {
                     attached.view.refresh_bounds();
                 }
@@ -90,6 +91,26 @@ impl Shared {
         }
         let snapshot = self.copy();
         read(snapshot.source()).ok()
+    }
+
+    /// A look-up that the fast path did not settle.
+    #[cold]
+    pub(crate) fn find(&self, key: &str, hashed: &Hashed) -> Hit {
+        self.unsettled.fetch_add(1, Relaxed);
+        self.slow(|source| source.find(key, hashed)).unwrap_or(Hit::MISSING)
+    }
+
+    /// As [`Shared::slow`], with a first attempt that looks at nothing but the file in use.
+    pub(crate) fn quick<T>(&self, mut read: impl FnMut(Source<'_>) -> Result<T, Overtaken>) -> Option<T> {
+        let view = &self.here().view;
+        let seen = view.observe();
+        if !seen.is_superseded()
+            && seen.base() != 0
+            && let Ok(result) = read(Source::Live(view, seen))
+        {
+            return Some(result);
+        }
+        self.slow(read)
     }
 
     /// A text of the current generation in one attempt: into `stack` if it fits, else into `heap`. `None`: not settled.
@@ -116,7 +137,7 @@ impl Shared {
         Some(std::str::from_utf8(bytes).ok())
     }
 
-    /// The file in use, in this process: the first one to come here in a child of a fork says so.
+    /// The file in use. The first call in a child of a fork calls [`ReaderOptions::on_fork`].
     fn here(&self) -> &Attached {
         let attached = self.current.get();
         if attached.view.is_new_in_child() {
@@ -160,7 +181,7 @@ impl Shared {
         self.release_all_old();
         match self.open() {
             Ok(new) if new.is_newer_than(old) => {
-                // Before the move, so that nobody gives back at once what is left now. Another thread may be faster, but
+                // Before the move, so that nobody gives the old memory back at once. Another thread may be faster, but
                 // then it has moved at the same time.
                 self.moved_at.store(millis().max(1), Relaxed);
                 self.current.replace(old, |number| new.numbered(number));
@@ -283,7 +304,7 @@ mod tests {
     /// where generations had begun again: the tag of a file came again after so many. Fix: the numbers end, and what is read
     /// behind the last one is not remembered.
     #[test]
-    fn a_handle_and_a_copy_that_slept_through_8192_moves_answer_the_flags_of_now() {
+    fn a_handle_and_a_copy_that_slept_through_8192_moves_return_the_flags_of_now() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str, value| {
             let path = folder.path().join(name);

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use flagstaff_format::{Archive, FlagKey, Frame, Generation, TypeCounts, Value, kind};
+use flagstaff_format::{Archive, FlagKey, Frame, Generation, Hit, TypeCounts, Value, kind};
 
+use crate::getters::getters;
 use crate::source::Source;
 
-/// All flags of one generation, in memory of this process. Outlives the reader, the file and the publisher.
+/// A copy of all flags of one generation, made by [`Reader::snapshot`](crate::Reader::snapshot). It outlives the reader, the file and
+/// the publisher, and has the getters of the reader.
 #[derive(Debug)]
 pub struct Snapshot {
     archive: Option<Archive>,
@@ -25,10 +27,10 @@ impl Snapshot {
         self.archive.as_ref().map(Archive::frame)
     }
 
-    /// The generation; 0 if nothing had been published.
+    /// The generation; [`Generation::NONE`] if nothing had been published.
     #[must_use]
     pub fn generation(&self) -> Generation {
-        self.archive.as_ref().map_or(Generation(0), Archive::generation)
+        self.archive.as_ref().map_or(Generation::NONE, Archive::generation)
     }
 
     /// When these flags were published first; `None` if nothing had been.
@@ -50,13 +52,23 @@ impl Snapshot {
         self.len() == 0
     }
 
-    /// Number of flags of each type, without a look at their values.
+    /// Number of flags of each type.
     #[must_use]
     pub fn type_counts(&self) -> TypeCounts {
-        self.archive.as_ref().map(Archive::kinds).unwrap_or_default()
+        self.archive.as_ref().map(Archive::type_counts).unwrap_or_default()
     }
 
-    /// All flags with their values, in no particular order that stays from one generation to the next.
+    /// All flags with their values. Their order differs from one generation to the next.
+    ///
+    /// A key is assembled anew, in a `String`: the file has it in overlapping windows of 8 bytes, by which look-ups compare it, so
+    /// there is no `&str` to lend. Values are borrowed.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff").snapshot();
+    /// for (key, value) in flags.iter() {
+    ///     println!("{key}: {value:?}");
+    /// }
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (String, Value<'_>)> {
         self.archive.iter().flat_map(Archive::iter)
     }
@@ -78,43 +90,49 @@ impl Snapshot {
         keys
     }
 
-    /// Any value; `None` if there is no such flag.
-    #[must_use]
-    pub fn get(&self, key: impl FlagKey) -> Option<Value<'_>> {
-        let archive = self.archive.as_ref()?;
-        archive.value_of(archive.find(key.text()))
-    }
-
-    /// A boolean; `false` by default.
-    #[must_use]
-    pub fn get_bool(&self, key: impl FlagKey) -> bool {
-        self.find(key).and_then(|found| found.bool()).unwrap_or(false)
-    }
-
-    /// A number; `0.0` by default.
-    #[must_use]
-    pub fn get_number(&self, key: impl FlagKey) -> f64 {
-        self.find(key).and_then(|found| found.number()).unwrap_or(0.0)
-    }
-
-    /// A string, borrowed from the snapshot; `None` if it is missing or no string.
+    /// A string flag, borrowed from the snapshot; `None` if it is missing or no string.
     #[must_use]
     pub fn get_str(&self, key: impl FlagKey) -> Option<&str> {
         self.text(key, kind::STRING)
     }
+}
 
-    /// The text of an object or array, borrowed from the snapshot; `None` if it is missing or a scalar.
-    #[must_use]
-    pub fn get_json_text(&self, key: impl FlagKey) -> Option<&str> {
-        self.text(key, kind::JSON)
+getters! {
+    Snapshot,
+    json: Option<&str>,
+    value: Option<Value<'_>>,
+    begin: "# let flags = flagstaff_reader::Reader::attach(\"flags.flagstaff\").snapshot();",
+    end: ""
+}
+
+impl Snapshot {
+    fn bool_or(&self, key: impl FlagKey, default: bool) -> bool {
+        self.find(key).bool().unwrap_or(default)
+    }
+
+    fn find(&self, key: impl FlagKey) -> Hit {
+        self.archive.as_ref().map_or(Hit::MISSING, |archive| archive.find(key.text()))
     }
 
     fn text(&self, key: impl FlagKey, wanted: u64) -> Option<&str> {
-        let found = self.find(key).filter(|found| found.kind() == wanted)?;
-        self.archive.as_ref()?.text(found.text()?)
+        let at = Some(self.find(key)).filter(|hit| hit.kind() == wanted)?.text()?;
+        self.archive.as_ref()?.text(at)
     }
 
-    fn find(&self, key: impl FlagKey) -> Option<flagstaff_format::Hit> {
-        Some(self.archive.as_ref()?.find(key.text()))
+    fn string(&self, key: impl FlagKey, wanted: u64) -> Option<String> {
+        self.text(key, wanted).map(str::to_owned)
+    }
+
+    fn text_with<T>(&self, key: impl FlagKey, wanted: u64, f: impl FnOnce(Option<&str>) -> T) -> T {
+        f(self.text(key, wanted))
+    }
+
+    fn json_text(&self, key: impl FlagKey) -> Option<&str> {
+        self.text(key, kind::JSON)
+    }
+
+    fn value(&self, key: impl FlagKey) -> Option<Value<'_>> {
+        let archive = self.archive.as_ref()?;
+        archive.value_of(archive.find(key.text()))
     }
 }

@@ -1,9 +1,11 @@
-//! The places that an answer can come from.
+//! The three places that a value can come from.
+
+use std::borrow::Cow;
 
 use flagstaff_format::protocol::Observed;
-use flagstaff_format::{Archive, Hashed, Hit, TextAt, Value, View, kind};
+use flagstaff_format::{Archive, Hashed, Hit, TextAt, Value, View};
 
-/// Where one read looks.
+/// Where one read gets its values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Source<'a> {
     /// Shared memory, within one observed generation.
@@ -55,19 +57,9 @@ impl Source<'_> {
         }
     }
 
-    /// Any value.
+    /// A value of any type.
     pub(crate) fn value(self, key: &str, hashed: &Hashed) -> Result<Option<Value<'static>>, Overtaken> {
-        let found = self.find(key, hashed)?;
-        let text = |make: fn(String) -> Value<'static>| match found.text() {
-            Some(at) => self.text(at, |text| make(text.to_owned())),
-            None => Ok(None),
-        };
-        match found.kind() {
-            kind::STRING => text(|text| Value::String(text.into())),
-            kind::JSON => text(|text| Value::Json(text.into())),
-            kind::HUGE => text(|text| Value::HugeNumber(text.into())),
-            _ => Ok(scalar(found)),
-        }
+        self.find(key, hashed)?.value_with(|at| self.text(at, |text| Cow::Owned(text.to_owned())))
     }
 
     /// A number that stands for what this source holds and for nothing else in this reader's life; `None` if values
@@ -77,16 +69,5 @@ impl Source<'_> {
             Source::Live(view, seen) if !seen.is_superseded() => view.stamp(seen.generation()),
             _ => None,
         }
-    }
-}
-
-/// A value that is no text; `None` also if there is no flag.
-pub(crate) fn scalar(found: Hit) -> Option<Value<'static>> {
-    match found.kind() {
-        kind::NULL => Some(Value::Null),
-        kind::I64 => found.i64().map(Value::I64),
-        kind::U64 => Some(Value::U64(found.value)),
-        kind::F64 => found.number().map(Value::F64),
-        _ => found.bool().map(Value::Bool),
     }
 }

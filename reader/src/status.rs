@@ -19,7 +19,7 @@ pub enum PublisherState {
     Alive,
     /// Stopped cleanly, or never started in this file.
     Stopped,
-    /// Not seen for longer: killed, or it does not get to run.
+    /// Not seen for longer: it was killed, or gets no processor time.
     Gone,
 }
 
@@ -35,12 +35,12 @@ pub enum PathState {
     Stuck,
 }
 
-/// State of a reader's world, as of now. Ages come from a clock that neither jumps nor stops in suspend; an age that
+/// State of the file, the publisher and its source, as of now. Ages come from a clock that neither jumps nor stops in suspend; an age that
 /// cannot be known is `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
-    /// The generation that reads answer from; 0 if nothing has been published.
+    /// The generation that reads are of; [`Generation::NONE`] if nothing has been published.
     pub generation: Generation,
     /// When its payload was published first.
     pub published_at: Option<SystemTime>,
@@ -58,15 +58,15 @@ pub struct Status {
     pub publisher: PublisherState,
     /// Since the publisher started.
     pub publisher_uptime: Option<Duration>,
-    /// What failed last on the publisher's side. It stays when all is well again: its age tells. `None` if nothing did in
-    /// this boot.
+    /// What failed last on the publisher's side. It remains after recovery until the next failure or reboot. `None` if nothing failed
+    /// in this boot.
     pub last_failure: Option<LastFailure>,
-    /// Why reads do not answer from the newest payload that the publisher got from its source, and for how long: it was refused, or
-    /// waits for space. `None` if they do.
+    /// Why reads do not see the newest payload that the publisher got from its source, and for how long: it was refused, or there is no
+    /// space for it. `None` if they see it.
     pub behind: Option<LastFailure>,
     /// The newest generation known to be on the disk.
     pub durable: Generation,
-    /// Whether the answers come from a cold cache: a file of another boot, or one whose current snapshot is damaged.
+    /// Whether flags come from a cold cache: a file of another boot, or one whose current snapshot is damaged.
     pub is_cold: bool,
     /// Where the path leads.
     pub path: PathState,
@@ -84,6 +84,14 @@ impl Status {
 impl Reader {
     /// The state of file, publisher and link. Looks at the path, and moves to another file if one is there. Takes a few
     /// microseconds.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// let status = flags.status();
+    /// if status.is_stale() {
+    ///     eprintln!("flags may be out of date: publisher {:?}, link {}", status.publisher, status.link);
+    /// }
+    /// ```
     #[must_use]
     pub fn status(&self) -> Status {
         self.shared.follow_at_once();
@@ -121,19 +129,19 @@ impl Reader {
     }
 }
 
-/// The generation that is answered now and the frame of its snapshot; `None` if publishes overtake every look at it.
+/// The generation that is read now and the frame of its snapshot; `None` if publishes overtake every look at it.
 fn current_frame(attached: &Attached) -> (Generation, Option<Frame>) {
     if let Some(copy) = attached.fallback() {
         return (copy.generation(), copy.frame().copied());
     }
-    let mut generation = Generation(0);
+    let mut generation = Generation::NONE;
     for _ in 0..64 {
         generation = attached.view.observe().generation();
         let frame = frame_of(attached.view.map(), Area::Slot(generation.slot() as usize)).ok();
         if let Some(frame) = frame.filter(|frame| frame.generation == generation) {
             return (generation, Some(frame));
         }
-        if generation.0 == 0 {
+        if generation.is_none() {
             break;
         }
     }

@@ -16,10 +16,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const POLL_EVERY: Duration = Duration::from_millis(10);
 
 impl Reader {
-    /// Waits until the current generation is another one than `seen`, or `timeout` has passed, and says which it is.
+    /// Waits until the current generation is another one than `seen`, or `timeout` has passed, and returns it.
     ///
-    /// Wakes within microseconds of a publish. Call it again with the answer to see every change that lasts; changes
-    /// that follow each other quickly may be seen as one.
+    /// Wakes within microseconds of a publish. Call it again with the generation that it returned to see every lasting
+    /// change; changes that follow each other quickly may be seen as one.
     ///
     /// ```no_run
     /// # let flags = flagstaff_reader::Reader::attach("/run/flags.flagstaff");
@@ -34,18 +34,18 @@ impl Reader {
         loop {
             let attached = self.shared.attached();
             let map = attached.view.map();
-            let answer = turn::<Sound, _, _>(map.event(), || {
+            let found = turn::<Sound, _, _>(map.event(), || {
                 let now = self.generation();
                 let left = timeout.saturating_sub(start.elapsed());
                 if now != seen || left.is_zero() {
-                    return Look::Answer(now);
+                    return Look::Found(now);
                 }
                 if attached.view.file().is_none() || attached.view.observe().is_superseded() {
                     return Look::Pause(POLL_EVERY.min(left));
                 }
                 Look::Sleep(LOOK_EVERY.min(left))
             });
-            if let Some(now) = answer {
+            if let Some(now) = found {
                 return now;
             }
             self.shared.follow();

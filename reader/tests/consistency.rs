@@ -80,7 +80,7 @@ fn flood(writer: &mut Writer, stop: &AtomicBool) -> u64 {
     published
 }
 
-/// Runs `read` in two threads beside the flood. It gets a reader, the number seen before and answers the one seen now.
+/// Runs `read` in two threads beside the flood. It gets a reader, the number seen before and returns the one seen now.
 fn beside_a_flood(what: &str, read: impl Fn(&Reader, u64) -> u64 + Sync) {
     let (stage, mut writer) = Stage::with_writer();
     writer
@@ -115,7 +115,7 @@ fn beside_a_flood(what: &str, read: impl Fn(&Reader, u64) -> u64 + Sync) {
 }
 
 #[test]
-fn single_reads_answer_from_the_newest_generation() {
+fn single_reads_are_of_the_newest_generation() {
     beside_a_flood("single reads", |reader, last| {
         let mut last = last;
         for i in 0..FLAGS {
@@ -173,8 +173,8 @@ fn a_slow_read_that_is_overtaken_again_and_again_is_of_one_generation() {
     });
 }
 
-/// The one number that all flags of a view carry; `u64::MAX` if the read was overtaken and answers defaults from then on,
-/// which is never what `read` answers.
+/// The one number that all flags of a view carry; `u64::MAX` if the read was overtaken and returns defaults from then on,
+/// which is never what `read` returns.
 fn all_of_one(view: &flagstaff_reader::FlagView<'_>) -> u64 {
     let mut n = None;
     for i in 0..FLAGS {

@@ -333,7 +333,7 @@ fn flipped_bits_anywhere_in_a_file_crash_no_reader() {
         let mut byte = [0];
         file.read_exact_at(&mut byte, at).unwrap();
         file.write_all_at(&[byte[0] ^ 1 << (i % 8)], at).unwrap();
-        // A live reader does not check again, but must survive; a new one answers a whole generation or refuses.
+        // A live reader does not check again, but must survive; a new one returns a whole generation or refuses.
         let _ = (live.get_u64("the-number"), live.get("the-string"), live.get_bool("a"), live.snapshot());
         if let Ok(reader) = Reader::open(&stage.path) {
             let (n, text) = (reader.get_u64("the-number"), reader.get_string("the-string"));

@@ -18,7 +18,7 @@ use std::time::Duration;
 use flagstaff_reader::{Generation, NumberFlag, Reader, ReaderOptions};
 use stage::{Stage, again, publish_number, role, until};
 
-/// Forks, runs `child` in the child under an alarm, and answers its process id.
+/// Forks, runs `child` in the child under an alarm, and returns its process id.
 #[allow(
     unsafe_code,
     reason = "fork, alarm and _exit are what prefork servers do, and no crate has them safe"
@@ -148,8 +148,8 @@ fn the_first_read_of_a_child_says_that_it_is_one_and_no_other_read_does() {
         assert_eq!((number.get() as u64, calls.load(Relaxed)), (expected, 0));
         for (way, read) in ways {
             ends_well(fork(|| {
-                let answer = read(&reader);
-                assert!(answer == 1 || !attached, "{way}: {answer}");
+                let value = read(&reader);
+                assert!(value == 1 || !attached, "{way}: {value}");
                 assert_eq!(calls.load(Relaxed), 1, "{way}");
                 read_all(&reader, &number, expected);
                 assert_eq!(calls.load(Relaxed), 1, "{way}");

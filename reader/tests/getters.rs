@@ -37,7 +37,7 @@ fn kinds() -> (Stage, Reader) {
 }
 
 #[test]
-fn a_getter_answers_its_own_type_and_the_default_for_every_other() {
+fn a_getter_returns_its_own_type_and_the_default_for_every_other() {
     let (_stage, reader) = kinds();
     for (key, value) in KINDS {
         let bool = match value {
@@ -99,6 +99,70 @@ fn a_getter_answers_its_own_type_and_the_default_for_every_other() {
     assert_eq!((reader.snapshot().len(), reader.generation()), (KINDS.len(), Generation(1)));
 }
 
+/// What every getter returns for a key, by the one list that all types must have.
+macro_rules! all_getters {
+    ($flags:expr, $key:expr) => {{
+        let (flags, key) = ($flags, $key);
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        let default = serde_json::Value::from("d");
+        (
+            (flags.get_bool(key), flags.get_bool_or(key, true)),
+            [flags.get_number(key), flags.get_number_or(key, 9.5)].map(f64::to_bits),
+            [flags.get_i64(key), flags.get_i64_or(key, -9)],
+            [flags.get_u64(key), flags.get_u64_or(key, 9)],
+            [flags.get_string(key), flags.get_string_or(key, "d")],
+            flags.with_str(key, text),
+            flags.get_json_text(key).map(|text| text.to_string()),
+            flags.get(key).map(Value::into_owned),
+            [flags.get_json::<serde_json::Value>(key), Some(flags.get_json_or(key, default))],
+        )
+    }};
+}
+
+#[test]
+fn a_reader_its_view_and_its_copy_return_the_same_for_every_key() {
+    let (stage, mut writer) = Stage::with_writer();
+    let long = |key: &str| key.repeat(12);
+    let damaged = [("not-a-number", f64::NAN), ("infinite", f64::NEG_INFINITY)];
+    let kinds = KINDS.into_iter().chain(damaged.map(|(key, number)| (key, Value::F64(number))));
+    let more = [
+        ("text-of-65-bytes", Value::String("t".repeat(65).into())),
+        ("text-of-2000-bytes", Value::String("t".repeat(2000).into())),
+        ("json-of-2000-bytes", Value::Json(format!("[{}0]", "0,".repeat(999)).into())),
+    ];
+    let flags: Vec<_> = kinds.chain(more).collect();
+    let all =
+        flags.iter().flat_map(|(key, value)| [flag(key, value.clone()), flag(&long(key), value.clone())]);
+    publish(&mut writer, &all.collect::<Vec<_>>());
+    let reader = Reader::open(&stage.path).unwrap();
+    let snapshot = reader.snapshot();
+    for (key, _) in flags.iter().chain(&[("missing", Value::Null)]) {
+        for key in [(*key).to_owned(), long(key)] {
+            let expected = all_getters!(&reader, key.as_str());
+            assert_eq!(all_getters!(&reader, Key::new(&key)), expected, "{key}");
+            assert_eq!(reader.read(|view| all_getters!(view, key.as_str())), expected, "{key}");
+            assert_eq!(reader.read(|view| all_getters!(view, Key::new(&key))), expected, "{key}");
+            assert_eq!(all_getters!(&*snapshot, key.as_str()), expected, "{key}");
+        }
+    }
+    // No payload has such numbers: they are damage, and no values.
+    for (key, _) in damaged {
+        assert_eq!((reader.get(key), reader.get_number_or(key, 9.5)), (None, 9.5), "{key}");
+    }
+}
+
+#[test]
+fn several_flags_are_read_at_once_each_with_its_own_default() {
+    let (_stage, reader) = kinds();
+    assert_eq!(reader.get_bools(["kind.true", "kind.false", "missing", "k"]), [true, false, false, true]);
+    assert_eq!(reader.get_bools([Key::new("kind.true"), Key::new("kind.string")]), [true, false]);
+    assert_eq!(reader.get_numbers(["kind.negative", "kind.fraction", "missing"]), [-5.0, 1.5, 0.0]);
+    assert_eq!(reader.get_strings(["kind.string", "missing"]), ["hell\u{f6}", ""]);
+    let values = [Some(Value::Null), Some(Value::I64(-5)), None];
+    assert_eq!(reader.get_many(["kind.null", "kind.negative", "missing"]), values);
+    assert_eq!(Reader::attach("/nowhere").get_bools(["kind.true"]), [false]);
+}
+
 #[test]
 fn get_tells_a_missing_flag_from_one_that_has_the_default() {
     let (_stage, reader) = kinds();
@@ -110,7 +174,7 @@ fn get_tells_a_missing_flag_from_one_that_has_the_default() {
 }
 
 #[test]
-fn a_json_flag_that_is_no_such_type_answers_the_default() {
+fn a_json_flag_that_is_no_such_type_gives_the_default() {
     let (_stage, reader) = kinds();
     assert_eq!(reader.get_json::<Vec<u32>>("kind.array"), Some(vec![1, 2]));
     assert_eq!(reader.get_json::<Vec<String>>("kind.array"), None);
@@ -135,7 +199,7 @@ fn keys_of_every_length_are_found_as_str_string_key_and_reference() {
     for (i, key) in keys.iter().enumerate() {
         let expected = i as u64 + 1;
         let prepared = Key::new(key);
-        let answers = [
+        let values = [
             reader.get_u64(key.as_str()),
             reader.get_u64(key),
             reader.get_u64(key.clone()),
@@ -144,7 +208,7 @@ fn keys_of_every_length_are_found_as_str_string_key_and_reference() {
             reader.number_flag(key).get() as u64,
             reader.snapshot().get_number(key) as u64,
         ];
-        assert_eq!(answers, [expected; 7], "{key:?}");
+        assert_eq!(values, [expected; 7], "{key:?}");
         // Neighbours in spelling are other keys.
         for other in [format!("{key}\0"), format!("x{key}"), key.chars().skip(1).collect()] {
             let expected = keys.iter().position(|k| *k == other).map_or(0, |i| i as u64 + 1);
@@ -154,7 +218,7 @@ fn keys_of_every_length_are_found_as_str_string_key_and_reference() {
 }
 
 #[test]
-fn a_key_prepared_in_a_const_answers_like_its_text() {
+fn a_key_prepared_in_a_const_works_like_its_text() {
     const TRUE: Key<'static> = Key::new("kind.true");
     const SHORT: Key<'static> = Key::new("k");
     const EMPTY: Key<'static> = Key::new("");
@@ -164,7 +228,7 @@ fn a_key_prepared_in_a_const_answers_like_its_text() {
 }
 
 #[test]
-fn no_key_makes_a_getter_panic_or_answer_anything_but_the_default() {
+fn no_key_makes_a_getter_panic_or_return_anything_but_the_default() {
     let (_stage, reader) = kinds();
     let long = "kind.true".repeat(1 << 20);
     let hostile =

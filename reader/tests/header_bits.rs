@@ -54,7 +54,7 @@ fn after_one_flipped_bit_of_the_header_the_next_publisher_leads_every_reader_on_
             let (handle, text) = (before.number_flag("the-number"), before.string_flag("the-string"));
             assert_eq!((handle.get(), &*text.get(), number(&before.snapshot())), (3.0, "3", 3));
             flip(&writable(&stage), at, bit);
-            // Until there is a publisher: a fresh one answers the newest, or says that the header is damaged.
+            // Until there is a publisher: a fresh one returns the newest, or says that the header is damaged.
             let fresh = Reader::attach(&stage.path);
             let is_refused = Reader::open(&stage.path).is_err();
             assert_eq!(fresh.get_u64("the-number"), if is_refused { 0 } else { 3 }, "fresh: {what}");

@@ -73,7 +73,7 @@ fn ages_are_those_of_the_boot_clock_and_unknown_ones_are_none() {
     stage.set_word(word::LINK, (2 << 56) | (ahead / 1_000_000));
     let ahead = reader.status();
     assert_eq!((ahead.link, ahead.contact_age, ahead.link_age), (LinkState::Open, None, None));
-    // Damage answers something as well.
+    // Damaged files have a status too.
     for at in word::LINK..=word::BEHIND {
         stage.set_word(at, u64::MAX);
     }

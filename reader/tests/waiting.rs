@@ -27,7 +27,7 @@ fn cpu_time() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Waits in another thread while `act` runs some time after the waiter went to sleep. Answers how late the waiter was.
+/// Waits in another thread while `act` runs some time after the waiter went to sleep. Returns how late the waiter was.
 fn lateness(reader: &Reader, seen: Generation, act: impl FnOnce()) -> (Generation, Duration) {
     let (ready, is_ready) = mpsc::channel();
     thread::scope(|scope| {

@@ -10,12 +10,14 @@ use flagstaff_publisher::payload::{ImportError, PayloadError};
 use flagstaff_publisher::sse::ApiKeyError;
 use serde_json::value::RawValue;
 
-/// Why a server does not start. Nothing has been changed on the disk then.
+pub(crate) use flagstaff_publisher::with_causes;
+
+/// Why a server does not start. Nothing was changed on the disk.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// An API key that no client could send.
-    #[error("api key of an environment is not usable")]
+    /// An API key that cannot be sent in a header.
+    #[error("api key of an environment is invalid")]
     ApiKey(#[from] ApiKeyError),
     /// One key for two environments.
     #[error("two environments have the api key {key:?}; give each its own")]
@@ -29,8 +31,22 @@ pub enum StartError {
         /// The file.
         path: PathBuf,
     },
+    /// The file of an environment does not exist.
+    #[error("flag file {} does not exist; pass --create to make an empty one, or name another file", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A name for an API key that no environment has, an empty one, or one name for two environments.
+    #[error("name {name:?} of an environment {problem}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong with it, and what was expected.
+        problem: &'static str,
+    },
     /// Another server has the file.
-    #[error("the flag file {} is served by {} already; end that one, or name another file", path.display(), process(*pid))]
+    #[error("the flag file {} is served by {} already; stop that one, or name another file", path.display(), process(*pid))]
     Served {
         /// The file.
         path: PathBuf,
@@ -45,13 +61,13 @@ pub enum StartError {
         /// Why.
         source: LockError,
     },
-    /// The file of an environment is there and cannot be used. It has not been touched.
+    /// The file of an environment exists and cannot be used. It was not changed.
     #[error("the flag file cannot be used; correct it (nothing in it was changed), or name another one")]
     File(#[source] ImportError),
-    /// Flags that are kept in memory are not a payload.
-    #[error("the flags to start with are not a payload")]
+    /// The initial flags of an environment in memory are invalid.
+    #[error("the initial flags are not a valid payload")]
     Flags(#[source] PayloadError),
-    /// A file that did not exist cannot be made.
+    /// A file that did not exist cannot be created.
     #[error("cannot create flag file {}; create its folder, or name another file", path.display())]
     Create {
         /// The file.
@@ -59,33 +75,33 @@ pub enum StartError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// Other hosts could change flags.
+    /// Without a token other hosts could change flags.
     #[error(
         "a token is needed to serve on {address}, because other hosts could change flags there; \
              give one, or bind to a loopback address"
     )]
     NoToken {
-        /// The address asked for.
+        /// The requested address.
         address: SocketAddr,
     },
-    /// Somebody has the port.
-    #[error("port {} is in use on {}; end what uses it, or choose another one with --port (--port 0 takes a free one)",
+    /// The port is in use.
+    #[error("port {} is in use on {}; stop what uses it, or choose another one with --port (--port 0 takes a free one)",
             address.port(), address.ip())]
     PortInUse {
-        /// The address asked for.
+        /// The requested address.
         address: SocketAddr,
         /// What the operating system said.
         source: io::Error,
     },
-    /// The address cannot be had.
+    /// The address is not available.
     #[error("cannot listen on {address}")]
     Listen {
-        /// The address asked for.
+        /// The requested address.
         address: SocketAddr,
         /// What the operating system said.
         source: io::Error,
     },
-    /// No thread, or no event loop.
+    /// A thread or the event loop could not be started.
     #[error("cannot start the threads of the server")]
     Threads(#[from] io::Error),
 }
@@ -103,16 +119,18 @@ impl StartError {
             StartError::ApiKey(_)
                 | StartError::SameKey { .. }
                 | StartError::SameFile { .. }
+                | StartError::Missing { .. }
+                | StartError::Name { .. }
                 | StartError::NoToken { .. }
         )
     }
 }
 
-/// Why a change is not made. Then nothing has changed, neither for streams nor on the disk.
+/// Why a change was not made. Nothing changed then, neither for streams nor on the disk.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChangeError {
-    /// A key of a flag that is empty, too long, or has control characters.
+    /// The key of a flag is empty, too long, or has control characters.
     #[error("flag key {reason}, expected 1 to {most} bytes of UTF-8 without control characters")]
     BadKey {
         /// What is wrong.
@@ -120,10 +138,10 @@ pub enum ChangeError {
         /// Bytes that are accepted.
         most: usize,
     },
-    /// What was sent is not a value, or not an object of values.
+    /// The input is not a JSON value, or not an object of flags.
     #[error(transparent)]
     Payload(#[from] PayloadError),
-    /// All flags together would be larger than what a publisher accepts.
+    /// All flags together would be larger than a publisher accepts.
     #[error("all flags together would have {found} bytes, at most {limit} are accepted; remove some first")]
     TooLarge {
         /// Bytes of the file, laid out for people.
@@ -138,7 +156,7 @@ pub enum ChangeError {
         key: String,
     },
     /// It has been changed since the caller saw it.
-    #[error("somebody has changed this since you saw it; look at what is there now and try again")]
+    #[error("somebody changed this since you read it; read the current value and try again")]
     Precondition {
         /// The tag of all flags now.
         etag: String,
@@ -147,31 +165,31 @@ pub enum ChangeError {
         /// The value now, if one flag was to be changed and is there.
         current: Option<Box<RawValue>>,
     },
-    /// Flags were changed again after the change that is to be undone.
-    #[error("flags were changed again after this change; undo with force to set them back all the same")]
+    /// Flags were changed again after the change to undo.
+    #[error("flags were changed again after this change; undo with force to restore them anyway")]
     ChangedSince {
         /// Their keys.
         keys: Vec<Arc<str>>,
     },
-    /// A change that is not among the last ones.
+    /// The change is not among the remembered ones.
     #[error("change {revision} is not remembered; the last 100 since the start of the server are")]
     NotRemembered {
-        /// The revision asked for.
+        /// The requested revision.
         revision: u64,
     },
-    /// Somebody has edited the file into something that is none. To write now would destroy that edit.
+    /// An edit by hand made the file unusable. Writing now would destroy that edit.
     #[error("{problem}; correct the file, then try again (writing now would destroy what is in it)")]
     FileUnusable {
         /// What is wrong with the file.
         problem: String,
     },
-    /// Somebody edits the file by hand, again and again.
+    /// The file was edited by hand at each attempt.
     #[error("the file was edited by hand again each time this change was to be written; try again")]
     FileBusy,
-    /// The server ends.
-    #[error("the change was not made, because the server stops; send it to the one that comes after")]
+    /// The server is stopping.
+    #[error("the change was not made, because the server is stopping; send it again after the restart")]
     Stopping,
-    /// The disk does not take it.
+    /// The change cannot be written to the disk.
     #[error("the change was not made, because it cannot be written to {}", path.display())]
     NotKept {
         /// The file.
@@ -179,19 +197,4 @@ pub enum ChangeError {
         /// What the operating system said.
         source: io::Error,
     },
-}
-
-/// A message with those of its causes, on one line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text
 }

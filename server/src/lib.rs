@@ -1,5 +1,5 @@
-//! A flag server for development, tests and small set-ups: it keeps flags in JSON files and speaks the wire protocol of the
-//! service, so that publishers stream from it.
+//! A flag server for development, tests and small set-ups: it keeps flags in JSON files and streams them to publishers with the wire
+//! protocol of the hosted service.
 //!
 //! ```
 //! use flagstaff_server::{Flags, ServerOptions, Server};
@@ -13,31 +13,34 @@
 //! ```
 //!
 //! # Guarantees
-//! - A change is announced when it is on the disk, and only then. A `FLAGS.json` is the old one or the new one, whole, also
-//!   if this process dies at any instant.
+//! - A change is announced after it is on the disk, and only then. A crash at any moment leaves the old `FLAGS.json` or the new one,
+//!   complete.
 //! - An edit of the file by hand is picked up, and never overwritten by a change through the API, whenever it is saved.
 //! - Numbers, nested values and the order of keys stay as they were written.
-//! - Two who change the same thing at the same time and name what they saw: one is refused.
-//! - A client that does not read holds nobody up and makes nothing grow: a stream holds the newest flags only, and all
-//!   streams hold the same copy.
+//! - If two clients change the same flag at the same time and name the tag that they saw, one is refused.
+//! - A client that does not read delays nobody, and memory does not grow: a stream holds the newest flags only, and all streams share one
+//!   copy.
 //!
 //! # Limits
-//! Payloads of up to 5 MiB. 1,500 connections. The last 100 changes are remembered in memory, not beyond a restart. One server for a file. No TLS: put a proxy in
-//! front. It binds to the loopback interface unless told otherwise, and then asks for a token.
+//! Payloads of up to 5 MiB. 1,500 connections. The last 100 changes are remembered, in memory. One server per file. No TLS: put a proxy in
+//! front. It binds to the loopback interface by default; on other addresses it requires a token.
 //!
 //! # Map
-//! `options` and `server` are how a program starts one, `error` what can go wrong there. `environment` is one API key and its flags: a
-//! `document` of `value`s in a `layout`, a `flag_file` that is `kept` (written by an `exchange`, so that the file that was `displaced` can be looked at
-//! for as long as it has `writers`; a `file_lock` keeps other servers away), the `history` of each `change`, the `edit` that is asked for and the
-//! `condition` under which; `environment::by_hand` takes edits of the file over. What it shows is a `view`. `watcher` looks at the files. `routes` is the HTTP API: `guard` says who may ask, by
-//! `request_form`, `origin`, `token` and `access`, `request_body` and `flag_key` what they may send, `answer` and `refusal` what they get; `reads`, `writes`,
-//! `stream`, `page_stream` and `page` answer. `clients` are the live streams, `listener` the sockets.
+//! `options` and `server` start a server, `error` is what can go wrong. `shared` holds large texts that are sent to many.
+//!
+//! - `flags`: an `environment` is one API key and its flags: a `document` of `value`s in a `layout`. An `edit` is requested, becomes a
+//!   `change` and goes into the `history`; requests and streams see a `view`, and `clients` are the live streams. `persisted` is the state
+//!   of the `flag_file`, which is written by an `exchange`: a `displaced` file is watched for as long as it has `writers`.
+//!   `environment::by_hand` adopts edits by hand, for which `watcher` polls. A `file_lock` keeps other servers away; `file_names` are the
+//!   names beside the file.
+//! - `http`: `listener` accepts connections, `guard` refuses requests (by `origin` and token), `routes` dispatches them to `read_handlers`,
+//!   `write_handlers`, `stream` and `page` with the shared `service`. `flag_key`, `headers` and `request_body` are their input, `answer`
+//!   and `refusal` their output.
 
 mod error;
 mod flags;
 mod http;
 mod options;
-mod samples;
 mod server;
 mod shared;
 mod token;

@@ -16,23 +16,25 @@ use tokio::sync::watch;
 use crate::error::{ChangeError, StartError};
 use crate::flags::clients::Client;
 use crate::flags::environment::Environment;
+use crate::flags::file_names::real;
 use crate::http::listener::{listen, serve};
 use crate::http::request_body::room;
-use crate::http::routes::{Service, router};
-use crate::options::{DEFAULT_API_KEY, Flags, ServerOptions};
+use crate::http::routes::router;
+use crate::http::service::Service;
+use crate::options::{DEFAULT_API_KEY, Flags, IfMissing, ServerOptions};
 use crate::watcher::Watcher;
 
-/// Threads that may take their time, beside one for the changes of each environment.
+/// Threads for slow work, besides one for the changes of each environment.
 const MORE_THREADS: usize = 3;
 
-/// After so many turns of connections, one of what other threads have made ready has its turn: an answer to a change among them, which would
-/// else wait for hundreds of turns for each stream that the change has woken too.
+/// After so many polls of connections the runtime looks for tasks that other threads have woken. A response to a change is among them; by
+/// default it would wait behind the hundreds of streams that the change has woken too.
 const TURNS: u32 = 2;
 
-/// For those threads to end when the server ends.
+/// Time for those threads to end when the server stops.
 const DISK_PATIENCE: Duration = Duration::from_millis(30);
 
-/// A server, on threads of its own. It ends when this is dropped: streams are closed in order, within half a second.
+/// A server on its own threads. Dropping it stops it: streams are closed properly, within half a second.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -45,10 +47,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server. It accepts connections when this returns.
+    /// Starts a server. When this returns, it accepts connections.
     ///
     /// # Errors
-    /// Options that do not go together, a file of flags that cannot be used, or an address that cannot be had.
+    /// Options that contradict each other, a flag file that cannot be used, or an address that is not available.
     pub fn start(options: ServerOptions) -> Result<Server, StartError> {
         let address = options.address();
         let is_loopback = options.bind.to_canonical().is_loopback();
@@ -60,13 +62,15 @@ impl Server {
             _ => StartError::Listen { address, source },
         })?;
         let address = listener.local_addr()?;
-        let environments = open(options.environments)?;
+        let (wanted, names) = named(options.environments, &options.names)?;
+        let environments = open(wanted, options.if_missing)?;
         let Some((_, first)) = environments.first().cloned() else {
             return Err(StartError::Threads(io::ErrorKind::InvalidInput.into()));
         };
         let (stop, stopped) = watch::channel(false);
         let service = Service {
             environments: environments.iter().cloned().collect::<HashMap<_, _>>(),
+            names,
             address,
             is_loopback,
             token: options.token,
@@ -92,19 +96,19 @@ impl Server {
         Ok(Server { address, environments, first, stop, thread: Some(thread), _watcher: watcher })
     }
 
-    /// The address that it listens on, with the port that it got.
+    /// The address that it listens on, with the actual port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The base URL for publishers, without a slash at its end.
+    /// The base URL for publishers, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The environment of an API key.
+    /// The environment with this API key.
     #[must_use]
     pub fn environment(&self, api_key: &str) -> Option<&Environment> {
         self.environments.iter().find(|(key, _)| key == api_key).map(|(_, environment)| environment)
@@ -113,7 +117,7 @@ impl Server {
     /// Sets a flag of the first environment. See [`Environment::set`].
     ///
     /// # Errors
-    /// The key or the value is not usable, or it cannot be kept.
+    /// The key or the value is invalid, or the change cannot be written.
     pub fn set(&self, key: &str, json: &str) -> Result<u64, ChangeError> {
         self.first.set(key, json)
     }
@@ -121,7 +125,7 @@ impl Server {
     /// Changes several flags of the first environment at once. See [`Environment::patch`].
     ///
     /// # Errors
-    /// It is not a JSON object of flags, or it cannot be kept.
+    /// It is not a JSON object of flags, or the change cannot be written.
     pub fn patch(&self, json: &str) -> Result<u64, ChangeError> {
         self.first.patch(json)
     }
@@ -156,32 +160,119 @@ impl Drop for Server {
     }
 }
 
-/// Opens all environments. Nothing is made on the disk before all keys and files have been looked at.
-fn open(mut wanted: Vec<(String, Flags)>) -> Result<Vec<(String, Environment)>, StartError> {
-    if wanted.is_empty() {
-        wanted.push((DEFAULT_API_KEY.to_owned(), Flags::samples()));
+/// An environment that is asked for: its API key, its name, and its flags.
+type Wanted = (String, Arc<str>, Flags);
+
+/// Gives each environment a name that no other has. Also returns all names, in order.
+fn named(
+    mut environments: Vec<(String, Flags)>,
+    given: &[(String, String)],
+) -> Result<(Vec<Wanted>, Vec<Arc<str>>), StartError> {
+    if environments.is_empty() {
+        environments.push((DEFAULT_API_KEY.to_owned(), Flags::samples()));
     }
+    let refused = |name: &str, problem| StartError::Name { name: name.to_owned(), problem };
+    for (place, (api_key, name)) in given.iter().enumerate() {
+        let earlier = given.iter().take(place);
+        if !environments.iter().any(|(key, _)| key == api_key) {
+            return Err(refused(name, "is for an api key that no environment has"));
+        } else if name.trim().is_empty() || name.chars().any(char::is_control) {
+            return Err(refused(name, "is empty or has control characters, expected a word or two"));
+        } else if earlier.clone().any(|(key, _)| key == api_key) {
+            return Err(refused(name, "is the second one of this environment; give it one name"));
+        } else if earlier.clone().any(|(_, other)| other == name) {
+            return Err(refused(name, "is given to two environments; give each its own"));
+        }
+    }
+    let mut names: Vec<Arc<str>> = Vec::new();
+    let mut wanted = Vec::new();
+    for (api_key, flags) in environments {
+        let name = match (given.iter().find(|(key, _)| *key == api_key), &flags) {
+            (Some((_, name)), _) => name.clone(),
+            _ if api_key == DEFAULT_API_KEY => DEFAULT_API_KEY.to_owned(),
+            (None, Flags::File(path)) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            (None, Flags::Memory(_)) => "in memory".to_owned(),
+        };
+        let is_taken = |name: &str| {
+            names.iter().any(|other| **other == *name)
+                || given.iter().any(|(key, given)| *key != api_key && given == name)
+        };
+        let mut unique = name.clone();
+        let mut number = 2;
+        while is_taken(&unique) {
+            unique = format!("{name} {number}");
+            number += 1;
+        }
+        let name: Arc<str> = unique.into();
+        names.push(name.clone());
+        wanted.push((api_key, name, flags));
+    }
+    Ok((wanted, names))
+}
+
+/// Opens all environments. Nothing is created on the disk before all keys and files have been checked.
+fn open(wanted: Vec<Wanted>, if_missing: IfMissing) -> Result<Vec<(String, Environment)>, StartError> {
     let mut files: Vec<PathBuf> = Vec::new();
-    for (place, (key, flags)) in wanted.iter().enumerate() {
+    for (place, (key, _, flags)) in wanted.iter().enumerate() {
         ApiKey::new(key)?;
-        if wanted.iter().take(place).any(|(other, _)| other == key) {
+        if wanted.iter().take(place).any(|(other, ..)| other == key) {
             return Err(StartError::SameKey { key: key.clone() });
         }
         if let Flags::File(path) = flags {
-            // Two links may lead to one file; one that does not exist yet is told by its path.
-            let real = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+            // Two links may lead to one file, also before it exists.
+            let real = real(path);
             if files.contains(&real) {
                 return Err(StartError::SameFile { path: path.clone() });
+            }
+            let found = fs::metadata(&real);
+            if if_missing == IfMissing::Refuse
+                && found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+            {
+                return Err(StartError::Missing { path: path.clone() });
             }
             files.push(real);
         }
     }
-    let opened = wanted.into_iter().map(|(key, flags)| {
+    let opened = wanted.into_iter().map(|(key, name, flags)| {
         let environment = match flags {
-            Flags::Memory(payload) => Environment::in_memory(&payload),
-            Flags::File(path) => Environment::in_file(path),
+            Flags::Memory(payload) => Environment::in_memory(name, &payload),
+            Flags::File(path) => Environment::in_file(name, path, if_missing),
         };
         environment.map(|environment| (key, environment))
     });
     opened.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_environment_without_a_name_is_called_by_its_file_and_no_two_have_one_name() {
+        let file = |path: &str| Flags::File(path.into());
+        let environments = || {
+            ["dev", "k1", "k2", "k3"].map(str::to_owned).into_iter().zip([
+                file("a/flags.json"),
+                file("a/staging.json"),
+                file("b/staging.json"),
+                Flags::samples(),
+            ])
+        };
+        let names = |given: &[(&str, &str)]| {
+            let given: Vec<_> =
+                given.iter().map(|(key, name)| ((*key).to_owned(), (*name).to_owned())).collect();
+            let names = named(environments().collect(), &given);
+            names.map(|(_, names)| names.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        assert_eq!(names(&[]).unwrap(), ["dev", "staging", "staging 2", "in memory"]);
+        assert_eq!(
+            names(&[("k2", "staging"), ("dev", "Shop")]).unwrap(),
+            ["Shop", "staging 2", "staging", "in memory"]
+        );
+        for given in
+            [&[("k9", "x")][..], &[("k1", " ")], &[("k1", "x"), ("k2", "x")], &[("k1", "x"), ("k1", "y")]]
+        {
+            assert!(matches!(names(given), Err(StartError::Name { .. })), "{given:?}");
+        }
+    }
 }

@@ -1,8 +1,7 @@
-//! Large texts that are sent: one copy for all who get it, handed to connections in small pieces.
+//! Large texts to send: one shared copy, handed to connections in small pieces.
 //!
-//! A connection whose client does not read has a few pieces, and holds on to the text for the rest. What such texts take together has a
-//! bound, apart from those that are current: beyond it the oldest is given up, and whoever is still in the middle of it is
-//! disconnected when it goes on.
+//! A connection whose client does not read holds a few pieces and a reference to the text. Texts that are no longer current have a common
+//! bound: beyond it the oldest is freed, and connections that are still sending it are closed.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -14,24 +13,24 @@ use tokio::sync::Semaphore;
 /// Bytes that are handed to a connection at once, as a copy.
 pub(crate) const PIECE: usize = 16 * 1024;
 
-/// Bytes of texts that are not current and somebody still reads, of all servers of this process. Room for the whole history once.
+/// Bytes of outdated texts that somebody still reads, of all servers of this process. Enough for the whole history once.
 const MOST_OLD: usize = 48 * 1024 * 1024;
 
 /// Bytes that a connection gets in one turn: what it may have waiting.
 const TURN: usize = 4 * PIECE;
 
-/// Connections that have another turn than their first between two looks at who else has come, in this process. Those beyond wait in order. Not
-/// one that waits for its client: its body is not asked for more until there is room for a piece.
+/// Connections of this process that may continue between two polls of the sockets; others wait in order. A connection that waits for its
+/// client does not count: its body is not polled until there is room for a piece.
 static TURNS: Semaphore = Semaphore::const_new(8);
 
-/// Texts that may be given up, the oldest first.
+/// Texts that may be freed, the oldest first.
 static OLD: Mutex<VecDeque<Weak<Text>>> = Mutex::new(VecDeque::new());
 
-/// A text, or what is left of it. Clones are the same one.
+/// A text that may have been freed. Clones refer to the same one.
 #[derive(Debug, Clone)]
 pub(crate) struct Shared(Arc<Text>);
 
-/// One that does not keep it.
+/// A reference that does not keep the text.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct WeakShared(Weak<Text>);
 
@@ -41,7 +40,7 @@ struct Text {
     len: usize,
 }
 
-/// A text that was given up while somebody read it.
+/// A text that was freed while somebody read it.
 #[derive(Debug, thiserror::Error)]
 #[error("client read so slowly that what it was reading is gone")]
 pub(crate) struct Gone;
@@ -52,14 +51,14 @@ impl Shared {
         Shared(Arc::new(Text { len: bytes.len(), bytes: Mutex::new(Some(bytes)) }))
     }
 
-    /// A text that nobody keeps but those who read it.
+    /// A text that lives only as long as somebody reads it.
     pub(crate) fn passing(bytes: impl Into<Bytes>) -> Shared {
         let shared = Shared::new(bytes);
         shared.is_old();
         shared
     }
 
-    /// One that could not be made: whoever reads it is disconnected.
+    /// A text that could not be made: connections that read it are closed.
     pub(crate) fn gone() -> Shared {
         Shared(Arc::new(Text { len: 1, bytes: Mutex::new(None) }))
     }
@@ -77,7 +76,7 @@ impl Shared {
         WeakShared(Arc::downgrade(&self.0))
     }
 
-    /// From now on this counts to what may be given up.
+    /// Marks it as outdated: from now on it may be freed.
     pub(crate) fn is_old(&self) {
         let mut old = OLD.lock().unwrap_or_else(PoisonError::into_inner);
         old.retain(|text| text.upgrade().is_some_and(|text| text.is_there()));
@@ -137,7 +136,7 @@ impl Pieces {
     pub(crate) fn part(&mut self, text: Shared, range: Range<usize>) {
         if range.start < range.end {
             if self.parts.is_empty() {
-                // The first piece comes at once: small texts are never more. Hundreds may begin at the same moment.
+                // The first piece comes at once, which is all of a small text. Hundreds may begin at the same moment.
                 self.of_turn = self.of_turn.max(TURN - PIECE);
             }
             self.parts.push_back((text, range));
@@ -151,8 +150,8 @@ impl Pieces {
 
     /// The next piece; `None` at the end.
     ///
-    /// After some of them all other connections have a turn: one that takes megabytes at once would hold up those that ask for little,
-    /// and hundreds of them, one after the other, would do so for seconds.
+    /// After some pieces all other connections have a turn: megabytes at once would delay small responses, and hundreds of such
+    /// connections would do so for seconds.
     pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Gone>> {
         if self.of_turn >= TURN {
             self.of_turn = 0;

@@ -1,13 +1,14 @@
-//! The token of those who may change flags.
+//! The token for write requests.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// A token, as `Authorization: Bearer <token>` carries it. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(Arc<str>);
 
-/// Why a text is no token. The message never holds it.
+/// Why a text is not a usable token. The message never contains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "token is empty or has characters other than printable ascii without spaces; make one with `openssl rand -hex 16`"
@@ -16,10 +17,10 @@ pub struct Token(Arc<str>);
 pub struct TokenError;
 
 impl Token {
-    /// Checks a token; line ends behind it are dropped.
+    /// Checks a token; trailing line ends are removed.
     ///
     /// # Errors
-    /// It is empty, or no client could send it.
+    /// It is empty, or cannot be sent in a header.
     pub fn new(text: &str) -> Result<Token, TokenError> {
         let text = text.trim_end_matches(['\r', '\n']);
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -35,6 +36,14 @@ impl Token {
         let is_bearer = scheme.eq_ignore_ascii_case(b"Bearer ");
         let differences = found.iter().zip(expected).fold(0, |all, (a, b)| all | (a ^ b));
         is_bearer && found.len() == expected.len() && std::hint::black_box(differences) == 0
+    }
+}
+
+impl FromStr for Token {
+    type Err = TokenError;
+
+    fn from_str(text: &str) -> Result<Token, TokenError> {
+        Token::new(text)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The threads that look at the files, one for each environment: a large file holds up no other.
+//! The threads that watch the files, one per environment, so that a large file delays no other.
 
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -9,14 +9,14 @@ use flagstaff_publisher::payload::DEFAULT_POLL_INTERVAL;
 
 use crate::flags::environment::Environment;
 
-/// The threads. They end when this is dropped: at once, or after the look at a file that they are in.
+/// The threads. Dropping this ends them, at most after the check in progress.
 #[derive(Debug)]
 pub(crate) struct Watcher {
     stops: Vec<Sender<()>>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// For a look at a file that has begun.
+/// Time for a check in progress to finish.
 const LAST_LOOK: Duration = Duration::from_millis(50);
 
 impl Watcher {

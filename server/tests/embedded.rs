@@ -89,6 +89,14 @@ fn options_that_do_not_go_together_are_refused() {
     assert!(matches!(Server::start(two), Err(StartError::SameKey { key }) if key == "a"));
     let open = ServerOptions::default().port(0).bind([0, 0, 0, 0].into());
     assert!(matches!(Server::start(open), Err(StartError::NoToken { .. })));
+    let missing = || {
+        ServerOptions::default().port(0).environment("a", Flags::File("/proc/self/no-such-flags.json".into()))
+    };
+    let Err(StartError::Missing { path }) = Server::start(missing()) else { panic!("started") };
+    assert_eq!(path.to_str(), Some("/proc/self/no-such-flags.json"));
+    assert!(matches!(Server::start(missing().create_missing_files()), Err(StartError::Create { .. })));
+    let name = ServerOptions::default().port(0).environment_name("other", "Shop");
+    assert!(matches!(Server::start(name), Err(StartError::Name { .. })));
     let bad = ServerOptions::default().port(0).environment("a", Flags::Memory("[]".to_owned()));
     assert!(matches!(Server::start(bad), Err(StartError::Flags(_))));
     assert!(matches!(

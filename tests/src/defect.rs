@@ -16,8 +16,8 @@ use std::time::Duration;
 use flagstaff_format::event::Waker as _;
 use flagstaff_format::layout::Area;
 use flagstaff_format::{FileOp, Generation, Hooks, Mapping, Observer, boot};
-use flagstaff_publisher::lock::{Cancel, LockMode, PublisherLock};
-use flagstaff_publisher::{Publisher, PublisherOptions};
+use flagstaff_publisher::lock::{LockMode, PublisherLock};
+use flagstaff_publisher::{Publisher, PublisherOptions, Stopper};
 use flagstaff_torture::numbered::{self, number};
 use flagstaff_torture::rate::RateReport;
 use flagstaff_torture::role::{self, durable_with, ending_with_stdin, say};
@@ -157,7 +157,7 @@ fn lie_about_the_disk(path: &Path) {
     let mut publisher = Publisher::open(path, &options).unwrap();
     for _ in 0..5 {
         let next = publisher.generation().next();
-        let _ = publisher.publish(&numbered::payload(number(next), 0)).unwrap();
+        publisher.publish(&numbered::payload(number(next), 0)).unwrap();
     }
     publisher.close().unwrap();
     let file = File::options().write(true).open(path).unwrap();
@@ -184,11 +184,12 @@ fn mix(generation: Generation) -> String {
 }
 
 fn publish_mixes(path: &Path) {
-    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Cancel::new()).unwrap();
+    let mut publisher =
+        Publisher::wait_and_open(path, &PublisherOptions::default(), &Stopper::new()).unwrap();
     let ending = ending_with_stdin();
     say(&format!("start {}", publisher.generation()));
     while !ending.load(Relaxed) {
-        let _ = publisher.publish(&mix(publisher.generation().next())).unwrap();
+        publisher.publish(&mix(publisher.generation().next())).unwrap();
         std::thread::sleep(Duration::from_millis(1));
     }
     let report = RateReport { publishes: 1, ..RateReport::default() };
@@ -196,9 +197,10 @@ fn publish_mixes(path: &Path) {
 }
 
 fn succeed_with_a_mix(path: &Path) {
-    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Cancel::new()).unwrap();
+    let mut publisher =
+        Publisher::wait_and_open(path, &PublisherOptions::default(), &Stopper::new()).unwrap();
     let mix = steady::payload(1000, 10).replace("\"steady-3\":1000", "\"steady-3\":999");
-    let _ = publisher.publish(&mix).unwrap();
+    publisher.publish(&mix).unwrap();
     say("published");
     publisher.close().unwrap();
 }

@@ -42,6 +42,12 @@ impl FlagServer {
         FlagServer::start([file])
     }
 
+    /// Starts it with a new file.
+    #[track_caller]
+    pub fn with_new_file(file: &Path) -> FlagServer {
+        FlagServer::start(["--create".as_ref(), file])
+    }
+
     /// Starts a command that is one.
     ///
     /// # Panics

@@ -30,11 +30,11 @@ pub fn lead(path: &Path, arguments: &[String]) -> ExitCode {
         .start()
         .unwrap();
     say("ready");
-    let outcome = check_steadily(&client, || std::thread::sleep(Duration::from_micros(500)));
+    let outcome = check_steadily(client.reader(), || std::thread::sleep(Duration::from_micros(500)));
     if let Err(wrong) = &outcome {
         say(&format!("wrong: {wrong}"));
     }
-    say(&format!("closed {}", client.close()));
+    say(&format!("closed {}", client.close().is_ok()));
     stepper.seen().iter().for_each(|step| say(&format!("step {step}")));
     if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -27,7 +27,7 @@ fn readers_of_a_publisher_killed_at_random_moments_see_no_mix_no_default_and_no_
     let place = Place::new();
     let mut random = fastrand::Rng::with_seed(long::seed(1));
     let mut first = Publisher::open(place.file(), &PublisherOptions::default()).unwrap();
-    let _ = first.publish(&payload(1, 0)).unwrap();
+    first.publish(&payload(1, 0)).unwrap();
     drop(first);
     let mut readers: Vec<Process> = (0..READERS).map(|_| role("check", &place, random.u64(..))).collect();
     readers.iter().for_each(|reader| drop(reader.expect_line("ready")));
@@ -91,7 +91,7 @@ fn readers_of_a_publisher_killed_at_random_moments_see_no_mix_no_default_and_no_
 fn a_stopped_and_a_killed_reader_do_not_hold_up_the_publisher() {
     let place = Place::new();
     let mut publisher = Publisher::open(place.file(), &PublisherOptions::default()).unwrap();
-    let _ = publisher.publish(&payload(1, 0)).unwrap();
+    publisher.publish(&payload(1, 0)).unwrap();
     let mut readers: Vec<Process> = (0..READERS).map(|seed| role("check", &place, seed)).collect();
     readers.iter().for_each(|reader| drop(reader.expect_line("ready")));
     readers[0].signal(rustix::process::Signal::STOP);
@@ -100,7 +100,7 @@ fn a_stopped_and_a_killed_reader_do_not_hold_up_the_publisher() {
     for _ in 0..300 {
         let begun = Instant::now();
         let next = publisher.generation().next();
-        let _ = publisher.publish(&payload(number(next), 0)).unwrap();
+        publisher.publish(&payload(number(next), 0)).unwrap();
         slowest = slowest.max(begun.elapsed());
     }
     eprintln!("300 publishes beside a stopped reader, the slowest in {slowest:?}");
@@ -118,7 +118,7 @@ fn a_stopped_and_a_killed_reader_do_not_hold_up_the_publisher() {
 fn a_slow_reader_that_is_overtaken_again_and_again_gets_whole_answers() {
     let place = Place::new();
     let mut first = Publisher::open(place.file(), &PublisherOptions::default()).unwrap();
-    let _ = first.publish(&payload(1, 0)).unwrap();
+    first.publish(&payload(1, 0)).unwrap();
     drop(first);
     let mut publisher = role("write", &place, 0);
     publisher.expect_line("start ");

@@ -52,7 +52,7 @@ fn steps(readme: &str) -> Vec<Step> {
             lines.by_ref().take_while(|line| *line != "```").map(str::to_owned).collect();
         match language {
             "sh" => {
-                steps.push(Step { script: block.join("\n") + "\n", name: name.take(), ..Step::default() })
+                steps.push(Step { script: block.join("\n") + "\n", name: name.take(), ..Step::default() });
             }
             "text" if is_behind_step => steps.last_mut().unwrap().expected = block,
             "console" => panic!("what is to be pasted is marked `sh`, without prompts: {block:?}"),

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use flagstaff_publisher::lock::{Cancel, LockError};
-use flagstaff_publisher::{OpenError, Publisher, PublisherOptions};
+use flagstaff_publisher::lock::LockError;
+use flagstaff_publisher::{OpenError, Publisher, PublisherOptions, Stopper};
 use flagstaff_reader::Reader;
 use flagstaff_tests::process::Process;
 use flagstaff_tests::step_list::{FROM_BEFORE_A_REBOOT, FROM_NOTHING};
@@ -40,7 +40,7 @@ impl Stage {
         fs::write(stage.folder.path().join("cache.json"), steady::payload(1, 10)).unwrap();
         if start == Start::BeforeReboot {
             let mut publisher = Publisher::open(stage.path(), &PublisherOptions::default()).unwrap();
-            let _ = publisher.publish(&steady::payload(1, 10)).unwrap();
+            publisher.publish(&steady::payload(1, 10)).unwrap();
             publisher.close().unwrap();
             make_old(&stage.path()).unwrap();
         }
@@ -108,9 +108,9 @@ fn a_publisher_killed_at_any_step_disturbs_no_reader_and_is_succeeded_within_a_s
         let died = Instant::now();
 
         let mut next =
-            Publisher::wait_and_open(stage.path(), &PublisherOptions::default(), &Cancel::new()).unwrap();
+            Publisher::wait_and_open(stage.path(), &PublisherOptions::default(), &Stopper::new()).unwrap();
         let before = next.generation();
-        let _ = next.publish(&steady::payload(1000, 10)).unwrap();
+        next.publish(&steady::payload(1000, 10)).unwrap();
         let took = died.elapsed();
         assert!(next.generation() > before && took < TAKE_OVER, "{step}: taken over in {took:?}");
         slowest = slowest.max(took);

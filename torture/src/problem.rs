@@ -1,9 +1,10 @@
 //! The error that ends a check.
 
-use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+pub(crate) use flagstaff_publisher::with_causes;
 
 /// Why a check ended early. It is a finding: where this cannot be done, Flagstaff does not work either.
 #[derive(Debug, thiserror::Error)]
@@ -60,20 +61,6 @@ pub enum Problem {
     /// Anything else, in words.
     #[error("{0}")]
     Found(String),
-}
-
-/// The message of an error, with those of its causes that it does not contain already.
-pub(crate) fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 impl Problem {

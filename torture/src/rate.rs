@@ -109,7 +109,7 @@ impl RateReport {
             let payload = payload(number(publisher.generation().next()), 0);
             let (queue, before, cpu) = (queued(), writes(), processor());
             let start = Instant::now();
-            let _ = publisher.publish(&payload)?;
+            publisher.publish(&payload)?;
             let wall = start.elapsed().as_nanos() as u64;
             let cpu = processor() - cpu;
             let queue = queued().zip(queue).map_or(0, |(now, before)| now - before);

@@ -61,11 +61,11 @@ mod tests {
         let mut publisher = Publisher::open(&path, &PublisherOptions::default()).unwrap();
         let reader = Reader::attach(&path);
         look(&reader, 0).unwrap_err();
-        let _ = publisher.publish(&payload(5, 10)).unwrap();
+        publisher.publish(&payload(5, 10)).unwrap();
         assert_eq!(look(&reader, 4), Ok(5));
         assert!(look(&reader, 6).unwrap_err().contains("went back"));
         let mixed = payload(6, 10).replace("\"steady-3\":6", "\"steady-3\":5");
-        let _ = publisher.publish(&mixed).unwrap();
+        publisher.publish(&mixed).unwrap();
         assert!(look(&reader, 5).unwrap_err().contains("read() gave"));
     }
 }

@@ -22,8 +22,8 @@ pub(crate) fn run() -> Result<(), Failures> {
     steps.finish()
 }
 
-/// Known weaknesses of the packages of others, from a database that has to be fetched once. Licences, sources and double versions need
-/// none: they are a test, tests/tests/dependencies.rs.
+/// What deny.toml says, and known weaknesses of the packages of others, from a database that has to be fetched once. Licences, sources and
+/// double versions are also a test that needs nothing installed: tests/tests/dependencies.rs.
 fn advisories(steps: &mut Steps) {
     let mut version = cargo(&["deny", "--version"]);
     version.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -31,7 +31,10 @@ fn advisories(steps: &mut Steps) {
         println!(
             "\n== LEFT OUT, advisories: cargo-deny is not installed; `cargo install --locked cargo-deny`"
         );
-    } else if has_database() {
+        return;
+    }
+    steps.run("licences and sources", &mut cargo(&["deny", "check", "licenses", "bans", "sources"]));
+    if has_database() {
         steps.run("advisories", &mut cargo(&["deny", "check", "advisories"]));
     } else {
         println!("\n== LEFT OUT, advisories: there is no database yet; `cargo deny fetch` gets it");

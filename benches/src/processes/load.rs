@@ -123,7 +123,7 @@ impl Load {
                 for place in &places[..right] {
                     payload[*place..*place + digits.len()].copy_from_slice(digits.as_bytes());
                 }
-                let _ = publisher.publish(std::str::from_utf8(payload)?)?;
+                publisher.publish(std::str::from_utf8(payload)?)?;
             }
             Target::MmapSync { synchronizer, map } => {
                 for key in numbers {

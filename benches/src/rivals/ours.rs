@@ -27,7 +27,7 @@ impl Ours {
     pub fn new(folder: &Path, keys: &[String]) -> Outcome<Ours> {
         let path = folder.join("ours.flagstaff");
         let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-        let _ = publisher.publish(&booleans_of(keys))?;
+        publisher.publish(&booleans_of(keys))?;
         Ok(Ours { reader: Reader::open(&path)?, _publisher: publisher })
     }
 }

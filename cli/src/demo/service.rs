@@ -40,7 +40,8 @@ impl Service {
     pub(super) fn start(api_key: &str, port: u16) -> Result<Service, Failure> {
         let payload = flags::payload(0, clock::now(), &flags::constant_part());
         let options = ServerOptions::default().port(port).heartbeat(Duration::from_secs(1));
-        let server = Server::start(options.environment(api_key, Flags::Memory(payload)))?;
+        let options = options.environment(api_key, Flags::Memory(payload)).environment_name(api_key, "demo");
+        let server = Server::start(options)?;
         // Never missing: the server was started with this key.
         let flags = server.environment(api_key).cloned();
         let flags = flags.ok_or_else(|| Failure::Demo("the server does not know its key".to_owned()))?;

@@ -1,9 +1,21 @@
-//! Totals of a run.
+//! Totals of a run, and what to type next.
 
 use super::deliveries::median;
 use super::state::{State, memory, nanos, per_read, rate};
 use crate::failure::Failure;
 use crate::output::Output;
+
+/// The last lines. A build of `cargo demo` is not optimized, so that it is there soon.
+const NEXT: [&str; 4] = [
+    "",
+    if cfg!(debug_assertions) {
+        "Next (this build is not optimized, so its times are longer than those of what ships):"
+    } else {
+        "Next:"
+    },
+    "  cargo install --path cli --locked       the command `flagstaff`, optimized",
+    "  flagstaff serve flags.json --create     a flag server with a page; README.md has the rest",
+];
 
 /// Prints the table, and fails if a reader missed a flip.
 pub(super) fn print(state: &State) -> Result<(), Failure> {
@@ -48,6 +60,9 @@ pub(super) fn print(state: &State) -> Result<(), Failure> {
     ))?;
     if missed_by.is_empty() {
         output.line("every reader saw every flip")?;
+        for line in NEXT {
+            output.line(line)?;
+        }
         return output.flush();
     }
     output.flush()?;

@@ -1,24 +1,27 @@
 //! A snapshot of all flags in private memory: built by the publisher, copied out of a file by a reader, checked by both.
 //!
-//! The bytes are an rkyv archive (see [`crate::archive::shape`]), whose parts stand at fixed places so that a reader can find them with
+//! The bytes are an rkyv archive (see [`crate::archive::shape`]), whose parts are at fixed places, so that a reader finds them with
 //! one number: records at byte 0, index behind them, overflow records, text, and the archive's root with the facts at the
-//! end. The checksum and the generation stand in the frame in front of it, because an archive cannot hold its own
+//! end. The checksum and the generation are in the frame in front of it, because an archive cannot hold its own
 //! checksum and may be published again under a later generation.
 
+use std::borrow::Cow;
+use std::convert::Infallible;
 use std::fmt;
 
 use rkyv::util::AlignedVec;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::archive::lookup::Words;
 use crate::archive::records::Records;
 use crate::archive::shape::{self, Facts};
 use crate::archive::table::Table;
 use crate::bytes::error::BuildError;
 use crate::bytes::frame::{Damage, Frame};
+use crate::bytes::generation::Generation;
 use crate::bytes::layout::{AREA_BYTES, FRAME_BYTES};
 use crate::bytes::record::{Hit, RECORD_WORDS, TextAt, kind};
 use crate::bytes::value::{Flag, FlagList, Value};
-use crate::sync::protocol::Generation;
 
 /// A checked archive with its frame.
 pub struct Archive {
@@ -28,7 +31,7 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Builds the archive of `flags`, which are dropped as soon as they are not needed if they are given away. Of several
+    /// Builds the archive of `flags`. If they are given by value, they are dropped as soon as they are no longer needed. Of several
     /// flags with one key the last one wins.
     ///
     /// # Errors
@@ -43,7 +46,7 @@ impl Archive {
         Archive::of(table, generation, facts)
     }
 
-    /// As [`Archive::build`], of flags that are made as they are asked for.
+    /// As [`Archive::build`], of flags that are made on demand.
     ///
     /// # Errors
     /// As [`Archive::build`].
@@ -76,7 +79,7 @@ impl Archive {
         Ok(Archive { bytes, frame, facts })
     }
 
-    /// Checks bytes that came with a frame: checksum, archive, and that every part stands where readers look for it.
+    /// Checks bytes that came with a frame: checksum, archive, and that every part is where readers look for it.
     ///
     /// # Errors
     /// [`Damage`], naming what is wrong.
@@ -106,7 +109,7 @@ impl Archive {
         self.frame.generation = generation;
     }
 
-    /// What it knows about its payload.
+    /// Facts about the payload that it was made of.
     #[must_use]
     pub fn facts(&self) -> &Facts {
         &self.facts
@@ -148,22 +151,11 @@ impl Archive {
         self.records().filter_map(|record| Some((self.key(&record)?, self.value(&record)?)))
     }
 
-    /// The value of a look-up's answer.
+    /// The value of a flag that was found; `None` if there is no such flag, or if damage made it no value.
     #[must_use]
-    pub fn value_of(&self, found: Hit) -> Option<Value<'_>> {
-        let text = || found.text().and_then(|at| self.text(at));
-        Some(match found.kind() {
-            kind::NULL => Value::Null,
-            kind::FALSE => Value::Bool(false),
-            kind::TRUE => Value::Bool(true),
-            kind::I64 => Value::I64(found.value as i64),
-            kind::U64 => Value::U64(found.value),
-            kind::F64 => Value::F64(f64::from_bits(found.value)),
-            kind::HUGE => Value::HugeNumber(text()?.into()),
-            kind::STRING => Value::String(text()?.into()),
-            kind::JSON => Value::Json(text()?.into()),
-            _ => return None,
-        })
+    pub fn value_of(&self, hit: Hit) -> Option<Value<'_>> {
+        let Ok(value) = hit.value_with::<Infallible>(|at| Ok(self.text(at).map(Cow::Borrowed)));
+        value
     }
 
     /// Checks every record: its kind, its text, and that a look-up of its key finds this very record. This proves the
@@ -188,7 +180,7 @@ impl Archive {
             if self.value(&record).is_none() {
                 return bad("has a value that is not text or of no known kind");
             }
-            if self.find(&key) != (Hit { meta: record[0], value: record[1] }) {
+            if self.find(&key) != Hit::of(&record) {
                 return bad("is not found under its own key");
             }
         }
@@ -200,7 +192,20 @@ impl Archive {
     }
 
     fn value(&self, record: &[u64; RECORD_WORDS]) -> Option<Value<'_>> {
-        self.value_of(Hit { meta: record[0], value: record[1] })
+        self.value_of(Hit::of(record))
+    }
+}
+
+impl Words for Archive {
+    #[inline(always)]
+    fn word_at(&self, at: usize) -> Option<u64> {
+        self.bytes().get(at.checked_mul(8)?..)?.first_chunk().map(|word| u64::from_le_bytes(*word))
+    }
+}
+
+impl Records for Archive {
+    fn frame(&self) -> &Frame {
+        Archive::frame(self)
     }
 }
 

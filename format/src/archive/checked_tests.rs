@@ -46,10 +46,10 @@ proptest! {
     #[test]
     fn every_flag_is_counted_once_with_its_type(flags in proptest::collection::btree_map("[a-z]{0,9}", value(), 0..100)) {
         let list: Vec<_> = flags.iter().map(|(k, v)| flag(k, v.clone())).collect();
-        let kinds = build(&list).kinds();
+        let counts = build(&list).type_counts();
         let count = |name| list.iter().filter(|flag| flag.value.kind_name() == name).count() as u64;
-        prop_assert_eq!((kinds.bools, kinds.numbers, kinds.strings), (count("bool"), count("number"), count("string")));
-        prop_assert_eq!((kinds.jsons, kinds.nulls), (count("json"), count("null")));
+        prop_assert_eq!((counts.bools, counts.numbers, counts.strings), (count("bool"), count("number"), count("string")));
+        prop_assert_eq!((counts.jsons, counts.nulls), (count("json"), count("null")));
     }
 
     #[test]
@@ -76,6 +76,19 @@ fn the_last_of_several_flags_with_one_key_wins() {
         flag("twice", Value::I64(3)),
     ]);
     assert_eq!((archive.len(), archive.find("twice").i64()), (2, Some(3)));
+}
+
+/// The typed getters took such a number for missing, and only `get` of a copy returned it, which no JSON can say.
+#[test]
+fn a_number_that_is_not_finite_is_no_value_and_fails_the_proof_of_the_archive() {
+    for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let flags = [flag("bad", Value::F64(number)), flag("good", Value::F64(1.5))];
+        let archive = Archive::build(&flags, FIRST, Facts::default()).unwrap();
+        let found = archive.find("bad");
+        assert_eq!((archive.value_of(found), found.number()), (None, None), "{number}");
+        assert_eq!(archive.iter().collect::<Vec<_>>(), [("good".to_owned(), Value::F64(1.5))], "{number}");
+        assert!(matches!(archive.verify(), Err(Damage::Record { .. })), "{number}");
+    }
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! What differs between two snapshots.
+//! The differences between two snapshots.
 
 use crate::archive::checked::Archive;
 use crate::archive::records::Records;
 use crate::bytes::record::{Hit, KeyOf, RECORD_WORDS, kind};
 
-/// How a flag differs from what it was.
+/// How a flag changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Difference {
     /// It was not there.
@@ -49,7 +49,7 @@ impl Archive {
                 on(key, difference);
             }
         }
-        // Every flag that stayed was met above.
+        // Every flag that stayed was counted above.
         if before.frame().flags as usize > kept {
             before
                 .records()
@@ -81,7 +81,7 @@ fn same_key_at(
             (Some(a), Some(b)) => own.has_same_text(a, other, b),
             _ => true,
         };
-    is_same.then_some(Hit { meta: found[0], value: found[1] })
+    is_same.then_some(Hit::of(&found))
 }
 
 fn is_same_value(
@@ -90,7 +90,7 @@ fn is_same_value(
     before: &impl Records,
     found: Hit,
 ) -> bool {
-    let new = Hit { meta: record[0], value: record[1] };
+    let new = Hit::of(record);
     new.kind() == found.kind()
         && match (new.text(), found.text()) {
             (Some(new), Some(old)) => own.has_same_text(new, before, old),
@@ -106,8 +106,8 @@ mod tests {
 
     use super::*;
     use crate::archive::shape::Facts;
+    use crate::bytes::generation::Generation;
     use crate::bytes::value::{Flag, Value};
-    use crate::sync::protocol::Generation;
 
     type Flags = BTreeMap<String, String>;
 

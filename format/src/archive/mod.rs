@@ -2,6 +2,7 @@
 
 pub(crate) mod checked;
 pub(crate) mod difference;
+pub(crate) mod lookup;
 pub(crate) mod perfect;
 pub(crate) mod placed;
 pub(crate) mod records;

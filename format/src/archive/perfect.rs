@@ -165,8 +165,8 @@ fn search(buckets: &Buckets, places: usize) -> Option<(Vec<u64>, Vec<u32>)> {
     Some((index, place_of))
 }
 
-/// Whether a hash has the same few places under all multipliers, so that these must not be taken by others before. By intent only, but
-/// one such key would be enough to have a payload refused.
+/// Whether a hash has the same few places under all multipliers, so that these must not be taken by others before. This happens by intent only,
+/// but one such key would be enough to have a payload refused.
 fn is_fixed(hash: u64) -> bool {
     hash << 16 == 0
 }

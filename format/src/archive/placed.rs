@@ -6,7 +6,7 @@ use rkyv::rancor::Fallible;
 use rkyv::vec::{ArchivedVec, VecResolver};
 use rkyv::{Archive, Place, Serialize};
 
-/// `len` elements that stand at a word of the serializer's output already. Archives as a `Vec<T>` does.
+/// `len` elements that are in the serializer's output already, from a certain word on. Archives as a `Vec<T>` does.
 #[derive(Debug)]
 pub(crate) struct Placed<T> {
     word: usize,

@@ -1,4 +1,4 @@
-//! The archive's shape: an rkyv archive whose parts stand at places that follow from two numbers of the frame.
+//! The archive's shape: an rkyv archive in which the places of all parts follow from two numbers of the frame.
 
 use rkyv::rancor;
 use rkyv::util::AlignedVec;
@@ -10,7 +10,7 @@ use crate::bytes::frame::{Damage, Frame};
 use crate::bytes::layout::{buckets, overflow_word, text_word};
 use crate::bytes::record::{RECORD_WORDS, Record};
 
-/// What an archive knows about its payload.
+/// Facts about the payload of an archive.
 #[derive(Archive, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[rkyv(attr(allow(missing_docs)))]
 #[non_exhaustive]
@@ -56,7 +56,7 @@ pub(crate) fn finish(table: Table, facts: Facts) -> Result<AlignedVec<64>, ranco
     rkyv::api::high::to_bytes_in(&layout, bytes)
 }
 
-/// rkyv's own check, and that the parts stand where the frame's numbers say. Constant time: plain words need no check.
+/// rkyv's own check, and that the parts are where the frame's numbers say. Constant time: plain words need no check.
 pub(crate) fn check(frame: &Frame, bytes: &AlignedVec<64>) -> Result<Facts, Damage> {
     let archived =
         rkyv::access::<ArchivedLayout, rancor::Error>(bytes).map_err(|e| Damage::Archive(e.to_string()))?;

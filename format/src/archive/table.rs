@@ -1,6 +1,6 @@
 //! From flags to the bytes of an archive, up to its root: records, index, overflow records, text.
 //!
-//! They are written where they will stand, into one buffer of the right size. A publisher keeps no memory between publishes, so
+//! They are written to their final places in one buffer of the right size. A publisher keeps no memory between publishes, so
 //! that every page of a buffer costs a page fault; a second copy of the records would cost more than building them.
 
 use rkyv::util::AlignedVec;
@@ -12,7 +12,7 @@ use crate::bytes::layout::{MAX_OVERFLOW, buckets, text_word};
 use crate::bytes::record::{RECORD_WORDS, Record, kind};
 use crate::bytes::value::{FlagList, Value};
 
-/// The parts of an archive, in the order in which they stand there.
+/// The parts of an archive, in their order there.
 pub(crate) struct Table {
     pub(crate) bytes: AlignedVec<64>,
     pub(crate) places: usize,
@@ -121,7 +121,7 @@ struct Parts {
 }
 
 impl Parts {
-    /// Adds bytes, padded to whole words, and answers the word at which they start.
+    /// Adds bytes, padded to whole words, and returns the word at which they start.
     fn text(&mut self, bytes: &[u8]) -> Result<u64, BuildError> {
         let at = self.next_word();
         self.bytes.extend_from_slice(bytes);

@@ -1,16 +1,16 @@
-//! The 64 bytes in front of every archive: they say what follows and let anyone check it.
+//! The 64 bytes in front of every archive: its size, its generation and its checksum.
 //!
 //! The frame is written together with its archive. Its checksum covers the archive's, so frame and archive of different
 //! publishes cannot pass as one, whatever a power loss kept of each.
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::bytes::generation::{Generation, MAX_GENERATION};
 use crate::bytes::layout::{AREA_BYTES, FRAME_BYTES, FRAME_WORDS, MAX_OVERFLOW, text_word};
-use crate::sync::protocol::{Generation, MAX_GENERATION};
 
 const FRAME_MAGIC: u64 = u64::from_le_bytes(*b"FSSNAP\x00\x01");
 
-/// What a frame says.
+/// The content of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Frame {

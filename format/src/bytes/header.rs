@@ -6,7 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::bytes::error::OpenError;
-use crate::bytes::layout::{AREA_BYTES, Area, FINGERPRINT, HEADER_BYTES, MAGIC, PAGE, VERSION, word};
+use crate::bytes::layout::{
+    AREA_BYTES, Area, FINGERPRINT, HEADER_BYTES, MAGIC, VERSION, decode_reserved, word,
+};
 use crate::sync::boot::{self, BootId};
 use crate::sync::map::Mapping;
 
@@ -35,8 +37,8 @@ impl Header {
         Header { created_at: unix_micros(), identity, boot: BootId::current(), made_at }
     }
 
-    /// Whether this file was made later than another one. Within one boot its clock tells, which never goes back; a file of this boot
-    /// is later than one of another boot; only between other boots the wall clock has to do, which somebody may have set.
+    /// Whether this file was made later than another one. Within one boot the boot clock decides, which never goes back. A file of
+    /// this boot is later than one of another boot. Between two other boots only the wall clock is left, which may have been set.
     #[must_use]
     pub fn is_later_than(&self, other: &Header) -> bool {
         let current = BootId::current();
@@ -123,19 +125,6 @@ impl Header {
 fn sum(words: &[u64; WORDS]) -> u64 {
     let bytes: Vec<u8> = words[..word::CHECKSUM].iter().flat_map(|word| word.to_le_bytes()).collect();
     xxh3_64(&bytes)
-}
-
-/// Bytes really reserved in an area as its header word: pages, and their complement so that damage shows.
-#[must_use]
-pub(crate) fn encode_reserved(bytes: u64) -> u64 {
-    let pages = (bytes / PAGE) as u32;
-    u64::from(pages) | u64::from(!pages) << 32
-}
-
-/// The bytes in a header word made by [`encode_reserved`]; 0 if it is damaged.
-pub(crate) fn decode_reserved(word: u64) -> u64 {
-    let pages = word as u32;
-    if pages == !((word >> 32) as u32) { (u64::from(pages) * PAGE).min(AREA_BYTES) } else { 0 }
 }
 
 /// Bytes of an area that may be touched: those reserved, if the mapping has them.

@@ -1,7 +1,7 @@
 //! Flag keys as the table sees them: six windows of eight bytes, and a hash.
 //!
 //! A key of 8 to 48 bytes is covered by six overlapping 8-byte windows, three from each end, so that it can be compared
-//! and hashed without a branch on its length. A shorter key is padded with zeros into one window that stands six times; a
+//! and hashed without a branch on its length. A shorter key is padded with zeros into one window, which is used six times; a
 //! longer one has its middle (bytes 24 to `n - 24`) in the text area, as pairs of windows, compared out of line.
 //!
 //! The hash folds the windows pairwise with 64x64-bit multiplications. It is part of the file format and the same on every
@@ -10,7 +10,7 @@
 //! # Invariants
 //! I1: [`read8`] is called with `at + 8 <= bytes.len()` only.
 
-/// Negative 32-bit numbers, widened: an instruction holds one whole, so that none takes a register or a load. Their `0xff`
+/// Negative 32-bit numbers, sign-extended: they fit an instruction as immediate operands, so none needs a register or a load. Their `0xff`
 /// bytes never come up in UTF-8 text, so that no factor is zero for a window of text.
 const FOLD: [u64; 6] = [
     0xffff_ffff_9e37_79b9,
@@ -72,7 +72,7 @@ impl Hashed {
         Hashed { windows, hash, bytes: key.len() }
     }
 
-    /// A key of over 48 bytes. (The answer for a shorter one is that of [`Hashed::new`].)
+    /// A key of over 48 bytes. (For a shorter one the result is that of [`Hashed::new`].)
     #[inline(always)]
     #[must_use]
     pub const fn long(key: &[u8]) -> Hashed {
@@ -188,8 +188,13 @@ impl<'a> Key<'a> {
     }
 }
 
-/// What a getter takes: a `&str`, or a [`Key`] that was hashed before.
-pub trait FlagKey {
+/// What a getter takes as a key: a `&str`, a `String`, or a [`Key`] that was hashed before. Only this crate implements it.
+pub trait FlagKey: PreparedKey {}
+
+impl<K: PreparedKey + ?Sized> FlagKey for K {}
+
+/// How a key is looked up. Not exported: it is no part of what users see of [`FlagKey`].
+pub trait PreparedKey {
     /// The key as text.
     fn text(&self) -> &str;
     /// The prepared form, if the windows cover the whole key and cost no branch.
@@ -200,7 +205,7 @@ pub trait FlagKey {
     }
 }
 
-impl FlagKey for str {
+impl PreparedKey for str {
     #[inline(always)]
     fn text(&self) -> &str {
         self
@@ -212,7 +217,7 @@ impl FlagKey for str {
     }
 }
 
-impl FlagKey for String {
+impl PreparedKey for String {
     #[inline(always)]
     fn text(&self) -> &str {
         self
@@ -224,7 +229,7 @@ impl FlagKey for String {
     }
 }
 
-impl FlagKey for Key<'_> {
+impl PreparedKey for Key<'_> {
     #[inline(always)]
     fn text(&self) -> &str {
         self.text
@@ -241,7 +246,7 @@ impl FlagKey for Key<'_> {
     }
 }
 
-impl<K: FlagKey + ?Sized> FlagKey for &K {
+impl<K: PreparedKey + ?Sized> PreparedKey for &K {
     #[inline(always)]
     fn text(&self) -> &str {
         (**self).text()

@@ -19,11 +19,11 @@ pub enum FailureKind {
     NotConnected,
     /// No trusted, encrypted connection.
     Tls,
-    /// Nothing came in time: no address, no connection, no answer, or a stream that was silent.
+    /// A timeout: of name resolution, of connecting, of the response, or of a stream that was silent.
     Timeout,
-    /// The service, or a proxy, answered this status instead of 200.
+    /// The service, or a proxy, sent this HTTP status instead of 200.
     HttpStatus(u16),
-    /// The answer is no event stream, or compressed.
+    /// The response is not an event stream, or is compressed.
     ContentType,
     /// A redirect that is not followed.
     Redirect,
@@ -39,7 +39,7 @@ pub enum FailureKind {
     Disk,
     /// The stream ended or broke.
     ConnectionLost,
-    /// The answer is no valid HTTP, or has too many headers.
+    /// The response is not valid HTTP, or has too many headers.
     Protocol,
     /// The file of the API key cannot be used.
     ApiKey,
@@ -100,7 +100,7 @@ impl FailureKind {
         })
     }
 
-    /// One word for machines. It stays.
+    /// A stable name, for machines.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -125,7 +125,7 @@ impl FailureKind {
         }
     }
 
-    /// The status of a service that answered one.
+    /// The HTTP status that the service sent, if that is what failed.
     #[must_use]
     pub const fn http_status(self) -> Option<u16> {
         match self {
@@ -161,7 +161,7 @@ impl fmt::Display for FailureKind {
     }
 }
 
-/// What failed last, as of now. It stays when all is well again.
+/// What failed last. It remains after recovery until the next failure or reboot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LastFailure {

@@ -1,4 +1,4 @@
-//! Where everything stands in the file. docs/format.md has the byte map; this is its only copy in code.
+//! Where everything is in the file. docs/format.md has the byte map; this is its only copy in code.
 //!
 //! Offsets of header fields are in 8-byte words from the start of the file, sizes of areas in bytes.
 
@@ -159,3 +159,15 @@ pub const FINGERPRINT: u64 = {
     }
     hash
 };
+/// Bytes really reserved in an area as its header word: pages, and their complement so that damage shows.
+#[must_use]
+pub(crate) fn encode_reserved(bytes: u64) -> u64 {
+    let pages = (bytes / PAGE) as u32;
+    u64::from(pages) | u64::from(!pages) << 32
+}
+
+/// The bytes in a header word made by [`encode_reserved`]; 0 if it is damaged.
+pub(crate) fn decode_reserved(word: u64) -> u64 {
+    let pages = word as u32;
+    if pages == !((word >> 32) as u32) { (u64::from(pages) * PAGE).min(AREA_BYTES) } else { 0 }
+}

@@ -1,9 +1,9 @@
-//! Foreign text on its way to a log or a terminal.
+//! Makes text of unknown origin safe for a log or a terminal.
 
 use std::borrow::Cow;
 
 /// A text on one line, fit to be shown: every character that a terminal or a log takes for a command, that ends a line, that turns the
-/// direction of text around, or that nobody can see, is replaced by U+FFFD. So no key, value, file name or answer of a server can
+/// direction of text around, or that nobody can see, is replaced by U+FFFD. So no key, value, file name or response of a server can
 /// forge a line or hide in one.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
@@ -13,9 +13,9 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(|c| if is_printable(c) { c } else { char::REPLACEMENT_CHARACTER }).collect())
 }
 
-/// Whether [`printable`] lets a character through. Not: controls, format characters (general category Cf), line and paragraph separators, and what Unicode calls ignorable by
-/// default, which is drawn as nothing. The sixteen variation selectors of U+FE00 are let through: they only choose between two
-/// pictures of the character before them.
+/// Whether [`printable`] keeps a character. It replaces controls, format characters (general category Cf), line and paragraph
+/// separators, and what Unicode calls ignorable by default, which is drawn as nothing. The sixteen variation selectors from U+FE00 on
+/// are kept: they only choose between two pictures of the character before them.
 #[must_use]
 pub fn is_printable(c: char) -> bool {
     !c.is_control()

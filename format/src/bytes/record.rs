@@ -6,12 +6,15 @@
 //! | 1, value | bits of the number, or length in bytes (0-31) and text word (32-63) of a string or JSON text |
 //! | 2-7 | the key's six windows |
 //!
-//! The text word is an offset in words from the start of the archive. TypeCounts `FALSE` and `TRUE` differ in the lowest bit,
+//! The text word is an offset in words from the start of the archive. The kinds `FALSE` and `TRUE` differ in the lowest bit,
 //! which is the value. Every bit pattern is a valid record: kinds that are not in use read as a missing flag.
+
+use std::borrow::Cow;
 
 use rkyv::{Archive, Deserialize, Serialize};
 
 use crate::bytes::key::{Hashed, middle_pair, middle_pairs, middle_start, window_starts};
+use crate::bytes::value::Value;
 
 /// Words of a record.
 pub(crate) const RECORD_WORDS: usize = 8;
@@ -54,10 +57,11 @@ impl Record {
     pub const EMPTY: Record = Record { words: [0; RECORD_WORDS] };
 }
 
-/// The bits of the double that has no counterpart among integers.
+/// The bits of `-0.0`, which no integer has.
 const NEGATIVE_ZERO: u64 = (-0.0_f64).to_bits();
 
-/// The two words of a record that answer a look-up: all that is copied out of shared memory before the re-check.
+/// The result of a look-up: the two words of a record that describe its value. No more is copied out of shared memory before the
+/// second load of the generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hit {
     /// Word 0.
@@ -67,8 +71,14 @@ pub struct Hit {
 }
 
 impl Hit {
-    /// The answer for a key that is not there.
+    /// The result for a key that is not there.
     pub const MISSING: Hit = Hit { meta: 0, value: 0 };
+
+    /// The result if `record` is that of the key.
+    #[inline(always)]
+    pub(crate) const fn of(record: &[u64; RECORD_WORDS]) -> Hit {
+        Hit { meta: record[0], value: record[1] }
+    }
 
     /// The kind code; codes that are not in use are [`kind::EMPTY`].
     #[inline(always)]
@@ -130,7 +140,37 @@ impl Hit {
         }
     }
 
-    /// Where the text of a string, JSON value or huge number stands.
+    /// The value if it is not stored as text: `null`, a boolean, or a number; `None` also if there is no such flag. A number that is not
+    /// finite is damage, because no payload has one, and so no value.
+    #[must_use]
+    pub fn scalar(self) -> Option<Value<'static>> {
+        match self.kind() {
+            kind::NULL => Some(Value::Null),
+            kind::I64 => self.i64().map(Value::I64),
+            kind::U64 => Some(Value::U64(self.value)),
+            kind::F64 => self.number().map(Value::F64),
+            _ => self.bool().map(Value::Bool),
+        }
+    }
+
+    /// The value. If it is stored as text, `read` is called for that. `None` if there is no such flag, or damage made it no value.
+    ///
+    /// # Errors
+    /// What `read` returns.
+    pub fn value_with<'a, E>(
+        self,
+        read: impl FnOnce(TextAt) -> Result<Option<Cow<'a, str>>, E>,
+    ) -> Result<Option<Value<'a>>, E> {
+        let Some(at) = self.text() else { return Ok(self.scalar()) };
+        let make = match self.kind() {
+            kind::STRING => Value::String,
+            kind::JSON => Value::Json,
+            _ => Value::HugeNumber,
+        };
+        Ok(read(at)?.map(make))
+    }
+
+    /// Where the text of a string, JSON value or huge number is.
     #[must_use]
     pub const fn text(self) -> Option<TextAt> {
         match self.meta & 0xf {
@@ -142,7 +182,7 @@ impl Hit {
     }
 }
 
-/// A text in an archive. Not checked: whoever reads it compares it with the bytes that are really there.
+/// Where a text is in an archive. Not checked: it must be compared with the bytes that are really there before it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TextAt {
     /// Offset in words from the start of the archive.
@@ -257,15 +297,15 @@ mod tests {
         #[test]
         fn every_bit_pattern_is_a_record(meta: u64, value: u64) {
             let found = Hit { meta, value };
-            let answers = [found.bool().is_some(), found.number().is_some(), found.text().is_some()];
-            prop_assert!(answers.iter().filter(|a| **a).count() <= 1);
+            let values = [found.bool().is_some(), found.number().is_some(), found.text().is_some()];
+            prop_assert!(values.iter().filter(|is_some| **is_some).count() <= 1);
             prop_assert!(found.number().is_none_or(f64::is_finite));
             prop_assert!(found.kind() <= kind::JSON);
         }
     }
 
     #[test]
-    fn integers_are_exact_and_answer_only_where_they_fit() {
+    fn integers_are_exact_and_returned_only_where_they_fit() {
         let found = |kind, value| Hit { meta: kind, value };
         assert_eq!(found(kind::I64, -5_i64 as u64).i64(), Some(-5));
         assert_eq!(found(kind::I64, -5_i64 as u64).u64(), None);

@@ -16,7 +16,7 @@ pub enum Value<'a> {
     U64(u64),
     /// Every other JSON number with a finite nearest `f64`.
     F64(f64),
-    /// A JSON number whose nearest `f64` is infinite (`1e999`), as it was written. No typed getter answers it.
+    /// A JSON number whose nearest `f64` is infinite (`1e999`), as it was written. No typed getter returns it.
     HugeNumber(Cow<'a, str>),
     /// A JSON string, unescaped.
     String(Cow<'a, str>),
@@ -78,8 +78,8 @@ pub struct Flag<'a> {
     pub value: Value<'a>,
 }
 
-/// Flags that an archive is built of, in order. Each is asked for several times and dropped at once, so that a list which makes
-/// them as they are asked for needs no memory for them.
+/// Flags that an archive is built of, in order. Each is asked for several times and dropped at once, so a list that makes
+/// flags on demand needs no memory for them.
 pub trait FlagList {
     /// Number of flags.
     fn count(&self) -> usize;

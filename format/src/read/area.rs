@@ -5,15 +5,16 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::archive::checked::Archive;
 use crate::bytes::frame::{Damage, Frame};
+use crate::bytes::generation::{Generation, MAX_GENERATION};
 use crate::bytes::header::reserved;
 use crate::bytes::layout::{Area, FRAME_BYTES, FRAME_WORDS, word};
 use crate::sync::map::{BLOCK, Mapping};
-use crate::sync::protocol::{MAX_GENERATION, Observed, Sound, observe, still_valid_or_superseded};
+use crate::sync::protocol::{Observed, Sound, observe, still_valid_or_superseded};
 
 /// From this many words on, mapping all pages at once is quicker than a fault for every 16 of them.
 const POPULATE_FROM: usize = 64 * 1024;
 
-/// Times that a reader follows a publisher that overtakes it, before it says so.
+/// How often a reader starts again when a publisher overtakes it, before it returns [`Damage::Overtaken`].
 const FOLLOW: usize = 64;
 
 /// Reads the frame of an area.
@@ -63,8 +64,8 @@ fn digest(map: &Mapping, at: usize, words: usize) -> u64 {
     hash.digest()
 }
 
-/// Overwrites what the call before left on the stack. The mapping is left out of core files; values that were only hashed are not to
-/// be found beside it.
+/// Overwrites what the call before left on the stack. The mapping is left out of core files; values that were only hashed must
+/// not be found on the stack either.
 #[inline(never)]
 fn wipe_stack() {
     // A block, the hash, and their frames, more than twice over.
@@ -98,8 +99,8 @@ pub fn copy(map: &Mapping, area: Area) -> Result<Archive, Damage> {
     Archive::check(frame, bytes)
 }
 
-/// Reads the current slot with `read` until no publish has overtaken it, and says which generation it was. `None`, if
-/// nothing has been published.
+/// Reads the current slot with `read` until no publish has overtaken it, and returns that. `None` if nothing has been
+/// published. `generation` is that of what was read.
 fn current<T>(
     map: &Mapping,
     read: impl Fn(Area) -> Result<T, Damage>,
@@ -173,7 +174,7 @@ pub fn newest(map: &Mapping) -> Option<(Area, Archive)> {
 }
 
 /// Whether anything names a newer generation than the word, which was observed as `seen`: then the word is damaged. The slot of an
-/// interrupted publish, which the odd word tells, is ahead by right. The file may be in use: the word is to be looked at again.
+/// interrupted publish, which an odd word shows, may be ahead. If the file is in use, the word must be looked at again.
 #[must_use]
 pub(crate) fn is_ahead(map: &Mapping, seen: Observed) -> bool {
     let (word, in_slots) =
@@ -186,8 +187,13 @@ pub(crate) fn is_ahead(map: &Mapping, seen: Observed) -> bool {
     (durable > word.0 && durable < MAX_GENERATION / 2) || Area::ALL.into_iter().any(newer)
 }
 
-/// The highest generation that any frame names, good archive or not.
+/// The highest generation that anything in a file names, in a good archive or not, as far as it can be true: the next one that is
+/// published must be above it.
 #[must_use]
-pub(crate) fn highest_generation(map: &Mapping) -> u64 {
-    Area::ALL.into_iter().filter_map(|area| Some(frame(map, area).ok()?.generation.0)).max().unwrap_or(0)
+pub(crate) fn generation_floor(map: &Mapping) -> Generation {
+    let plausible = |generation| if generation < MAX_GENERATION / 2 { generation } else { 0 };
+    let seen = observe::<Sound, _>(map.generation()).generation();
+    let words = [seen.0, map.load(word::DURABLE)].map(plausible);
+    let frames = Area::ALL.into_iter().filter_map(|area| Some(frame(map, area).ok()?.generation.0));
+    Generation(frames.chain(words).max().unwrap_or(0))
 }

@@ -1,12 +1,22 @@
 //! Look-ups on live memory within one observed generation: keys of any length, overflow records, texts. What the fast path does
-//! not settle is done with every word checked against the bytes that are really there.
+//! not settle is done here, with every word checked against the bytes that are really there.
 
-use crate::archive::perfect::{high, multiplier, passes};
+use crate::archive::lookup::{self, Words};
 use crate::bytes::key::Hashed;
-use crate::bytes::layout::{MAX_OVERFLOW, buckets, overflow_word, word};
-use crate::bytes::record::{Hit, KeyOf, RECORD_WORDS, TextAt, kind};
+use crate::bytes::layout::{MAX_OVERFLOW, word};
+use crate::bytes::record::{Hit, TextAt};
 use crate::read::view::{View, most_places};
 use crate::sync::protocol::Observed;
+
+/// The archive in one slot of a view.
+struct Slot<'a>(&'a View, usize);
+
+impl Words for Slot<'_> {
+    #[inline(always)]
+    fn word_at(&self, at: usize) -> Option<u64> {
+        self.0.word(self.1, at)
+    }
+}
 
 impl View {
     /// Looks a key of any length up, overflow records included, within an observed generation. `None`: overtaken, or
@@ -29,30 +39,14 @@ impl View {
     fn search(&self, seen: Observed, key: &str, hashed: &Hashed) -> Option<Hit> {
         let slot = seen.slot();
         let table = self.map().load(word::PLACES[slot]);
-        let places = table & 0xffff_ffff;
+        let (places, overflow) = (table & 0xffff_ffff, (table >> 32) as usize);
         if places.wrapping_sub(1) >= most_places(self.bound(slot)) {
             return None;
         }
         if self.is_behind(places) {
             self.refresh_bounds();
         }
-        let places = places as usize;
-        let entry = self.word(slot, places * 8 + high(hashed.hash, buckets(places) as u64) as usize)?;
-        if !passes(entry, hashed.hash) {
-            return Some(Hit::MISSING);
-        }
-        let place = high(hashed.hash.wrapping_mul(multiplier(entry)), places as u64) as usize;
-        let record = self.record(slot, place * RECORD_WORDS)?;
-        if self.has_key(slot, &record, key, hashed)? {
-            return Some(Hit { meta: record[0], value: record[1] });
-        }
-        for i in 0..((table >> 32) as usize).min(MAX_OVERFLOW) {
-            let record = self.record(slot, overflow_word(places) + i * RECORD_WORDS)?;
-            if self.has_key(slot, &record, key, hashed)? {
-                return Some(Hit { meta: record[0], value: record[1] });
-            }
-        }
-        Some(Hit::MISSING)
+        lookup::find(&Slot(self, slot), places as usize, overflow.min(MAX_OVERFLOW), key, hashed)
     }
 
     /// Copies a text of the observed generation: into `stack` if it fits, else into `heap`, which is then allocated.
@@ -73,7 +67,7 @@ impl View {
             &mut stack[..at.words() * 8]
         } else {
             let bytes = at.words() * 8;
-            // Without memory there is no text, and the process goes on.
+            // If there is no memory for it, there is no text; the process is not aborted.
             heap.try_reserve_exact(bytes.saturating_sub(heap.len())).ok()?;
             heap.resize(bytes, 0);
             heap.as_mut_slice()
@@ -82,24 +76,5 @@ impl View {
             *bytes = self.word(slot, at.word + i)?.to_le_bytes();
         }
         if self.still_valid(seen) { out.get(..at.bytes) } else { None }
-    }
-
-    /// Whether a record is that of `key`. `None`: the middle of its key lies outside of the bounds, so that it cannot be told. That
-    /// is not "another key": the snapshot may have outgrown the bounds.
-    fn has_key(&self, slot: usize, record: &[u64; RECORD_WORDS], key: &str, hashed: &Hashed) -> Option<bool> {
-        let of = KeyOf(record);
-        if record[0] & 0xf == kind::EMPTY || !of.has_windows_of(hashed) {
-            return Some(false);
-        }
-        let middle = of.middle().map_or(0, |at| at.word);
-        of.has_middle_of(key.as_bytes(), |i| self.word(slot, middle.saturating_add(i)))
-    }
-
-    fn record(&self, slot: usize, at: usize) -> Option<[u64; RECORD_WORDS]> {
-        let mut record = [0; RECORD_WORDS];
-        for (i, word) in record.iter_mut().enumerate() {
-            *word = self.word(slot, at + i)?;
-        }
-        Some(record)
     }
 }

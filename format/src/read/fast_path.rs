@@ -8,9 +8,9 @@
 //! Everything else (retries, overflow records, other lengths) is out of line.
 //!
 //! # Invariants
-//! L1: the pointer is that of the generation word of a [`Mapping`] that lives for `'a`, so that the line of [`crate::sync::prefix_page`] stands in
-//! front of its header (M4).
-//! L2: if the front's `MOST_PLACES` is not 0, both slots lie inside the mapping, and that many places with their index
+//! L1: the pointer is that of the generation word of a [`Mapping`] that lives for `'a`, so that the line of [`crate::sync::prefix_page`] is
+//! directly before its header (M4).
+//! L2: if the line's `MOST_PLACES` is not 0, both slots lie inside the mapping, and that many places with their index
 //! (`places * 8 + max(places / 2, 1)` words) as well as `WORDS` words are reserved in both. [`crate::read::view`] sees to it.
 
 use std::marker::PhantomData;
@@ -25,7 +25,8 @@ use crate::sync::map::Mapping;
 use crate::sync::prefix_page::{FRONT_WORDS, at};
 use crate::sync::protocol::{Observed, Sound, observe, still_valid};
 
-/// The way to one file's memory, from which everything stands at a fixed distance.
+/// A pointer to the generation word of one mapped file. Everything that a look-up needs is at a fixed offset from it: the places in
+/// the same page, both slots behind it, and before it the line of [`crate::sync::prefix_page`] with the bounds and the tag.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FastPath<'a> {
     generation: *const AtomicU64,
@@ -33,9 +34,9 @@ pub(crate) struct FastPath<'a> {
 }
 
 impl<'a> FastPath<'a> {
-    /// The way to a mapping.
+    /// Of a mapping.
     pub(crate) fn of(map: &'a Mapping) -> FastPath<'a> {
-        // SAFETY: L1: the mapping is borrowed for `'a`. An address and no reference: it leads to the rest of the memory as well.
+        // SAFETY: L1: the mapping is borrowed for `'a`. An address and not a reference, because the rest of the memory is reached from it as well.
         unsafe { FastPath::from_raw(map.generation_address()) }
     }
 
@@ -57,11 +58,11 @@ impl<'a> FastPath<'a> {
         unsafe { &*self.generation }
     }
 
-    /// A word of the line in front.
+    /// A word of the line before the header.
     #[inline(always)]
     fn front(self, at: usize) -> u64 {
         debug_assert!(at < FRONT_WORDS);
-        // SAFETY: L1: the line stands directly before the header.
+        // SAFETY: L1: the line is directly before the header.
         let word = unsafe { self.generation.sub(word::GENERATION + FRONT_WORDS - at) };
         // SAFETY: L1: mapped for `'a`, only ever seen as an atomic.
         unsafe { &*word }.load(Relaxed)
@@ -94,14 +95,14 @@ impl<'a> FastPath<'a> {
     #[inline(always)]
     pub(crate) fn probe_bool(self, key: &Hashed, default: bool) -> Option<bool> {
         self.probe_with(self.observe(), key, default, |record| {
-            // Answers the default unless the flag is there and says the opposite. The text word (bits 32 to 63) is zero for
+            // The default, unless the flag is there and has the opposite value. The text word (bits 32 to 63) is zero for
             // keys that the windows cover.
             let opposite = (key.bytes as u64) << 8 | if default { kind::FALSE } else { kind::TRUE };
             default ^ (compare(record, key) | (record[0].load(Relaxed) ^ opposite) == 0)
         })
     }
 
-    /// The second load of the generation stands in both arms: joined before it, they would cost a hit half a nanosecond.
+    /// The second load of the generation is in both arms: with one load behind both, a hit would take half a nanosecond longer.
     #[inline(always)]
     fn probe_with<T>(
         self,
@@ -114,8 +115,8 @@ impl<'a> FastPath<'a> {
             Located::Outside => None,
             Located::Missing => self.still_valid(seen).then_some(missing),
             Located::Record(record) => {
-                let answer = read(record);
-                self.still_valid(seen).then_some(answer)
+                let value = read(record);
+                self.still_valid(seen).then_some(value)
             }
         }
     }
@@ -177,7 +178,7 @@ impl<'a> FastPath<'a> {
             return Located::Missing;
         }
         let place = high(hash.wrapping_mul(multiplier(entry)), places) as usize;
-        // As a step over whole records: a multiplication by 8 would be merged with the shift in `high` into a double
+        // In steps of whole records: a multiplication by 8 would be merged with the shift in `high` into a double
         // shift, which is slow.
         // SAFETY: L2: `place < places`, and the records are the first `places * 8` words.
         let record = unsafe { archive.cast::<[AtomicU64; RECORD_WORDS]>().add(place) };
@@ -185,7 +186,7 @@ impl<'a> FastPath<'a> {
         Located::Record(unsafe { &*record })
     }
 
-    /// Copies words of a slot's archive. False, if they are not all inside the bounds.
+    /// Copies words of a slot's archive. `false` if they are not all inside the bounds.
     #[inline(always)]
     pub(crate) fn copy(self, seen: Observed, start: usize, out: &mut [[u8; 8]]) -> bool {
         if start as u64 + out.len() as u64 > self.front(at::WORDS) {
@@ -230,13 +231,13 @@ const fn archive_word(slot: usize) -> usize {
     FIRST + slot * (AREA_BYTES as usize / 8)
 }
 
-/// Where a hash leads.
+/// The one place at which a hash can be found.
 enum Located<'a> {
     /// Nothing may be touched: no snapshot, or one outside of the bounds.
     Outside,
     /// The filter says that there is no such key.
     Missing,
-    /// To this record.
+    /// If the key is there, it is in this record.
     Record(&'a [AtomicU64; RECORD_WORDS]),
 }
 
@@ -257,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_archive_stands_where_the_layout_says() {
+    fn an_archive_is_where_the_layout_says() {
         for slot in [0, 1] {
             assert_eq!(archive_word(slot) + word::GENERATION, Area::Slot(slot).word() + FRAME_WORDS);
         }

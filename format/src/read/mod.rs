@@ -4,6 +4,7 @@ pub(crate) mod area;
 pub(crate) mod checked_lookup;
 #[allow(unsafe_code, reason = "look-ups on shared memory with one bounds check")]
 pub(crate) mod fast_path;
+pub(crate) mod in_slot;
 pub(crate) mod open;
 pub(crate) mod short_text;
 pub mod status;

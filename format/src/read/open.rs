@@ -8,9 +8,10 @@ use std::path::Path;
 use rustix::fs::OFlags;
 
 use crate::bytes::error::OpenError;
+use crate::bytes::file_id::FileId;
 use crate::bytes::header::Header;
 use crate::bytes::layout::{FILE_BYTES, HEADER_BYTES};
-use crate::read::view::{FileId, View};
+use crate::read::view::View;
 use crate::sync::map::Mapping;
 
 /// An open, mapped file that may be a snapshot.
@@ -37,7 +38,7 @@ impl Candidate {
     }
 }
 
-/// Opens a snapshot for reading. Nothing is written and no reader's right is needed beyond reading.
+/// Opens a snapshot for reading. Nothing is written, and no right beyond reading is needed.
 ///
 /// # Errors
 /// [`OpenError`], naming path, expectation and remedy.
@@ -47,7 +48,7 @@ pub fn view(path: &Path) -> Result<View, OpenError> {
     Ok(View::new(candidate.map, header, id))
 }
 
-/// Opens and maps a regular file that is safe to trust as far as its owner and mode go.
+/// Opens and maps a regular file, unless its owner or mode makes it unsafe to trust.
 pub(crate) fn candidate(path: &Path) -> Result<Candidate, OpenError> {
     let io = |action| move |source| OpenError::Io { action, path: path.to_owned(), source };
     // O_NONBLOCK: a fifo at the path must not make anybody wait.

@@ -1,4 +1,4 @@
-//! The status words: what the publisher says about itself. Each word is whole, the set of them is not.
+//! The status words: what the publisher says about itself. Each word is consistent in itself; together they are not a snapshot.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ impl LinkState {
         }
     }
 
-    /// One word for people and machines.
+    /// The name of the state, in one word.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -81,7 +81,7 @@ pub struct PublisherStatus {
     pub heartbeat_age: Option<Duration>,
     /// The newest generation known to be on the disk.
     pub durable: u64,
-    /// What failed last, also if all is well by now; `None` if nothing did.
+    /// What failed last, also if it works again by now; `None` if nothing failed.
     pub last_failure: Option<LastFailure>,
     /// Why the newest payload of the source is not what readers see, and for how long they have been behind; `None` if they see it.
     pub behind: Option<LastFailure>,
@@ -118,19 +118,19 @@ pub fn read(map: &Mapping) -> PublisherStatus {
     }
 }
 
-/// Says in which state the link is from now on.
+/// Writes the state of the link.
 pub fn set_link(page: &HeaderPage, state: LinkState) {
     let now = boot::now().as_millis() as u64 & 0x00ff_ffff_ffff_ffff;
     say(page, word::LINK, state.code() << 56 | now);
 }
 
-/// Says what failed just now. It stays until something else fails, or the same once more.
+/// Writes what failed just now. It remains until the next failure.
 pub fn set_failure(page: &HeaderPage, kind: FailureKind) {
     say(page, word::LAST_FAILURE, last_failure::encode(kind, boot::now()));
 }
 
-/// Says why the newest payload is not what readers see, or that they see it. They are behind since the first of these calls: a newer
-/// payload that fails as well does not make that younger.
+/// Writes why the newest payload is not what readers see; `None` once they see it. The time is that of the first failure in a row: a
+/// newer payload that fails as well does not reset it.
 pub fn set_behind(page: &HeaderPage, why: Option<FailureKind>) {
     let said = last_failure::decode(page.load(word::BEHIND));
     let now = boot::now();
@@ -141,22 +141,22 @@ pub fn set_behind(page: &HeaderPage, why: Option<FailureKind>) {
     }
 }
 
-/// Says that the source gave a sign of life just now.
+/// Writes that the source gave a sign of life just now.
 pub fn touch_contact(page: &HeaderPage) {
     say(page, word::LAST_CONTACT, boot::now().as_nanos() as u64);
 }
 
-/// Says that the publisher is alive.
+/// Writes that the publisher is alive.
 pub fn beat(page: &HeaderPage) {
     say(page, word::HEARTBEAT, boot::now().as_nanos() as u64);
 }
 
-/// Says that a publisher starts.
+/// Writes that a publisher starts.
 pub fn set_started(page: &HeaderPage) {
     set_since(page, boot::now().as_nanos() as u64);
 }
 
-/// Says that the publisher stops cleanly.
+/// Writes that the publisher stops cleanly.
 pub fn set_stopped(page: &HeaderPage) {
     set_since(page, 0);
 }
@@ -167,7 +167,7 @@ fn set_since(page: &HeaderPage, since: u64) {
     set_link(page, LinkState::Idle);
 }
 
-/// Takes over what a publisher said about itself in a file that it moves away from. What is on the disk is each file's own.
+/// Copies the status words to a new file of the same publisher, except for the durable generation, which is each file's own.
 pub(crate) fn carry_over(from: &HeaderPage, to: &HeaderPage) {
     for at in [
         word::LINK,
@@ -181,7 +181,7 @@ pub(crate) fn carry_over(from: &HeaderPage, to: &HeaderPage) {
     }
 }
 
-/// A file system that takes nothing takes no words either. The publisher then looks gone, because its heartbeat stands still.
+/// Errors are ignored: if the file cannot be written, the heartbeat stops as well, and so readers see that the publisher is gone.
 fn say(page: &HeaderPage, at: usize, value: u64) {
     let _ = page.write(at, value);
 }

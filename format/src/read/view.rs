@@ -3,13 +3,13 @@
 //! # Invariants
 //! V1: `words[s]` words of the archive of slot `s` lie inside the mapping and are reserved. [`View::refresh_bounds`] is the only
 //! place that raises them, from the header's reserved bytes cut to the mapping.
-//! V2: the bounds in front of the mapping (see [`crate::read::fast_path`] L2) follow from the smaller of `words`. A snapshot beyond them is
+//! V2: the bounds before the mapping (see [`crate::read::fast_path`] L2) follow from the smaller of `words`. A snapshot beyond them is
 //! read by [`View::attempt`], which looks at the bound of its slot.
 
-use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::bytes::file_id::FileId;
 use crate::bytes::header::{Header, reserved};
 use crate::bytes::key::Hashed;
 use crate::bytes::layout::{Area, FRAME_BYTES, FRAME_WORDS};
@@ -19,7 +19,7 @@ use crate::sync::map::Mapping;
 use crate::sync::prefix_page::at;
 use crate::sync::protocol::{Generation, Observed, Sound, observe, still_valid_or_superseded};
 
-/// The number of all views for which there is no number of their own any more.
+/// The number that all views share once the numbers have run out.
 const LAST_NUMBER: u64 = 0x1fff;
 
 /// One file as a reader sees it.
@@ -32,37 +32,13 @@ pub struct View {
     file: Option<FileId>,
 }
 
-/// Which file a path or a mapping leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileId {
-    /// Device number.
-    pub device: u64,
-    /// Inode number.
-    pub inode: u64,
-}
-
-impl FileId {
-    /// The file behind this metadata.
-    #[must_use]
-    pub fn of(metadata: &std::fs::Metadata) -> FileId {
-        use std::os::unix::fs::MetadataExt;
-        FileId { device: metadata.dev(), inode: metadata.ino() }
-    }
-
-    /// The file that a path leads to now.
-    #[must_use]
-    pub fn at(path: &Path) -> Option<FileId> {
-        std::fs::metadata(path).ok().as_ref().map(FileId::of)
-    }
-}
-
 impl View {
-    /// A view of a mapped snapshot file. It answers nothing from shared memory before [`View::refresh_bounds`].
+    /// A view of a mapped snapshot file. Nothing is read from shared memory before [`View::refresh_bounds`].
     pub(crate) fn new(map: Mapping, header: Header, file: FileId) -> View {
         View::build(map, Some(header), Some(file))
     }
 
-    /// A view that answers nothing: there is no file yet.
+    /// A view without a file: there is none yet.
     #[must_use]
     pub fn nothing() -> View {
         View::build(Mapping::nothing_of_its_own(), None, None)
@@ -100,11 +76,11 @@ impl View {
         self.file
     }
 
-    /// Twice a generation with the number of the view among those of its reader above it, its tag: a number that never stands for two different snapshots within a reader, so that a value
-    /// can be remembered under it.
+    /// Twice a generation, and above it the view's tag, which is the view's number within its reader. So a stamp never stands for two
+    /// different snapshots of one reader, and a value can be remembered under it.
     ///
-    /// `None` from the 8,192nd view of a reader on, which all have the last tag. That tag is in no stamp, so that
-    /// [`crate::Versions::raw_stamp`] never is one that was remembered: their values are looked up each time. (If numbers began again
+    /// `None` from the 8,192nd view of a reader on, which all have the last tag. No stamp has that tag, so
+    /// what [`crate::Versions::raw_stamp`] returns is never one that was remembered, and values are looked up each time. (If numbers began again
     /// instead, a handle that slept through 8,192 moves could take a value of then for one of now, where generations had begun
     /// again as well.)
     #[must_use]
@@ -112,7 +88,7 @@ impl View {
         (self.tag != (LAST_NUMBER | 0x2000) << 49).then_some((seen.0 * 2) ^ self.tag)
     }
 
-    /// The way of the fast path.
+    /// The fast path into this file.
     pub(crate) fn fast_path(&self) -> FastPath<'_> {
         FastPath::of(&self.map)
     }
@@ -124,7 +100,7 @@ impl View {
         observe::<Sound, _>(self.map.generation())
     }
 
-    /// Second load of the protocol. A superseded file is read on until the new one is at the path.
+    /// Second load of the protocol. A superseded file is still read until the new one is at the path.
     #[must_use]
     pub fn still_valid(&self, seen: Observed) -> bool {
         still_valid_or_superseded::<Sound, _>(self.map.generation(), seen)
@@ -146,7 +122,7 @@ impl View {
         raised
     }
 
-    /// Whether this is a child of a fork that has not been here yet. From then on the fast path works again.
+    /// Whether this is the first call in a child of a fork. From then on the fast path works again.
     pub fn is_new_in_child(&self) -> bool {
         let here = &self.map.front()[at::HERE];
         let is_first = here.load(Relaxed) == 0 && here.swap(1, Relaxed) == 0;
@@ -156,16 +132,16 @@ impl View {
         is_first
     }
 
-    /// Gives back the memory of a file that was left, and of its addresses all but those that a read which is still under way may
-    /// touch. Such a read finds zeros, which the protocol rejects.
+    /// Gives back the memory of a file that is no longer used, and all of its addresses that no read can touch which is still under
+    /// way. Such a read finds zeros, which the protocol rejects.
     ///
     /// # Errors
-    /// What the kernel says; what could not be given back is kept until the view is dropped.
+    /// That of the kernel; what could not be given back is kept until the view is dropped.
     pub fn release(&self) -> std::io::Result<()> {
         self.map.release([self.bound(0), self.bound(1)])
     }
 
-    /// Writes the line in front of the mapping, which a fork wipes.
+    /// Writes the line before the mapping, which a fork wipes.
     fn write_front(&self) {
         // V2: one bound for both slots, because a load that waits for the slot number costs a nanosecond.
         let least = self.bound(0).min(self.bound(1));

@@ -1,4 +1,4 @@
-//! Which boot of the machine this is, and the clock that runs through it.
+//! The id of this boot of the machine, and the clock that counts from it.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::sync::epoch::Epoch;
+use crate::sync::fork::Epoch;
 
-/// A boot of a machine; all zero where the operating system does not tell.
+/// The id of a boot of a machine; all zero where it is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BootId(pub [u64; 2]);
 
@@ -23,7 +23,7 @@ impl BootId {
         if let Some(known) = CURRENT.get() {
             return *known;
         }
-        // Read outside of the lock: a thread that was lost in a fork while it held it would keep the child for ever.
+        // Read outside of the lock: if another thread held it at a fork, the child would wait for ever.
         let id = read().unwrap_or_default();
         let _ = CURRENT.set(id);
         id

@@ -13,7 +13,7 @@
 //! | W2 ticket | | ticket before the look | a publish between look and ticket is slept through |
 //! | W3 sleep | bump, then wake | compare and sleep, one step for the kernel | a publish between look and sleep is slept through |
 //! | W4 all | wakes everybody | | of two waiters one sleeps on |
-//! | W5 again | | looks again after every sleep | a waiter that is woken for another reason answers what it does not know |
+//! | W5 again | | looks again after every sleep | a waiter that is woken for another reason returns without having looked |
 //!
 //! A publisher that is killed between the change and the bump wakes nobody. That is why a sleep has a limit; the next publisher
 //! bumps again.
@@ -93,10 +93,10 @@ pub trait Turns {
 
 impl Turns for Sound {}
 
-/// Publisher: changes the generation word with `change`, and tells those who wait for that.
+/// Publisher: changes the generation word with `change`, and wakes those who wait for that.
 ///
 /// # Errors
-/// What `change` answered. Then there is nothing to tell.
+/// What `change` returned. Nobody is woken then.
 pub fn announce<O: Turns, W: Waker, T, F>(event: &W, change: impl FnOnce() -> Result<T, F>) -> Result<T, F> {
     let tell = |bumps: bool| {
         if bumps {
@@ -125,14 +125,14 @@ pub fn announce<O: Turns, W: Waker, T, F>(event: &W, change: impl FnOnce() -> Re
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look<T> {
     /// What it waits for.
-    Answer(T),
+    Found(T),
     /// Not yet. It sleeps until there is an event, at most so long.
     Sleep(Duration),
     /// Not yet, and what comes next has no event: it sleeps that long.
     Pause(Duration),
 }
 
-/// Waiter: looks once, and sleeps unless there is an answer. To be called until there is one: W5.
+/// Waiter: looks once, and sleeps unless it found what it waits for. To be called until it did: W5.
 pub fn turn<O: Turns, S: Sleeper, T>(event: &S, look: impl FnOnce() -> Look<T>) -> Option<T> {
     let mut ticket = event.load(); // W1, W2
     if let Some(order) = O::TICKET_FENCE {
@@ -143,7 +143,7 @@ pub fn turn<O: Turns, S: Sleeper, T>(event: &S, look: impl FnOnce() -> Look<T>) 
         ticket = event.load();
     }
     match found {
-        Look::Answer(answer) => return Some(answer),
+        Look::Found(found) => return Some(found),
         Look::Sleep(limit) => event.sleep(ticket, limit), // W3
         Look::Pause(time) => S::pause(time),
     }
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     /// Symptom: a waiter used a whole processor where a sandbox refuses futexes. Cause: only `ENOSYS` led to a sleep, and
-    /// sandboxes answer `EPERM` or `EACCES`. Fix: whatever is no way for a wait to end leads to a sleep.
+    /// sandboxes return `EPERM` or `EACCES`. Fix: whatever is no way for a wait to end leads to a sleep.
     #[test]
     fn only_the_ways_in_which_a_wait_ends_go_without_a_sleep() {
         for ended in [Errno::AGAIN, Errno::INTR, Errno::TIMEDOUT] {

@@ -1,4 +1,4 @@
-//! A second pointer that follows a first one and never goes back: how the fast path of a reader moves to another file.
+//! How the fast path of a reader moves to another file: a second pointer that follows a first one and never goes back.
 //!
 //! `now` is the pointer to all that a reader knows of its file, `fast_path` the one that the fast path needs. Threads move `now` by an
 //! exchange, each to what it opened, and then bring `fast_path` there. Between the two, `fast_path` is behind; that is allowed until somebody has
@@ -20,7 +20,7 @@ use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 use crate::sync::atomics::Exchange;
 use crate::sync::protocol::Sound;
 
-/// What keeps `fast_path` from going back.
+/// How `fast_path` is kept from going back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forward {
     /// It is looked at before `now`, and exchanged if it still is what it was.

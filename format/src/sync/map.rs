@@ -3,7 +3,7 @@
 //! # Invariants
 //! M1: `base` points to `words` words that stay mapped and readable until the [`Mapping`] is dropped. Laying zeros over
 //! them replaces the memory and not the addresses. After [`Mapping::release`] only the header page and the bytes of each area that
-//! its header has ever said to be reserved stay; nobody looks at others, see there.
+//! its header has ever said to be reserved stay; no others are looked at, see there.
 //! M2: other processes may change the memory at any time. It is touched through atomic operations only, and no reference
 //! to anything but an atomic is ever made from it.
 //! M3: the mapping has at least [`HEADER_BYTES`] bytes and starts at a page boundary.
@@ -25,8 +25,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags, mremap, munmap};
 
-use crate::bytes::header::{decode_reserved, encode_reserved};
-use crate::bytes::layout::{self, AREA_BYTES, Area, FRAME_BYTES, HEADER_BYTES, PAGE};
+use crate::bytes::layout::{
+    self, AREA_BYTES, Area, FRAME_BYTES, HEADER_BYTES, PAGE, decode_reserved, encode_reserved,
+};
 use crate::sync::event::{Waker, announce};
 use crate::sync::prefix_page::{FRONT_WORDS, PrefixedMapping};
 use crate::sync::protocol::Sound;
@@ -59,7 +60,7 @@ impl Mapping {
     /// Maps the first `bytes` bytes of a file for reading.
     ///
     /// # Errors
-    /// What `mmap` says, or that the file is not that long.
+    /// That of `mmap`, or that the file is not that long.
     pub fn read_only(file: &File, bytes: u64) -> io::Result<Mapping> {
         Mapping::file(file, bytes, ProtFlags::READ)
     }
@@ -79,7 +80,7 @@ impl Mapping {
         if bytes < HEADER_BYTES {
             return invalid(format!("{bytes} bytes to map, expected at least {HEADER_BYTES}"));
         }
-        // Whoever touched a page behind the end would be killed.
+        // Touching a page behind the end would kill the process.
         let have = file.metadata()?.len();
         if bytes > have {
             return invalid(format!("{bytes} bytes to map of a file of {have}"));
@@ -100,7 +101,7 @@ impl Mapping {
             zeros: [const { AtomicU64::new(0) }; HEADER_BYTES as usize / 8],
         };
         let start = (&raw const NOTHING).cast::<AtomicU64>();
-        // M1, M4: the front is not the zeros' neighbour by chance, the struct is laid out so.
+        // M1, M4: `repr(C)` puts the front directly before the zeros.
         let base = start.wrapping_add(NOTHING.front.len());
         Mapping { memory: None, base, words: NOTHING.zeros.len(), access: ProtFlags::READ }
     }
@@ -117,7 +118,7 @@ impl Mapping {
         }
     }
 
-    /// The line in front, see [`crate::sync::prefix_page`].
+    /// The line before the memory, see [`crate::sync::prefix_page`].
     pub(crate) fn front(&self) -> &[AtomicU64; FRONT_WORDS] {
         // SAFETY: M4.
         let line = unsafe { self.base.sub(FRONT_WORDS).cast::<[AtomicU64; FRONT_WORDS]>() };
@@ -157,7 +158,7 @@ impl Mapping {
         unsafe { &*self.generation_address().cast::<SharedWord>() }
     }
 
-    /// Where the generation word stands, for everything that stands at a fixed distance from it.
+    /// The address of the generation word, for everything that is at a fixed distance from it.
     #[inline(always)]
     pub(crate) fn generation_address(&self) -> *const AtomicU64 {
         // SAFETY: M3: the header page is always mapped.

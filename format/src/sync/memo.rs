@@ -1,4 +1,4 @@
-//! Memory of handles that threads share: a value together with the stamp of the generation that it is from.
+//! What handles remember, shared by threads: a value together with the stamp of the generation that it is from.
 //!
 //! A stamp is twice a generation with the tag of the reader's file above it, so it is even, never has the top bit, grows with every
 //! move and every publish, and stands for one snapshot only. Memory is refreshed by whoever finds it old; a thread that is slower
@@ -161,7 +161,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn a_memo_answers_only_for_the_stamp_it_was_given() {
+    fn a_memo_returns_a_value_only_for_the_stamp_it_was_given() {
         let (bools, words) = (BoolMemo::new(), WordMemo::new());
         assert_eq!((bools.get(0), words.get::<Sound>(0)), (None, None));
         bools.set(4, true);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_memo_that_remembers_nothing_answers_no_damaged_generation_word() {
+    fn a_memo_that_remembers_nothing_returns_nothing_for_a_damaged_generation_word() {
         let memo = BoolMemo::new();
         for word in [0, 1 << 63, u64::MAX, u64::MAX >> 1, 1 << 48] {
             assert_eq!(memo.get(word & !1), None, "{word:#x}");

@@ -2,10 +2,9 @@
 
 pub mod atomics;
 pub mod boot;
-#[allow(unsafe_code, reason = "maps a page that the kernel wipes in a child of a fork")]
-pub(crate) mod epoch;
 pub mod event;
 pub mod follow;
+pub(crate) mod fork;
 #[allow(unsafe_code, reason = "hands out atomic words of mapped memory")]
 pub(crate) mod map;
 pub mod memo;

@@ -1,10 +1,10 @@
 //! A file's memory with a page of the process's own directly in front of it.
 //!
-//! What the fast path needs to know beside the file itself (how far it may look, which file this is) stands at a fixed distance
-//! from the generation word. So one pointer leads a look-up to everything, and the bounds cannot be those of another file.
+//! What the fast path needs beside the file itself (how far it may look, which file this is) is on that page, at a fixed distance
+//! from the generation word. So a look-up needs one pointer only, and its bounds cannot be those of another file.
 //!
 //! The kernel wipes the page in every child of a fork. A wiped bound is zero, so the first read of a child leaves the fast
-//! path by itself, and finds out there where it is; no read pays for the question.
+//! path and notices the fork there. Other reads need no check.
 //!
 //! # Invariants
 //! N1: `start` points to `reserved` bytes that were reserved by this value and stay so until it is dropped or cut down. `base` and the
@@ -23,11 +23,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
+use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 
 use crate::bytes::layout::{HEADER_BYTES, PAGE};
+use crate::sync::fork::wiped_page;
 
-/// Words of the line in front of the memory.
+/// Words of the line directly before the memory: the last ones of the page.
 pub(crate) const FRONT_WORDS: usize = 8;
 
 /// Position of a word in the line.
@@ -188,20 +189,17 @@ fn page() -> usize {
     rustix::param::page_size().max(PAGE as usize)
 }
 
-/// Puts a page that a fork wipes at an address: one that belongs to a [`PrefixedMapping`], or one that nobody uses if `fixed` sees to that.
+/// Puts a page that a fork wipes at an address: one that belongs to a [`PrefixedMapping`], or one that nobody uses if `fixed` makes
+/// sure of that.
 fn put_page(at: *mut c_void, fixed: MapFlags) -> io::Result<()> {
-    let both = ProtFlags::READ | ProtFlags::WRITE;
-    // SAFETY: N1, or nothing is replaced.
-    let found = unsafe { mmap_anonymous(at, page(), both, MapFlags::PRIVATE | fixed) }?;
+    // SAFETY: N1, or nothing is replaced. Best effort: a kernel that does not wipe it lets a child go on as if it were its parent.
+    let found = unsafe { wiped_page::map(at, page(), fixed) }?.start;
     if found != at {
         // Linux before 4.17 takes the address for a wish.
         // SAFETY: exactly what was mapped just now.
         unsafe { munmap(found, page()) }?;
         return Err(io::ErrorKind::AddrInUse.into());
     }
-    // SAFETY: N1. Nothing changes in this process. Best effort: Linux before 4.14 cannot, and then a child goes on as if
-    // it were its parent.
-    let _ = unsafe { madvise(at, page(), Advice::LinuxWipeOnFork) };
     Ok(())
 }
 

@@ -4,9 +4,9 @@
 //! has been published). `g = 2k + 1`: the same, and the *other* slot is being overwritten with generation `k + 1`.
 //! Bit 63 ([`MARK`]) says that the file has been superseded by another one at the same path.
 //!
-//! A reader takes `g`, reads slot words, takes `g` again and keeps the answer if and only if
+//! A reader loads `g`, reads slot words, loads `g` again and keeps what it read if and only if
 //! `g2.wrapping_sub(base) < 3` with `base = g & !(1 | MARK)`. The slot of generation `k` is overwritten between
-//! `g = 2k + 3` and `g = 2k + 4`, so an answer is lost only when a second publish has begun. The one compare also rejects
+//! `g = 2k + 3` and `g = 2k + 4`, so a read is repeated only when a second publish has begun. The one compare also rejects
 //! the mark, a word that went back, and memory that was replaced by zeros.
 //!
 //! # Ordering edges
@@ -27,45 +27,10 @@ use std::sync::atomic::Ordering::{self, Acquire, Release};
 
 use crate::sync::atomics::{Load, Word};
 
+pub use crate::bytes::generation::{Generation, MAX_GENERATION, SlotIndex};
+
 /// Bit of the generation word that says: this file is superseded, look at its path again.
 pub const MARK: u64 = 1 << 63;
-
-/// Generations stay below this; a larger one is damage.
-pub const MAX_GENERATION: u64 = 1 << 47;
-
-/// The number of a published snapshot. Starts at 1, grows by 1 with each publish, and goes on across files; 0 is
-/// "nothing published yet".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Generation(pub u64);
-
-impl Generation {
-    /// The slot that holds this generation.
-    #[must_use]
-    pub const fn slot(self) -> SlotIndex {
-        if self.0 & 1 == 0 { SlotIndex::Even } else { SlotIndex::Odd }
-    }
-
-    /// The generation after this one.
-    #[must_use]
-    pub const fn next(self) -> Generation {
-        Generation(self.0 + 1)
-    }
-}
-
-impl std::fmt::Display for Generation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// One of the two live slots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SlotIndex {
-    /// Slot 0: even generations.
-    Even = 0,
-    /// Slot 1: odd generations.
-    Odd = 1,
-}
 
 /// The protocol's orderings and its bound. See the table of edges above.
 pub trait Orders {
@@ -79,7 +44,7 @@ pub trait Orders {
     const FIRST_FENCE: Option<Ordering> = Some(Acquire);
     /// E3: the fence before the reader's second load.
     const RECHECK_FENCE: Option<Ordering> = Some(Acquire);
-    /// The answer stands while `g2 - base` is below this.
+    /// What was read is valid while `g2 - base` is below this.
     const BOUND: u64 = 3;
 }
 
@@ -167,7 +132,7 @@ pub fn still_valid_or_superseded<O: Orders, W: Load>(g: &W, seen: Observed) -> b
 /// that died in the middle left an odd word: the same generation is then written again into the same slot.
 ///
 /// # Errors
-/// What `write` answered. The generation word then stays odd, which is harmless: the current generation is untouched.
+/// What `write` returned. The generation word then stays odd, which is harmless: the current generation is untouched.
 pub fn publish<O: Orders, W: Word, E>(
     g: &W,
     write: impl FnOnce(Generation) -> Result<(), E>,
@@ -206,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_stands_until_a_second_publish_begins() {
+    fn a_read_is_valid_until_a_second_publish_begins() {
         for first in [8, 9] {
             let verdicts: Vec<bool> = (8..14).map(|second| valid(first, second)).collect();
             assert_eq!(verdicts, [true, true, true, false, false, false], "first load {first}");

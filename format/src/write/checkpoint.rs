@@ -11,10 +11,10 @@ use std::borrow::Borrow;
 
 use crate::archive::checked::Archive;
 use crate::bytes::error::WriteError;
+use crate::bytes::generation::Generation;
 use crate::bytes::layout::{Area, FRAME_BYTES, word};
 use crate::read::area;
 use crate::sync::map::Mapping;
-use crate::sync::protocol::Generation;
 use crate::write::file::SnapshotFile;
 use crate::write::header_page::HeaderPage;
 

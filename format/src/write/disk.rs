@@ -7,8 +7,8 @@ use std::path::Path;
 
 use rustix::fs::{FallocateFlags, IFlags, Mode};
 
+use crate::bytes::file_id::FileId;
 use crate::bytes::layout::PAGE;
-use crate::read::view::FileId;
 use crate::write::hooks::{FileOp, Hooks};
 
 /// A new file for its owner alone.

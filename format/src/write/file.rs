@@ -14,15 +14,16 @@ use rustix::process::Resource;
 
 use crate::archive::checked::Archive;
 use crate::bytes::error::WriteError;
-use crate::bytes::header::{Header, decode_reserved, encode_reserved};
+use crate::bytes::file_id::FileId;
+use crate::bytes::generation::Generation;
+use crate::bytes::header::Header;
 use crate::bytes::layout::{
-    AREA_BYTES, Area, FILE_BYTES, FRAME_BYTES, FRAME_WORDS, HEADER_BYTES, PAGE, word,
+    AREA_BYTES, Area, FILE_BYTES, FRAME_BYTES, FRAME_WORDS, HEADER_BYTES, PAGE, decode_reserved,
+    encode_reserved, word,
 };
-use crate::read::view::FileId;
 use crate::sync::atomics::{Load, Word};
 use crate::sync::event::Waker;
 use crate::sync::map::Mapping;
-use crate::sync::protocol::Generation;
 use crate::write::disk;
 use crate::write::header_page::HeaderPage;
 use crate::write::hooks::{FileOp, Hooks};
@@ -35,7 +36,7 @@ pub(crate) struct SnapshotFile {
     pub(crate) header: HeaderPage,
     pub(crate) id: FileId,
     pub(crate) hooks: Hooks,
-    /// Its name is known to be on the disk. A publisher may have died between rename and sync, or the sync has failed.
+    /// Whether its name is known to be on the disk. A publisher may have died between rename and sync, or the sync has failed.
     has_durable_name: bool,
 }
 
@@ -48,7 +49,7 @@ pub(crate) struct GenerationWord<'a> {
 }
 
 impl GenerationWord<'_> {
-    /// To be asked before a slot is written to, and at the end.
+    /// To be called before a slot is written to, and at the end.
     ///
     /// # Errors
     /// The word could not be stored.
@@ -90,7 +91,7 @@ impl Waker for EventWord<'_> {
     fn bump(&self, _release: Ordering) {
         let value = u64::from((self.0.header.load(word::EVENT) as u32).wrapping_add(1));
         let op = FileOp::Store { file: self.0.id, word: word::EVENT, value };
-        // If it fails, all who sleep are woken, and look again; who falls asleep in this moment wakes by its own limit.
+        // If it fails, all sleepers are woken and look again; who falls asleep just now wakes by its own limit.
         let _ = self.0.hooks.before(op).and_then(|()| self.0.header.bump());
     }
 
@@ -99,7 +100,7 @@ impl Waker for EventWord<'_> {
     }
 }
 
-/// Who may do what with a new file.
+/// Owner, group and mode of a new file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rights {
     pub(crate) mode: u32,

@@ -1,9 +1,9 @@
-//! The header page of a file that is published into: read through its mapping, changed by calls of the system that can say no.
+//! The header page of a file that is published into: read through its mapping, changed by system calls that can fail.
 //!
 //! A store into a shared mapping kills the process (SIGBUS) where the file system cannot take it: on a file system that writes
 //! elsewhere what is changed (btrfs; also after a snapshot or a reflinked copy of a file that is written in place, and on XFS) each
 //! store may need space, and one that was made read-only after an error takes none at all. So nothing here is ever stored
-//! through the mapping. Two calls take the place of a store, and both answer with an error instead of a signal:
+//! through the mapping. Two calls take the place of a store, and both return an error instead of raising a signal:
 //!
 //! - `FUTEX_WAKE_OP` for the words by which publisher and readers agree, generation word and event word. The kernel changes 32
 //!   aligned bits in one atomic step, which is what `futex(2)` promises. What the protocol does to the generation word is an OR of
@@ -26,8 +26,8 @@ use std::sync::atomic::{AtomicU32, Ordering, fence};
 use rustix::io::Errno;
 use rustix::thread::futex::{self, WakeOp, WakeOpCmp};
 
+use crate::bytes::file_id::FileId;
 use crate::bytes::layout::{HEADER_BYTES, word};
-use crate::read::view::FileId;
 use crate::sync::map::{Mapping, WritableMapping};
 use crate::sync::protocol::MARK;
 use crate::write::disk;

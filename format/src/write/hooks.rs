@@ -12,7 +12,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::read::view::FileId;
+use crate::bytes::file_id::FileId;
 
 /// One operation on the file system, before it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

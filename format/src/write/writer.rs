@@ -8,14 +8,15 @@ mod opening;
 use std::path::Path;
 
 use crate::archive::checked::Archive;
-use crate::archive::records::{InSlot, Records};
+use crate::archive::records::Records;
 use crate::bytes::error::WriteError;
+use crate::bytes::file_id::FileId;
 use crate::bytes::header::Header;
 use crate::bytes::layout::{Area, FRAME_BYTES, HEADER_BYTES, word};
 use crate::read::area;
+use crate::read::in_slot::InSlot;
 use crate::read::open;
 use crate::read::status;
-use crate::read::view::FileId;
 use crate::sync::event::announce;
 use crate::sync::map::Mapping;
 use crate::sync::protocol::{self, Generation, MAX_GENERATION, Sound, mark_superseded};
@@ -29,7 +30,7 @@ pub use opening::{Opened, Opening};
 /// The identity of a publisher that does not say whose flags it publishes. It leaves a file's identity as it is.
 const NOBODY: [u8; 32] = [0; 32];
 
-/// How a publisher wants its file.
+/// Options of [`Writer::open`].
 #[derive(Debug, Clone)]
 pub struct WriterOptions {
     identity: [u8; 32],
@@ -61,6 +62,7 @@ impl WriterOptions {
     }
 
     /// An observer of every change to the file system. None by default; for tests.
+    #[doc(hidden)]
     #[must_use]
     pub fn hooks(mut self, hooks: Hooks) -> WriterOptions {
         self.hooks = hooks;
@@ -156,8 +158,8 @@ impl Writer {
         (snapshot.frame().generation == before).then_some(snapshot)
     }
 
-    /// What is wrong with the header page, if it no longer says what this writer wrote. The file is then to be superseded: readers
-    /// that trust it may answer from an older generation, or look flags up in the wrong places.
+    /// What is wrong with the header page, if it no longer is as this writer wrote it. The file is then to be superseded: readers
+    /// that trust it may read an older generation, or look flags up in the wrong places.
     #[must_use]
     pub fn damage(&self) -> Option<String> {
         let said = |what: &str, found: u64, expected: u64| {
@@ -221,8 +223,8 @@ impl Writer {
         self.supersede_with(|newest| newest)
     }
 
-    /// As [`Writer::supersede`], with the archive that is returned for the newest good one of the old file. That may be older than what was
-    /// published last, or `None`, if the old file is damaged.
+    /// As [`Writer::supersede`]. `choose` gets the newest good archive of the old file and returns the one to go on with. What it gets
+    /// may be older than what was published last, or `None`, if the old file is damaged.
     ///
     /// # Errors
     /// As there.
@@ -234,7 +236,7 @@ impl Writer {
         let mut archive = choose(self.current().or_else(|| Some(area::newest(&self.map)?.1)));
         let path = self.snapshot.path.clone();
         let other = self.other_at_path(&path);
-        let floor = floor_of(&self.map).max(self.generation);
+        let floor = area::generation_floor(&self.map).max(self.generation);
         let floor = other.as_ref().map_or(floor, |(_, other)| floor.max(*other));
         if let Some(archive) = &mut archive {
             archive.set_generation(floor.next());
@@ -253,7 +255,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Puts a complete new file at the path, after `mark_old` has told the readers of all files before that they are to look there.
+    /// Puts a complete new file at the path, after `mark_old` has marked all files before it, so that their readers look there.
     fn move_in(
         &mut self,
         path: &Path,
@@ -282,7 +284,10 @@ impl Writer {
         }
         let other = open::candidate(path).ok()?;
         other.header(path).ok()?;
-        Some((SnapshotFile::open(path, other.id(), &self.snapshot.hooks).ok()?, floor_of(&other.map)))
+        Some((
+            SnapshotFile::open(path, other.id(), &self.snapshot.hooks).ok()?,
+            area::generation_floor(&other.map),
+        ))
     }
 
     /// Publishes into a file whose header page is known to be good.
@@ -306,14 +311,6 @@ impl Writer {
             self.locked[slot] = bytes;
         }
     }
-}
-
-/// The highest generation that anything in a file names, as far as it can be true.
-fn floor_of(map: &Mapping) -> Generation {
-    let seen = protocol::observe::<Sound, _>(map.generation()).generation().0;
-    let plausible = |generation| if generation < MAX_GENERATION / 2 { generation } else { 0 };
-    let words = plausible(seen).max(plausible(map.load(word::DURABLE)));
-    Generation(words.max(area::highest_generation(map)))
 }
 
 /// Mark, event, wake: readers look at the path again. The rename follows.

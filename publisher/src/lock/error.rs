@@ -14,9 +14,9 @@ pub enum LockError {
         /// The lock file.
         path: PathBuf,
     },
-    /// The wait was cancelled.
-    #[error("waiting for publisher lock {} was cancelled", path.display())]
-    Cancelled {
+    /// The [`Stopper`](crate::Stopper) was used.
+    #[error("waiting for publisher lock {} was stopped", path.display())]
+    Stopped {
         /// The lock file.
         path: PathBuf,
     },

@@ -11,8 +11,7 @@ use rustix::io::Errno;
 
 use flagstaff_format::{Hooks, is_in_sticky_public_directory};
 
-use super::thread::Wait;
-use super::{LockError, LockMode, UnsafeLockFile};
+use super::error::{LockError, UnsafeLockFile};
 
 /// How often the path may name another file after the lock was taken. More than a few means that something replaces
 /// the file on purpose, or that the file system gives no stable identity.
@@ -20,6 +19,25 @@ const ATTEMPTS: u32 = 64;
 
 const WORLD_WRITABLE: u32 = 0o002;
 const WORLD: u32 = 0o007;
+
+/// Who may become the publisher, as the permissions of a lock file made here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum LockMode {
+    /// 0600: only the owner of the file.
+    #[default]
+    Owner,
+    /// 0660: also the members of the file's group. In a sticky world-writable directory a file of another owner is
+    /// refused all the same.
+    Group,
+}
+
+/// Whether to wait for a lock that somebody else holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    No,
+    InKernel,
+}
 
 /// Which file a path or descriptor means. Not reused while the file is open, and the holder keeps it open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +80,7 @@ pub(super) fn lock(
         take(path, &file, wait)?;
         watch.failpoint("lock: taken");
         let id = check(path, &file)?;
-        // While this waited, the holder's file may have been removed and made anew; two publishers would then each
+        // While this waited, the holder's file may have been removed and made again; two publishers would then each
         // hold a lock.
         if FileId::at(path).map_err(examine)? == Some(id) {
             watch.failpoint("lock: held");

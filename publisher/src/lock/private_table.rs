@@ -10,6 +10,19 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
 
+/// How well the lock is kept from forked children.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Isolation {
+    /// Children never hold it.
+    PrivateTable,
+    /// Children inherit it until they end or call `exec`, because the private table was refused with this errno.
+    SharedTable {
+        /// The raw operating system error, for example `ENOSYS`.
+        os_error: i32,
+    },
+}
+
 /// Blocks all signals in this thread, then leaves the process's descriptor table for an empty one.
 ///
 /// From descriptor 0 on, not 3: otherwise this thread would keep the process's standard streams open after the process

@@ -1,7 +1,7 @@
 //! The thread that owns the locked file.
 //!
 //! Ownership of the lock travels as a [`Grant`] through a channel. Whoever drops the grant releases the lock: the
-//! [`PublisherLock`](super::PublisherLock), or the channel itself when the waiter has gone away.
+//! `PublisherLock`, or the channel itself when the waiter has gone away.
 
 use std::convert::Infallible;
 use std::io;
@@ -12,18 +12,12 @@ use std::thread::{Builder, JoinHandle};
 
 use flagstaff_format::Hooks;
 
-use super::lock_file::{self, FileId};
-use super::waiter::{Told, Waiter};
-use super::{Isolation, LockError, LockMode};
+use super::lock_file::{self, LockMode, Wait};
+use super::private_table::Isolation;
+use super::waiter::{Event, Grant, Told, Waiter};
 
 /// Small, because hosts that lock all their memory pay for it in full. The thread needs a few KiB.
 const STACK_BYTES: usize = 128 * 1024;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wait {
-    No,
-    InKernel,
-}
 
 pub(super) struct Job {
     pub(super) path: PathBuf,
@@ -31,24 +25,6 @@ pub(super) struct Job {
     pub(super) wait: Wait,
     pub(super) isolate: fn() -> io::Result<()>,
     pub(super) watch: Hooks,
-}
-
-#[derive(Debug)]
-pub(super) enum Event {
-    Held(Grant),
-    Failed(LockError),
-    Cancelled,
-    /// The wait that this one took part in is over, and another has what came of it: wait anew.
-    Again,
-    /// The thread is over. Only of interest if nothing came before it.
-    Ended,
-}
-
-#[derive(Debug)]
-pub(super) struct Grant {
-    pub(super) release: Sender<Infallible>,
-    pub(super) id: FileId,
-    pub(super) isolation: Isolation,
 }
 
 pub(super) struct LockThread {

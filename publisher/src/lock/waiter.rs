@@ -1,10 +1,11 @@
 //! A thread that waits for a lock, and those who want it.
 //!
-//! A wait in the kernel cannot be called off. So all in this process that want the same lock share one waiting thread, which also
+//! A wait in the kernel cannot be cancelled. So all in this process that want the same lock share one waiting thread, which also
 //! stays when they have gone and serves the next one. Without that, each client that comes and goes beside a publisher would leave
 //! another thread behind.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
@@ -14,8 +15,30 @@ use std::time::{Duration, Instant};
 
 use flagstaff_format::Epoch;
 
-use super::LockMode;
-use super::thread::Event;
+use super::error::LockError;
+use super::lock_file::{FileId, LockMode};
+use super::private_table::Isolation;
+
+/// What those who want the lock are told.
+#[derive(Debug)]
+pub(super) enum Event {
+    Held(Grant),
+    Failed(LockError),
+    /// The stopper was used.
+    Stopped,
+    /// The shared wait is over, and another owner got its result: wait again.
+    Again,
+    /// The thread is over. Only of interest if nothing came before it.
+    Ended,
+}
+
+/// The lock: whoever drops `release` gives it back.
+#[derive(Debug)]
+pub(super) struct Grant {
+    pub(super) release: Sender<Infallible>,
+    pub(super) id: FileId,
+    pub(super) isolation: Isolation,
+}
 
 /// The waits of this process. Never waited for without a limit: a thread that was lost in a fork may hold it for ever, and the child
 /// then has a thread for each wait.
@@ -50,25 +73,25 @@ struct Owner {
 }
 
 /// One who wants the lock.
-pub(super) struct Place {
+pub(super) struct Claim {
     waiter: Arc<Waiter>,
     number: u64,
 }
 
-impl Place {
+impl Claim {
     /// In a wait with a thread of its own, that `spawn` starts.
     pub(super) fn alone(
         path: &Path,
         mode: LockMode,
         owner: Sender<Event>,
         spawn: impl FnOnce(Arc<Waiter>) -> io::Result<JoinHandle<()>>,
-    ) -> io::Result<Place> {
+    ) -> io::Result<Claim> {
         let owners = VecDeque::from([Owner { number: 0, events: owner }]);
         let state = Mutex::new(State { owners, next: 1, is_over: false, thread: None });
         let waiter = Arc::new(Waiter { path: path.to_owned(), mode, made: Epoch::now(), state });
         let thread = spawn(waiter.clone())?;
         waiter.state().thread = Some(thread);
-        Ok(Place { waiter, number: 0 })
+        Ok(Claim { waiter, number: 0 })
     }
 
     /// In the wait for this lock that is under way in this process, or in a new one.
@@ -77,8 +100,8 @@ impl Place {
         mode: LockMode,
         owner: Sender<Event>,
         spawn: impl FnOnce(Arc<Waiter>) -> io::Result<JoinHandle<()>>,
-    ) -> io::Result<Place> {
-        let Some(mut waiting) = waiting() else { return Place::alone(path, mode, owner, spawn) };
+    ) -> io::Result<Claim> {
+        let Some(mut waiting) = waiting() else { return Claim::alone(path, mode, owner, spawn) };
         // Those of a parent are left alone: their locks may have been copied while they were taken.
         waiting.retain(|waiter| waiter.made != Epoch::now() || !waiter.state().is_over);
         if let Some(waiter) = waiting.iter().find(|waiter| waiter.is_for(path, mode)) {
@@ -88,12 +111,12 @@ impl Place {
                 state.next += 1;
                 state.owners.push_back(Owner { number, events: owner });
                 drop(state);
-                return Ok(Place { waiter: waiter.clone(), number });
+                return Ok(Claim { waiter: waiter.clone(), number });
             }
         }
-        let place = Place::alone(path, mode, owner, spawn)?;
-        waiting.push(place.waiter.clone());
-        Ok(place)
+        let claim = Claim::alone(path, mode, owner, spawn)?;
+        waiting.push(claim.waiter.clone());
+        Ok(claim)
     }
 
     /// The thread, for whoever has the lock.
@@ -108,7 +131,7 @@ impl Place {
 }
 
 impl Waiter {
-    /// Tells the first owner that is still there, and says whether there is one. The others are to wait anew: this thread is past its
+    /// Tells the first owner that is still there, and says whether there is one. The others have to wait again: this thread is past its
     /// wait.
     pub(super) fn tell(&self, event: Event) -> Told {
         let mut state = self.state();

@@ -23,9 +23,9 @@ pub enum FileEvent {
     Unchanged,
     /// New content, without byte-order mark. It has passed the decoder.
     Changed(String),
-    /// The file is missing or cannot be used. Said once for each trouble; what was handed out last stays good.
+    /// The file is missing or cannot be used. Reported once for each error; what was handed out last stays good.
     Failed(ImportError),
-    /// Nothing to say: trouble that was reported goes on, or a change has not settled yet.
+    /// Nothing new: an error that was reported persists, or a change has not settled yet.
     Waiting,
 }
 
@@ -59,7 +59,7 @@ pub struct WatchedFile {
     trouble: Option<Trouble>,
 }
 
-/// A trouble that was reported. Reported again only if it is another one.
+/// The error that was reported last. Another error is reported again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trouble {
     Missing,

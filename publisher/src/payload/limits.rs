@@ -6,7 +6,7 @@ pub const DEFAULT_MAX_PAYLOAD: usize = 5 * 1024 * 1024;
 /// Levels of nesting that are accepted. The root object is level 1.
 ///
 /// Not a setting: a flag's value may have 127 levels, and that is what `serde_json` parses on the reader's side. More
-/// would be published and then answered with the default.
+/// would be published, and getters would then return the default.
 pub const MAX_DEPTH: usize = 128;
 
 /// Limits for one payload.

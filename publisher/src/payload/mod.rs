@@ -1,12 +1,4 @@
-//! What a publisher accepts as a set of flags, and how it turns it into [`Flag`]s.
-//!
-//! ```
-//! use flagstaff_publisher::payload::{Limits, decode};
-//!
-//! let flags = decode(r#"{"new-checkout": true, "ratio": 0.25}"#, &Limits::default())?;
-//! assert_eq!(flags.len(), 2);
-//! # Ok::<(), flagstaff_publisher::payload::PayloadError>(())
-//! ```
+//! What a publisher accepts as a set of flags, and how it turns it into flags.
 //!
 //! A payload is taken whole or refused whole. A refusal never shows a value, because values may be secret: it names kinds,
 //! positions and shortened keys.
@@ -27,7 +19,7 @@
 //! | integer (no `.`, `e`, `E`) that fits `i64` | `I64`, exact; but `-0` is `F64(-0.0)`, whose integer is 0 |
 //! | integer that fits only `u64` | `U64`, exact |
 //! | every other number whose nearest `f64` is finite | `F64`, correctly rounded; `-0.0` keeps its sign; `1e-999` is `0.0` |
-//! | number whose nearest `f64` is infinite (`1e999`, 400 digits) | `HugeNumber`, as written; no typed getter answers it; the rest is good |
+//! | number whose nearest `f64` is infinite (`1e999`, 400 digits) | `HugeNumber`, as written; no typed getter returns it; the rest is good |
 //! | nested object or array | `Json`: the text without insignificant white space; strings, key order and numbers as written |
 //! | number beyond `f64` inside a nested value | kept as written: it is valid JSON. A parser without big numbers then fails on the whole nested value, and the caller gets the default |
 //! | more than 128 levels (the root is level 1) | whole payload refused, naming the key |
@@ -54,9 +46,14 @@ mod rules_tests;
 use flagstaff_format::{Flag, FlagList, Value};
 
 pub(crate) use decode::{Members, members};
-pub use decode::{check_bytes, decode, decode_bytes};
 pub use error::{ImportError, JsonKind, KeyExcerpt, PayloadError};
-pub use file_source::{DEFAULT_POLL_INTERVAL, FileEvent, WatchedFile};
-pub use import::read_cache;
 pub use limits::{DEFAULT_MAX_PAYLOAD, Limits, MAX_DEPTH};
-pub use regular_file::read_file;
+
+// For tests and other crates of this project.
+#[doc(hidden)]
+pub use self::{
+    decode::{check_bytes, decode, decode_bytes},
+    file_source::{DEFAULT_POLL_INTERVAL, FileEvent, WatchedFile},
+    import::read_cache,
+    regular_file::read_file,
+};

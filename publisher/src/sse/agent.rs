@@ -12,8 +12,8 @@ use super::origin::Origin;
 use super::proxy;
 use super::resolver::StoppableResolver;
 use super::silence::Silence;
-use super::stopper::Stopper;
 use super::tls::{self, TlsConnector};
+use crate::stopper::Stopper;
 
 /// Largest response headers, in bytes.
 pub(super) const MAX_HEADER_BYTES: usize = 64 * 1024;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Longest key accepted, in bytes. Servers refuse header lines that are much longer.
-pub const MAX_KEY_BYTES: usize = 4 * 1024;
+pub(super) const MAX_KEY_BYTES: usize = 4 * 1024;
 
 /// White space around the key that a key file may have beside it, in bytes.
 const MAX_SPACE_BYTES: usize = 1024;
@@ -48,7 +48,7 @@ pub enum ApiKeyError {
         /// Its index in the key, from 0.
         position: usize,
     },
-    /// Longer than [`MAX_KEY_BYTES`].
+    /// Longer than 4 KiB.
     #[error("api key is longer than {MAX_KEY_BYTES} bytes; check that this is the key and not another file")]
     TooLong,
     /// The key file cannot be read.

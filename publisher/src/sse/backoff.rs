@@ -9,7 +9,7 @@ use super::failure::{Failure, Pace};
 use super::retry::{RETRY_MAX, RETRY_MIN};
 
 /// Mean delays of the first, second .. failure in a row; the last one goes on.
-pub const STEPS: [Duration; 5] = [
+pub(super) const STEPS: [Duration; 5] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
     Duration::from_secs(5),
@@ -17,23 +17,23 @@ pub const STEPS: [Duration; 5] = [
     Duration::from_secs(30),
 ];
 /// Shortest delay.
-pub const FLOOR: Duration = Duration::from_millis(100);
+pub(super) const FLOOR: Duration = Duration::from_millis(100);
 /// A connection that lived this long, with a sign of life, ends the row of failures.
-pub const GOOD_AFTER: Duration = Duration::from_secs(30);
+pub(super) const GOOD_AFTER: Duration = Duration::from_secs(30);
 /// Mean delay after a failure that needs a change by somebody.
-pub const SLOW: Duration = Duration::from_secs(60);
+pub(super) const SLOW: Duration = Duration::from_secs(60);
 /// Mean delay after status 204.
-pub const LONG_PAUSE: Duration = Duration::from_secs(300);
+pub(super) const LONG_PAUSE: Duration = Duration::from_secs(300);
 /// Longest `Retry-After` that is honoured.
-pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
 /// Delays with full jitter, so that a thousand hosts do not come back in the same instant.
 ///
-/// - The delay for a step of `d` is uniform over `(0, 2d]`, at least [`FLOOR`]. So its mean is `d`, and no two hosts agree.
-/// - The step goes back only after a connection that lived for [`GOOD_AFTER`] and brought an event or a comment. A server
+/// - The delay for a step of `d` is uniform over `(0, 2d]`, at least `FLOOR`. So its mean is `d`, and no two hosts agree.
+/// - The step goes back only after a connection that lived for `GOOD_AFTER` and brought an event or a comment. A server
 ///   that accepts and closes at once sees growing delays.
 /// - A `retry` field of the stream is a lower bound: uniform over `[retry, max(2d, 2 retry)]`, kept for later connections.
-/// - `Retry-After` is a lower bound too, up to [`RETRY_AFTER_MAX`]; up to a tenth of it, at least 1 s, is added at random.
+/// - `Retry-After` is a lower bound too, up to `RETRY_AFTER_MAX`; up to a tenth of it, at least 1 s, is added at random.
 /// - After a failure that needs a change (401, 403, 404 ..) it is 60 s, after 204 it is 5 min, both with 20 % of jitter up or
 ///   down.
 pub struct Backoff {

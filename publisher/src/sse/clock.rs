@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
-use super::stopper::{Stopper, Waited};
+use crate::stopper::{Stopper, Waited};
 
 /// The time and the wait between tries.
 pub trait Clock: Debug + Send {
@@ -16,7 +16,7 @@ pub trait Clock: Debug + Send {
 
 /// The clock of the system.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
+pub(super) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Instant {

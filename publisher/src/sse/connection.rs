@@ -10,7 +10,6 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::agent;
 use super::api_key::ApiKey;
-use super::connect_phase;
 use super::endpoint::Endpoint;
 use super::event::Item;
 use super::failure::{Failure, RedirectRefusal};
@@ -21,10 +20,11 @@ use super::parser::Parser;
 use super::redirect::{Hop, KeyUse, MAX_REDIRECTS};
 use super::retry_after::parse_retry_after;
 use super::silence::Silence;
-use super::stopper::{Registration, Stopper};
+use super::ureq_error;
+use crate::stopper::{Registration, Stopper};
 
 /// Most bytes that one read takes.
-pub const CHUNK_BYTES: usize = 64 * 1024;
+pub(super) const CHUNK_BYTES: usize = 64 * 1024;
 
 /// An open stream.
 pub struct Connection {
@@ -72,12 +72,13 @@ impl Connection {
             let headers = request_headers(sent_key.as_ref(), last_event_id);
             let silence = Silence::default();
             let agent = agent::for_request(&origin, sent_key, options, stopper, &silence)?;
-            let registration = stopper.register(&agent).ok_or(Failure::Stopped)?;
+            let stopped = agent.clone();
+            let registration = stopper.register(move || stopped.shutdown()).ok_or(Failure::Stopped)?;
             let mut request = agent.get(hop.target.clone());
             for (name, value) in headers {
                 request = request.header(name, value);
             }
-            let response = request.call().map_err(|error| connect_phase::failure(error, &shown, options))?;
+            let response = request.call().map_err(|error| ureq_error::failure(error, &shown, options))?;
             match response.status() {
                 StatusCode::OK => {
                     check_headers(response.headers(), &key)?;
@@ -117,7 +118,7 @@ impl Connection {
         Err(Failure::Redirect { reason: RedirectRefusal::TooMany { limit: MAX_REDIRECTS } })
     }
 
-    /// Waits for bytes, at most [`CHUNK_BYTES`], and adds the items that they complete to `items`, oldest first.
+    /// Waits for bytes, at most `CHUNK_BYTES`, and adds the items that they complete to `items`, oldest first.
     ///
     /// It returns as soon as any byte came, so it may add nothing: also that is a sign of life. All items of one call were
     /// there at the same time; who wants the newest event only may skip the older ones. Comments that follow each other are
@@ -146,7 +147,7 @@ impl Connection {
         };
         source.silence.begins();
         let read = source.body.read(&mut self.buffer);
-        let count = read.map_err(|error| connect_phase::read_failure(error, &self.origin, &self.options))?;
+        let count = read.map_err(|error| ureq_error::read_failure(error, &self.origin, &self.options))?;
         if count == 0 {
             return Err(Failure::Ended);
         }

@@ -160,7 +160,7 @@ pub(super) struct TcpTransport {
     buffers: LazyBuffers,
     read_timeout: Option<Duration>,
     write_timeout: Option<Duration>,
-    /// The end of the time for connection, proxy and TLS together. Ureq gives each read of a proxy's answer the whole time.
+    /// The end of the time for connection, proxy and TLS together. Ureq gives each read of a proxy's response the whole time.
     connect_by: Option<Instant>,
     silence: Silence,
 }
@@ -224,7 +224,7 @@ impl Transport for TcpTransport {
         let start = Instant::now();
         let amount = loop {
             match self.socket.socket().read(self.buffers.input_append_buf()) {
-                // Signals must not start the limit anew: a profiler sends a hundred a second.
+                // Signals must not restart the limit: a profiler sends a hundred a second.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
                     if let Some(limit) = limit {
                         let left = limit.saturating_sub(start.elapsed());
@@ -296,7 +296,7 @@ mod tests {
         assert!(connect(&[], limit).is_err());
     }
 
-    /// A listener whose queue is full answers no connection request, like a host behind a firewall.
+    /// A listener whose queue is full accepts no connection, like a host behind a firewall.
     fn silent_listener() -> (socket2::Socket, SocketAddr, Vec<Arc<OwnSocket>>) {
         let listener = socket2::Socket::new(Domain::IPV4, socket2::Type::STREAM, None).unwrap();
         listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();

@@ -135,7 +135,7 @@ pub enum Failure {
         /// What the protocol layer says.
         source: Cause,
     },
-    /// The [`Stopper`](super::Stopper) was used.
+    /// The [`Stopper`](crate::Stopper) was used.
     #[error("stopped")]
     Stopped,
 }
@@ -198,7 +198,7 @@ pub enum RedirectRefusal {
 /// How soon a new try makes sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pace {
-    /// Growing delays: the trouble may be over at any time.
+    /// Growing delays: it may work again at any time.
     Growing,
     /// About once a minute: somebody has to change something first.
     Slow,

@@ -23,7 +23,7 @@ impl Origin {
         let host = uri.host().filter(|host| !host.is_empty())?;
         let authority = uri.authority()?.as_str();
         let after_user = authority.rsplit_once('@').map_or(authority, |(_, rest)| rest);
-        // `port_u16` has no answer for a port that is no number of 16 bits, as if there were none.
+        // `port_u16` returns `None` also for a port that is not a number of 16 bits.
         let port = match after_user.strip_prefix(host)? {
             "" => default_port,
             port => port.strip_prefix(':')?.parse().ok()?,

@@ -12,7 +12,7 @@ use super::event::{Event, Item, Part};
 use super::retry::Retry;
 
 /// Longest event type and event id, in bytes. Both stay in memory, and the id goes into a request header.
-pub const MAX_NAME_BYTES: usize = 4 * 1024;
+pub(super) const MAX_NAME_BYTES: usize = 4 * 1024;
 
 const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 /// Length of `event` and `retry`, the longest known names. A longer name is unknown, whatever follows.
@@ -21,7 +21,7 @@ const LONGEST_FIELD: usize = 5;
 /// Turns bytes, split in any way, into [`Item`]s.
 ///
 /// # Memory
-/// At most the event being read, one spare buffer, and twice [`MAX_NAME_BYTES`]. An event takes its data buffer along.
+/// At most the event being read, one spare buffer, and twice `MAX_NAME_BYTES`. An event takes its data buffer along.
 /// [`recycle`](Parser::recycle) gives one back; then a steady stream allocates nothing for data.
 #[derive(Debug)]
 pub struct Parser {

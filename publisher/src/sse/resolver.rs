@@ -12,7 +12,7 @@ use ureq::unversioned::transport::NextTimeout;
 use ureq::unversioned::transport::time::Duration as Limit;
 
 use super::connect_phase::Phase;
-use super::stopper::{Stopper, Waited};
+use crate::stopper::{Stopper, Waited};
 
 /// Looks names up in a thread of its own: the system's function can neither be stopped nor given a limit. A lookup that
 /// nobody waits for any more ends by itself.

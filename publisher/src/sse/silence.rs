@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 /// When the wait for the next byte of the stream began, for the layer that waits for bytes of the socket.
 ///
-/// Those of chunk sizes, trailers, TLS records and compression are not of the stream: they must not start the limit anew, or a
-/// server could keep a client for ever that hears nothing.
+/// Those of chunk sizes, trailers, TLS records and compression are not of the stream: they must not restart the limit, or a
+/// server could hold a client for ever without sending anything.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Silence(Arc<Mutex<Option<Instant>>>);
 

@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::endpoint::Endpoint;
 use super::event::{Event, Item};
 use super::failure::Failure;
-use super::stopper::{Stopper, Waited};
+use crate::stopper::{Stopper, Waited};
 
 /// What happened next on the stream.
 #[derive(Debug)]

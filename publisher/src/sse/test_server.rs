@@ -59,7 +59,7 @@ impl Server {
         Server { address, requests, ended, listener: Some(listener) }
     }
 
-    /// The same answer to every request, then the connection is closed.
+    /// The same response to every request, then the connection is closed.
     pub(super) fn answer(answer: impl Into<Vec<u8>>) -> Server {
         let answer = answer.into();
         Server::start(move |_, stream| send(stream, &answer))

@@ -14,6 +14,7 @@
 
 mod processes;
 
+use flagstaff_publisher::Stopper;
 use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -23,7 +24,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use flagstaff_publisher::lock::{Cancel, Isolation, LockError, LockMode, PublisherLock, UnsafeLockFile};
+use flagstaff_publisher::lock::{Isolation, LockError, LockMode, PublisherLock, UnsafeLockFile};
 use processes::{
     DEADLINE, Dir, ForeignChild, Role, acquire_within_deadline, blocked_waiters, in_forked_child, is_held,
     monotonic_ns, pause_for_ever, permissions, refusal, rest_within_deadline, until,
@@ -156,23 +157,23 @@ fn a_holder_whose_file_was_removed_notices_and_a_waiter_ends_up_on_the_new_file(
 }
 
 #[test]
-fn a_cancelled_waiter_returns_and_its_thread_gives_the_lock_back() {
+fn a_stopped_waiter_returns_and_its_thread_gives_the_lock_back() {
     let dir = Dir::new();
     let held = PublisherLock::try_acquire(&dir.lock, LockMode::Owner).unwrap();
-    let cancel = Cancel::new();
+    let stopper = Stopper::new();
     let waiter = {
-        let (path, cancel) = (dir.lock.clone(), cancel.clone());
-        thread::spawn(move || PublisherLock::acquire(path, LockMode::Owner, &cancel))
+        let (path, stopper) = (dir.lock.clone(), stopper.clone());
+        thread::spawn(move || PublisherLock::acquire(path, LockMode::Owner, &stopper))
     };
     until(|| blocked_waiters(&dir.lock) == 1);
     let asked = Instant::now();
-    cancel.cancel();
+    stopper.stop();
     let answer = waiter.join().unwrap();
-    assert!(matches!(answer, Err(LockError::Cancelled { .. })), "{answer:?}");
+    assert!(matches!(answer, Err(LockError::Stopped { .. })), "{answer:?}");
     assert!(asked.elapsed() < Duration::from_secs(1));
-    // The next wait with the same cancel does not even begin.
-    let again = PublisherLock::acquire(&dir.lock, LockMode::Owner, &cancel);
-    assert!(matches!(again, Err(LockError::Cancelled { .. })), "{again:?}");
+    // The next wait with the same stopper does not even begin.
+    let again = PublisherLock::acquire(&dir.lock, LockMode::Owner, &stopper);
+    assert!(matches!(again, Err(LockError::Stopped { .. })), "{again:?}");
 
     // Now nobody but the abandoned thread wants the lock. It gets it, and the next waiter gets it from there.
     drop(held);
@@ -183,22 +184,22 @@ fn a_cancelled_waiter_returns_and_its_thread_gives_the_lock_back() {
 /// Symptom: each client that came and went beside a publisher left a sleeping thread behind, until there was no memory for
 /// another. Cause: a wait in the kernel cannot be called off. Fix: the next wait goes on with the thread of an abandoned one.
 #[test]
-fn waits_that_are_cancelled_one_after_the_other_leave_one_thread_behind_which_the_next_wait_uses() {
+fn waits_that_are_stopped_one_after_the_other_leave_one_thread_behind_which_the_next_wait_uses() {
     let dir = Dir::new();
     let held = PublisherLock::try_acquire(&dir.lock, LockMode::Owner).unwrap();
-    let wait = |cancel: &Cancel| {
-        let (path, cancel) = (dir.lock.clone(), cancel.clone());
-        thread::spawn(move || PublisherLock::acquire(path, LockMode::Owner, &cancel))
+    let wait = |stopper: &Stopper| {
+        let (path, stopper) = (dir.lock.clone(), stopper.clone());
+        thread::spawn(move || PublisherLock::acquire(path, LockMode::Owner, &stopper))
     };
     for _ in 0..20 {
-        let cancel = Cancel::new();
-        let waiter = wait(&cancel);
+        let stopper = Stopper::new();
+        let waiter = wait(&stopper);
         until(|| blocked_waiters(&dir.lock) == 1);
-        cancel.cancel();
-        assert!(matches!(waiter.join().unwrap(), Err(LockError::Cancelled { .. })));
+        stopper.stop();
+        assert!(matches!(waiter.join().unwrap(), Err(LockError::Stopped { .. })));
     }
     assert_eq!(blocked_waiters(&dir.lock), 1);
-    let waiter = wait(&Cancel::new());
+    let waiter = wait(&Stopper::new());
     drop(held);
     let lock = waiter.join().unwrap().unwrap();
     assert!(lock.is_mine() && lock.still_at_path().unwrap());
@@ -207,22 +208,22 @@ fn waits_that_are_cancelled_one_after_the_other_leave_one_thread_behind_which_th
     drop(PublisherLock::try_acquire(&dir.lock, LockMode::Owner).unwrap());
 }
 
-/// Symptom: waits that were cancelled at once each left a thread behind. Fix: they are one wait, with one thread.
+/// Symptom: waits that were stopped at once each left a thread behind. Fix: they are one wait, with one thread.
 #[test]
 fn waits_at_the_same_time_share_one_thread_and_each_gets_the_lock_in_its_turn() {
     let dir = Dir::new();
     let held = PublisherLock::try_acquire(&dir.lock, LockMode::Owner).unwrap();
-    let wait = |cancel: &Cancel| {
-        let (path, cancel) = (dir.lock.clone(), cancel.clone());
-        thread::spawn(move || PublisherLock::acquire(path, LockMode::Owner, &cancel))
+    let wait = |stopper: &Stopper| {
+        let (path, stopper) = (dir.lock.clone(), stopper.clone());
+        thread::spawn(move || PublisherLock::acquire(path, LockMode::Owner, &stopper))
     };
-    let (cancelled, kept) = (Cancel::new(), Cancel::new());
-    let gone: Vec<_> = (0..10).map(|_| wait(&cancelled)).collect();
+    let (stopped, kept) = (Stopper::new(), Stopper::new());
+    let gone: Vec<_> = (0..10).map(|_| wait(&stopped)).collect();
     let waiting: Vec<_> = (0..10).map(|_| wait(&kept)).collect();
     until(|| blocked_waiters(&dir.lock) == 1);
-    cancelled.cancel();
+    stopped.stop();
     for waiter in gone {
-        assert!(matches!(waiter.join().unwrap(), Err(LockError::Cancelled { .. })));
+        assert!(matches!(waiter.join().unwrap(), Err(LockError::Stopped { .. })));
     }
     assert_eq!(blocked_waiters(&dir.lock), 1);
     drop(held);
@@ -363,7 +364,7 @@ fn role_of_another_process() {
         return;
     };
     let path = PathBuf::from(env::var_os("FLAGSTAFF_LOCK_PATH").unwrap());
-    let lock = PublisherLock::acquire(path, LockMode::Owner, &Cancel::new()).unwrap();
+    let lock = PublisherLock::acquire(path, LockMode::Owner, &Stopper::new()).unwrap();
     eprintln!("held {}", monotonic_ns());
     match role.as_str() {
         "wait" => {}

@@ -1,5 +1,6 @@
 //! Other processes, forks, and conditions with a deadline.
 
+use flagstaff_publisher::Stopper;
 use std::convert::Infallible;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -9,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use flagstaff_publisher::lock::{Cancel, LockError, LockMode, PublisherLock, UnsafeLockFile};
+use flagstaff_publisher::lock::{LockError, LockMode, PublisherLock, UnsafeLockFile};
 
 /// Far more than anything here needs, so that a loaded machine does not fail a test.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
@@ -139,16 +140,16 @@ pub(crate) fn is_held(path: &Path) -> bool {
 
 /// Waits for the lock; panics instead of waiting for ever.
 pub(crate) fn acquire_within_deadline(path: &Path) -> PublisherLock {
-    let cancel = Cancel::new();
+    let stopper = Stopper::new();
     let (acquired, wait_over) = mpsc::channel::<Infallible>();
     thread::scope(|scope| {
-        let to_cancel = cancel.clone();
+        let to_stop = stopper.clone();
         scope.spawn(move || {
             if wait_over.recv_timeout(DEADLINE) == Err(RecvTimeoutError::Timeout) {
-                to_cancel.cancel();
+                to_stop.stop();
             }
         });
-        let lock = PublisherLock::acquire(path, LockMode::Owner, &cancel);
+        let lock = PublisherLock::acquire(path, LockMode::Owner, &stopper);
         drop(acquired);
         lock.unwrap()
     })

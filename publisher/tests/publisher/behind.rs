@@ -8,8 +8,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use flagstaff_format::{FailureKind, FileOp, Generation, LinkState, Observer};
-use flagstaff_publisher::sse::Stopper;
-use flagstaff_publisher::{Hooks, Notice, Outcome, PublishError, Publisher, PublisherOptions, Source, run};
+use flagstaff_publisher::{
+    Hooks, Notice, Outcome, PublishError, Publisher, PublisherOptions, Source, Stopper, run,
+};
 use flagstaff_reader::Reader;
 
 use crate::place::{DEADLINE, Place, published, wait_until};
@@ -159,7 +160,7 @@ fn the_next_publisher_is_behind_until_it_has_heard_from_the_source() {
             stage.reader.status().publisher_uptime > before.map(|time| time + Duration::from_millis(700))
         });
         assert_eq!(stage.behind(), Some(FailureKind::DiskFull));
-        let _ = publisher.publish(payload).unwrap();
+        publisher.publish(payload).unwrap();
         assert_eq!((stage.n(), stage.behind()), (n, None));
     }
 }
@@ -182,7 +183,7 @@ fn a_payload_that_is_refused_for_good_is_behind_until_a_good_one_comes() {
     let (stage, mut publisher) = stage();
     publisher.publish("[1]").unwrap_err();
     assert_eq!((stage.n(), stage.behind()), (1, Some(FailureKind::Payload)));
-    let _ = publisher.publish(r#"{"n": 1}"#).unwrap();
+    publisher.publish(r#"{"n": 1}"#).unwrap();
     assert_eq!(stage.behind(), None);
 }
 
@@ -207,7 +208,7 @@ fn a_file_of_flags_that_met_a_full_disk_is_published_without_being_touched_again
     let stopper = Stopper::new();
     let mut told = Vec::new();
     run(&mut publisher, Source::File(source), &stopper, &mut |notice| match notice {
-        Notice::Refused(PublishError::File(_)) => {
+        Notice::Refused { error: PublishError::File(_), .. } => {
             told.push("refused");
             stage.disk.set_full(false);
         }

@@ -40,13 +40,13 @@ fn on_a_disk_that_cannot_sync_flags_are_served_from_memory_never_called_durable_
         .watch(Hooks::new(disk.clone()));
     let mut publisher = Publisher::open(&place.path, &options).unwrap();
     let reader = Reader::open(&place.path).unwrap();
-    let _ = publisher.publish(&payload(1)).unwrap();
+    publisher.publish(&payload(1)).unwrap();
     wait_until("the first is durable", DEADLINE, || reader.status().durable == Generation(1));
 
     disk.is_broken.store(true, Ordering::SeqCst);
     for n in 2..=5 {
         let refused = disk.refused.load(Ordering::SeqCst);
-        let _ = publisher.publish(&payload(n)).unwrap();
+        publisher.publish(&payload(n)).unwrap();
         assert_eq!(reader.get_u64("n"), n);
         wait_until("it is tried", DEADLINE, || disk.refused.load(Ordering::SeqCst) > refused);
     }
@@ -58,7 +58,7 @@ fn on_a_disk_that_cannot_sync_flags_are_served_from_memory_never_called_durable_
     disk.is_broken.store(false, Ordering::SeqCst);
     wait_until("the newest is durable", DEADLINE, || reader.status().durable == Generation(5));
     disk.is_broken.store(true, Ordering::SeqCst);
-    let _ = publisher.publish(&payload(6)).unwrap();
+    publisher.publish(&payload(6)).unwrap();
     let error = publisher.close().unwrap_err();
     assert!(matches!(error, CloseError::Disk(_)), "{error}");
     assert_eq!((reader.get_u64("n"), reader.status().durable), (6, Generation(5)));

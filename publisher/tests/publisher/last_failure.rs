@@ -4,8 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use flagstaff_format::FailureKind;
-use flagstaff_publisher::sse::Stopper;
-use flagstaff_publisher::{Notice, Source, run};
+use flagstaff_publisher::{Notice, Source, Stopper, run};
 use flagstaff_reader::Reader;
 
 use crate::place::{DEADLINE, Place, published, wait_until};
@@ -71,7 +70,7 @@ fn a_file_of_flags_that_is_missing_or_wrong_is_told() {
         let stopper = Stopper::new();
         let mut seen = Vec::new();
         run(&mut publisher, Source::File(source), &stopper, &mut |notice| {
-            assert!(matches!(notice, Notice::Unreadable(_) | Notice::Refused(_)), "{notice:?}");
+            assert!(matches!(notice, Notice::Unreadable(_) | Notice::Refused { .. }), "{notice:?}");
             // Whoever is told finds it in the file already.
             seen.push(kind(&reader));
             stopper.stop();

@@ -7,10 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use flagstaff_format::Generation;
-use flagstaff_publisher::lock::{Cancel, LockError};
-use flagstaff_publisher::sse::Stopper;
+use flagstaff_publisher::lock::LockError;
 use flagstaff_publisher::{
-    CloseError, OpenError, PublishError, Publisher, PublisherOptions, RunError, Source, run,
+    CloseError, OpenError, PublishError, Publisher, PublisherOptions, RunError, Source, Stopper, run,
 };
 
 use crate::place::{DEADLINE, Place, published, wait_until};
@@ -38,7 +37,8 @@ fn a_waiting_publisher_takes_over_when_the_first_stops_and_goes_on_from_its_gene
     let (send, opened) = mpsc::channel();
     let path = place.path.clone();
     let waiter = thread::spawn(move || {
-        let publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Cancel::new()).unwrap();
+        let publisher =
+            Publisher::wait_and_open(path, &PublisherOptions::default(), &Stopper::new()).unwrap();
         send.send(Instant::now()).unwrap();
         publisher
     });
@@ -53,17 +53,17 @@ fn a_waiting_publisher_takes_over_when_the_first_stops_and_goes_on_from_its_gene
 }
 
 #[test]
-fn a_wait_for_the_lock_can_be_cancelled() {
+fn a_wait_for_the_lock_can_be_stopped() {
     let place = Place::new();
     let _first = place.publisher();
-    let cancel = Cancel::new();
-    let (path, of_waiter) = (place.path.clone(), cancel.clone());
+    let stopper = Stopper::new();
+    let (path, of_waiter) = (place.path.clone(), stopper.clone());
     let waiter = thread::spawn(move || {
         Publisher::wait_and_open(path, &PublisherOptions::default(), &of_waiter).map(drop)
     });
-    cancel.cancel();
+    stopper.stop();
     let error = waiter.join().unwrap().unwrap_err();
-    assert!(matches!(error, OpenError::Lock(LockError::Cancelled { .. })), "{error}");
+    assert!(matches!(error, OpenError::Lock(LockError::Stopped { .. })), "{error}");
 }
 
 #[test]

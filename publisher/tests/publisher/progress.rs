@@ -4,8 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use flagstaff_publisher::sse::Stopper;
-use flagstaff_publisher::{Notice, Publisher, PublisherOptions, Source, run};
+use flagstaff_publisher::{Notice, Publisher, PublisherOptions, Source, Stopper, run};
 use flagstaff_reader::{PublisherState, Reader};
 
 const LIMIT: Duration = Duration::from_secs(60);

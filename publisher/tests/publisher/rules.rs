@@ -2,8 +2,7 @@
 
 use flagstaff_format::Value;
 use flagstaff_publisher::payload::{DEFAULT_MAX_PAYLOAD, Limits, MAX_DEPTH};
-use flagstaff_publisher::sse::Stopper;
-use flagstaff_publisher::{Notice, Publisher, PublisherOptions, Source, run};
+use flagstaff_publisher::{Notice, Publisher, PublisherOptions, Source, Stopper, run};
 
 use crate::place::{Place, published};
 

@@ -1,4 +1,4 @@
-//! A change: which flags, from what to what, by whom.
+//! A change: which flags, their old and new values, and its author.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::flags::value::FlagValue;
 
 /// One flag of a change.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlagChange {
     pub(crate) key: Arc<str>,
     /// `None`: the flag was added.
@@ -28,13 +28,13 @@ impl FlagChange {
         &self.key
     }
 
-    /// Its value before, as JSON; `None` if it was added.
+    /// Its value before the change, as JSON; `None` if it was added.
     #[must_use]
     pub fn before(&self) -> Option<&str> {
         self.old.as_ref().map(FlagValue::text)
     }
 
-    /// Its value since, as JSON; `None` if it was removed.
+    /// Its value after the change, as JSON; `None` if it was removed.
     #[must_use]
     pub fn after(&self) -> Option<&str> {
         self.new.as_ref().map(FlagValue::text)
@@ -68,7 +68,7 @@ impl Serialize for FlagChange {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum By {
-    /// A request, or the program that the server is a part of.
+    /// A request, or the program that contains the server.
     Api,
     /// A request of the server's own page.
     Page,
@@ -88,24 +88,24 @@ pub struct Author {
 }
 
 impl Author {
-    /// The program that the server is a part of.
+    /// The program that contains the server.
     pub const PROGRAM: Author = Author { by: By::Api, from: None };
     pub(crate) const FILE: Author = Author { by: By::File, from: None };
 }
 
 /// A change that was made.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Change {
-    /// Its number: the revision that it made.
+    /// The revision that it created.
     pub revision: u64,
     /// When.
     pub time: SystemTime,
     /// By whom.
     pub author: Author,
-    /// The change that it took back, if it did.
+    /// The revision that it undid, if it is an undo.
     pub undoes: Option<u64>,
-    /// Its flags, each once.
+    /// The changed flags, each once.
     pub flags: Vec<FlagChange>,
     /// Bytes that are kept for it.
     pub(crate) bytes: usize,

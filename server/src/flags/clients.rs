@@ -1,4 +1,4 @@
-//! Who streams.
+//! The live streams of an environment.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,23 +11,23 @@ use tokio::sync::watch;
 use crate::flags::change::rfc3339;
 use crate::shared::{PIECE, Shared};
 
-/// Time between two lists for pages at least: a thousand that connect at once are not a thousand lists.
+/// Least time between two lists for pages: a thousand clients that connect at once do not cause a thousand lists.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A live stream of flags.
-#[derive(Debug, Clone, Serialize)]
+/// A client with a live stream of flags.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Client {
     /// Number of the stream, from 1 in the order of arrival.
     pub id: u64,
-    /// Where it comes from.
+    /// Its address.
     pub address: SocketAddr,
-    /// What the client calls itself.
+    /// Its `User-Agent`.
     pub user_agent: Option<String>,
-    /// When it came.
+    /// When it connected.
     #[serde(serialize_with = "as_rfc3339")]
     pub connected_at: SystemTime,
-    /// The newest revision that was handed to its connection.
+    /// The newest revision that was handed to its connection, if any.
     pub sent_revision: Option<u64>,
 }
 
@@ -69,7 +69,7 @@ impl Default for Clients {
 }
 
 impl Clients {
-    /// Adds a stream. It leaves the list when what is answered is dropped.
+    /// Adds a stream. Dropping the returned value removes it.
     pub(crate) fn connect(&self, address: SocketAddr, user_agent: Option<String>) -> Connected {
         let mut list = self.list();
         list.last_id += 1;
@@ -84,7 +84,7 @@ impl Clients {
         self.list().clients.values().cloned().collect()
     }
 
-    /// The list for pages: made now and then for all of them, because each page shows each stream.
+    /// The list for pages: encoded at most every [`PAUSE`], and shared by all pages.
     pub(crate) fn shown(&self) -> Shown {
         let mut list = self.list();
         let version = list.version;
@@ -100,7 +100,7 @@ impl Clients {
         let shown = Shown { event, version, is_newest: true, next: Instant::now() + PAUSE };
         let old = list.shown.replace(shown.clone());
         drop(list);
-        // Somebody may be in the middle of it.
+        // Somebody may still be reading it.
         if let Some(old) = old.filter(|old| old.event.len() > PIECE) {
             old.event.is_old();
         }

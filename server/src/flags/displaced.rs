@@ -1,4 +1,4 @@
-//! A file that was taken out of its place while an editor may still have it open: what is written to it is an edit all the same.
+//! A flag file that was replaced while an editor may still have it open: what is written to it is still an edit.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -10,50 +10,51 @@ use flagstaff_publisher::payload::DEFAULT_MAX_PAYLOAD;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::flags::exchange::without_mark;
+use crate::flags::file_names::{folder_of, hidden, hidden_suffix, visible};
 use crate::flags::writers::{Writers, writers};
 
-/// Where nobody can say whether a file is open for writing: an edit is expected for so long.
+/// How long a file is watched if the system cannot say whether it is open for writing.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Text that stayed the same for so long is taken from a file that is still open.
+/// Text that did not change for so long is adopted from a file that is still open.
 const SETTLED: Duration = Duration::from_millis(200);
 
-/// What the names of files have in the middle that are being exchanged. See [`name`].
-const MARK: &str = ".flagstaff-out-";
+/// What the hidden name of a file that is being exchanged goes on with. See [`name`].
+const OUT: &str = "flagstaff-out-";
 
 /// The same for files that were exchanged, by a change that has been made. See [`Displaced::made_late`].
-const LATE: &str = ".flagstaff-late-";
+const LATE: &str = "flagstaff-late-";
 
 #[derive(Debug)]
 pub(crate) struct Displaced {
     file: File,
-    /// Its name, if it has one that is ours.
+    /// Its hidden name, if it has one.
     path: Option<PathBuf>,
-    /// What it held when it was taken out, or when it was last looked at.
+    /// Its content when it was replaced, or when it was last adopted.
     base: String,
     since: Instant,
-    /// What was found last, and since when.
+    /// Hash of the content that was found last, and since when.
     found: Option<(u64, Instant)>,
 }
 
-/// What a look at it found.
+/// What a check of it found.
 #[derive(Debug)]
 pub(crate) enum Look {
-    /// Nothing new.
+    /// No edit.
     Same,
     /// Somebody may be writing.
     Waiting,
-    /// It holds this now.
+    /// An edit: its content now.
     Edited(Vec<u8>),
 }
 
 impl Displaced {
-    /// `path` is its name now, and `base` what it is known to have held.
+    /// `path` is its name now, and `base` its known content.
     pub(crate) fn open(path: PathBuf, base: &str) -> io::Result<Displaced> {
         Ok(Displaced { path: Some(path.clone()), ..Displaced::without_name(&path, base)? })
     }
 
-    /// The file that is at `path` now; the name is somebody else's.
+    /// The file that is at `path` now, but will not keep that name.
     pub(crate) fn without_name(path: &Path, base: &str) -> io::Result<Displaced> {
         let file = File::open(path)?;
         Ok(Displaced { file, path: None, base: base.to_owned(), since: Instant::now(), found: None })
@@ -63,11 +64,11 @@ impl Displaced {
         &self.base
     }
 
-    /// Notes in its name that the change is made: what is written to it from now on comes after the change.
+    /// Records in its name that the change was made: what is written to it from now on comes after the change.
     pub(crate) fn made_late(mut self, target: &Path) -> Displaced {
-        // Its own number: no other file has it for as long as this one is there.
+        // No other file has this inode number as long as this one exists.
         let inode = self.file.metadata().map_or(0, |found| found.ino());
-        let late = beside(target, LATE, &format!("{inode:x}-{}", hash_of(self.base.as_bytes())));
+        let late = hidden(target, &format!("{LATE}{inode:x}-{}", hash_of(self.base.as_bytes())));
         if let Some(path) = &self.path
             && fs::rename(path, &late).is_ok()
         {
@@ -81,7 +82,7 @@ impl Displaced {
         writers(&self.file) == Writers::Some
     }
 
-    /// Whether it is as it was and nobody can change it any more.
+    /// Whether it is unchanged and nobody can change it any more.
     pub(crate) fn is_over(&self) -> bool {
         writers(&self.file) == Writers::None && self.is_as_it_was()
     }
@@ -90,9 +91,9 @@ impl Displaced {
         self.read().is_ok_and(|found| found == self.base.as_bytes())
     }
 
-    /// Looks at it. With `true`: for the last time, because nobody can write to it any more.
+    /// Checks it. `true` if that was the last check, because nobody can write to it any more.
     pub(crate) fn look(&mut self) -> io::Result<(Look, bool)> {
-        // In this order: what is read after the last writer has gone is the last.
+        // In this order: what is read after the last writer has gone is final.
         let is_last = match writers(&self.file) {
             Writers::None => true,
             Writers::Some => false,
@@ -113,18 +114,18 @@ impl Displaced {
         Ok((if is_last || is_settled { Look::Edited(found) } else { Look::Waiting }, is_last))
     }
 
-    /// Notes that what it holds has been taken over.
+    /// Records that its content has been adopted.
     pub(crate) fn taken(&mut self, text: String) {
         self.base = text;
     }
 
     /// Removes it.
     pub(crate) fn remove(self) {
-        // What is left over is removed at the next start.
+        // If this fails, the next start removes it.
         let _ = self.path.map(fs::remove_file);
     }
 
-    /// Gives it a name that people see, because what it holds cannot be taken over.
+    /// Gives it a visible name, because its content cannot be adopted.
     pub(crate) fn keep(self, target: &Path) -> io::Result<PathBuf> {
         if let Some(path) = &self.path {
             return keep(path, target);
@@ -142,7 +143,7 @@ impl Displaced {
     }
 }
 
-/// A file from its beginning, wherever others are in it.
+/// Reads a file from its beginning, without the shared file position.
 struct At<'a> {
     file: &'a File,
     at: u64,
@@ -156,36 +157,29 @@ impl io::Read for At<'_> {
     }
 }
 
-/// The name under which a new file is exchanged, and which the old one then has: it says which file is the new one and what the two hold
-/// if nobody has changed them (`new` is the inode of the new one), for whoever finds it after this process was killed.
+/// The name under which a new file is exchanged, and which the old one has afterwards. For the start after a kill it contains the inode of
+/// the new file and the hashes of both contents.
 pub(crate) fn name(target: &Path, new: u64, base: &str, text: &str) -> PathBuf {
-    beside(target, MARK, &format!("{new:x}-{}-{}", hash_of(base.as_bytes()), hash_of(text.as_bytes())))
+    hidden(target, &format!("{OUT}{new:x}-{}-{}", hash_of(base.as_bytes()), hash_of(text.as_bytes())))
 }
 
-fn beside(target: &Path, mark: &str, what: &str) -> PathBuf {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    target.with_file_name(format!(".{name}{mark}{what}"))
-}
-
-/// What became of an edit by hand that was out of its place when a server was killed.
+/// What became of an edit by hand that was not at its path when a server was killed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Recovered {
-    /// It is in its place again. The change that was being made is not; nobody was told of it.
+    /// It is at its path again. The change in progress is lost; nobody was told of it.
     Back,
-    /// It is here, because somebody has edited the file since, or a change was made before it.
+    /// It was saved here, because the file was edited again, or a change was made before it.
     Kept(PathBuf),
 }
 
-/// What a server left that was killed while it exchanged files: removes what nobody misses, and ends what it had begun.
+/// Cleans up after a server that was killed while it exchanged files: removes what is not needed, and puts edits back.
 pub(crate) fn recover(target: &Path) -> io::Result<Vec<Recovered>> {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    let (out, late) = (format!(".{name}{MARK}"), format!(".{name}{LATE}"));
     let mut recovered = Vec::new();
-    for entry in fs::read_dir(target.parent().unwrap_or(Path::new(".")))? {
+    for entry in fs::read_dir(folder_of(target))? {
         let entry = entry?;
         let (path, name) = (entry.path(), entry.file_name());
-        let Some(name) = name.to_str() else { continue };
-        let (rest, is_out) = match (name.strip_prefix(&out), name.strip_prefix(&late)) {
+        let Some(suffix) = hidden_suffix(target, &name) else { continue };
+        let (rest, is_out) = match (suffix.strip_prefix(OUT), suffix.strip_prefix(LATE)) {
             (Some(rest), _) => (rest, true),
             (_, Some(rest)) => (rest, false),
             _ => continue,
@@ -200,7 +194,7 @@ pub(crate) fn recover(target: &Path) -> io::Result<Vec<Recovered>> {
         } else if is_out
             && is(target).as_deref() == inode
             && text.is_some_and(|text| holds(target, text))
-            // An editor that has it open would write to a file without a name.
+            // An editor that has it open would go on writing to a file without a name.
             && File::open(target).is_ok_and(|file| writers(&file) == Writers::None)
         {
             fs::rename(path, target)?;
@@ -216,12 +210,11 @@ fn hash_of(bytes: &[u8]) -> String {
     format!("{:016x}", xxh3_64(bytes))
 }
 
-/// Under the first name that is free.
+/// Renames it to the first free visible name.
 fn keep(path: &Path, target: &Path) -> io::Result<PathBuf> {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
     let mut number = 1;
     loop {
-        let seen = target.with_file_name(format!("{name}.edit-{number}"));
+        let seen = visible(target, &format!("edit-{number}"));
         match fs::hard_link(path, &seen) {
             Ok(()) => return fs::remove_file(path).map(|()| seen),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
@@ -233,8 +226,10 @@ fn keep(path: &Path, target: &Path) -> io::Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
     use std::fs::OpenOptions;
     use std::io::Write as _;
+    use std::os::unix::ffi::OsStrExt as _;
 
     use super::*;
 
@@ -283,6 +278,23 @@ mod tests {
         }
         assert_eq!(names(), ["flags.json", "flags.json.edit-1"]);
         assert_eq!(fs::read_to_string(folder.path().join("flags.json.edit-1")).unwrap(), "by hand");
+    }
+
+    #[test]
+    fn after_a_kill_files_whose_names_are_not_utf_8_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, other] =
+            [b"f\xfe.json", b"f\xff.json"].map(|name| folder.path().join(OsStr::from_bytes(name)));
+        fs::write(&one, "1").unwrap();
+        fs::write(&other, "2").unwrap();
+        let out = name(&one, 0, "1", "new");
+        fs::write(&out, "by hand").unwrap();
+        assert_eq!(recover(&other).unwrap(), [], "it lies beside the other file");
+        assert!(out.exists());
+        assert_eq!(
+            recover(&one).unwrap(),
+            [Recovered::Kept(folder.path().join(OsStr::from_bytes(b"f\xfe.json.edit-1")))]
+        );
     }
 
     #[test]

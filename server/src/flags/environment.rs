@@ -13,36 +13,36 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::error::{ChangeError, StartError};
 use crate::flags::change::{Author, Change, FlagChange};
 use crate::flags::clients::{Client, Clients};
-use crate::flags::condition::{Condition, Subject};
 use crate::flags::document::{Document, members};
-use crate::flags::edit::Edit;
+use crate::flags::edit::{Condition, Edit, Subject};
 use crate::flags::file_lock::FileLock;
 use crate::flags::flag_file::FlagFile;
 use crate::flags::history::History;
 use crate::flags::persisted::{NotWritten, Persisted};
-use crate::flags::value::FlagValue;
+use crate::flags::value::{FlagValue, checked_key};
 use crate::flags::view::View;
-use crate::http::flag_key;
+use crate::options::IfMissing;
 
-/// How often a change is tried again because somebody has edited the file in that moment.
+/// How often a change is retried because the file was edited by hand at the same moment.
 const MOST_TRIES: usize = 20;
 
-/// The flags of one API key, for the program that the server is a part of. Clones are the same environment.
+/// The flags of one API key, for the program that contains the server. Clones refer to the same environment.
 ///
-/// Changes wait for the disk where there is a file.
+/// With a file, each change waits until it is on the disk.
 #[derive(Debug, Clone)]
 pub struct Environment(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    name: Arc<str>,
     state: Mutex<State>,
     view: watch::Sender<Arc<View>>,
     clients: Clients,
     /// Each open page has a clone.
     pages: Arc<()>,
-    /// The server ends.
+    /// The server is stopping.
     ends: AtomicBool,
-    /// One change after the other: those that wait take no thread.
+    /// Serializes changes: those that wait occupy no thread.
     turn: Arc<Semaphore>,
 }
 
@@ -52,11 +52,11 @@ struct State {
     revision: u64,
     history: History,
     persisted: Option<Persisted>,
-    /// Views before, for as long as somebody looks at them: large, and not to be freed by whoever looks and must not wait.
+    /// Earlier views that are still in use. They are large: a connection must not spend time on freeing one.
     old_views: Vec<Arc<View>>,
 }
 
-/// A change that was made, or was none.
+/// The result of a change; `changes` is empty if it changed nothing.
 #[derive(Debug)]
 pub(crate) struct Applied {
     pub(crate) view: Arc<View>,
@@ -64,19 +64,26 @@ pub(crate) struct Applied {
 }
 
 impl Environment {
-    pub(crate) fn in_memory(payload: &str) -> Result<Environment, StartError> {
+    pub(crate) fn in_memory(name: Arc<str>, payload: &str) -> Result<Environment, StartError> {
         let document = Document::parse(payload).map_err(StartError::Flags)?;
-        Ok(Environment::new(document, None))
+        Ok(Environment::new(name, document, None))
     }
 
-    /// Takes the flags from a file; makes one without flags where there is none.
-    pub(crate) fn in_file(path: PathBuf) -> Result<Environment, StartError> {
+    /// Takes the flags from a file.
+    pub(crate) fn in_file(
+        name: Arc<str>,
+        path: PathBuf,
+        if_missing: IfMissing,
+    ) -> Result<Environment, StartError> {
         let lock = FileLock::take(&path)?;
         let file = FlagFile::new(path);
         if lock.is_some() {
             file.recover();
         }
         let text = match file.read() {
+            Err(ImportError::Missing { path }) if if_missing == IfMissing::Refuse => {
+                return Err(StartError::Missing { path });
+            }
             Err(ImportError::Missing { path }) => {
                 file.create().map_err(|source| StartError::Create { path: path.clone(), source })?;
                 tracing::info!("created {}, which has no flags yet", path.display());
@@ -87,16 +94,17 @@ impl Environment {
         let text = text.map_err(StartError::File)?;
         let refused = |source| ImportError::Payload { path: file.path().to_owned(), source };
         let document = Document::parse(&text).map_err(|error| StartError::File(refused(error)))?;
-        Ok(Environment::new(document, Some(Persisted::new(file, lock, text))))
+        Ok(Environment::new(name, document, Some(Persisted::new(file, lock, text))))
     }
 
-    fn new(document: Document, persisted: Option<Persisted>) -> Environment {
+    fn new(name: Arc<str>, document: Document, persisted: Option<Persisted>) -> Environment {
         let document = Arc::new(document);
         let view = View::new(0, document.clone(), History::default(), None);
         let state =
             State { document, revision: 0, history: History::default(), persisted, old_views: Vec::new() };
         let view = watch::Sender::new(Arc::new(view));
         Environment(Arc::new(Inner {
+            name,
             state: Mutex::new(state),
             view,
             clients: Clients::default(),
@@ -106,25 +114,31 @@ impl Environment {
         }))
     }
 
-    /// Sets a flag to a JSON value. Answers the revision.
-    ///
-    /// # Errors
-    /// The key or the value is not usable, or it cannot be written.
-    pub fn set(&self, key: &str, json: &str) -> Result<u64, ChangeError> {
-        let value = FlagValue::parse(key, json)?;
-        self.edit(Edit::Set { key: flag_key::checked(key)?, value })
+    /// What people call it. See [`ServerOptions::environment_name`](crate::ServerOptions::environment_name).
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
     }
 
-    /// Removes a flag. Answers the revision.
+    /// Sets a flag to a JSON value and returns the revision.
+    ///
+    /// # Errors
+    /// The key or the value is invalid, or the change cannot be written.
+    pub fn set(&self, key: &str, json: &str) -> Result<u64, ChangeError> {
+        let value = FlagValue::parse(key, json)?;
+        self.edit(Edit::Set { key: checked_key(key)?, value })
+    }
+
+    /// Removes a flag and returns the revision.
     ///
     /// # Errors
     /// There is no such flag, or the change cannot be written.
     pub fn remove(&self, key: &str) -> Result<u64, ChangeError> {
-        self.edit(Edit::Remove { key: flag_key::checked(key)? })
+        self.edit(Edit::Remove { key: checked_key(key)? })
     }
 
-    /// Changes several flags at once: each member of the JSON object replaces the flag of its name, `null` removes it. Answers the
-    /// revision.
+    /// Changes several flags at once: each member of the JSON object replaces the flag of its name, `null` removes it.
+    /// Returns the revision.
     ///
     /// # Errors
     /// It is not a JSON object of flags, or it cannot be written.
@@ -144,7 +158,7 @@ impl Environment {
         self.view().revision
     }
 
-    /// Changes after a revision, newest first; at most the last 100.
+    /// The changes after a revision, newest first; at most the last 100.
     #[must_use]
     pub fn changes_since(&self, revision: u64) -> Vec<Arc<Change>> {
         self.view().history.kept_since(revision)
@@ -166,7 +180,7 @@ impl Environment {
         self.0.clients.all()
     }
 
-    /// Waits until at least `count` streams are live and have been handed the newest flags. `false` if that takes longer than `timeout`.
+    /// Waits until at least `count` live streams have been sent the newest flags. Returns `false` after `timeout`.
     #[must_use]
     pub fn wait_for_clients(&self, count: usize, timeout: Duration) -> bool {
         let begun = Instant::now();
@@ -216,7 +230,7 @@ impl Environment {
         Err(ChangeError::FileBusy)
     }
 
-    /// `None`: somebody has edited the file meanwhile.
+    /// `None`: the file was edited by hand in the meantime.
     fn attempt(
         &self,
         state: &mut State,
@@ -250,18 +264,18 @@ impl Environment {
         Ok(Some(Applied { view: self.view(), changes }))
     }
 
-    /// Waits until a change may be made; the next one may when what is answered is dropped.
+    /// Waits for the turn of a change; dropping the permit passes the turn on.
     pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
         // It is never closed.
         self.0.turn.clone().acquire_owned().await.ok()
     }
 
-    /// No change is begun any more.
+    /// From now on no change is started.
     pub(crate) fn end(&self) {
         self.0.ends.store(true, Ordering::SeqCst);
     }
 
-    /// Writes the file; `false`: somebody has edited it since it was read.
+    /// Writes the file. `false`: it was edited by hand since it was read.
     fn keep(&self, state: &mut State, text: String) -> Result<bool, ChangeError> {
         let Some(persisted) = &mut state.persisted else { return Ok(true) };
         match persisted.write(text) {
@@ -321,7 +335,7 @@ impl Environment {
 
 impl State {
     fn free_old_views(&mut self) {
-        // Nobody gets at one that only this list has.
+        // A view that only this list holds can no longer be reached by anyone else.
         self.old_views.retain(|view| Arc::strong_count(view) > 1);
     }
 
@@ -330,11 +344,11 @@ impl State {
     }
 }
 
-/// The edit that a JSON object asks for. What it brings is laid out by this program.
+/// The edit that a JSON object asks for. Its values get this program's layout.
 pub(crate) fn merge(json: &str) -> Result<Edit, ChangeError> {
     let mut edit = Vec::new();
     for (key, value) in members(json)? {
-        let key = flag_key::checked(&key)?;
+        let key = checked_key(&key)?;
         edit.push((key, (value.text() != "null").then(|| value.without_layout())));
     }
     Ok(Edit::Merge(edit))

@@ -1,7 +1,7 @@
-//! Puts a new file in the place of another, on the condition that the other still holds what is expected.
+//! Replaces a file by a new one, on the condition that it still has the expected content.
 //!
-//! The two files are exchanged in one step, and what came out is looked at afterwards: an edit by hand that was saved a moment ago is then
-//! in our hands, and goes back. So no edit falls between the look and the write.
+//! The two files are exchanged in one step, and the old one is checked afterwards: if it holds an edit by hand that was saved a moment ago,
+//! the exchange is reverted. So no edit is lost between the check and the write.
 
 use std::fs;
 use std::io;
@@ -11,14 +11,14 @@ use std::path::Path;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-/// How often somebody may save between two steps of ours.
+/// How often somebody may save between two steps of this process.
 const MOST_TURNS: usize = 64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The new file is there. What came out lies where the new one was.
+    /// The new file is at the path. The old one is where the new one was.
     Done,
-    /// The place holds something else than expected, and still does. The new file lies where it was.
+    /// The file has other content than expected, and stays. The new file is where it was.
     Changed,
     /// The file system cannot exchange files. Nothing was done.
     Unsupported,
@@ -39,14 +39,14 @@ pub(crate) fn exchange(new: &Path, target: &Path, expected: &str) -> io::Result<
     Ok(Outcome::Changed)
 }
 
-/// Puts back what came out. If the file there is not `ours` any more, somebody has saved once more: theirs is the newest.
+/// Reverts the exchange. If the file at the path is not `ours` any more, somebody has saved again: that edit is the newest.
 fn give_back(new: &Path, target: &Path, ours: u64) -> io::Result<()> {
     let mut there = ours;
     for _ in 0..MOST_TURNS {
         let put = fs::symlink_metadata(new)?.ino();
         match swap(new, target) {
             Ok(()) => {}
-            // An editor has moved our file away, and has not put its own in the place yet.
+            // An editor has moved our file away, and has not written its own yet.
             Err(Errno::NOENT) => match renameat_with(CWD, new, CWD, target, RenameFlags::NOREPLACE) {
                 Ok(()) => return Ok(()),
                 Err(Errno::EXIST) => continue,
@@ -68,7 +68,7 @@ fn swap(new: &Path, target: &Path) -> Result<(), Errno> {
 
 /// Whether a file holds this text, but for a byte-order mark.
 pub(crate) fn holds(path: &Path, expected: &str) -> bool {
-    // A look at the length first: most files that differ differ there.
+    // Length first: most files that differ differ in length.
     let is_near = fs::symlink_metadata(path)
         .is_ok_and(|found| found.is_file() && found.len().abs_diff(expected.len() as u64) <= 3);
     is_near && fs::read(path).is_ok_and(|bytes| without_mark(&bytes) == expected.as_bytes())

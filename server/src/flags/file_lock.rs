@@ -1,12 +1,13 @@
-//! One server for a file: the lock beside it.
+//! One server per file: the lock beside it.
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flagstaff_publisher::lock::{LockError, LockMode, PublisherLock};
 
 use crate::error::StartError;
+use crate::flags::file_names::{hidden, real};
 
 /// Held until dropped, or until this process ends.
 #[derive(Debug)]
@@ -15,15 +16,13 @@ pub(crate) struct FileLock {
 }
 
 impl FileLock {
-    /// Takes the lock of the file that a path leads to, so that two names of one file are one lock. `None` where this user can make no
-    /// file in the folder: then no server of theirs can write flags there either.
+    /// Takes the lock of the file that a path leads to, so that two names of one file share a lock. `None` where this user cannot create
+    /// files in the folder: then no server of this user can write flags there either.
     pub(crate) fn take(path: &Path) -> Result<Option<FileLock>, StartError> {
-        let real = real(path);
-        let name = real.file_name().unwrap_or_default().to_string_lossy();
-        let lock = real.with_file_name(format!(".{name}.flagstaff-lock"));
+        let lock = hidden(&real(path), "flagstaff-lock");
         match PublisherLock::try_acquire(&lock, LockMode::Owner) {
             Ok(held) => {
-                // For whoever finds it taken. The lock itself does not depend on it.
+                // For the error message of the next server. The lock itself does not depend on it.
                 if let Err(error) = fs::write(&lock, format!("{}\n", std::process::id())) {
                     tracing::warn!(path = %lock.display(), %error, "cannot note the id of this process in the lock file");
                 }
@@ -48,32 +47,9 @@ fn is_read_only(error: &io::Error) -> bool {
     )
 }
 
-/// The process that has noted itself.
+/// The process that holds the lock, as it wrote itself down.
 fn holder(lock: &Path) -> Option<u32> {
     fs::read_to_string(lock).ok()?.trim().parse().ok()
-}
-
-/// How many symbolic links lead on from one to the next at most, as in the kernel.
-const LINKS: usize = 40;
-
-/// The file that a path leads to, which may not exist yet: an editor may be between its two steps, or a link may stand before its file.
-pub(crate) fn real(path: &Path) -> PathBuf {
-    let mut path = path.to_owned();
-    for _ in 0..LINKS {
-        let Ok(next) = fs::read_link(&path) else { break };
-        // An absolute one replaces all.
-        path = folder_of(&path).join(next);
-    }
-    match path.file_name() {
-        Some(name) => {
-            fs::canonicalize(folder_of(&path)).unwrap_or_else(|_| folder_of(&path).to_owned()).join(name)
-        }
-        None => path,
-    }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -10,14 +10,15 @@ use rustix::fs::{Access, access};
 
 use crate::flags::displaced::{self, Displaced, Recovered};
 use crate::flags::exchange::{Outcome, exchange, holds};
+use crate::flags::file_names::{folder_of, hidden, real};
 
 /// What a new file holds.
 pub(crate) const EMPTY: &str = "{}\n";
 
-/// Why the file was not written.
+/// Why a flag file was not written.
 #[derive(Debug)]
 pub(crate) enum WriteError {
-    /// It holds something else than expected.
+    /// Its content is not the expected one.
     Changed,
     /// The same, and an editor may have opened the new file in the meantime.
     Entered(Displaced),
@@ -43,9 +44,9 @@ impl FlagFile {
         &self.0
     }
 
-    /// Makes a file without flags where there is none.
+    /// Creates a file without flags.
     pub(crate) fn create(&self) -> io::Result<()> {
-        // A link may stand before its file.
+        // The path may be a link to the missing file.
         let target = self.target();
         let mut file = File::create_new(&target)?;
         file.write_all(EMPTY.as_bytes())?;
@@ -53,23 +54,23 @@ impl FlagFile {
         sync_folder(&target)
     }
 
-    /// The payload that the file holds now.
+    /// The payload in the file now.
     pub(crate) fn read(&self) -> Result<String, ImportError> {
         read_file(&self.0, &Limits::default())
     }
 
-    /// Looks for changes from now on. The first poll reads the file at once.
+    /// Watches the file from now on. The first poll reads it at once.
     pub(crate) fn watch(&self) -> WatchedFile {
         WatchedFile::new(&self.0, Limits::default())
     }
 
-    /// Replaces what the file holds, if that is still `expected`: by an exchange with a new file, after the new content is on the disk. A
-    /// symbolic link stays one, and what it leads to keeps its mode, and its owner where that is permitted. Answers the old file if
+    /// Replaces the content of the file, if that is still `expected`, by an exchange with a new file whose content is on the disk. A
+    /// symbolic link is preserved, and so is the mode of its target, and the owner where permitted. Returns the old file if
     /// somebody may still write to it.
     pub(crate) fn write(&self, text: &str, expected: &str) -> Result<Option<Displaced>, WriteError> {
         let (target, scratch) = self.scratch(text)?;
-        // To write a new file to the disk takes long, and most edits of that time are seen here. One that is seen only when it has come out
-        // goes back, but until then whoever reads the path does not see it, and may save another edit upon what was there before.
+        // Syncing a new file takes long, and most edits of that time are caught here. One that is caught only after the exchange is put
+        // back, but in between readers of the path do not see it, and may base another edit on the older content.
         if !holds(&target, expected) {
             fs::remove_file(scratch)?;
             return Err(WriteError::Changed);
@@ -96,7 +97,7 @@ impl FlagFile {
         }
         match (outcome, old) {
             (Ok(()), old) => Ok(old.unwrap_or_default()),
-            // Ours was in the place for a moment, in which an editor may have opened it.
+            // The new file was at the path for a moment, in which an editor may have opened it.
             (Err(_), Ok(Some(old))) => Err(WriteError::Entered(old)),
             (Err(error), _) => Err(error),
         }
@@ -104,12 +105,12 @@ impl FlagFile {
 
     /// The file that the path leads to.
     pub(crate) fn target(&self) -> PathBuf {
-        crate::flags::file_lock::real(&self.0)
+        real(&self.0)
     }
 
-    /// Puts away what a server left that was killed.
+    /// Cleans up after a server that was killed.
     pub(crate) fn recover(&self) {
-        // It was not whole, or not in use yet.
+        // It was incomplete, or not in use yet.
         let _ = fs::remove_file(scratch_of(&self.target()));
         match displaced::recover(&self.target()) {
             Ok(recovered) => recovered.iter().for_each(|one| match one {
@@ -125,17 +126,17 @@ impl FlagFile {
         }
     }
 
-    /// Does all that [`FlagFile::write`] does but the last step: whether it would work.
+    /// Does everything that [`FlagFile::write`] does except for the last step, to see whether it would work.
     pub(crate) fn rehearse(&self, text: &str) -> io::Result<()> {
         let (_, scratch) = self.scratch(text)?;
         fs::remove_file(scratch)
     }
 
-    /// Writes a file beside the one that the path leads to. Answers both.
+    /// Writes a file beside the one that the path leads to. Returns the path of that one, and of the new one.
     fn scratch(&self, text: &str) -> io::Result<(PathBuf, PathBuf)> {
         let target = fs::canonicalize(&self.0)?;
         let old = fs::metadata(&target)?;
-        // A rename would go over a file that somebody has made read-only on purpose.
+        // A rename would replace a file that was made read-only on purpose.
         access(&target, Access::WRITE_OK)?;
         let scratch = scratch_of(&target);
         match fs::remove_file(&scratch) {
@@ -153,19 +154,18 @@ impl FlagFile {
     }
 }
 
-/// Where a new file is written, beside the old one. One name and not a new one each time: nothing piles up where the server was killed.
+/// Where a new file is written, beside the old one. Always the same name, so that killed servers leave one file at most.
 fn scratch_of(target: &Path) -> PathBuf {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    target.with_file_name(format!(".{name}.flagstaff-new"))
+    hidden(target, "flagstaff-new")
 }
 
-/// Where files cannot be exchanged: looks, and renames at once. An edit that is renamed over the file between the two is lost.
+/// Replaces `target` where files cannot be exchanged: checks and renames at once. An edit renamed over the file in between is lost.
 fn rename(new: &Path, target: &Path, expected: &str) -> Result<Option<Displaced>, WriteError> {
     let renamed = || {
         if !holds(target, expected) {
             return Err(WriteError::Changed);
         }
-        // So that what an editor still writes to it has a name.
+        // The old file keeps a name for what an editor still writes to it.
         let aside = displaced::name(target, 0, expected, "");
         let old = match fs::hard_link(target, &aside) {
             Ok(()) => Displaced::open(aside, expected)?,
@@ -189,7 +189,7 @@ fn rename(new: &Path, target: &Path, expected: &str) -> Result<Option<Displaced>
     result
 }
 
-/// Says where an edit by hand is that could not be taken over.
+/// Logs where an edit by hand is that could not be adopted.
 pub(crate) fn warn_of_kept(path: &Path) {
     tracing::error!("an edit of the flag file by hand could not be taken over; it is in {}", path.display());
 }
@@ -198,7 +198,7 @@ fn fill(mut file: &File, text: &str, old: &fs::Metadata) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
     let new = file.metadata()?;
     if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
-        // Only root may give a file away; the mode is what matters to others.
+        // Only root may change the owner; the mode is what matters to others.
         let _ = std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()));
     }
     file.set_permissions(old.permissions())?;
@@ -206,8 +206,7 @@ fn fill(mut file: &File, text: &str, old: &fs::Metadata) -> io::Result<()> {
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    File::open(folder_of(path))?.sync_all()
 }
 
 #[cfg(test)]

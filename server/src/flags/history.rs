@@ -32,7 +32,7 @@ impl History {
         self.0.iter().find(|change| change.revision == revision).map(|change| &**change)
     }
 
-    /// Those after `revision`, newest first, for as long as somebody wants them.
+    /// Shared copies of those after `revision`, newest first.
     pub(crate) fn kept_since(&self, revision: u64) -> Vec<Arc<Change>> {
         self.0.iter().take_while(|change| change.revision > revision).cloned().collect()
     }

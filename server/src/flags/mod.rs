@@ -2,13 +2,13 @@
 
 pub(crate) mod change;
 pub(crate) mod clients;
-pub(crate) mod condition;
 pub(crate) mod displaced;
 pub(crate) mod document;
 pub(crate) mod edit;
 pub(crate) mod environment;
 pub(crate) mod exchange;
 pub(crate) mod file_lock;
+pub(crate) mod file_names;
 pub(crate) mod flag_file;
 pub(crate) mod history;
 pub(crate) mod layout;

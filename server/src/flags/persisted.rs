@@ -1,4 +1,4 @@
-//! Flags that are persisted in a file: what it held when it was last good, and what is wrong with it now.
+//! The state of a flag file: its last good content, and what is wrong with it now.
 
 use std::io;
 use std::mem;
@@ -12,20 +12,20 @@ use crate::flags::displaced::{Displaced, Look};
 use crate::flags::file_lock::FileLock;
 use crate::flags::flag_file::{FlagFile, WriteError, warn_of_kept};
 
-/// Time between two looks at whether a file that could not be written can be written again.
+/// Time between two checks whether a file that could not be written can be written again.
 const REHEARSAL: Duration = Duration::from_secs(1);
 
 /// Why a file was not written.
 #[derive(Debug)]
 pub(crate) enum NotWritten {
-    /// Somebody has edited it since it was read.
+    /// It was edited by hand since it was read.
     Changed,
-    /// Too many editors have old states of it open.
+    /// Too many editors have old versions of it open.
     Busy,
     Io(io::Error),
 }
 
-/// An edit of a file that is not in its place any more.
+/// An edit of a file that has been replaced.
 #[derive(Debug)]
 pub(crate) struct LateEdit {
     place: usize,
@@ -36,7 +36,7 @@ pub(crate) struct LateEdit {
     is_last: bool,
 }
 
-/// Files that were taken out of the place and may still be written to by somebody.
+/// Replaced files that an editor may still be writing to, at most.
 const MOST_DISPLACED: usize = 64;
 
 #[derive(Debug)]
@@ -71,12 +71,12 @@ impl Persisted {
         self.file.path()
     }
 
-    /// Looks at the file for an edit that has settled.
+    /// Checks the file for a finished edit.
     pub(crate) fn poll(&mut self) -> FileEvent {
         self.watched.poll()
     }
 
-    /// What the file holds at this moment.
+    /// The content of the file at this moment.
     pub(crate) fn read_now(&mut self) -> Result<String, ImportError> {
         let text = self.file.read()?;
         if self.text != text {
@@ -85,7 +85,7 @@ impl Persisted {
         Ok(text)
     }
 
-    /// Notes that the file holds `text`, which is good. Whether that is another text than before.
+    /// Records that the file holds `text`, which is good. Returns whether it differs from before.
     pub(crate) fn takes(&mut self, text: &str) -> bool {
         self.is_usable();
         let is_other = self.text != text;
@@ -122,8 +122,7 @@ impl Persisted {
         }
     }
 
-    /// Of files of which the system cannot say whether they are open the oldest is waited for the shortest. One that holds an edit is not
-    /// forgotten.
+    /// Stops watching the oldest file of which the system cannot say whether it is open. One that holds an edit is kept.
     fn forget_one(&mut self) -> bool {
         let unknown = self.displaced.iter().position(|one| !one.is_open() && one.is_as_it_was());
         if let Some(place) = unknown {
@@ -132,7 +131,7 @@ impl Persisted {
         unknown.is_some()
     }
 
-    /// An edit that was written into a file that is not in its place any more: what it held before, and since.
+    /// The next edit that was written into a replaced file.
     pub(crate) fn late_edit(&mut self) -> Option<LateEdit> {
         let mut place = 0;
         while let Some(one) = self.displaced.get_mut(place) {
@@ -151,7 +150,7 @@ impl Persisted {
         None
     }
 
-    /// What a late edit holds is among the flags now.
+    /// Records that a late edit has been adopted.
     pub(crate) fn is_taken(&mut self, edit: &LateEdit, text: String) {
         match self.displaced.get_mut(edit.place) {
             Some(_) if edit.is_last => self.displaced.remove(edit.place).remove(),
@@ -160,7 +159,7 @@ impl Persisted {
         }
     }
 
-    /// What a late edit holds cannot be taken over; it is put where people see it, when nobody writes to it any more.
+    /// Records that a late edit cannot be adopted. It gets a visible name once nobody writes to it any more.
     pub(crate) fn is_refused(&mut self, edit: &LateEdit) {
         if !edit.is_last || edit.place >= self.displaced.len() {
             return;
@@ -173,7 +172,7 @@ impl Persisted {
         }
     }
 
-    /// The text did not come from the watched file's own look: what it handed out last no longer counts as unchanged.
+    /// Starts a new watch: the text did not come through the old one, which would report it as a change.
     fn watch_anew(&mut self) {
         self.watched = self.file.watch();
     }
@@ -182,7 +181,7 @@ impl Persisted {
         self.unusable = None;
     }
 
-    /// Notes why the file cannot be used, and answers it.
+    /// Records why the file cannot be used, and returns it.
     pub(crate) fn is_unusable(&mut self, error: &ImportError) -> String {
         self.unusable.insert(with_causes(error)).clone()
     }
@@ -192,7 +191,7 @@ impl Persisted {
         self.unwritable = Some((problem, Instant::now()));
     }
 
-    /// Looks whether a file that could not be written can be written again, now and then.
+    /// Checks from time to time whether a file that could not be written can be written again.
     pub(crate) fn rehearse(&mut self) {
         if self.unwritable.as_ref().is_none_or(|(_, looked)| looked.elapsed() < REHEARSAL) {
             return;

@@ -1,4 +1,4 @@
-//! The value of a flag, as it was written.
+//! The key of a flag, and its value as it was written.
 
 use std::sync::Arc;
 
@@ -6,7 +6,11 @@ use flagstaff_publisher::payload::{Limits, PayloadError, decode};
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::error::ChangeError;
 use crate::flags::layout::{Sink, compact, pretty};
+
+/// Bytes of a key at most.
+pub(crate) const MOST_KEY_BYTES: usize = 256;
 
 /// A value. Clones share one copy in memory. Values are equal if they are written with the same tokens: `1.0` is not `1`.
 #[derive(Debug, Clone)]
@@ -33,6 +37,8 @@ impl PartialEq for FlagValue {
         self.text() == other.text()
     }
 }
+
+impl Eq for FlagValue {}
 
 impl FlagValue {
     /// A value of a payload that has been checked. Its layout is kept.
@@ -89,6 +95,20 @@ impl FlagValue {
     }
 }
 
+/// Checks the key of a flag that is to be changed.
+pub(crate) fn checked_key(key: &str) -> Result<Arc<str>, ChangeError> {
+    let reason = if key.is_empty() {
+        "is empty"
+    } else if key.len() > MOST_KEY_BYTES {
+        "is too long"
+    } else if key.chars().any(char::is_control) {
+        "has control characters"
+    } else {
+        return Ok(key.into());
+    };
+    Err(ChangeError::BadKey { reason, most: MOST_KEY_BYTES })
+}
+
 /// A key as JSON.
 pub(crate) fn quoted(key: &str) -> String {
     // A string can always be written.
@@ -101,6 +121,22 @@ mod tests {
 
     fn parsed(json: &str) -> FlagValue {
         FlagValue::parse("k", json).unwrap()
+    }
+
+    #[test]
+    fn keys_have_1_to_256_bytes_and_no_control_characters() {
+        for key in ["a", "a/b c", "é☃", &"x".repeat(256)] {
+            assert_eq!(&*checked_key(key).unwrap(), key);
+        }
+        for (key, reason) in [
+            ("", "is empty"),
+            ("a\nb", "has control"),
+            ("\u{85}", "has control"),
+            (&"x".repeat(257), "is too long"),
+        ] {
+            let error = checked_key(key).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("flag key {reason}")), "{error}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What an environment shows of itself: made once for each change, shared by all who look.
+//! The state of an environment that requests and streams see: made once per change, and shared.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use crate::flags::history::History;
 use crate::flags::value::quoted;
 use crate::shared::{Shared, WeakShared};
 
-/// How many of what few ask for are made at the same time, in this process: the other threads are for changes.
+/// How many of the rarely needed texts are encoded at the same time in this process: the other threads are for changes.
 static MAKERS: Semaphore = Semaphore::const_new(2);
 
 /// A state of an environment.
@@ -33,7 +33,7 @@ pub(crate) struct View {
     encoded: Arc<Encoded>,
 }
 
-/// What few ask for: made for the first one, and shared with those who ask while it is being read.
+/// Rarely needed texts: encoded for the first reader, and shared with others for as long as it is being read.
 #[derive(Debug, Default)]
 struct Encoded {
     tags: Mutex<WeakShared>,
@@ -60,7 +60,7 @@ impl View {
         View { revision, etag, frame, line, document, history, problem, encoded }
     }
 
-    /// The same flags, and another answer to whether their file is usable.
+    /// The same flags with another problem, or none.
     pub(crate) fn with_problem(&self, problem: Option<String>) -> View {
         View {
             revision: self.revision,
@@ -113,7 +113,7 @@ impl View {
     }
 }
 
-/// Makes a text on a thread that may take its time.
+/// Encodes a text on a thread for slow work.
 async fn encoded(make: impl FnOnce() -> Vec<u8> + Send + 'static) -> Shared {
     // It is never closed.
     let turn = MAKERS.acquire().await;
@@ -123,6 +123,6 @@ async fn encoded(make: impl FnOnce() -> Vec<u8> + Send + 'static) -> Shared {
         text.shrink_to_fit();
         Shared::passing(text)
     });
-    // It does not panic; it is cut off when the server ends.
+    // It does not panic; it is cancelled when the server stops.
     made.await.unwrap_or_else(|_| Shared::gone())
 }

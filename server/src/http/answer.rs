@@ -1,9 +1,9 @@
-//! What somebody gets whose request is done.
+//! Responses of successful requests.
 
 use std::collections::BTreeMap;
 
 use axum::body::{Body, Bytes};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -11,25 +11,25 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::flags::change::FlagChange;
-use crate::flags::condition::Tags;
 use crate::flags::environment::Applied;
 use crate::flags::value::FlagValue;
+use crate::http::headers;
 use crate::shared::{PIECE, Pieces, Shared};
 
-/// JSON that is ready. What is large is given up if too much of that waits for clients that do not read.
+/// A JSON response. A large one may be freed if too much is waiting for clients that do not read.
 pub(crate) fn json(body: impl Into<Bytes>) -> Response {
     let body = body.into();
     if body.len() > PIECE { shared(Shared::passing(body)) } else { with_type(Body::from(body)) }
 }
 
-/// JSON that others get as well.
+/// A JSON response that is shared with other connections.
 pub(crate) fn shared(text: Shared) -> Response {
     let mut pieces = Pieces::default();
     pieces.all(text);
     of_pieces(pieces)
 }
 
-/// JSON in pieces.
+/// A JSON response in pieces.
 pub(crate) fn of_pieces(pieces: Pieces) -> Response {
     let length = pieces.len();
     let body = stream::unfold(pieces, async |mut pieces| Some((pieces.next().await?, pieces)));
@@ -44,29 +44,21 @@ fn with_type(body: Body) -> Response {
     response
 }
 
-/// Something as JSON.
+/// A value as a JSON response.
 pub(crate) fn object(value: &impl Serialize) -> Response {
     // Texts, numbers and JSON can always be written.
     json(serde_json::to_string(value).unwrap_or_default())
 }
 
-/// JSON with its tag, or 304 for those who have it.
-pub(crate) fn tagged(headers: &HeaderMap, tag: &str, body: impl FnOnce() -> Response) -> Response {
-    let known = crate::http::guard::joined(headers, "if-none-match")
-        .is_some_and(|header| Tags::parse(&header).names(tag));
-    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { body() };
-    set_tag(&mut response, tag);
+/// A response with its tag, or 304 for clients that have it.
+pub(crate) fn tagged(request: &HeaderMap, tag: &str, body: impl FnOnce() -> Response) -> Response {
+    let mut response =
+        if headers::knows(request, tag) { StatusCode::NOT_MODIFIED.into_response() } else { body() };
+    headers::set_tag(&mut response, tag);
     response
 }
 
-fn set_tag(response: &mut Response, tag: &str) {
-    // Hexadecimal digits are fit for a header.
-    if let Ok(value) = HeaderValue::from_str(&format!("\"{tag}\"")) {
-        response.headers_mut().insert(ETAG, value);
-    }
-}
-
-/// What a change of one flag, or its removal, did. The tag of the response is that of the flag, as in an answer to GET.
+/// The result of a change or removal of one flag. `ETag` is that of the flag, as in a response to GET.
 pub(crate) fn of_flag(key: &str, applied: &Applied) -> Response {
     #[derive(Serialize)]
     struct Answer<'a> {
@@ -99,12 +91,12 @@ pub(crate) fn of_flag(key: &str, applied: &Applied) -> Response {
         *response.status_mut() = StatusCode::CREATED;
     }
     if let Some(tag) = tag {
-        set_tag(&mut response, &tag);
+        headers::set_tag(&mut response, &tag);
     }
     response
 }
 
-/// What a change of several flags did. The tag of the response is that of all flags.
+/// The result of a change of several flags. `ETag` is that of all flags.
 pub(crate) fn of_flags(applied: &Applied, undoes: Option<u64>) -> Response {
     #[derive(Serialize)]
     struct Answer<'a> {
@@ -120,6 +112,6 @@ pub(crate) fn of_flags(applied: &Applied, undoes: Option<u64>) -> Response {
     let etag = &applied.view.etag;
     let mut response =
         object(&Answer { revision: applied.view.revision, etag, undoes, changes: &applied.changes, tags });
-    set_tag(&mut response, etag);
+    headers::set_tag(&mut response, etag);
     response
 }

@@ -9,30 +9,14 @@ use axum::http::request::Parts;
 use percent_encoding::percent_decode_str;
 
 use crate::error::ChangeError;
+use crate::flags::value::{MOST_KEY_BYTES, checked_key};
 use crate::http::refusal::Refusal;
-
-/// Bytes of a key.
-const MOST_BYTES: usize = 256;
 
 /// Where single flags are. Below it stands nothing but keys, so that none can be taken for something else.
 pub(crate) const PATH: &str = "/api/v1/flags/by-key";
 
 /// The query that names a key which cannot stand in a path.
 const QUERY: &str = "key=";
-
-/// Checks the key of a flag that is to be changed.
-pub(crate) fn checked(key: &str) -> Result<Arc<str>, ChangeError> {
-    let reason = if key.is_empty() {
-        "is empty"
-    } else if key.len() > MOST_BYTES {
-        "is too long"
-    } else if key.chars().any(char::is_control) {
-        "has control characters"
-    } else {
-        return Ok(key.into());
-    };
-    Err(ChangeError::BadKey { reason, most: MOST_BYTES })
-}
 
 /// The key that a request names: in its path, or as `?key=`. A key of `.` or `..` in a path is taken away by most clients before they
 /// send it; a query is sent as it is.
@@ -46,8 +30,8 @@ impl<S: Sync> FromRequestParts<S> for FlagKey {
         let below = parts.uri.path().strip_prefix(PATH).unwrap_or_default();
         let encoded = named(below, parts.uri.query().unwrap_or_default())?;
         match percent_decode_str(&encoded).decode_utf8() {
-            Ok(key) => Ok(FlagKey(checked(&key)?)),
-            Err(_) => Err(ChangeError::BadKey { reason: "is not UTF-8", most: MOST_BYTES }.into()),
+            Ok(key) => Ok(FlagKey(checked_key(&key)?)),
+            Err(_) => Err(ChangeError::BadKey { reason: "is not UTF-8", most: MOST_KEY_BYTES }.into()),
         }
     }
 }
@@ -75,22 +59,6 @@ fn named<'a>(below: &'a str, query: &'a str) -> Result<Cow<'a, str>, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn keys_have_1_to_256_bytes_and_no_control_characters() {
-        for key in ["a", "a/b c", "é☃", &"x".repeat(256)] {
-            assert_eq!(&*checked(key).unwrap(), key);
-        }
-        for (key, reason) in [
-            ("", "is empty"),
-            ("a\nb", "has control"),
-            ("\u{85}", "has control"),
-            (&"x".repeat(257), "is too long"),
-        ] {
-            let error = checked(key).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("flag key {reason}")), "{error}");
-        }
-    }
 
     #[test]
     fn a_key_stands_in_the_path_or_in_the_query_and_not_in_both() {

@@ -1,30 +1,22 @@
-//! Who may ask: looked at before anything else of a request.
+//! Whether a request is served at all: checked before anything else of it.
+//!
+//! That is: who may ask, and whether the request is well-formed where a proxy and this server might read it differently.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, ORIGIN, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS};
+use axum::http::uri::Authority;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::http::headers::joined;
+use crate::http::origin;
 use crate::http::refusal::Refusal;
-use crate::http::routes::Service;
-use crate::http::{origin, request_form};
+use crate::http::service::Service;
 
-/// Where a request comes from.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
-
-/// All values of a header, with commas between them.
-pub(crate) fn joined(headers: &HeaderMap, name: &str) -> Option<String> {
-    let values: Vec<_> =
-        headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-    (!values.is_empty()).then(|| values.join(","))
-}
-
-/// Passes a request on, or refuses it. No answer is kept by anybody on the way.
+/// Passes a request on, or refuses it. No response may be cached.
 pub(crate) async fn guard(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
     let mut response = match check(&service, &request) {
         Ok(()) => next.run(request).await,
@@ -38,9 +30,9 @@ pub(crate) async fn guard(State(service): State<Arc<Service>>, request: Request,
 
 fn check(service: &Service, request: &Request) -> Result<(), Refusal> {
     let headers = request.headers();
-    let host = request_form::host(request)?;
-    request_form::check_encoding(request.uri())?;
-    // A request for a proxy has a second name, which counts for those that look at it.
+    let host = host(request)?;
+    check_encoding(request.uri())?;
+    // The request line may contain a second name (absolute form).
     let name_of_uri = request.uri().authority().map(|authority| authority.as_str());
     let is_ours = |name: &str| !service.is_loopback || origin::is_loopback(name);
     if !is_ours(host) || !name_of_uri.is_none_or(is_ours) {
@@ -64,6 +56,74 @@ fn check(service: &Service, request: &Request) -> Result<(), Refusal> {
             let wrong = if found.is_some() { "this is not the token" } else { "no token" };
             let text = format!("{wrong}; send that of the server as Authorization: Bearer <token>");
             Err(Refusal::new(StatusCode::UNAUTHORIZED, "token_needed", text))
+        }
+    }
+}
+
+/// The `Host` of a request. There is exactly one (RFC 9112, section 3.2); HTTP/1.0 may have none, which is the empty name.
+pub(crate) fn host(request: &Request) -> Result<&str, Refusal> {
+    let refused = |found: &str| {
+        let text = format!("{found}, expected one header Host with the name and port of the server");
+        Err(Refusal::new(StatusCode::BAD_REQUEST, "bad_host", text))
+    };
+    let mut values = request.headers().get_all(HOST).iter();
+    let value = match (values.next(), values.next()) {
+        (None, _) if request.version() < Version::HTTP_11 => return Ok(""),
+        (None, _) => return refused("the request has no Host"),
+        (Some(_), Some(_)) => return refused("the request has more than one Host"),
+        (Some(value), None) => value,
+    };
+    let name = value.to_str().ok().filter(|text| !text.contains('@'));
+    match name.filter(|text| text.parse::<Authority>().is_ok()) {
+        Some(name) => Ok(name),
+        None => refused(&format!("Host is {:?}", String::from_utf8_lossy(value.as_bytes()))),
+    }
+}
+
+/// Refuses a path or query with a `%` that encodes nothing: parsers disagree about its meaning.
+pub(crate) fn check_encoding(uri: &Uri) -> Result<(), Refusal> {
+    for (part, text) in [("path", uri.path()), ("query", uri.query().unwrap_or_default())] {
+        if let Some(at) = stray_percent(text) {
+            let found: String = text.get(at..).unwrap_or_default().chars().take(3).collect();
+            let text = format!(
+                "{part} has {found:?} at byte {at}, expected two hexadecimal digits after each %; a % itself is written %25"
+            );
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, "bad_encoding", text).with("offset", at));
+        }
+    }
+    Ok(())
+}
+
+/// Where a `%` stands without two hexadecimal digits behind it.
+fn stray_percent(text: &str) -> Option<usize> {
+    let encodes = |at: usize| {
+        let digits = text.as_bytes().get(at + 1..at + 3);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    text.match_indices('%').map(|(at, _)| at).find(|at| !encodes(*at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percent_sign_is_followed_by_two_hexadecimal_digits() {
+        for text in ["", "/a", "%41", "%2f%2F", "/%25%20x"] {
+            assert_eq!(stray_percent(text), None, "{text}");
+        }
+        for (text, at) in [
+            ("%", 0),
+            ("/a%", 2),
+            ("%4", 0),
+            ("%41%4", 3),
+            ("%zz", 0),
+            ("%4g", 0),
+            ("%%41", 0),
+            ("%+1", 0),
+            ("/%\u{e9}1", 1),
+        ] {
+            assert_eq!(stray_percent(text), Some(at), "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The sockets: who connects, and how each connection ends.
+//! The sockets: accepting connections, and ending them.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -19,34 +19,34 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use crate::http::guard::Peer;
 use crate::http::refusal::Refusal;
+use crate::http::service::Peer;
 
-/// For the head of a request, and for the next request of a connection.
+/// Time for the head of a request, and for the next request of a connection.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Bytes of a request's head, and bytes of answers that one connection may have waiting before its stream is asked for more.
+/// Bytes of a request's head, and bytes of responses that a connection may buffer before its body is polled for more.
 const MOST_WAITING: usize = 64 * 1024;
 
-/// A client that takes nothing for so long is gone.
+/// A client that reads nothing for so long is disconnected.
 const STALLED: Duration = Duration::from_secs(60);
 
-/// For connections to end when the server ends.
+/// Time for connections to end when the server stops.
 const LAST_WORDS: Duration = Duration::from_millis(400);
 
-/// When there are no descriptors left.
+/// Pause after an error, for example when no descriptors are left.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Clients that may wait to be accepted: all of them may come back at the same moment.
+/// Connections that may wait to be accepted: all clients may reconnect at the same moment.
 const BACKLOG: i32 = 4096;
 
-/// Connections at the same time. One whose client does not read takes up to 100 KiB.
+/// Simultaneous connections. One whose client does not read takes up to 100 KiB.
 const MOST_CONNECTIONS: usize = 1500;
 
-/// Connections beyond that are answered 503, so many at the same time; others are closed.
+/// So many further connections get a 503 at the same time; others are closed.
 const MOST_REFUSALS: usize = 64;
 
-/// For those.
+/// Time for those.
 const REFUSAL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Listens; does not accept yet.
@@ -59,7 +59,7 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Serves until `stopped`, then lets connections end, but not for long.
+/// Serves until `stopped`, then gives connections a short time to end.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
@@ -97,13 +97,13 @@ pub(crate) async fn serve(
     Ok(())
 }
 
-/// Waits for the end of the server.
+/// Waits until the server stops.
 async fn end_of(stopped: &mut watch::Receiver<bool>) {
-    // An error is a server that is gone.
+    // An error means that the server is gone.
     drop(stopped.wait_for(|stopped| *stopped).await);
 }
 
-/// Tells somebody for whom there is no place. Whether the server lives can be asked all the same.
+/// Refuses a connection beyond the limit; only the health check is answered.
 async fn refuse(socket: TcpStream, router: Router) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |request: Request<Incoming>| {
@@ -118,13 +118,13 @@ async fn refuse(socket: TcpStream, router: Router) {
     });
     let mut http = http1::Builder::new();
     http.keep_alive(false).max_buf_size(MOST_WAITING);
-    // Whoever is slow here has no answer.
+    // A slow client gets no response here.
     let _ =
         tokio::time::timeout(REFUSAL_PATIENCE, http.serve_connection(TokioIo::new(socket), service)).await;
 }
 
 async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, mut stopped: watch::Receiver<bool>) {
-    // Without them the connection is only slower to answer, or to end.
+    // Without these the connection only responds later, or ends later.
     let _ = socket.set_nodelay(true);
     let _ = SockRef::from(&socket).set_tcp_user_timeout(Some(STALLED));
     let router = TowerToHyperService::new(router);
@@ -139,7 +139,7 @@ async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, mut sto
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = end_of(&mut stopped) => {
-            // Streams end by themselves; a request that is being answered is answered.
+            // Streams end by themselves; a request in progress is completed.
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -1,8 +1,7 @@
-//! Whether a request comes from a page of somebody else's.
+//! Whether a request comes from a web page of another site.
 //!
-//! A browser sends requests for any page that its user looks at. It says where that page is from in `Origin` and
-//! `Sec-Fetch-Site`. A page whose name was made to lead to this host (DNS rebinding) is of the same origin; it shows by a `Host` that
-//! is not this host's name.
+//! A browser sends requests for any page that its user visits, and names the page's origin in `Origin` and `Sec-Fetch-Site`. A page whose
+//! name was made to resolve to this host (DNS rebinding) has the same origin; it is recognized by a `Host` that is not a name of this host.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! Requests that only look.
+//! Handlers of requests that only read.
 
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::error::ChangeError;
 use crate::flags::clients::Client;
-use crate::http::access::Access;
 use crate::http::answer;
 use crate::http::flag_key::FlagKey;
 use crate::http::refusal::Refusal;
+use crate::http::service::Access;
 use crate::shared::Pieces;
 
 pub(crate) async fn flags(Access(environment): Access, headers: HeaderMap) -> Response {

@@ -1,4 +1,4 @@
-//! What somebody gets whose request is not done.
+//! Error responses.
 
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -10,10 +10,10 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::error::{ChangeError, with_causes};
 use crate::http::answer;
 
-/// How an API key is asked for: a scheme of this server's own, which names the header.
+/// The authentication scheme for API keys: specific to this server, with the name of the header.
 const API_KEY_SCHEME: &str = "ApiKey header=\"X-API-Key\"";
 
-/// A status with a sentence, a word for programs, and what else helps.
+/// A status, a sentence for people, a code for programs, and more fields.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,
@@ -55,7 +55,7 @@ impl IntoResponse for Refusal {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            // RFC 9110 wants it. Browsers open a dialog for schemes that they know, such as Basic; these are none of them.
+            // Required by RFC 9110. Browsers open a dialog only for schemes that they know, such as Basic.
             let scheme = if self.code == "token_needed" { "Bearer" } else { API_KEY_SCHEME };
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
         }

@@ -1,4 +1,4 @@
-//! What somebody sends: JSON text.
+//! The body of a write request: JSON text.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{ChangeError, with_causes};
 use crate::http::refusal::Refusal;
-use crate::http::routes::Service;
+use crate::http::service::Service;
 
 /// Bytes of a body: as many as all flags together may have, and some white space.
 const MOST_BYTES: usize = DEFAULT_MAX_PAYLOAD + 64 * 1024;
@@ -21,10 +21,10 @@ const MOST_BYTES: usize = DEFAULT_MAX_PAYLOAD + 64 * 1024;
 /// Bytes that are read of a body that is too large already.
 const MOST_THROWN_AWAY: usize = 64 * 1024 * 1024;
 
-/// For a body to come.
+/// Time for a body to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Bytes of a body that count to no bound of all bodies.
+/// Bodies up to this size do not count towards the common bound.
 const SMALL: usize = 16 * 1024;
 
 /// Bytes that are asked for at once.
@@ -42,7 +42,7 @@ pub(crate) fn room() -> Arc<Semaphore> {
 #[derive(Debug)]
 pub(crate) struct JsonText {
     pub(crate) text: String,
-    /// Given back when the text is not needed any more.
+    /// Returned when the text is no longer needed.
     _room: Vec<OwnedSemaphorePermit>,
 }
 

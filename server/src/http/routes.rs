@@ -1,37 +1,16 @@
 //! The HTTP API, path by path.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
-use tokio::sync::{Semaphore, watch};
 
-use crate::flags::environment::Environment;
 use crate::http::guard::guard;
 use crate::http::refusal::Refusal;
-use crate::http::{flag_key, page, page_stream, read_handlers, stream, write_handlers};
-use crate::token::Token;
-
-/// What all requests share.
-#[derive(Debug)]
-pub(crate) struct Service {
-    /// By API key.
-    pub(crate) environments: HashMap<String, Environment>,
-    pub(crate) address: SocketAddr,
-    /// Bound to the loopback interface only.
-    pub(crate) is_loopback: bool,
-    pub(crate) token: Option<Token>,
-    pub(crate) heartbeat: Duration,
-    /// For the bodies of requests.
-    pub(crate) room: Arc<Semaphore>,
-    /// Becomes true when the server ends.
-    pub(crate) stopped: watch::Receiver<bool>,
-}
+use crate::http::service::Service;
+use crate::http::{flag_key, page, read_handlers, stream, write_handlers};
 
 pub(crate) fn router(service: Arc<Service>) -> Router {
     let flag = get(read_handlers::flag).put(write_handlers::put).delete(write_handlers::delete);
@@ -46,7 +25,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route("/api/v1/history", get(read_handlers::history))
         .route("/api/v1/history/{revision}/undo", post(write_handlers::undo))
         .route("/api/v1/clients", get(read_handlers::clients))
-        .route("/api/v1/page/live", get(page_stream::page))
+        .route("/api/v1/page/live", get(page::live))
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)
         .layer(from_fn_with_state(service.clone(), guard))

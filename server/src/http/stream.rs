@@ -1,7 +1,7 @@
 //! The wire protocol: server-sent events, each with all flags.
 //!
-//! A stream holds no events. It holds the newest view, which all streams share, and makes nothing while its connection takes
-//! nothing: what a slow client has missed is gone, because each event replaces all flags.
+//! A stream has no queue of events. It holds the newest view, which all streams share, and encodes nothing while its connection is not
+//! ready: a slow client skips versions, because each event replaces all flags.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +16,13 @@ use tokio::sync::watch;
 
 use crate::flags::clients::Connected;
 use crate::flags::view::View;
-use crate::http::access::Access;
-use crate::http::guard::Peer;
-use crate::http::routes::Service;
+use crate::http::service::{Access, Peer, Service};
 use crate::shared::{Gone, Pieces};
 
-/// Characters of a client's name that are kept.
+/// Characters of a `User-Agent` that are remembered.
 const MOST_AGENT: usize = 200;
 
-/// A comment, which shows that the stream lives.
+/// A comment, which shows that the stream is alive.
 pub(crate) const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
 
 struct FlagStream {
@@ -32,7 +30,7 @@ struct FlagStream {
     stopped: watch::Receiver<bool>,
     heartbeat: Duration,
     connected: Connected,
-    /// The revision whose event was begun last.
+    /// The revision whose event was started last.
     begun: Option<u64>,
     /// What is left of it.
     pieces: Pieces,
@@ -59,7 +57,7 @@ pub(crate) async fn flags(
 }
 
 impl FlagStream {
-    /// What is to be sent next, as soon as there is something; `None`: the server ends.
+    /// Waits for what is to be sent next; `None` when the server stops.
     async fn next(&mut self) -> Option<Result<Bytes, Gone>> {
         loop {
             if let Some(piece) = self.pieces.next().await {
@@ -72,7 +70,7 @@ impl FlagStream {
                 return None;
             }
             let view = self.view.borrow_and_update().clone();
-            // Trouble with the file makes another view of the same flags.
+            // A problem with the file makes a new view of the same flags.
             if self.begun != Some(view.revision) {
                 self.begun = Some(view.revision);
                 self.pieces.all(view.frame.clone());
@@ -93,7 +91,7 @@ pub(crate) fn response(events: impl Stream<Item = Result<Bytes, Gone>> + Send + 
     let mut response = Response::new(Body::from_stream(events));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    // A proxy that gathers answers would gather this one for ever.
+    // A proxy that buffers responses would buffer this one for ever.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
 }

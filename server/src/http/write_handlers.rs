@@ -1,4 +1,4 @@
-//! Requests that change flags.
+//! Handlers of requests that change flags.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,19 +9,17 @@ use axum::response::Response;
 
 use crate::error::ChangeError;
 use crate::flags::change::{Author, By};
-use crate::flags::condition::{Condition, Tags};
-use crate::flags::edit::Edit;
+use crate::flags::edit::{Condition, Edit};
 use crate::flags::environment::{Applied, Environment, merge};
 use crate::flags::value::FlagValue;
-use crate::http::access::Access;
 use crate::http::answer;
 use crate::http::flag_key::FlagKey;
-use crate::http::guard::{Peer, joined};
+use crate::http::headers;
 use crate::http::refusal::Refusal;
 use crate::http::request_body::JsonText;
-use crate::http::routes::Service;
+use crate::http::service::{Access, Peer, Service};
 
-/// For a change that is being made when the server ends.
+/// Time for a change in progress when the server stops.
 const LAST_CHANGE: Duration = Duration::from_millis(50);
 
 pub(crate) async fn put(
@@ -87,14 +85,12 @@ pub(crate) async fn undo(
     change(&service, environment, how, edit, move |applied| answer::of_flags(applied, Some(revision))).await
 }
 
-/// Under which condition a request asks for a change, and for whom.
-fn how(by: By, headers: &HeaderMap, extensions: &Extensions) -> (Condition, Author) {
-    let tags = |name| joined(headers, name).map(|header| Tags::parse(&header));
-    let condition = Condition { if_match: tags("if-match"), if_none_match: tags("if-none-match") };
-    let is_page = headers.get("x-flagstaff-by").is_some_and(|by| by == "page");
+/// The condition of a requested change, and its author.
+fn how(by: By, request: &HeaderMap, extensions: &Extensions) -> (Condition, Author) {
+    let is_page = request.get("x-flagstaff-by").is_some_and(|by| by == "page");
     let by = if by == By::Api && is_page { By::Page } else { by };
     let from = extensions.get::<Peer>().map(|peer| peer.0.ip().to_canonical());
-    (condition, Author { by, from })
+    (headers::condition(request), Author { by, from })
 }
 
 /// Makes a change, one at a time for each environment, on a thread that may take its time: from the text that was sent to the text of

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from on_page import entry, field, open_editor, shown, switch
+from on_page import entry, field, open_editor, row, shown, switch
 from service import eventually
 
 LINK = "#link"
@@ -29,6 +29,43 @@ def test_the_page_comes_back_after_the_server_was_killed_and_started_again(page,
     expect(form.locator(".note")).to_be_hidden()
     switch(page, "dark-mode").click()
     eventually(lambda: service.text("dark-mode") == "false")
+
+
+def test_without_a_connection_the_whole_page_says_so_and_nothing_can_be_changed(page, service):
+    background = "getComputedStyle(document.body).backgroundColor"
+    usual = page.evaluate(background)
+    form = open_editor(page, "banner")
+    field(form).fill("still here")
+    service.kill()
+    lost = page.locator("#lost")
+    expect(lost).to_contain_text(re.compile(r"Disconnected since \d.*out of date.*Editing is locked"))
+    expect(page).to_have_title(re.compile("^⚠ Disconnected"))
+    assert page.evaluate(background) != usual
+    expect(page.get_by_role("grid", name="Flags")).to_have_attribute("aria-disabled", "true")
+    # Neither by mouse nor by keyboard.
+    expect(field(form)).to_have_attribute("readonly", "")
+    switch(page, "dark-mode").click(force=True)
+    expect(page.locator("#say")).to_have_text("Not connected: nothing was changed")
+    for key in ("Space", "Enter", "Delete", "u", "n"):
+        row(page, "dark-mode").focus()
+        page.keyboard.press(key)
+    expect(page.locator("#add")).to_be_hidden()
+    expect(row(page, "dark-mode").locator("form")).to_have_count(0)
+    expect(switch(page, "dark-mode")).to_have_attribute("aria-checked", "false")
+    # To look at the flags is still possible, also for a screen reader and with the keyboard.
+    page.keyboard.press("j")
+    expect(row(page, "legacy-api")).to_be_focused()
+    page.evaluate("scrollTo(0, 400)")
+    expect(lost).to_be_in_viewport()
+    service.start()
+    expect(lost).to_be_hidden()
+    expect(page).to_have_title(re.compile("^Flagstaff"))
+    assert page.evaluate(background) == usual
+    expect(field(form)).to_have_value("still here")
+    expect(field(form)).not_to_have_attribute("readonly", "")
+    switch(page, "dark-mode").click()
+    eventually(lambda: service.text("dark-mode") == "true")
+    assert len(service.history()) == 1
 
 
 def test_a_revision_of_a_server_that_was_started_again_is_not_taken_for_ones_own(page, service):

@@ -109,9 +109,27 @@ def test_letters_are_no_shortcuts_while_somebody_types_or_does_not_want_them(pag
     expect(page.locator("#filter")).not_to_be_focused()
 
 
+def test_a_letter_changes_no_flag_unless_the_list_has_the_focus(page, service):
+    switch(page, "dark-mode").click()
+    eventually(lambda: service.text("dark-mode") == "true")
+    for letter in "abcdefghijklmnopqrstuvwxyz0123456789":
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press(letter)
+        page.keyboard.press("Escape")
+    page.get_by_role("button", name="Keyboard shortcuts").focus()
+    page.keyboard.press("u")
+    # A change that comes after all of them is the second one.
+    service.put("cart-limit", "75")
+    shown(page, "cart-limit", "75")
+    assert len(service.history()) == 2
+    row(page, "dark-mode").focus()
+    page.keyboard.press("u")
+    eventually(lambda: service.text("dark-mode") == "false")
+
+
 def test_every_control_has_a_name_and_a_role(page):
     nameless = page.evaluate(
-        """() => [...document.querySelectorAll('button, input, textarea, [role=switch]')]
+        """() => [...document.querySelectorAll('button, input, select, textarea, [role=switch]')]
             .filter(e => !(e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.length)).map(e => e.outerHTML)"""
     )
     assert not nameless

@@ -1,4 +1,4 @@
-"""Legible and usable on a phone of 360 pixels."""
+"""Legible and usable on a phone of 360 pixels, and of 320."""
 
 import pytest
 from playwright.sync_api import expect
@@ -15,29 +15,28 @@ FLAGS = {
 }
 
 PHONE = {
-    "viewport": {"width": 360, "height": 740},
     "has_touch": True,
     "is_mobile": True,
     "device_scale_factor": 2,
 }
 
 
-@pytest.fixture
-def phone(serve, look):
+@pytest.fixture(params=[320, 360])
+def phone(request, serve, look):
     service = serve(FLAGS)
-    page = look(service, **PHONE)
+    page = look(service, viewport={"width": request.param, "height": 740}, **PHONE)
     page.service = service
     return page
 
 
 def fits(page):
-    return page.evaluate("document.documentElement.scrollWidth <= innerWidth && innerWidth === 360")
+    return page.evaluate("document.documentElement.scrollWidth <= innerWidth && innerWidth === screen.width")
 
 
 def small(page):
     """Controls that can be seen and are smaller than a finger."""
     return page.evaluate(
-        """() => [...document.querySelectorAll('button, input, textarea')].filter(e => {
+        """() => [...document.querySelectorAll('button, input, select, textarea')].filter(e => {
             const box = e.getBoundingClientRect()
             return box.width && e.checkVisibility({visibilityProperty: true}) && (box.height < 43.5 || box.width < 43.5)
         }).map(e => [e.className, e.textContent, e.getBoundingClientRect().width, e.getBoundingClientRect().height])"""
@@ -61,7 +60,14 @@ def test_nothing_scrolls_sideways_and_every_target_is_large_enough(phone):
         assert fits(phone)
         assert not small(phone)
     phone.get_by_role("button", name="Flags", exact=True).tap()
+    phone.get_by_role("button", name="Group").tap()
+    expect(phone.locator("#list .group").first).to_be_visible()
     phone.get_by_role("button", name="New").tap()
+    assert fits(phone)
+    assert not small(phone)
+    phone.service.kill()
+    expect(phone.locator("#lost")).to_be_visible()
+    expect(phone.locator("#link")).to_contain_text("Reconnecting")
     assert fits(phone)
     assert not small(phone)
 

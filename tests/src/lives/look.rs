@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flagstaff_reader::{FlagKey as _, Reader, Value};
+use flagstaff_reader::{Reader, Value};
 
 use super::expected::{Wrong, bool_of, compare, json_of, number_of, text_of, value_of};
 use super::flags::{Content, key};
@@ -36,7 +36,7 @@ impl Look {
 
     pub(super) fn snapshot(reader: &Reader, keys: &[usize]) -> Look {
         let snapshot = reader.snapshot();
-        let values = keys.iter().map(|i| (*i, snapshot.get(key(*i).text()).map(Value::into_owned)));
+        let values = keys.iter().map(|i| (*i, snapshot.get(key(*i)).map(Value::into_owned)));
         Look::Values("get of a snapshot", values.collect())
     }
 

@@ -70,7 +70,7 @@ impl Source for Reader {
 
 impl Source for flagstaff::Client {
     fn reader(&self) -> &Reader {
-        self
+        flagstaff::Client::reader(self)
     }
 }
 

@@ -54,9 +54,9 @@ fn with_a_cache_directory_that_cannot_be_made_flags_are_kept_in_memory_and_it_is
     let second = start(heard().0);
     wait_for_n(&second, 2);
     assert_eq!(server.connections(), 1);
-    assert!(client.close());
+    client.close().unwrap();
     server.wait_for_requests(2, DEADLINE);
-    assert!(second.close());
+    second.close().unwrap();
     assert!(errors.try_recv().is_err());
     let left = fs::read_dir(place.join("memory")).unwrap().count();
     assert!(left <= 3, "a snapshot, its second name and its lock are all that is left: {left}");

@@ -271,7 +271,7 @@ fn row_18_readers_follow_a_file_that_was_removed_or_replaced_while_they_had_it_m
         wait_until(what, DEADLINE, || reader.get_i64("n") == n);
         assert_eq!(place.get("n"), n.to_string());
     }
-    publisher.expect_log("touched by somebody else");
+    publisher.expect_log("changed by another program");
     assert!(publisher.is_running());
 }
 

@@ -179,7 +179,8 @@ fn play(case: &Case, name: &str) {
 #[track_caller]
 fn fails(name: &str, place: &Place, publisher: &Process, said: &str, (from, to): (f64, f64)) {
     let (_, line) = publisher.expect_log(said);
-    assert!(line.contains("WARN") && line.contains("no stream; serving the last snapshot"), "{name}: {line}");
+    let level = if (from, to) == SLOW { "ERROR" } else { "WARN" };
+    assert!(line.contains(level) && line.contains("no stream; serving the last snapshot"), "{name}: {line}");
     let delay = retry_in(&line).as_secs_f64();
     assert!((from..=to).contains(&delay), "{name}: {line}");
     let expected = if [SLOW, RARE].contains(&(from, to)) { "refused" } else { "retrying" };

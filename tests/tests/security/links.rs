@@ -61,7 +61,7 @@ fn row_21_a_file_that_is_made_anew_takes_the_place_of_the_file_and_not_of_a_link
     let publisher = Process::start(run(&place, "link.flagstaff"));
     place.wait_for_n(2);
     fs::remove_file(place.file()).unwrap();
-    publisher.expect_log("touched by somebody else");
+    publisher.expect_log("changed by another program");
     fs::write(place.join("flags.json"), r#"{"n": 3}"#).unwrap();
     place.wait_for_n(3);
     flagstaff_tests::wait::wait_until("the old reader", DEADLINE, || reader.get_i64("n") == 3);

@@ -374,7 +374,8 @@ impl Drop for World {
 
 fn serve(files: &[PathBuf; ENVIRONMENTS], port: u16) -> Command {
     let mut command = flagstaff();
-    command.args(["serve", "--port", &port.to_string(), "--api-key", KEYS[0], "--environment"]);
+    // An editor may have moved a file away when the server is started again.
+    command.args(["serve", "--create", "--port", &port.to_string(), "--api-key", KEYS[0], "--environment"]);
     command.arg(format!("{}={}", KEYS[1], files[1].display())).arg(&files[0]);
     command
 }

@@ -30,16 +30,37 @@ fn by(server: &FlagServer) -> Vec<String> {
         .collect()
 }
 
+/// Symptom: after a typo in the path every host had no flags, and called that fresh. Cause: the server made an empty file at any path.
+/// Fix: a file is made only if that is asked for.
 #[test]
-fn a_file_that_is_missing_is_created_and_that_is_said() {
+fn a_file_that_does_not_exist_stops_the_start_and_nothing_is_made() {
+    let place = Place::new();
+    let (good, typo) = (place.join("flags.json"), place.join("flasg.json"));
+    fs::write(&good, "{}").unwrap();
+    let second = format!("staging={}", typo.display());
+    let files = || fs::read_dir(place.folder()).unwrap().count();
+    let before = files();
+    for arguments in
+        [vec![typo.as_os_str()], vec![good.as_os_str(), "--environment".as_ref(), second.as_ref()]]
+    {
+        let refusal = answer(command(arguments));
+        assert_eq!(refusal.code, 2, "{refusal:?}");
+        let said = format!("flag file {} does not exist; pass --create to make an empty one", typo.display());
+        assert!(refusal.stderr.contains(&said), "{refusal:?}");
+    }
+    assert_eq!(files(), before);
+}
+
+#[test]
+fn a_file_that_does_not_exist_is_created_on_request_and_that_is_logged() {
     let place = Place::new();
     let file = place.join("flags.json");
-    let server = FlagServer::with_file(&file);
+    let server = FlagServer::with_new_file(&file);
     server.process.expect_log("created");
     assert_eq!(fs::read_to_string(&file).unwrap(), "{}\n");
     server.put("a", "1");
     assert_eq!(fs::read_to_string(&file).unwrap(), "{\n  \"a\": 1\n}\n");
-    let nowhere = answer(command([place.join("no/such/folder.json")]));
+    let nowhere = answer(command(["--create".as_ref(), place.join("no/such/folder.json").as_os_str()]));
     assert_eq!(nowhere.code, 1, "{nowhere:?}");
     assert!(
         nowhere.stderr.contains("cannot create flag file") && nowhere.stderr.contains("no/such"),
@@ -172,7 +193,7 @@ fn a_symbolic_link_stays_one_and_the_mode_stays() {
 fn a_symbolic_link_may_stand_before_its_file() {
     let place = Place::new();
     std::os::unix::fs::symlink("real.json", place.join("flags.json")).unwrap();
-    let server = FlagServer::with_file(&place.join("flags.json"));
+    let server = FlagServer::with_new_file(&place.join("flags.json"));
     assert_eq!(server.put("a", "1").status, 201);
     assert_eq!(fs::read_to_string(place.join("real.json")).unwrap(), "{\n  \"a\": 1\n}\n");
 }

@@ -13,7 +13,8 @@ use rustix::process::Signal;
 fn what_is_put_is_what_readers_get() {
     let place = Place::new();
     let file = place.join("flags.json");
-    let server = FlagServer::start(["--api-key".as_ref(), KEY.as_ref(), file.as_os_str()]);
+    let server =
+        FlagServer::start(["--create".as_ref(), "--api-key".as_ref(), KEY.as_ref(), file.as_os_str()]);
     let send = |request: Request| request.header("X-API-Key", KEY).send(server.address);
     assert_eq!(send(put("n", "1")).status, 201);
     let _publisher = Process::start(place.run_command(&server.url()));
@@ -96,7 +97,7 @@ fn a_port_that_is_in_use_is_named_with_what_to_do() {
 #[test]
 fn without_a_file_there_are_samples_and_it_is_said_that_nothing_is_kept() {
     let server = FlagServer::start([] as [&str; 0]);
-    server.process.expect_log("nothing is kept");
+    server.process.expect_log("changes are lost when the server stops");
     assert_eq!(server.line, format!("{}/", server.url()));
     let flags = server.get("/api/v1/flags").json();
     assert!(flags.as_object().unwrap().len() >= 4, "{flags}");

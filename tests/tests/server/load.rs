@@ -48,6 +48,7 @@ fn held_up(mut work: impl FnMut(&FlagServer)) -> (Duration, Duration) {
         let place = Place::new();
         let other = format!("other={}", place.join("other.json").display());
         let server = FlagServer::start([
+            "--create".into(),
             "--environment".into(),
             other,
             place.join("flags.json").display().to_string(),
@@ -102,7 +103,7 @@ fn changes_of_a_hundred_thousand_flags_take_seconds_and_hold_nobody_up() {
 fn a_value_that_would_be_too_large_in_the_file_is_refused_before_it_is_laid_out() {
     let server = FlagServer::start([] as [&str; 0]);
     let place = Place::new();
-    let kept = FlagServer::with_file(&place.join("flags.json"));
+    let kept = FlagServer::with_new_file(&place.join("flags.json"));
     let deep = format!("{}1{}{}", "[".repeat(126), ",1".repeat(2_500_000), "]".repeat(126));
     let refused = kept.put("deep", &deep);
     assert_eq!(refused.refusal(), (413, "too_large".to_owned()));

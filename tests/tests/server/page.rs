@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use flagstaff_tests::flag_server::FlagServer;
+use flagstaff_tests::flag_server::{FlagServer, command};
 use flagstaff_tests::http::{Events, Request};
+use flagstaff_tests::place::{Place, answer};
 use serde_json::json;
 
 #[test]
@@ -50,6 +51,20 @@ fn the_page_hears_all_at_first_and_then_what_is_new() {
         (&second["tags"]["greeting"], &second["etag"]),
         (&answer["tags"]["greeting"], &answer["etag"])
     );
+}
+
+#[test]
+fn the_page_hears_the_names_of_all_environments_and_no_api_key() {
+    let place = Place::new();
+    let file = place.join("staging.json");
+    std::fs::write(&file, "{}").unwrap();
+    let second = format!("s3cret={}", file.display());
+    let server = FlagServer::start(["--environment", &second, "--name", "dev=Shop"]);
+    let named = server.page_stream().find(|event| event.name == "environment");
+    assert_eq!(named.json(), json!({"name": "Shop", "names": ["Shop", "staging"]}));
+    let nobody = answer(command(["--name", "other=Shop"]));
+    assert_eq!(nobody.code, 2, "{nobody:?}");
+    assert!(nobody.stderr.contains("is for an api key that no environment has"), "{nobody:?}");
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn encoded(key: &str) -> String {
 #[test]
 fn each_key_is_its_own_flag_in_a_path_that_is_sent_as_it_is_and_in_a_query() {
     let place = Place::new();
-    let server = FlagServer::with_file(&place.join("flags.json"));
+    let server = FlagServer::with_new_file(&place.join("flags.json"));
     for (place, key) in KEYS.iter().enumerate() {
         let by_query = format!("/api/v1/flags/by-key?key={}", encoded(key));
         let set = server.put(&encoded(key), &place.to_string());

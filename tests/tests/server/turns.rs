@@ -154,7 +154,7 @@ fn once_of_three(run: impl Fn() -> Result<(), String>) {
 fn server_with_another_environment() -> (FlagServer, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let other = format!("other={}", folder.path().join("other.json").display());
-    let server = FlagServer::start(["--environment", &other]);
+    let server = FlagServer::start(["--create", "--environment", &other]);
     assert!(put("n", "0").header("X-API-Key", "other").send(server.address).status == 201);
     (server, folder)
 }
@@ -209,7 +209,7 @@ fn changes_of_three_hundred_thousand_flags_leave_everybody_else_a_turn() {
 fn four_times_as_many_flags_cost_four_times_as_much_and_not_sixteen_times() {
     let cost = |flags: usize| {
         let place = flagstaff_tests::place::Place::new();
-        let server = FlagServer::with_file(&place.join("flags.json"));
+        let server = FlagServer::with_new_file(&place.join("flags.json"));
         let mut page = server.page_stream();
         page.find(|event| event.name == "flags");
         let before = processor(&server);

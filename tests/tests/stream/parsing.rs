@@ -1,10 +1,11 @@
 //! The rules of parsing, by the parser, by a connection and by the command.
 
+use flagstaff_publisher::Stopper;
 use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::time::Instant;
 
-use flagstaff_publisher::sse::{ApiKey, Connection, Endpoint, Event, Failure, Item, Parser, Stopper};
+use flagstaff_publisher::sse::{ApiKey, Connection, Endpoint, Event, Failure, Item, Parser};
 use flagstaff_tests::place::{KEY, Place};
 use flagstaff_tests::server::{FaultServer, Script};
 use flagstaff_tests::wait::{DEADLINE, wait_until};

@@ -1,12 +1,12 @@
 //! What the rules have in common: good flags before, clients of both kinds, and servers behind TLS or a proxy.
 
+use flagstaff_publisher::{Stopper, Waited};
 use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use flagstaff_publisher::sse::{
-    ApiKey, Backoff, Clock, Connection, Endpoint, EventStream, Failure, Signal, Stopper, StreamOptions,
-    Waited,
+    ApiKey, Backoff, Clock, Connection, Endpoint, EventStream, Failure, Signal, StreamOptions,
 };
 use flagstaff_tests::place::{KEY, Place};
 use flagstaff_tests::process::Process;

@@ -19,7 +19,7 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
     let mut publisher =
         Publisher::open(&path, &PublisherOptions::default().checkpoint_every(Duration::ZERO))?;
     for n in 1..=PUBLISHES {
-        let _ = publisher.publish(&damaged_payload(n))?;
+        publisher.publish(&damaged_payload(n))?;
         let reader = Reader::open(&path)?;
         let begun = std::time::Instant::now();
         while reader.status().durable < publisher.generation() && begun.elapsed() < PATIENCE {

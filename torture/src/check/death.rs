@@ -34,7 +34,7 @@ struct Counts {
 pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
     let path = context.path();
     let mut first = Publisher::open(&path, &PublisherOptions::default())?;
-    let _ = first.publish(&payload(1, 0))?;
+    first.publish(&payload(1, 0))?;
     first.close()?;
     let mut readers = Vec::new();
     for _ in 0..READERS {

@@ -28,7 +28,7 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
     describe(context)?;
     let path = context.path();
     let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-    let _ = publisher.publish(&payload(1, 0))?;
+    publisher.publish(&payload(1, 0))?;
     let reader = Reader::open(&path)?;
     let seen = reader.get_i64_or("numbered-flag-000", -1);
     if seen != number(publisher.generation()) {

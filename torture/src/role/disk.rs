@@ -21,7 +21,7 @@ const NO_SMALL_DISK: u64 = 64 << 20;
 
 fn publish(publisher: &mut Publisher, filler: usize) -> Result<Generation, PublishError> {
     let next = publisher.generation().next();
-    let _ = publisher.publish(&numbered::payload(number(next), filler))?;
+    publisher.publish(&numbered::payload(number(next), filler))?;
     Ok(publisher.generation())
 }
 

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use flagstaff_format::{FileOp, Hooks, Observer, boot};
-use flagstaff_publisher::lock::{Cancel, LockMode, PublisherLock};
-use flagstaff_publisher::{Publisher, PublisherOptions};
+use flagstaff_publisher::lock::{LockMode, PublisherLock};
+use flagstaff_publisher::{Publisher, PublisherOptions, Stopper};
 
 use super::stdio::{Outcome, is_ending, say};
 use crate::fork::fork;
@@ -34,7 +34,7 @@ pub(super) fn stand_by(path: &Path) -> Outcome {
     let time = Arc::new(LockTime::default());
     say("waits");
     let options = PublisherOptions::default().watch(Hooks::new(time.clone()));
-    let publisher = Publisher::wait_and_open(path, &options, &Cancel::new())?;
+    let publisher = Publisher::wait_and_open(path, &options, &Stopper::new())?;
     say(&format!("start {} {}", time.0.load(Relaxed), boot::now().as_nanos()));
     while !is_ending() {
         std::thread::sleep(Duration::from_millis(5));

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flagstaff_format::{Archive, Facts, Generation, Opened, Writer, WriterOptions};
-use flagstaff_publisher::lock::{Cancel, LockMode, PublisherLock};
-use flagstaff_publisher::{Publisher, PublisherOptions, payload};
+use flagstaff_publisher::lock::{LockMode, PublisherLock};
+use flagstaff_publisher::{Publisher, PublisherOptions, Stopper, payload};
 
 use super::stdio::{Outcome, argument, is_ending, say};
 use crate::numbered::{self, number};
@@ -16,12 +16,12 @@ use crate::rate::RateReport;
 /// that areas grow.
 pub(super) fn publish(path: &Path) -> Outcome {
     let options = PublisherOptions::default().checkpoint_every(Duration::ZERO);
-    let mut publisher = Publisher::wait_and_open(path, &options, &Cancel::new())?;
+    let mut publisher = Publisher::wait_and_open(path, &options, &Stopper::new())?;
     say(&format!("start {}", publisher.generation()));
     while !is_ending() {
         let next = publisher.generation().next();
         let filler = if next.0.is_multiple_of(8) { next.0 as usize * 7919 % 200_000 } else { 0 };
-        let _ = publisher.publish(&numbered::payload(number(next), filler))?;
+        publisher.publish(&numbered::payload(number(next), filler))?;
     }
     Ok(publisher.close()?)
 }
@@ -31,7 +31,7 @@ pub(super) fn publish(path: &Path) -> Outcome {
 pub(super) fn write(path: &Path) -> Outcome {
     let mut lock = path.as_os_str().to_owned();
     lock.push(".lock");
-    let _lock = PublisherLock::acquire(PathBuf::from(lock), LockMode::Owner, &Cancel::new())?;
+    let _lock = PublisherLock::acquire(PathBuf::from(lock), LockMode::Owner, &Stopper::new())?;
     let Opened { mut writer, .. } = Writer::open(path, &WriterOptions::default())?;
     say(&format!("start {}", writer.generation()));
     let mut ready: HashMap<i64, Archive> = HashMap::new();
@@ -58,7 +58,7 @@ fn archive(number: i64) -> Result<Archive, Box<dyn std::error::Error>> {
 /// the end of stdin, it writes its measurements.
 pub(super) fn at_rate(path: &Path, arguments: &[String]) -> Outcome {
     let (rate, count): (u32, usize) = (argument(arguments, 0)?, argument(arguments, 1)?);
-    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Cancel::new())?;
+    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Stopper::new())?;
     say(&format!("start {}", publisher.generation()));
     let report = RateReport::run(&mut publisher, rate, count, is_ending)?;
     say(&format!("rate {}", serde_json::to_string(&report)?));

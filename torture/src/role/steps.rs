@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flagstaff_format::{FileId, Generation};
-use flagstaff_publisher::lock::Cancel;
-use flagstaff_publisher::{Publisher, PublisherOptions};
+use flagstaff_publisher::{Publisher, PublisherOptions, Stopper};
 use flagstaff_reader::Reader;
 
 use super::stdio::{Outcome, is_ending, say};
@@ -47,29 +46,29 @@ fn publish_watched(path: &Path, stepper: &Arc<Stepper>) -> Outcome {
         .checkpoint_every(Duration::ZERO)
         .import(Some(&cache))
         .watch(stepper.watch());
-    let mut publisher = Publisher::wait_and_open(path, &options, &Cancel::new())?;
+    let mut publisher = Publisher::wait_and_open(path, &options, &Stopper::new())?;
     let durable = |publisher: &Publisher| -> Outcome {
         let reader = Reader::open(path)?;
         Ok(wait_until("a checkpoint", || reader.status().durable >= publisher.generation())?)
     };
     durable(&publisher)?;
     for (n, filler) in [(2, 100), (3, 300_000), (4, 10)] {
-        let _ = publisher.publish(&steady::payload(n, filler))?;
+        publisher.publish(&steady::payload(n, filler))?;
         durable(&publisher)?;
     }
     let before = FileId::at(path);
     std::fs::remove_file(path)?;
     wait_until("a new file", || FileId::at(path).is_some_and(|now| Some(now) != before))?;
-    let _ = publisher.publish(&steady::payload(5, 10))?;
+    publisher.publish(&steady::payload(5, 10))?;
     durable(&publisher)?;
     Ok(publisher.close()?)
 }
 
 /// Takes over from a publisher that died, publishes the last number and ends.
 pub(super) fn succeed(path: &Path) -> Outcome {
-    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Cancel::new())?;
+    let mut publisher = Publisher::wait_and_open(path, &PublisherOptions::default(), &Stopper::new())?;
     say(&format!("start {}", publisher.generation()));
-    let _ = publisher.publish(&steady::payload(LAST, 10))?;
+    publisher.publish(&steady::payload(LAST, 10))?;
     say("published");
     Ok(publisher.close()?)
 }

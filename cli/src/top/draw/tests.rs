@@ -28,14 +28,14 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flags.flagstaff");
         let mut publisher = Publisher::open(&path, &PublisherOptions::default()).unwrap();
-        let _ = publisher.publish(flags).unwrap();
+        publisher.publish(flags).unwrap();
         let reader = Reader::open(&path).unwrap();
         let app = App::new(&reader, Paint::Plain);
         Scene { _folder: folder, publisher, reader, app }
     }
 
     fn publish(&mut self, flags: &str) {
-        let _ = self.publisher.publish(flags).unwrap();
+        self.publisher.publish(flags).unwrap();
         self.app.refresh(&self.reader);
     }
 

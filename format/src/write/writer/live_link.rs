@@ -13,12 +13,12 @@
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-use super::floor_of;
 use crate::bytes::error::{OpenError, WriteError};
+use crate::bytes::file_id::FileId;
+use crate::bytes::generation::Generation;
 use crate::bytes::layout::FILE_BYTES;
+use crate::read::area;
 use crate::read::open::{self, Candidate};
-use crate::read::view::FileId;
-use crate::sync::protocol::Generation;
 use crate::write::disk;
 use crate::write::file::{SnapshotFile, hidden};
 use crate::write::hooks::Hooks;
@@ -86,7 +86,7 @@ impl LeftBehind {
 
     /// The highest generation that anything in it names.
     pub(super) fn reached(&self) -> Generation {
-        floor_of(&self.candidate.map)
+        area::generation_floor(&self.candidate.map)
     }
 
     /// Opens the file to mark it. `None`, if it is not ours to write to: its readers find the new file when they look at the path by

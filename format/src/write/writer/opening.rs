@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::live_link::{self, LeftBehind};
-use super::{NOBODY, Writer, WriterOptions, floor_of, mark};
+use super::{NOBODY, Writer, WriterOptions, mark};
 use crate::archive::checked::Archive;
 use crate::bytes::error::{OpenError, WriteError};
 use crate::bytes::header::{Header, unix_micros};
@@ -16,7 +16,7 @@ use crate::write::disk;
 use crate::write::file::{Rights, SnapshotFile, failed, rights_of};
 use crate::write::hooks::Hooks;
 
-/// How a publisher found its file.
+/// What a publisher found at its path, and what it did about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Opening {
@@ -40,11 +40,11 @@ pub struct Opened {
     pub writer: Writer,
     /// The current snapshot, if there is one.
     pub snapshot: Option<Archive>,
-    /// How the file was found.
+    /// What was found at the path, and what was done about it.
     pub found: Opening,
 }
 
-/// What says which snapshot of an old file is the one to go on from.
+/// How the snapshot of an old file to go on from is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trust {
     /// Its generation word, which is true within one boot, marked or not: a publish that was cut short was seen by nobody. Where its
@@ -183,7 +183,7 @@ impl Writer {
         // By their names, which are about to change.
         let told: Vec<SnapshotFile> =
             left.iter().filter_map(|left| left.open(hooks).transpose()).collect::<Result<_, _>>()?;
-        let floor = floor_of(&old.map);
+        let floor = area::generation_floor(&old.map);
         let floor = left.iter().map(LeftBehind::reached).fold(floor, Generation::max);
         let of_left = || left.iter().find_map(|left| best(&left.candidate, trust_of(&left.candidate, path)));
         let mut snapshot = best(old, trust).or_else(of_left);
@@ -234,7 +234,7 @@ fn best(candidate: &Candidate, trust: Trust) -> Option<Archive> {
 
 /// Whether readers of a file that was left behind do not know yet, or would not follow to what is at the path.
 fn must_be_told(left: &LeftBehind, at_path: &Mapping) -> bool {
-    !is_marked(&left.candidate.map) || left.reached() >= floor_of(at_path)
+    !is_marked(&left.candidate.map) || left.reached() >= area::generation_floor(at_path)
 }
 
 fn is_marked(map: &Mapping) -> bool {

@@ -1,4 +1,4 @@
-//! How an environment takes over edits of its file by hand.
+//! How an environment adopts edits of its file by hand.
 
 use std::sync::TryLockError;
 use std::time::{Duration, Instant};
@@ -8,17 +8,16 @@ use flagstaff_publisher::payload::FileEvent;
 use super::{Environment, MOST_TRIES, State};
 use crate::error::ChangeError;
 use crate::flags::change::Author;
-use crate::flags::condition::Condition;
 use crate::flags::document::Document;
-use crate::flags::edit::Edit;
+use crate::flags::edit::{Condition, Edit};
 
-/// For an editor to save the second half of what it saves.
+/// Time for an editor to finish a save.
 const HALF_SAVED: Duration = Duration::from_millis(300);
 
 impl Environment {
-    /// Looks at the file, if there is one. Called again and again.
+    /// Checks the file, if there is one. Called periodically.
     pub(crate) fn poll(&self) {
-        // A change that is being made looks at the file itself.
+        // A change in progress checks the file itself.
         let mut state = match self.0.state.try_lock() {
             Ok(state) => state,
             Err(TryLockError::Poisoned(state)) => state.into_inner(),
@@ -40,7 +39,7 @@ impl Environment {
         self.show_problem(state);
     }
 
-    /// Takes over what somebody has written into files that were taken out of their place: key by key, because changes were made since.
+    /// Adopts what was written into files that have been replaced: key by key, because changes were made since.
     fn take_late_edits(&self, state: &mut State) {
         for _ in 0..MOST_TRIES {
             let Some(persisted) = &mut state.persisted else { return };
@@ -55,7 +54,7 @@ impl Environment {
             };
             let changed = base.changes_to(&edited).into_iter().map(|change| (change.key, change.new));
             let edit = Edit::Merge(changed.collect());
-            // What is in the place now comes first.
+            // The current file takes precedence.
             let done = self
                 .read_file(state)
                 .and_then(|()| self.attempt(state, &edit, &Condition::default(), Author::FILE));
@@ -63,18 +62,18 @@ impl Environment {
             match done {
                 Ok(Some(_)) => persisted.is_taken(&late, text),
                 Ok(None) => {}
-                // It would not fit. Everything else passes.
+                // It will never fit. All other errors are temporary.
                 Err(ChangeError::TooLarge { .. }) => return persisted.is_refused(&late),
                 Err(_) => return,
             }
         }
     }
 
-    /// Before a change: takes over all edits by hand.
+    /// Adopts all edits by hand before a change is made.
     pub(super) fn catch_up(&self, state: &mut State) -> Result<(), ChangeError> {
         let begun = Instant::now();
         while let Err(error) = self.read_file(state) {
-            // Half of a save, most likely.
+            // Most likely an unfinished save.
             if begun.elapsed() > HALF_SAVED {
                 return Err(error);
             }
@@ -84,7 +83,7 @@ impl Environment {
         Ok(())
     }
 
-    /// Takes over what somebody has written into the file since the last look, or says why it cannot be.
+    /// Adopts what was written into the file since the last check, or says why that is impossible.
     fn read_file(&self, state: &mut State) -> Result<(), ChangeError> {
         let Some(persisted) = &mut state.persisted else { return Ok(()) };
         match persisted.read_now() {
@@ -98,7 +97,7 @@ impl Environment {
         Ok(())
     }
 
-    /// Takes over what the file holds. It has passed the decoder.
+    /// Adopts the content of the file, which has passed the decoder.
     fn adopt(&self, state: &mut State, text: String) {
         let Some(persisted) = &mut state.persisted else { return };
         if persisted.takes(&text)

@@ -1,8 +1,9 @@
-//! The rules of an event stream written down as plainly as possible: all of it decoded first, then line by line.
+//! The rules of an event stream written down as plainly as possible: all of it decoded first, then line by line. For tests: this file is a
+//! module of the parser's random test and of its fuzz target.
 
 use std::time::Duration;
 
-use flagstaff_publisher::sse::{Part, RETRY_MAX, RETRY_MIN};
+use super::{Item, Part, RETRY_MAX, RETRY_MIN};
 
 /// What the parser finds, in types that anybody can make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,21 @@ pub(super) enum Plain {
     Comment,
     Retry(Duration),
     TooLarge { part: Part, limit: usize },
+}
+
+/// An item of the parser.
+pub(super) fn plain(item: Item) -> Plain {
+    match item {
+        Item::Event(event) => {
+            let id = event.last_event_id.to_string();
+            Plain::Event { event_type: event.event_type.into_owned(), data: event.data, id }
+        }
+        Item::Comment => Plain::Comment,
+        Item::Retry(delay) => Plain::Retry(delay),
+        Item::TooLarge { part, limit } => Plain::TooLarge { part, limit },
+        #[allow(unreachable_patterns, reason = "only outside of the parser's crate may there be others")]
+        other => panic!("the rules do not know {other:?}"),
+    }
 }
 
 /// The items of a stream. Limits count bytes, so the undecoded lines go along. A line without end only counts for the limits.

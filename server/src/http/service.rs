@@ -1,16 +1,42 @@
-//! Which environment a request is about: the one whose API key it has.
+//! The state that all requests share, and the environment of a request.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use tokio::sync::{Semaphore, watch};
 
 use crate::flags::environment::Environment;
 use crate::http::refusal::Refusal;
-use crate::http::routes::Service;
+use crate::token::Token;
 
-/// The environment of a request.
+/// The state that all requests share.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// By API key.
+    pub(crate) environments: HashMap<String, Environment>,
+    /// Names of all environments, in order.
+    pub(crate) names: Vec<Arc<str>>,
+    pub(crate) address: SocketAddr,
+    /// Bound to the loopback interface only.
+    pub(crate) is_loopback: bool,
+    pub(crate) token: Option<Token>,
+    pub(crate) heartbeat: Duration,
+    /// Room for the bodies of requests.
+    pub(crate) room: Arc<Semaphore>,
+    /// Becomes true when the server stops.
+    pub(crate) stopped: watch::Receiver<bool>,
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// The environment whose API key the request has.
 #[derive(Debug)]
 pub(crate) struct Access(pub(crate) Environment);
 

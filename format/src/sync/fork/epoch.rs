@@ -1,4 +1,4 @@
-//! Which process this is, in a way that no fork can fool.
+//! The number of this process, which no fork keeps.
 //!
 //! A process id is not enough: a worker that is forked months later can get the id of an ancestor that is gone, and a child in a
 //! process namespace of its own can have the id of its parent. So the number stands on a page that the kernel wipes in every child,
@@ -14,17 +14,19 @@ use std::ptr::{self, null_mut};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::sync::atomic::{AtomicPtr, AtomicU64};
 
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
+use rustix::mm::{MapFlags, munmap};
+
+use super::wiped_page;
 
 static PAGE: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
 static LAST: AtomicU64 = AtomicU64::new(0);
 
-/// The time from one fork to the next, as its process sees it: equal only within one process.
+/// The number of a process: equal only within one process, and another one in each child of a fork.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch(u64);
 
 impl Epoch {
-    /// This process's.
+    /// That of this process.
     #[must_use]
     pub fn now() -> Epoch {
         // Linux before 4.14, or no memory: the process id is the best that is left.
@@ -62,14 +64,13 @@ fn word() -> Option<&'static AtomicU64> {
 }
 
 fn wiped_page() -> Option<*mut AtomicU64> {
-    let (bytes, access) = (rustix::param::page_size(), ProtFlags::READ | ProtFlags::WRITE);
-    // SAFETY: the kernel chooses addresses that nobody uses. I1: they are not unmapped once they are in `PAGE`.
-    let page = unsafe { mmap_anonymous(null_mut(), bytes, access, MapFlags::PRIVATE) }.ok()?;
-    // SAFETY: the page is a private mapping of its own, on which nothing has been written or borrowed.
-    if unsafe { madvise(page, bytes, Advice::LinuxWipeOnFork) }.is_err() {
+    let bytes = rustix::param::page_size();
+    // SAFETY: the kernel chooses the address. I1: it is not unmapped once it is in `PAGE`.
+    let page = unsafe { wiped_page::map(null_mut(), bytes, MapFlags::empty()) }.ok()?;
+    if !page.is_wiped {
         // SAFETY: exactly what was mapped above, and nobody knows of it.
-        let _ = unsafe { munmap(page, bytes) };
+        let _ = unsafe { munmap(page.start, bytes) };
         return None;
     }
-    Some(page.cast())
+    Some(page.start.cast())
 }

@@ -22,7 +22,7 @@ static CLIENTS_HERE: Mutex<Vec<Weak<AtExit>>> = Mutex::new(Vec::new());
 pub(crate) struct AtExit(flagstaff::Client);
 
 impl AtExit {
-    /// For as long as the answer lives.
+    /// For as long as the returned value lives.
     pub(crate) fn of(client: &flagstaff::Client) -> Arc<AtExit> {
         let this = Arc::new(AtExit(client.clone()));
         let mut clients = CLIENTS_HERE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,12 +45,12 @@ pub(crate) fn _at_exit(py: Python<'_>) {
     let clients: Vec<_> = clients.iter().filter_map(Weak::upgrade).collect();
     py.detach(|| {
         let begun = Instant::now();
-        // All are told before one is waited for.
+        // All are told to end before one is waited for. What is not done in time is in the file all the same.
         for client in &clients {
-            client.0.close_within(Duration::ZERO);
+            let _ = client.0.close_within(Duration::ZERO);
         }
         for client in &clients {
-            client.0.close_within(CLIENTS.saturating_sub(begun.elapsed()));
+            let _ = client.0.close_within(CLIENTS.saturating_sub(begun.elapsed()));
         }
     });
 }

@@ -1,13 +1,13 @@
-//! Notices a file that somebody put at a path without a mark in the old one: one thread for all clients of a process.
+//! Notices a file that somebody put at a path without marking the old one: one thread for all clients of a process.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
-use crate::core::Core;
-use crate::fork_safe_list::{Entry, ForkSafeList};
 use crate::log::{Line, silently};
 use crate::process::Process;
+use crate::state::State;
+use flagstaff_publisher::{Entry, ForkSafeList};
 
 /// Twice a second, so that a change is seen within one.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -16,28 +16,28 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const STACK_BYTES: usize = 256 * 1024;
 
 /// A forked child makes its own: it has lost the thread of its parent, and the lock may have been copied while it was taken.
-static LOOKERS: ForkSafeList<Mutex<Looker>> = ForkSafeList::new();
+static WATCHES: ForkSafeList<Mutex<PathWatch>> = ForkSafeList::new();
 
-struct Looker {
+struct PathWatch {
     /// Weak, so that no client is kept from its end.
-    cores: Vec<Weak<Core>>,
+    states: Vec<Weak<State>>,
     has_thread: bool,
 }
 
 /// From now on until it is closed or dropped, the paths of this client are looked at.
-pub(crate) fn look_for(core: &Arc<Core>, process: &Process) {
-    let make = || Mutex::new(Looker { cores: Vec::new(), has_thread: false });
-    let shared = match LOOKERS.get_or_push(make) {
+pub(crate) fn watch_paths_of(state: &Arc<State>, process: &Process) {
+    let make = || Mutex::new(PathWatch { states: Vec::new(), has_thread: false });
+    let shared = match WATCHES.get_or_push(make) {
         Entry::New(shared) | Entry::Found(shared) => shared,
     };
-    let mut looker = lock(shared);
-    looker.cores.push(Arc::downgrade(core));
-    if looker.has_thread {
+    let mut watch = lock(shared);
+    watch.states.push(Arc::downgrade(state));
+    if watch.has_thread {
         return;
     }
     let thread = thread::Builder::new().name("flag-look".to_owned()).stack_size(STACK_BYTES);
     match thread.spawn(|| silently(|| work(shared))) {
-        Ok(_) => looker.has_thread = true,
+        Ok(_) => watch.has_thread = true,
         // The next client tries again, for all.
         Err(error) => process.log.push(Line::error(
             "cannot start a thread; a file that is replaced by hand may go unnoticed",
@@ -47,31 +47,31 @@ pub(crate) fn look_for(core: &Arc<Core>, process: &Process) {
 }
 
 /// Ends when there is no client left.
-fn work(shared: &Mutex<Looker>) {
+fn work(shared: &Mutex<PathWatch>) {
     loop {
         thread::sleep(LOOK_EVERY);
-        let mut looker = lock(shared);
-        looker.cores.retain(|core| core.strong_count() > 0);
-        if looker.cores.is_empty() {
-            looker.has_thread = false;
+        let mut watch = lock(shared);
+        watch.states.retain(|state| state.strong_count() > 0);
+        if watch.states.is_empty() {
+            watch.has_thread = false;
             return;
         }
-        let cores = looker.cores.clone();
-        drop(looker);
+        let states = watch.states.clone();
+        drop(watch);
         let mut closed = Vec::new();
-        for weak in cores {
+        for weak in states {
             // Here a client may find its end, so the lock is not held.
             match weak.upgrade() {
-                Some(core) if core.is_closed() => closed.push(weak),
-                Some(core) => core.look_at_paths(),
+                Some(state) if state.is_closed() => closed.push(weak),
+                Some(state) => state.look_at_paths(),
                 None => {}
             }
         }
-        lock(shared).cores.retain(|core| !closed.iter().any(|closed| closed.ptr_eq(core)));
+        lock(shared).states.retain(|state| !closed.iter().any(|closed| closed.ptr_eq(state)));
     }
 }
 
-fn lock(shared: &Mutex<Looker>) -> MutexGuard<'_, Looker> {
+fn lock(shared: &Mutex<PathWatch>) -> MutexGuard<'_, PathWatch> {
     // Whole at every step.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,13 +1,40 @@
-//! What changed from one snapshot to the next, by key.
+//! What became of a payload, and which flags it changed.
 
 use std::fmt;
+use std::time::Duration;
 
-use flagstaff_format::{Archive, Difference, Records, printable};
+use flagstaff_format::{Archive, Difference, Generation, Records, printable};
 
 /// Keys that are listed by name, of each kind; the rest is counted.
 const LISTED: usize = 20;
 
-/// Added, removed and changed flags. Values are not in it: they may be nobody's business.
+/// What became of a payload.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Readers see it.
+    #[non_exhaustive]
+    Published {
+        /// Its generation.
+        generation: Generation,
+        /// Number of flags.
+        flags: usize,
+        /// Bytes of the archive.
+        archive_bytes: usize,
+        /// Time from the call to the moment when readers saw it.
+        took: Duration,
+        /// What changed.
+        changes: Changes,
+    },
+    /// It is what was published last.
+    #[non_exhaustive]
+    Unchanged {
+        /// The generation that stays.
+        generation: Generation,
+    },
+}
+
+/// Added, removed and changed flags. Keys only: values may be confidential.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Changes {

@@ -1,0 +1,194 @@
+//! From a payload to the file.
+//!
+//! A payload that the file could not take is tried again by the heartbeat thread. Meanwhile the file says that readers are behind. It also
+//! says so after a payload that is refused for what is in it; nothing is tried again then, because the same bytes are always refused.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use flagstaff_format::{Archive, Facts, FailureKind, Generation, LinkState, status};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::error::PublishError;
+use crate::failure_kind;
+use crate::feed::{Feed, Last, Waiting, facts_of};
+use crate::outcome::{Changes, Outcome};
+use crate::payload::{self, Members};
+use crate::shared::Shared;
+
+/// Bytes of a payload whose archive shall not stand in memory beside the one before.
+const LARGE: usize = 512 * 1024;
+
+impl Shared {
+    fn feed(&self) -> MutexGuard<'_, Feed> {
+        // It is whole at every step.
+        self.feed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Publishes a payload, or keeps it if the file cannot take it now. The caller holds the lock.
+    pub(crate) fn publish(&self, payload: &str, published_at: u64) -> Result<Outcome, PublishError> {
+        let mut feed = self.feed();
+        let result = self.put(&mut feed, payload, published_at);
+        feed.has_begun = true;
+        match result.as_ref().map_err(|error| (error, failure_kind::of_publish(error))) {
+            Ok(_) => (feed.waiting, feed.refused) = (None, None),
+            Err((PublishError::File(_), Some(why))) => {
+                feed.waiting = Some(Waiting::new(payload, published_at, why));
+                feed.refused = None;
+            }
+            // A waiting payload stays: it is good, and newer than what readers have.
+            Err((_, why)) => feed.refused = why,
+        }
+        if let Err(error) = &result {
+            self.record_failure(error);
+        }
+        self.record_behind(&feed);
+        result
+    }
+
+    /// Publishes the flags of another file as they are.
+    pub(crate) fn take_over(&self, archive: &mut Archive) -> Result<(), PublishError> {
+        let _feed = self.feed();
+        let mut writer = self.writer();
+        writer.publish(archive)?;
+        self.last.set(Some(Last::of(archive)));
+        Ok(())
+    }
+
+    /// A payload came that is refused before it can be looked at.
+    pub(crate) fn refuse(&self, why: FailureKind) {
+        let mut feed = self.feed();
+        (feed.has_begun, feed.refused) = (true, Some(why));
+        self.record_behind(&feed);
+    }
+
+    /// Whether a payload waits for the file.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.feed().waiting.is_some()
+    }
+
+    /// The outcome of a payload that was tried again; returned once. Waits for nothing: `None` while one is being tried.
+    pub(crate) fn take_caught_up(&self) -> Option<Outcome> {
+        self.feed.try_lock().ok()?.caught_up.take()
+    }
+
+    /// Records the state of the link to the source. The same state again does not make it younger.
+    pub(crate) fn set_link(&self, state: LinkState) {
+        let mut feed = self.feed();
+        feed.link = Some(state);
+        self.record_link(&feed);
+    }
+
+    /// Tries a waiting payload again, if it is time, and writes status words again that the file lacks: a file system that takes nothing
+    /// lost them, or another file lies at the path by now.
+    pub(crate) fn catch_up(&self) {
+        // A publish is under way.
+        let Ok(mut feed) = self.feed.try_lock() else { return };
+        self.forget_what_was_lost(&mut feed);
+        if let Some(waiting) = feed.waiting.take_if(|waiting| waiting.again_at <= Instant::now()) {
+            match self.put(&mut feed, &waiting.payload, waiting.published_at) {
+                Ok(outcome) => {
+                    tracing::info!("the snapshot file can be written again");
+                    feed.caught_up = Some(outcome);
+                }
+                Err(error) => {
+                    self.record_failure(&error);
+                    feed.waiting = failure_kind::of_publish(&error).map(|why| waiting.failed_again(why));
+                }
+            }
+        }
+        self.record_behind(&feed);
+        if self.is_started.load(Ordering::Acquire) {
+            self.record_start();
+            self.record_link(&feed);
+        }
+    }
+
+    fn put(&self, feed: &mut Feed, payload: &str, published_at: u64) -> Result<Outcome, PublishError> {
+        let start = Instant::now();
+        let digest = xxh3_128(payload.as_bytes());
+        let payload_digest = [digest as u64, (digest >> 64) as u64];
+        self.forget_what_was_lost(feed);
+        if self.last.is(payload_digest, payload) {
+            // Asked for, not remembered: a file that was recreated since then has a higher one.
+            return Ok(Outcome::Unchanged { generation: self.writer().generation() });
+        }
+        let members = payload::members(payload, &self.limits)?;
+        // Memory for one large archive at a time.
+        let is_taken_back = payload.len() >= LARGE && self.checkpointer.take_back();
+        let facts = facts_of(payload, payload_digest, published_at, self.identity);
+        let (archive, generation) = self.build(members, facts, payload).inspect_err(|_| {
+            if is_taken_back && let Some(current) = self.writer().current() {
+                self.checkpointer.offer(Arc::new(current));
+            }
+        })?;
+        let took = start.elapsed();
+
+        let changes = Changes::between(self.writer().previous().as_ref(), &archive);
+        let (flags, archive_bytes) = (archive.len(), archive.bytes().len());
+        self.checkpointer.offer(Arc::new(archive));
+        Ok(Outcome::Published { generation, flags, archive_bytes, took, changes })
+    }
+
+    fn build(
+        &self,
+        members: Members<'_>,
+        facts: Facts,
+        payload: &str,
+    ) -> Result<(Archive, Generation), PublishError> {
+        let mut archive = Archive::build_of(members, Generation(1), facts)?;
+        let mut writer = self.writer();
+        if writer.damage().is_some() {
+            // Readers that trust the damaged header are led to a whole file first.
+            self.supersede(&mut writer)?;
+        }
+        let generation = writer.publish(&mut archive)?;
+        // While the writer is locked: whoever recreates the file takes this for its content.
+        self.last.set(Some(Last::of(&archive).with_payload(payload)));
+        Ok((archive, generation))
+    }
+
+    /// A recreated file may hold older flags than were published last, or none, if those were damaged and their payload is not
+    /// at hand: then the same payload is not "unchanged", and readers are behind until one comes.
+    fn forget_what_was_lost(&self, feed: &mut Feed) {
+        // The heartbeat thread holds the writer while it recreates a file and records that.
+        let writer = self.writer();
+        if self.superseded.swap(false, Ordering::AcqRel) {
+            let current = writer.current();
+            let last = self.last.last().as_ref().map(|last| last.digest);
+            if current.map(|archive| archive.facts().payload_digest) != last {
+                self.last.set(None);
+                feed.refused = feed.refused.or(Some(FailureKind::Disk)).filter(|_| feed.has_begun);
+            }
+        }
+    }
+
+    fn record_failure(&self, error: &PublishError) {
+        if let Some(kind) = failure_kind::of_publish(error) {
+            status::set_failure(self.writer().status_words(), kind);
+        }
+    }
+
+    fn record_behind(&self, feed: &Feed) {
+        if feed.has_begun {
+            status::set_behind(self.writer().status_words(), feed.behind());
+        }
+    }
+
+    fn record_link(&self, feed: &Feed) {
+        let writer = self.writer();
+        if let Some(state) =
+            feed.link.filter(|state| status::read(writer.status_words().map()).link != *state)
+        {
+            status::set_link(writer.status_words(), state);
+        }
+    }
+
+    fn record_start(&self) {
+        let writer = self.writer();
+        if status::read(writer.status_words().map()).uptime.is_none() {
+            status::set_started(writer.status_words());
+        }
+    }
+}
