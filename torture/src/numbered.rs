@@ -69,7 +69,7 @@ impl Judge {
     /// One number, as [`Judge::many`].
     ///
     /// # Errors
-    /// As there.
+    /// The same.
     pub fn single((before, after): (Generation, Generation), number: i64) -> Result<(), String> {
         let is_known = (0..NUMBERS as i64).contains(&number);
         let fits = after.0.saturating_sub(before.0) >= NUMBERS
@@ -150,7 +150,7 @@ impl Checker {
     /// As [`Checker::look`], with a pause in the middle of the look, during which others publish.
     ///
     /// # Errors
-    /// As there.
+    /// The same.
     pub fn look_slowly(&mut self, pause: Duration) -> Result<(), String> {
         self.looks += 1;
         let mut keys: [&str; 8] = [""; 8];

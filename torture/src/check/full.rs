@@ -1,11 +1,11 @@
-//! A disk without room. The user's own is never filled.
+//! A full disk. The user's own is never filled.
 
 use std::process::Command;
 
 use crate::context::{Context, PATIENCE};
 use crate::problem::Problem;
 
-/// Mounts a small disk in memory on `$0`, which nobody else sees, and becomes the program.
+/// Mounts a small disk in memory on `$0`, visible to this process only, and executes the program.
 const SCRIPT: &str = "mount -t tmpfs -o size=4m,mode=0700 tmpfs \"$0\" && exec \"$@\"";
 
 pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
