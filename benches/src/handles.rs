@@ -59,8 +59,8 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     for (at, name) in names.iter().enumerate() {
         sheet.point("ns per read, 1,000 flags", name, "ns per read", times.median(at), "ns");
     }
-    for at in 1..names.len() {
-        sheet.figure(format!("{} / one relaxed load", names[at]), times.ratio(at, 0), "ratio");
+    for (at, name) in names.iter().enumerate().skip(1) {
+        sheet.figure(format!("{name} / one relaxed load"), times.ratio(at, 0), "ratio");
     }
     sheet.note("Every answer is used. A number is taken as it is, not converted.");
     Ok(sheet.records)
