@@ -14,16 +14,13 @@ use crate::scale::Scale;
 use crate::timing::median;
 
 /// Heading in the document.
-pub const SECTION: &str = "Commands";
+pub(crate) const SECTION: &str = "Commands";
 
 /// Names the program, as it does for tests.
 const BINARY: &str = "FLAGSTAFF_BIN";
 
 /// Runs each command many times, one after the other in turn.
-///
-/// # Errors
-/// A command fails.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+pub(crate) fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     let mut sheet = Sheet::new(SECTION);
     let program = std::env::var_os(BINARY).map_or_else(beside_this, |path| Ok(path.into()))?;
     if !program.exists() {

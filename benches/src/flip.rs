@@ -14,7 +14,7 @@ use crate::scale::Scale;
 use crate::timing::median;
 
 /// Heading in the document.
-pub const SECTION: &str = "First reads after a publish";
+pub(crate) const SECTION: &str = "First reads after a publish";
 
 const COUNTS: [usize; 2] = [1_000, 50_000];
 /// Reads of other flags after a publish, and once more of the first.
@@ -28,10 +28,7 @@ const ROWS: [&str; 5] = [
 ];
 
 /// Publishes, and lets a reader in another thread, which waits for just that, read at once.
-///
-/// # Errors
-/// Something cannot be published, or a value is wrong.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+pub(crate) fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     let mut sheet = Sheet::new(SECTION);
     for count in COUNTS {
         let path = folder.join(format!("flip-{count}.flagstaff"));

@@ -15,13 +15,10 @@ use crate::timing::{Work, check_sum, contest};
 use crate::typed::{Rollout, TEXT, payload};
 
 /// Heading in the document.
-pub const SECTION: &str = "Handles";
+pub(crate) const SECTION: &str = "Handles";
 
 /// The four handles.
-///
-/// # Errors
-/// The flags cannot be published, or somebody answers wrongly.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+pub(crate) fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     let keys = keys(1_000);
     let path = folder.join("handles.flagstaff");
     let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;

@@ -14,13 +14,10 @@ use crate::scale::Scale;
 use crate::timing::{check_sum, contest};
 
 /// Heading in the document.
-pub const SECTION: &str = "`Key`";
+pub(crate) const SECTION: &str = "`Key`";
 
 /// Both at each size and for each set of keys.
-///
-/// # Errors
-/// The flags cannot be published, or somebody answers wrongly.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+pub(crate) fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     let mut sheet = Sheet::new(SECTION);
     for (set, make_keys) in KEY_SETS {
         for &count in scale.sizes {

@@ -12,13 +12,10 @@ use crate::scale::Scale;
 use crate::timing::median;
 
 /// Heading in the document.
-pub const SECTION: &str = "Opening";
+pub(crate) const SECTION: &str = "Opening";
 
 /// Opens in many fresh processes of `flagstaff-open-once`, which lies beside this program.
-///
-/// # Errors
-/// A process fails.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+pub(crate) fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     let program = std::env::current_exe()?.with_file_name("flagstaff-open-once");
     let mut sheet = Sheet::new(SECTION);
     for count in [1_000, 50_000] {

@@ -15,7 +15,7 @@ use crate::scale::Scale;
 use crate::timing::{median, micros, time};
 
 /// Heading in the document.
-pub const SECTION: &str = "Publishing, phase by phase";
+pub(crate) const SECTION: &str = "Publishing, phase by phase";
 
 const PHASES: [&str; 5] = [
     "parse: payload to flags",
@@ -26,10 +26,7 @@ const PHASES: [&str; 5] = [
 ];
 
 /// The phases that the crates have functions for.
-///
-/// # Errors
-/// Something cannot be published.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+pub(crate) fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     let mut sheet = Sheet::new(SECTION);
     for &count in scale.published {
         let folder = tempfile::tempdir_in(folder)?;

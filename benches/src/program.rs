@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::record::{Record, Run};
 use crate::scale::Scale;
@@ -125,24 +125,16 @@ pub fn main(words: Vec<String>) -> Outcome<()> {
 fn play(role: &str, rest: &[String]) -> Option<Outcome<()>> {
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     Some(match (role, &rest[..]) {
-        (memory::READER, [path, count]) => memory_reader(path.as_ref(), count),
+        (memory::READER, [path, count]) => memory::reader(path.as_ref(), count),
         (memory::PUBLISHER, [path]) => memory::publisher(path.as_ref()),
         (end_to_end::PUBLISHER, [path, url]) => end_to_end::publisher(path.as_ref(), url),
         (fan_out::SERVER, []) => fan_out::server(),
         (end_to_end::READER, [path]) => end_to_end::reader(path.as_ref()),
         (processes::reader::ROLE, [kind, folder, count, phase]) => {
-            process_reader(kind, folder.as_ref(), count, phase)
+            processes::reader::main(kind, folder.as_ref(), count, phase)
         }
         _ => return None,
     })
-}
-
-fn memory_reader(path: &Path, count: &str) -> Outcome<()> {
-    Ok(writeln!(std::io::stdout(), "{}", memory::reader(path, count.parse()?)?)?)
-}
-
-fn process_reader(kind: &str, folder: &Path, count: &str, phase: &str) -> Outcome<()> {
-    processes::reader::main(kind, folder, count.parse()?, Duration::from_millis(phase.parse()?))
 }
 
 fn measure(arguments: &Arguments) -> Outcome<Run> {

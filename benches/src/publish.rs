@@ -14,17 +14,14 @@ use crate::scale::Scale;
 use crate::timing::{median, micros, time};
 
 /// Heading in the document.
-pub const SECTION: &str = "Publishing";
+pub(crate) const SECTION: &str = "Publishing";
 /// Title of the table.
-pub const TABLE: &str = "us over number of flags";
+pub(crate) const TABLE: &str = "us over number of flags";
 /// Row of ourselves.
-pub const OURS: &str = "Flagstaff, bytes to visible";
+pub(crate) const OURS: &str = "Flagstaff, bytes to visible";
 
 /// The whole path at several sizes, round by round, and what a flag takes in a slot.
-///
-/// # Errors
-/// Something cannot be published, or is not visible then.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+pub(crate) fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     let mut sheet = Sheet::new(SECTION);
     for &count in scale.published {
         let folder = tempfile::tempdir_in(folder)?;

@@ -15,7 +15,7 @@ use crate::scale::Scale;
 use crate::timing::{Work, contest};
 
 /// Heading in the document.
-pub const SECTION: &str = "Getters of every type";
+pub(crate) const SECTION: &str = "Getters of every type";
 
 const JSON: &str = r#"{"percent":25,"groups":["a","b"]}"#;
 /// Value of every string.
@@ -39,10 +39,7 @@ enum Value {
 type Map = HashMap<String, Value, foldhash::fast::RandomState>;
 
 /// All types at each size.
-///
-/// # Errors
-/// The flags cannot be published, or somebody answers wrongly.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+pub(crate) fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     let mut sheet = Sheet::new(SECTION);
     for &count in scale.sizes {
         // At least two of each type.
