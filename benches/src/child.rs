@@ -57,3 +57,10 @@ pub(crate) fn answer(line: impl std::fmt::Display) -> Outcome<()> {
     writeln!(out, "{line}")?;
     Ok(out.flush()?)
 }
+
+/// KiB in a field of a kernel's file about a process.
+pub(crate) fn kib(file: &str, field: &str) -> Outcome<f64> {
+    let text = std::fs::read_to_string(file)?;
+    let line = text.lines().find_map(|line| line.strip_prefix(field)).ok_or("no such field")?;
+    Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
+}

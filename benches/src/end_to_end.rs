@@ -16,7 +16,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::Outcome;
 use crate::child::{Talk, answer, role};
 use crate::flags::payload;
-use crate::record::{Record, Sheet};
+use crate::record::Sheet;
 use crate::scale::Scale;
 use crate::timing::{median, time};
 
@@ -25,11 +25,8 @@ pub(crate) const PUBLISHER: &str = "end-to-end-publisher";
 /// Name of the role of the reader process.
 pub(crate) const READER: &str = "end-to-end-reader";
 
-/// Heading in the document.
-pub(crate) const SECTION: &str = "From server to reader";
-
 /// Server here, publisher and reader in processes of their own.
-pub(crate) fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
     let events = scale.turns * 5;
     let path = folder.join("end-to-end.flagstaff");
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -65,11 +62,10 @@ pub(crate) fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
         parses.push(took.as_secs_f64() * 1e6);
     }
     let (latency, parse) = (median(latencies), median(parses));
-    let mut sheet = Sheet::new(SECTION);
     sheet.figure("last byte written to value read in another process, 1,000 flags", latency, "us");
     sheet.figure("`serde_json` to `Value` of the same payloads, as cold", parse, "us");
     sheet.figure("last byte written to value read, less JSON parsing", latency - parse, "us");
-    Ok(sheet.records)
+    Ok(())
 }
 
 /// The publisher, until it is killed.

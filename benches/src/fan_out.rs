@@ -8,25 +8,21 @@ use flagstaff_server::{Flags, Server, ServerOptions};
 use flagstaff_tests::streams::{Streams, allow};
 
 use crate::Outcome;
-use crate::child::{Talk, answer, role};
+use crate::child::{Talk, answer, kib, role};
 use crate::flags::payload;
-use crate::memory::kib;
-use crate::record::{Record, Sheet};
+use crate::record::Sheet;
 use crate::scale::Scale;
 use crate::timing::median;
 
 /// Name of the role of the server process.
 pub(crate) const SERVER: &str = "fan-out-server";
 
-/// Heading in the document.
-pub(crate) const SECTION: &str = "Flag server";
-
 const STREAMS: usize = 1_000;
 const KEY: &str = "bench";
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Server in a process of its own, streams here.
-pub(crate) fn measure(_: &std::path::Path, scale: &Scale) -> Outcome<Vec<Record>> {
+pub(crate) fn measure(sheet: &mut Sheet, _: &std::path::Path, scale: &Scale) -> Outcome<()> {
     let mut server = Talk::start(&mut role(SERVER)?)?;
     let address = server.line()?.parse()?;
     let mut streams = Streams::open(address, KEY, STREAMS)?;
@@ -41,11 +37,10 @@ pub(crate) fn measure(_: &std::path::Path, scale: &Scale) -> Outcome<Vec<Record>
         times.push(took.as_secs_f64() * 1e3);
     }
     let resident = kib(&format!("/proc/{}/status", server.id()), "VmHWM:")?;
-    let mut sheet = Sheet::new(SECTION);
     let what = "change of one of 1,000 flags in the flag server to the last of 1,000 streams";
     sheet.figure(what, median(times), "ms");
     sheet.figure("most memory of its process meanwhile, VmHWM", resident / 1024.0, "MiB");
-    Ok(sheet.records)
+    Ok(())
 }
 
 /// The server, until its stdin ends. Each line is a turn.

@@ -1,5 +1,18 @@
 //! Flags like those of a real service, the same in every run.
 
+use std::path::Path;
+
+use flagstaff_publisher::{Publisher, PublisherOptions};
+
+use crate::Outcome;
+
+/// Makes a snapshot file of a payload. Its publisher is kept as long as the file is read, as in a service.
+pub(crate) fn publish(path: &Path, payload: &str) -> Outcome<Publisher> {
+    let mut publisher = Publisher::open(path, &PublisherOptions::default())?;
+    publisher.publish(payload)?;
+    Ok(publisher)
+}
+
 /// A small random generator with a fixed seed: runs must be comparable.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(pub(crate) u64);

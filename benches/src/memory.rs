@@ -7,9 +7,9 @@ use flagstaff_publisher::{Publisher, PublisherOptions, give_memory_back};
 use flagstaff_reader::Reader;
 
 use crate::Outcome;
-use crate::child::{Talk, answer, role};
-use crate::flags::{booleans, each_key, payload};
-use crate::record::{Record, Sheet};
+use crate::child::{Talk, answer, kib, role};
+use crate::flags::{booleans, each_key, payload, publish};
+use crate::record::Sheet;
 use crate::scale::Scale;
 
 /// Name of the role of the reader process.
@@ -17,16 +17,12 @@ pub(crate) const READER: &str = "memory-reader";
 /// Name of the role of the publisher process.
 pub(crate) const PUBLISHER: &str = "memory-publisher";
 
-/// Heading in the document.
-pub(crate) const SECTION: &str = "Memory";
-
 /// Memory of both sides.
-pub(crate) fn measure(folder: &Path, _: &Scale) -> Outcome<Vec<Record>> {
+pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, _: &Scale) -> Outcome<()> {
     let mut of_reader = Vec::new();
     for count in [10, 50_000] {
         let path = folder.join(format!("memory-{count}.flagstaff"));
-        let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-        publisher.publish(&booleans(count))?;
+        let _publisher = publish(&path, &booleans(count))?;
         let mut reader = Talk::start(role(READER)?.arg(&path).arg(count.to_string()))?;
         of_reader.push(reader.line()?.parse::<f64>()?);
     }
@@ -41,14 +37,13 @@ pub(crate) fn measure(folder: &Path, _: &Scale) -> Outcome<Vec<Record>> {
         publisher.say(payload(count, turn))?;
         peak = peak.max(publisher.line()?.parse()?);
     }
-    let mut sheet = Sheet::new(SECTION);
     sheet.figure("private memory of a reader process, 10 flags", of_reader[0], "KiB");
     sheet.figure("private memory of a reader process, 50,000 flags", of_reader[1], "KiB");
     let what = "private memory of a reader process, 50,000 flags less 10 flags";
     sheet.figure(what, of_reader[1] - of_reader[0], "KiB");
     let what = format!("peak anonymous memory of a publisher, 5 MiB payload ({count} flags)");
     sheet.figure(what, peak / 1024.0, "MiB");
-    Ok(sheet.records)
+    Ok(())
 }
 
 /// The reader: reads every flag, answers its private memory in KiB.
@@ -90,11 +85,4 @@ pub(crate) fn publisher(path: &Path) -> Outcome<()> {
         })?;
         answer(peak)?;
     }
-}
-
-/// A field of a file of the kernel about a process.
-pub(crate) fn kib(file: &str, field: &str) -> Outcome<f64> {
-    let text = std::fs::read_to_string(file)?;
-    let line = text.lines().find_map(|line| line.strip_prefix(field)).ok_or("no such field")?;
-    Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
 }

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::record::{Record, Run};
+use crate::record::{Record, Run, Sheet};
 use crate::scale::Scale;
 use crate::{
     Outcome, commands, document, end_to_end, fan_out, flip, handles, keyed, machine, memory, opening, phases,
@@ -28,22 +28,24 @@ all of them without a name.
   --wrong            publishes a wrong value on purpose: the run must fail
 ";
 
-type Measure = fn(&Path, &Scale) -> Outcome<Vec<Record>>;
+/// Measures into a sheet; files go into the folder.
+type Measure = fn(&mut Sheet, &Path, &Scale) -> Outcome<()>;
 
+/// Sections by name, with their headings in the document.
 const SECTIONS: [(&str, &str, Measure); 13] = [
     ("read", read::SECTION, read::measure),
-    ("typed", typed::SECTION, typed::measure),
-    ("keyed", keyed::SECTION, keyed::measure),
-    ("handles", handles::SECTION, handles::measure),
+    ("typed", "Getters of every type", typed::measure),
+    ("keyed", "`Key`", keyed::measure),
+    ("handles", "Handles", handles::measure),
     ("processes", processes::SECTION, processes::measure),
-    ("publish", publish::SECTION, publish::measure),
-    ("phases", phases::SECTION, phases::measure),
-    ("flip", flip::SECTION, flip::measure),
-    ("opening", opening::SECTION, opening::measure),
-    ("commands", commands::SECTION, commands::measure),
-    ("server", end_to_end::SECTION, end_to_end::measure),
-    ("serve", fan_out::SECTION, fan_out::measure),
-    ("memory", memory::SECTION, memory::measure),
+    ("publish", "Publishing", publish::measure),
+    ("phases", "Publishing, phase by phase", phases::measure),
+    ("flip", "First reads after a publish", flip::measure),
+    ("opening", "Opening", opening::measure),
+    ("commands", "Commands", commands::measure),
+    ("server", "From server to reader", end_to_end::measure),
+    ("serve", "Flag server", fan_out::measure),
+    ("memory", "Memory", memory::measure),
 ];
 
 #[derive(Debug, Default)]
@@ -154,7 +156,9 @@ fn measure(arguments: &Arguments) -> Outcome<Run> {
         }
         let start = Instant::now();
         let folder = tempfile::tempdir_in(folder.path())?;
-        run.records.extend(measure(folder.path(), &scale).map_err(|error| format!("{name}: {error}"))?);
+        let mut sheet = Sheet::new(title);
+        measure(&mut sheet, folder.path(), &scale).map_err(|error| format!("{name}: {error}"))?;
+        run.records.extend(sheet.records);
         writeln!(log, "{title}: {:.1} s", start.elapsed().as_secs_f64())?;
     }
     Ok(run)

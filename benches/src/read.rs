@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::Outcome;
 use crate::flags::{keys, keys_of_any_length};
 use crate::queries::{Mix, Pace, Queries};
-use crate::record::{Record, Sheet};
+use crate::record::Sheet;
 use crate::rivals::{FOLD, MMAP_SYNC, OURS, Rival, SWAP, all, ours};
 use crate::scale::Scale;
 use crate::timing::{Times, race};
@@ -28,8 +28,7 @@ pub(crate) fn title(mix: Mix, pace: Pace, key_set: &str) -> String {
 }
 
 /// Every size, mix, pace and set of keys.
-pub(crate) fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
-    let mut sheet = Sheet::new(SECTION);
+pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
     let mut missing = Vec::new();
     for (set, make_keys) in KEY_SETS {
         for &count in scale.sizes {
@@ -45,7 +44,7 @@ pub(crate) fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
                         sheet.point(&table, contender.name(), count, times.median(who), "ns");
                     }
                     if pace == Pace::Throughput {
-                        ratios(&mut sheet, &times, mix, count, set);
+                        ratios(sheet, &times, mix, count, set);
                     }
                 }
             }
@@ -61,7 +60,7 @@ pub(crate) fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
          hash with foldhash, but for the one with SipHash; the others have their own hashes.",
         scale.queries
     ));
-    Ok(sheet.records)
+    Ok(())
 }
 
 fn ratios(sheet: &mut Sheet, times: &Times, mix: Mix, count: usize, set: &str) {

@@ -15,7 +15,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::Outcome;
 use crate::histogram::Histogram;
-use crate::record::Record;
+use crate::record::Sheet;
 use crate::scale::Scale;
 use crate::timing::median;
 use load::Load;
@@ -66,7 +66,7 @@ struct Seen {
 }
 
 /// All settings, round by round.
-pub(crate) fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
     let mut all = Vec::new();
     let mut add = |kind, flags, processes, pace| {
         all.push(Seen { kind, flags, processes, pace, rounds: Vec::new() });
@@ -89,7 +89,8 @@ pub(crate) fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
             seen.rounds.push(round);
         }
     }
-    Ok(figures::records(scale, &all))
+    figures::fill(sheet, scale, &all);
+    Ok(())
 }
 
 fn run(folder: &Path, scale: &Scale, seen: &Seen) -> Outcome<Round> {

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use flagstaff_publisher::{Publisher, PublisherOptions};
+use flagstaff_publisher::Publisher;
 use flagstaff_reader::Reader;
 
 use super::Rival;
 use crate::Outcome;
-use crate::flags::booleans_of;
+use crate::flags::{booleans_of, publish};
 
 /// A reader, and the publisher that its file belongs to.
 pub(crate) struct Ours {
@@ -19,8 +19,7 @@ impl Ours {
     /// Publishes the flags, and opens them.
     pub(crate) fn new(folder: &Path, keys: &[String]) -> Outcome<Ours> {
         let path = folder.join("ours.flagstaff");
-        let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-        publisher.publish(&booleans_of(keys))?;
+        let publisher = publish(&path, &booleans_of(keys))?;
         Ok(Ours { reader: Reader::open(&path)?, _publisher: publisher })
     }
 }
