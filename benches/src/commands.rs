@@ -5,35 +5,25 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use flagstaff_publisher::{Publisher, PublisherOptions};
-
 use crate::Outcome;
-use crate::flags::{booleans, keys};
-use crate::record::{Record, Sheet};
+use crate::flags::{booleans, keys, publish};
+use crate::record::Sheet;
 use crate::scale::Scale;
 use crate::timing::median;
-
-/// Heading in the document.
-pub const SECTION: &str = "Commands";
 
 /// Names the program, as it does for tests.
 const BINARY: &str = "FLAGSTAFF_BIN";
 
 /// Runs each command many times, one after the other in turn.
-///
-/// # Errors
-/// A command fails.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
-    let mut sheet = Sheet::new(SECTION);
+pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
     let program = std::env::var_os(BINARY).map_or_else(beside_this, |path| Ok(path.into()))?;
     if !program.exists() {
         sheet.note(format!("Not measured: there is no {}; {BINARY} names one.", program.display()));
-        return Ok(sheet.records);
+        return Ok(());
     }
     for count in [1_000, 50_000] {
         let path = folder.join(format!("commands-{count}.flagstaff"));
-        let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-        publisher.publish(&booleans(count))?;
+        let _publisher = publish(&path, &booleans(count))?;
         let key = &keys(1)[0];
         let commands: [(&str, Vec<OsString>); 2] =
             [("status", vec!["status".into()]), ("get KEY", vec!["get".into(), key.into()])];
@@ -54,7 +44,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
             sheet.sized(format!("`flagstaff {name}`, whole process"), count, median(times), "ms");
         }
     }
-    Ok(sheet.records)
+    Ok(())
 }
 
 /// Where the same build puts it.

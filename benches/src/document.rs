@@ -1,7 +1,5 @@
 //! docs/benchmark-tables.md, out of the runs of both builds. docs/benchmarks.md, which people read first, is written by hand.
 
-use std::fmt::Write;
-
 use crate::record::{Record, Run};
 use crate::text::{grouped, number};
 use crate::{plot, processes, read};
@@ -17,20 +15,20 @@ it is measured: a wrong or torn one ends the run without a document.
 const SHIPPED: &str = "fat";
 
 /// The whole document. `runs` are those of one or both builds.
-#[must_use]
-pub fn text(runs: &[Run]) -> String {
+pub(crate) fn text(runs: &[Run]) -> String {
     let mut runs: Vec<&Run> = runs.iter().collect();
     runs.sort_by_key(|run| run.profile != SHIPPED);
     let mut out = INTRODUCTION.to_owned();
     out.push('\n');
     // Runs of other programs, as those of Python and the page, say nothing of the machine.
-    let is_machine = |record: &&Record| matches!(record, Record::Machine { .. });
-    let told = runs.iter().find(|run| run.records.iter().any(|record| is_machine(&record)));
-    for record in told.map_or(&[][..], |run| &run.records) {
-        if let Record::Machine { text } = record {
-            out += &format!("- {text}\n");
-        }
-    }
+    let machine = |run: &&Run| {
+        let lines = run.records.iter().filter_map(|record| match record {
+            Record::Machine { text } => Some(format!("- {text}\n")),
+            _ => None,
+        });
+        Some(lines.collect::<String>()).filter(|lines| !lines.is_empty())
+    };
+    out += &runs.iter().find_map(machine).unwrap_or_default();
     let mut builds: Vec<&str> = runs.iter().map(|run| build(&run.profile)).collect();
     // The Python package is measured in a run of its own.
     builds.dedup();
@@ -53,16 +51,12 @@ fn build(profile: &str) -> &str {
 }
 
 fn sections<'a>(runs: &[&'a Run]) -> Vec<&'a str> {
-    let mut found: Vec<&str> = Vec::new();
-    for record in runs.iter().flat_map(|run| &run.records) {
-        if let Record::Point { section, .. } | Record::Figure { section, .. } | Record::Note { section, .. } =
-            record
-            && !found.contains(&section.as_str())
-        {
-            found.push(section);
+    distinct(runs.iter().flat_map(|run| &run.records).filter_map(|record| match record {
+        Record::Machine { .. } => None,
+        Record::Point { section, .. } | Record::Figure { section, .. } | Record::Note { section, .. } => {
+            Some(section.as_str())
         }
-    }
-    found
+    }))
 }
 
 fn part(all: &mut String, runs: &[&Run], of: &str) {
@@ -77,100 +71,67 @@ fn part(all: &mut String, runs: &[&Run], of: &str) {
             *out += &format!("\n![{caption}](plots/{file})\n");
         }
     }
-    let mut notes: Vec<&str> = Vec::new();
-    for record in runs.iter().filter(|run| run.profile == runs[0].profile).flat_map(|run| &run.records) {
-        if let Record::Note { section, text } = record
-            && section == of
-            && !notes.contains(&text.as_str())
-        {
-            notes.push(text);
-        }
-    }
-    for note in notes {
+    let first = runs.iter().filter(|run| run.profile == runs[0].profile).flat_map(|run| &run.records);
+    for note in distinct(first.filter_map(|record| match record {
+        Record::Note { section, text } if section == of => Some(text.as_str()),
+        _ => None,
+    })) {
         *out += &format!("\n{note}\n");
     }
-    sized(out, runs, of);
-    single(out, runs, of);
-    let mut tables: Vec<&str> = Vec::new();
-    for record in runs.iter().flat_map(|run| &run.records) {
-        if let Record::Point { section, table, .. } = record
-            && section == of
-            && !tables.contains(&table.as_str())
-        {
-            tables.push(table);
+    // Figures over the number of flags: a row per figure, a column per size.
+    table(out, "flags", runs, |record| match record {
+        Record::Figure { section, what, flags: Some(flags), value, unit } if section == of => {
+            Some((format!("{what}, {unit}"), flags.to_string(), *value))
         }
-    }
-    for table in tables {
-        matrix(out, runs, of, table);
+        _ => None,
+    });
+    // Figures of their own.
+    table(out, "", runs, |record| match record {
+        Record::Figure { section, what, flags: None, value, unit } if section == of => {
+            Some((format!("{what}, {unit}"), "value".to_owned(), *value))
+        }
+        _ => None,
+    });
+    let titles = distinct(runs.iter().flat_map(|run| &run.records).filter_map(|record| match record {
+        Record::Point { section, table, .. } if section == of => Some(table.as_str()),
+        _ => None,
+    }));
+    for title in titles {
+        *out += &format!("\n**{title}**\n");
+        table(out, "", runs, |record| match record {
+            Record::Point { section, table, row, column, value, .. } if section == of && table == title => {
+                Some((row.clone(), column.clone(), *value))
+            }
+            _ => None,
+        });
     }
     *all += &format!("\n## {of}\n{out}");
 }
 
-/// Figures over the number of flags: a row per figure, a column per size.
-fn sized(out: &mut String, runs: &[&Run], of: &str) {
-    let cells = |run: &&'_ Run| {
-        run.records
-            .iter()
-            .filter_map(|record| match record {
-                Record::Figure { section, what, flags: Some(flags), value, unit } if section == of => {
-                    Some((format!("{what}, {unit}"), flags.to_string(), *value))
-                }
-                _ => None,
-            })
-            .collect::<Vec<_>>()
-    };
-    table(out, "flags", &runs.iter().flat_map(cells).collect::<Vec<_>>());
+/// Each once, in the order in which they come.
+fn distinct<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    for one in all {
+        if !found.contains(&one) {
+            found.push(one);
+        }
+    }
+    found
 }
 
-/// Figures of their own.
-fn single(out: &mut String, runs: &[&Run], of: &str) {
-    let cells = |run: &&'_ Run| {
-        run.records
-            .iter()
-            .filter_map(|record| match record {
-                Record::Figure { section, what, flags: None, value, unit } if section == of => {
-                    Some((format!("{what}, {unit}"), "value".to_owned(), *value))
-                }
-                _ => None,
-            })
-            .collect::<Vec<_>>()
-    };
-    table(out, "", &runs.iter().flat_map(cells).collect::<Vec<_>>());
-}
-
-fn matrix(out: &mut String, runs: &[&Run], of: &str, title: &str) {
-    let cells = |run: &&'_ Run| {
-        run.records
-            .iter()
-            .filter_map(|record| match record {
-                Record::Point { section, table, row, column, value, .. }
-                    if section == of && table == title =>
-                {
-                    Some((row.clone(), column.clone(), *value))
-                }
-                _ => None,
-            })
-            .collect::<Vec<_>>()
-    };
-    // Writing into a String does not fail.
-    let _ = write!(out, "\n**{title}**\n");
-    table(out, "", &runs.iter().flat_map(cells).collect::<Vec<_>>());
-}
-
-/// A table of `(row, column, value)`; values of the same cell stand beside each other.
-fn table(out: &mut String, corner: &str, cells: &[(String, String, f64)]) {
+/// A table of the `(row, column, value)` that `cell` makes of records; values of the same cell stand beside each other.
+fn table(
+    out: &mut String,
+    corner: &str,
+    runs: &[&Run],
+    cell: impl Fn(&Record) -> Option<(String, String, f64)>,
+) {
+    let cells: Vec<_> = runs.iter().flat_map(|run| &run.records).filter_map(cell).collect();
     if cells.is_empty() {
         return;
     }
-    let (mut rows, mut columns): (Vec<&str>, Vec<&str>) = Default::default();
-    for (row, column, _) in cells {
-        if !rows.contains(&row.as_str()) {
-            rows.push(row);
-        }
-        if !columns.contains(&column.as_str()) {
-            columns.push(column);
-        }
-    }
+    let rows = distinct(cells.iter().map(|(row, ..)| row.as_str()));
+    let columns = distinct(cells.iter().map(|(_, column, _)| column.as_str()));
     let headings: Vec<String> = columns.iter().map(|column| grouped(column)).collect();
     let rules = "---|".repeat(columns.len());
     *out += &format!("\n| {corner} | {} |\n|---|{rules}\n", headings.join(" | "));

@@ -3,10 +3,9 @@
 //! The server writes an event up to its last byte, waits until everybody sleeps, takes the time and writes the last byte.
 //! The reader takes the time when it has read a flag of the new snapshot. The monotonic clock is one for all processes.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use flagstaff_publisher::sse::{ApiKey, Endpoint};
@@ -15,35 +14,27 @@ use flagstaff_reader::Reader;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::Outcome;
+use crate::child::{Talk, answer, role};
 use crate::flags::payload;
-use crate::record::{Record, Sheet};
+use crate::record::Sheet;
 use crate::scale::Scale;
 use crate::timing::{median, time};
 
 /// Name of the role of the publisher process.
-pub const PUBLISHER: &str = "end-to-end-publisher";
+pub(crate) const PUBLISHER: &str = "end-to-end-publisher";
 /// Name of the role of the reader process.
-pub const READER: &str = "end-to-end-reader";
-
-/// Heading in the document.
-pub const SECTION: &str = "From server to reader";
+pub(crate) const READER: &str = "end-to-end-reader";
 
 /// Server here, publisher and reader in processes of their own.
-///
-/// # Errors
-/// A process fails, or reads something wrong.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
     let events = scale.turns * 5;
     let path = folder.join("end-to-end.flagstaff");
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("http://{}", listener.local_addr()?);
-    let me = std::env::current_exe()?;
-    let mut publisher =
-        Command::new(&me).arg(PUBLISHER).arg(&path).arg(&url).stdin(Stdio::piped()).spawn()?;
+    let publisher = Talk::start(role(PUBLISHER)?.arg(&path).arg(&url))?;
     let mut stream = accept(&listener)?;
-    let mut reader = Command::new(&me).arg(READER).arg(&path).stdout(Stdio::piped()).spawn()?;
-    let mut answers = BufReader::new(reader.stdout.take().ok_or("no stdout")?).lines();
-    answers.next().ok_or("reader process ended")??;
+    let mut reader = Talk::start(role(READER)?.arg(&path))?;
+    reader.line()?;
     let mut latencies = Vec::new();
     for turn in 0..events {
         let event = format!("data: {{\"turn\":{turn},{}\n\n", &payload(1_000, turn)[1..]);
@@ -52,17 +43,14 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
         std::thread::sleep(Duration::from_millis(5));
         let sent = nanos();
         write!(stream, "1\r\n{last}\r\n")?;
-        let answer = answers.next().ok_or("reader process ended")??;
+        let answer = reader.line()?;
         let (seen, value) = answer.split_once(' ').ok_or("no answer")?;
         if value != turn.to_string() {
             return Err(format!("read turn {value}, expected {turn}").into());
         }
         latencies.push(seen.parse::<u64>()?.saturating_sub(sent) as f64 / 1e3);
     }
-    publisher.kill()?;
-    publisher.wait()?;
-    reader.kill()?;
-    reader.wait()?;
+    drop((publisher, reader));
 
     // Under the same conditions: another payload each time, after a sleep.
     let mut parses = Vec::new();
@@ -74,18 +62,14 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
         parses.push(took.as_secs_f64() * 1e6);
     }
     let (latency, parse) = (median(latencies), median(parses));
-    let mut sheet = Sheet::new(SECTION);
     sheet.figure("last byte written to value read in another process, 1,000 flags", latency, "us");
     sheet.figure("`serde_json` to `Value` of the same payloads, as cold", parse, "us");
     sheet.figure("last byte written to value read, less JSON parsing", latency - parse, "us");
-    Ok(sheet.records)
+    Ok(())
 }
 
 /// The publisher, until it is killed.
-///
-/// # Errors
-/// It cannot publish.
-pub fn publisher(path: &Path, url: &str) -> Outcome<()> {
+pub(crate) fn publisher(path: &Path, url: &str) -> Outcome<()> {
     // As `flagstaff run` does.
     give_memory_back();
     let mut publisher = Publisher::open(path, &PublisherOptions::default())?;
@@ -95,14 +79,9 @@ pub fn publisher(path: &Path, url: &str) -> Outcome<()> {
 }
 
 /// The reader: answers its clock and the value, for each change.
-///
-/// # Errors
-/// Nobody reads its answers.
-pub fn reader(path: &Path) -> Outcome<()> {
+pub(crate) fn reader(path: &Path) -> Outcome<()> {
     let reader = Reader::attach(path);
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "ready")?;
-    out.flush()?;
+    answer("ready")?;
     let mut seen = reader.generation();
     loop {
         let now = reader.wait_for_change(seen, Duration::from_secs(10));
@@ -111,8 +90,7 @@ pub fn reader(path: &Path) -> Outcome<()> {
         }
         seen = now;
         let turn = reader.get_u64("turn");
-        writeln!(out, "{} {turn}", nanos())?;
-        out.flush()?;
+        answer(format_args!("{} {turn}", nanos()))?;
     }
 }
 

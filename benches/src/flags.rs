@@ -1,12 +1,25 @@
 //! Flags like those of a real service, the same in every run.
 
+use std::path::Path;
+
+use flagstaff_publisher::{Publisher, PublisherOptions};
+
+use crate::Outcome;
+
+/// Makes a snapshot file of a payload. Its publisher is kept as long as the file is read, as in a service.
+pub(crate) fn publish(path: &Path, payload: &str) -> Outcome<Publisher> {
+    let mut publisher = Publisher::open(path, &PublisherOptions::default())?;
+    publisher.publish(payload)?;
+    Ok(publisher)
+}
+
 /// A small random generator with a fixed seed: runs must be comparable.
 #[derive(Debug, Clone)]
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     /// The next number below `n`.
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -15,7 +28,7 @@ impl Random {
 }
 
 /// Keys of 8 to 60 bytes, one after the other.
-pub fn each_key(count: usize) -> impl Iterator<Item = String> {
+pub(crate) fn each_key(count: usize) -> impl Iterator<Item = String> {
     const AREAS: [&str; 8] = [
         "cart",
         "checkout",
@@ -41,15 +54,13 @@ pub fn each_key(count: usize) -> impl Iterator<Item = String> {
 }
 
 /// The same, as a list.
-#[must_use]
-pub fn keys(count: usize) -> Vec<String> {
+pub(crate) fn keys(count: usize) -> Vec<String> {
     each_key(count).collect()
 }
 
 /// A payload of `count` flags: two booleans, a number and a string in turn, and a JSON object now and then. `turn` changes
 /// some values.
-#[must_use]
-pub fn payload(count: usize, turn: usize) -> String {
+pub(crate) fn payload(count: usize, turn: usize) -> String {
     let mut out = String::with_capacity(count * 48);
     out.push('{');
     for (i, key) in keys(count).iter().enumerate() {
@@ -70,8 +81,7 @@ pub fn payload(count: usize, turn: usize) -> String {
 }
 
 /// Keys of 8 to 60 bytes, every length as often as any other.
-#[must_use]
-pub fn keys_of_any_length(count: usize) -> Vec<String> {
+pub(crate) fn keys_of_any_length(count: usize) -> Vec<String> {
     let mut random = Random(0xA076_1D64_78BD_642F);
     let mut seen = std::collections::HashSet::new();
     while seen.len() < count {
@@ -86,22 +96,19 @@ pub fn keys_of_any_length(count: usize) -> Vec<String> {
 }
 
 /// Keys of 30 bytes.
-#[must_use]
-pub fn keys_of_30_bytes(count: usize) -> Vec<String> {
+pub(crate) fn keys_of_30_bytes(count: usize) -> Vec<String> {
     (0..count).map(|i| format!("service.feature.variant-{i:06}")).collect()
 }
 
 /// A payload of booleans, of which every second one is true, from the first on.
-#[must_use]
-pub fn booleans_of(keys: &[String]) -> String {
+pub(crate) fn booleans_of(keys: &[String]) -> String {
     let flags: Vec<String> =
         keys.iter().enumerate().map(|(i, key)| format!("\"{key}\":{}", i % 2 == 0)).collect();
     format!("{{{}}}", flags.join(","))
 }
 
 /// A payload of `count` booleans.
-#[must_use]
-pub fn booleans(count: usize) -> String {
+pub(crate) fn booleans(count: usize) -> String {
     booleans_of(&keys(count))
 }
 

@@ -4,17 +4,14 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use flagstaff_publisher::{Publisher, PublisherOptions};
+use flagstaff_publisher::Publisher;
 use flagstaff_reader::{Generation, Reader};
 
 use crate::Outcome;
-use crate::flags::keys;
-use crate::record::{Record, Sheet};
+use crate::flags::{keys, publish};
+use crate::record::Sheet;
 use crate::scale::Scale;
 use crate::timing::median;
-
-/// Heading in the document.
-pub const SECTION: &str = "First reads after a publish";
 
 const COUNTS: [usize; 2] = [1_000, 50_000];
 /// Reads of other flags after a publish, and once more of the first.
@@ -28,15 +25,10 @@ const ROWS: [&str; 5] = [
 ];
 
 /// Publishes, and lets a reader in another thread, which waits for just that, read at once.
-///
-/// # Errors
-/// Something cannot be published, or a value is wrong.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
-    let mut sheet = Sheet::new(SECTION);
+pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
     for count in COUNTS {
         let path = folder.join(format!("flip-{count}.flagstaff"));
-        let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-        publisher.publish(&payload(count, 0))?;
+        let mut publisher = publish(&path, &payload(count, 0))?;
         let reader = Reader::open(&path)?;
         let mut times: [Vec<f64>; 5] = Default::default();
         for turn in 1..=scale.turns as u64 {
@@ -50,7 +42,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
         }
     }
     sheet.note("The reader is a thread that looks at the generation until it changes; flags are other ones each time.");
-    Ok(sheet.records)
+    Ok(())
 }
 
 /// All numbers, and the same in one publish.

@@ -4,28 +4,20 @@ use std::hint::black_box;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 
 use crate::Outcome;
-use crate::flags::keys;
-use crate::record::{Record, Sheet};
+use crate::flags::{keys, publish};
+use crate::record::Sheet;
 use crate::scale::Scale;
 use crate::timing::{Work, check_sum, contest};
 use crate::typed::{Rollout, TEXT, payload};
 
-/// Heading in the document.
-pub const SECTION: &str = "Handles";
-
 /// The four handles.
-///
-/// # Errors
-/// The flags cannot be published, or somebody answers wrongly.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
     let keys = keys(1_000);
     let path = folder.join("handles.flagstaff");
-    let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-    publisher.publish(&payload(&keys))?;
+    let _publisher = publish(&path, &payload(&keys))?;
     let reader = Reader::open(&path)?;
     let (flag, number) = (reader.bool_flag(&keys[0]), reader.number_flag(&keys[1]));
     let (text, json) = (reader.string_flag(&keys[2]), reader.json_flag::<Rollout>(&keys[3]));
@@ -55,13 +47,12 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
     ];
     let (names, mut works): (Vec<_>, Vec<Work<'_>>) = works.into_iter().unzip();
     let times = contest(scale.rounds, &mut works)?;
-    let mut sheet = Sheet::new(SECTION);
     for (at, name) in names.iter().enumerate() {
         sheet.point("ns per read, 1,000 flags", name, "ns per read", times.median(at), "ns");
     }
-    for at in 1..names.len() {
-        sheet.figure(format!("{} / one relaxed load", names[at]), times.ratio(at, 0), "ratio");
+    for (at, name) in names.iter().enumerate().skip(1) {
+        sheet.figure(format!("{name} / one relaxed load"), times.ratio(at, 0), "ratio");
     }
     sheet.note("Every answer is used. A number is taken as it is, not converted.");
-    Ok(sheet.records)
+    Ok(())
 }

@@ -7,34 +7,26 @@ const STEPS: u64 = 64;
 
 /// How often which time was seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Histogram {
+pub(crate) struct Histogram {
     bins: Vec<u64>,
     count: u64,
 }
 
 impl Histogram {
     /// Room for any time: nothing is allocated while counting.
-    #[must_use]
-    pub fn new() -> Histogram {
+    pub(crate) fn new() -> Histogram {
         Histogram { bins: vec![0; bin(u64::MAX) + 1], count: 0 }
     }
 
     /// Counts one time in nanoseconds.
     #[inline]
-    pub fn add(&mut self, nanos: u64) {
+    pub(crate) fn add(&mut self, nanos: u64) {
         self.bins[bin(nanos)] += 1;
         self.count += 1;
     }
 
-    /// Number of times counted.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-
     /// The time, in nanoseconds, that `share` of all do not exceed (0.5 is the median); 0 of nothing.
-    #[must_use]
-    pub fn percentile(&self, share: f64) -> u64 {
+    pub(crate) fn percentile(&self, share: f64) -> u64 {
         let wanted = ((self.count as f64 * share).ceil() as u64).clamp(1, self.count.max(1));
         let mut seen = 0;
         for (at, count) in self.bins.iter().enumerate() {
@@ -47,13 +39,12 @@ impl Histogram {
     }
 
     /// Bins that are not empty, for another process.
-    #[must_use]
-    pub fn sparse(&self) -> Vec<(usize, u64)> {
+    pub(crate) fn sparse(&self) -> Vec<(usize, u64)> {
         self.bins.iter().copied().enumerate().filter(|(_, count)| *count > 0).collect()
     }
 
     /// Adds bins that came from another process. Bins that cannot be are left out.
-    pub fn merge(&mut self, bins: &[(usize, u64)]) {
+    pub(crate) fn merge(&mut self, bins: &[(usize, u64)]) {
         for (at, count) in bins {
             if let Some(bin) = self.bins.get_mut(*at) {
                 *bin += count;
@@ -115,7 +106,7 @@ mod tests {
         second.add(70_000);
         first.merge(&second.sparse());
         first.merge(&[(usize::MAX, 1)]);
-        assert_eq!(first.count(), 2);
+        assert_eq!(first.count, 2);
         assert!(first.percentile(1.0) > 69_000);
     }
 }

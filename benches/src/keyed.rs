@@ -3,42 +3,33 @@
 use std::path::Path;
 
 use flagstaff_format::Hashed;
-use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::{Key, Reader};
 
 use crate::Outcome;
-use crate::flags::{Random, booleans_of};
+use crate::flags::{Random, booleans_of, publish};
 use crate::read::KEY_SETS;
-use crate::record::{Record, Sheet};
+use crate::record::Sheet;
 use crate::scale::Scale;
 use crate::timing::{check_sum, contest};
 
-/// Heading in the document.
-pub const SECTION: &str = "`Key`";
-
 /// Both at each size and for each set of keys.
-///
-/// # Errors
-/// The flags cannot be published, or somebody answers wrongly.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
-    let mut sheet = Sheet::new(SECTION);
+pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
     for (set, make_keys) in KEY_SETS {
         for &count in scale.sizes {
             let folder = tempfile::tempdir_in(folder)?;
-            one(&mut sheet, scale, folder.path(), &make_keys(count), set)?;
+            one(sheet, scale, folder.path(), &make_keys(count), set)?;
         }
     }
     sheet.note(
         "One `Key` per flag and one string per flag: both sides ask through references to them, in random order, so that \
          both find the text equally far away in memory.",
     );
-    Ok(sheet.records)
+    Ok(())
 }
 
 fn one(sheet: &mut Sheet, scale: &Scale, folder: &Path, keys: &[String], set: &str) -> Outcome<()> {
     let path = folder.join("keyed.flagstaff");
-    let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-    publisher.publish(&booleans_of(keys))?;
+    let _publisher = publish(&path, &booleans_of(keys))?;
     let reader = Reader::open(&path)?;
     let prepared: Vec<Key<'_>> = keys.iter().map(|key| Key::new(key)).collect();
     let mut random = Random(0x2545_F491_4F6C_DD1D);

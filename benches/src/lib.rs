@@ -11,31 +11,32 @@
 //! whose instructions are counted.
 
 pub mod calls;
-pub mod commands;
-pub mod document;
-pub mod end_to_end;
-pub mod fan_out;
-pub mod flags;
-pub mod flip;
-pub mod handles;
-pub mod histogram;
-pub mod keyed;
-pub mod machine;
-pub mod memory;
-pub mod opening;
-pub mod phases;
-pub mod plot;
-pub mod processes;
+mod child;
+mod commands;
+mod document;
+mod end_to_end;
+mod fan_out;
+mod flags;
+mod flip;
+mod handles;
+mod histogram;
+mod keyed;
+mod machine;
+mod memory;
+mod opening;
+mod phases;
+mod plot;
+mod processes;
 pub mod program;
-pub mod publish;
-pub mod queries;
-pub mod read;
-pub mod record;
-pub mod rivals;
-pub mod scale;
-pub mod text;
-pub mod timing;
-pub mod typed;
+mod publish;
+mod queries;
+mod read;
+mod record;
+mod rivals;
+mod scale;
+mod text;
+mod timing;
+mod typed;
 
 /// What can fail in a benchmark needs no type of its own: whoever started it reads the text.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;

@@ -8,8 +8,7 @@ const LOCK: &str = include_str!("../../Cargo.lock");
 const RIVALS: [&str; 7] = ["arc-swap", "dashmap", "foldhash", "heed", "mmap-sync", "papaya", "rkyv"];
 
 /// One record each: processor, system, compiler, commit, date, load, rivals.
-#[must_use]
-pub fn describe() -> Vec<Record> {
+pub(crate) fn describe() -> Vec<Record> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cpu = cpu

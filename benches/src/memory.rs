@@ -1,88 +1,64 @@
 //! Memory of a reader process and of a publisher process, from the kernel.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::BufRead;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use flagstaff_publisher::{Publisher, PublisherOptions, give_memory_back};
 use flagstaff_reader::Reader;
 
 use crate::Outcome;
-use crate::flags::{booleans, each_key, payload};
-use crate::record::{Record, Sheet};
+use crate::child::{Talk, answer, kib, role};
+use crate::flags::{booleans, each_key, payload, publish};
+use crate::record::Sheet;
 use crate::scale::Scale;
 
 /// Name of the role of the reader process.
-pub const READER: &str = "memory-reader";
+pub(crate) const READER: &str = "memory-reader";
 /// Name of the role of the publisher process.
-pub const PUBLISHER: &str = "memory-publisher";
-
-/// Heading in the document.
-pub const SECTION: &str = "Memory";
+pub(crate) const PUBLISHER: &str = "memory-publisher";
 
 /// Memory of both sides.
-///
-/// # Errors
-/// A process fails, or reads something wrong.
-pub fn measure(folder: &Path, _: &Scale) -> Outcome<Vec<Record>> {
+pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, _: &Scale) -> Outcome<()> {
     let mut of_reader = Vec::new();
     for count in [10, 50_000] {
         let path = folder.join(format!("memory-{count}.flagstaff"));
-        let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-        publisher.publish(&booleans(count))?;
-        let output =
-            Command::new(std::env::current_exe()?).arg(READER).arg(&path).arg(count.to_string()).output()?;
-        of_reader.push(String::from_utf8(output.stdout)?.trim().parse::<f64>()?);
+        let _publisher = publish(&path, &booleans(count))?;
+        let mut reader = Talk::start(role(READER)?.arg(&path).arg(count.to_string()))?;
+        of_reader.push(reader.line()?.parse::<f64>()?);
     }
     // The largest payload: 5 MiB of flags of the usual size.
     let mut count = 5 * 1024 * 1024 / 48;
     while payload(count, 1).len() > 5 * 1024 * 1024 {
         count -= count / 200;
     }
-    let mut child = Command::new(std::env::current_exe()?)
-        .arg(PUBLISHER)
-        .arg(folder.join("memory-publisher.flagstaff"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let (mut to, from) = (child.stdin.take().ok_or("no stdin")?, child.stdout.take().ok_or("no stdout")?);
-    let mut from = BufReader::new(from).lines();
+    let mut publisher = Talk::start(role(PUBLISHER)?.arg(folder.join("memory-publisher.flagstaff")))?;
     let mut peak = 0.0_f64;
     for turn in 1..=6 {
-        let payload = payload(count, turn);
-        writeln!(to, "{payload}")?;
-        peak = peak.max(from.next().ok_or("publisher process ended")??.parse::<f64>()?);
+        publisher.say(payload(count, turn))?;
+        peak = peak.max(publisher.line()?.parse()?);
     }
-    drop(to);
-    child.wait()?;
-    let mut sheet = Sheet::new(SECTION);
     sheet.figure("private memory of a reader process, 10 flags", of_reader[0], "KiB");
     sheet.figure("private memory of a reader process, 50,000 flags", of_reader[1], "KiB");
     let what = "private memory of a reader process, 50,000 flags less 10 flags";
     sheet.figure(what, of_reader[1] - of_reader[0], "KiB");
     let what = format!("peak anonymous memory of a publisher, 5 MiB payload ({count} flags)");
     sheet.figure(what, peak / 1024.0, "MiB");
-    Ok(sheet.records)
+    Ok(())
 }
 
 /// The reader: reads every flag, answers its private memory in KiB.
-///
-/// # Errors
-/// A value is wrong, or the kernel does not tell.
-pub fn reader(path: &Path, count: usize) -> Outcome<f64> {
+pub(crate) fn reader(path: &Path, count: &str) -> Outcome<()> {
+    let count = count.parse()?;
     let reader = Reader::open(path)?;
     let read = each_key(count).filter(|key| reader.get_bool(key)).count();
     if read != count / 2 {
         return Err(format!("wrong values: {read} flags are true, expected {}", count / 2).into());
     }
-    smaps("Private_Dirty:")
+    answer(kib("/proc/self/smaps_rollup", "Private_Dirty:")?)
 }
 
 /// The publisher: publishes a line at a time, answers the highest anonymous memory seen meanwhile, in KiB.
-///
-/// # Errors
-/// It cannot publish, or the kernel does not tell.
-pub fn publisher(path: &Path) -> Outcome<()> {
+pub(crate) fn publisher(path: &Path) -> Outcome<()> {
     // As `flagstaff run` does.
     give_memory_back();
     let mut publisher = Publisher::open(path, &PublisherOptions::default())?;
@@ -98,7 +74,7 @@ pub fn publisher(path: &Path) -> Outcome<()> {
             let watch = scope.spawn(|| {
                 let mut peak = 0.0_f64;
                 while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                    peak = peak.max(status("RssAnon:").unwrap_or(0.0));
+                    peak = peak.max(kib("/proc/self/status", "RssAnon:").unwrap_or(0.0));
                 }
                 peak
             });
@@ -107,21 +83,6 @@ pub fn publisher(path: &Path) -> Outcome<()> {
             let _ = outcome?;
             watch.join().map_err(|panic| format!("the watching thread failed: {panic:?}").into())
         })?;
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{peak}")?;
-        out.flush()?;
+        answer(peak)?;
     }
-}
-
-fn smaps(field: &str) -> Outcome<f64> {
-    kib(&std::fs::read_to_string("/proc/self/smaps_rollup")?, field)
-}
-
-fn status(field: &str) -> Outcome<f64> {
-    kib(&std::fs::read_to_string("/proc/self/status")?, field)
-}
-
-fn kib(text: &str, field: &str) -> Outcome<f64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(field)).ok_or("no such field")?;
-    Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
 }

@@ -3,28 +3,18 @@
 use std::path::Path;
 use std::process::Command;
 
-use flagstaff_publisher::{Publisher, PublisherOptions};
-
 use crate::Outcome;
-use crate::flags::{booleans, keys};
-use crate::record::{Record, Sheet};
+use crate::flags::{booleans, keys, publish};
+use crate::record::Sheet;
 use crate::scale::Scale;
 use crate::timing::median;
 
-/// Heading in the document.
-pub const SECTION: &str = "Opening";
-
 /// Opens in many fresh processes of `flagstaff-open-once`, which lies beside this program.
-///
-/// # Errors
-/// A process fails.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
     let program = std::env::current_exe()?.with_file_name("flagstaff-open-once");
-    let mut sheet = Sheet::new(SECTION);
     for count in [1_000, 50_000] {
         let path = folder.join(format!("open-{count}.flagstaff"));
-        let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-        publisher.publish(&booleans(count))?;
+        let _publisher = publish(&path, &booleans(count))?;
         let mut times = Vec::new();
         for _ in 0..scale.turns {
             let output = Command::new(&program).arg(&path).arg(&keys(1)[0]).output();
@@ -39,5 +29,5 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
         let what = "`Reader::open` and first read in a fresh process";
         sheet.sized(what, count, median(times), "us");
     }
-    Ok(sheet.records)
+    Ok(())
 }

@@ -10,12 +10,9 @@ use rkyv::util::AlignedVec;
 
 use crate::Outcome;
 use crate::flags::payload;
-use crate::record::{Record, Sheet};
+use crate::record::Sheet;
 use crate::scale::Scale;
 use crate::timing::{median, micros, time};
-
-/// Heading in the document.
-pub const SECTION: &str = "Publishing, phase by phase";
 
 const PHASES: [&str; 5] = [
     "parse: payload to flags",
@@ -26,11 +23,7 @@ const PHASES: [&str; 5] = [
 ];
 
 /// The phases that the crates have functions for.
-///
-/// # Errors
-/// Something cannot be published.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
-    let mut sheet = Sheet::new(SECTION);
+pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
     for &count in scale.published {
         let folder = tempfile::tempdir_in(folder)?;
         let path = folder.path().join("phases.flagstaff");
@@ -70,7 +63,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
          Between the phases nothing is kept warm on purpose. The last row is the time during which the generation word is \
          odd, as a thread sees it that does nothing but look; a reader is in nobody's way even then.",
     );
-    Ok(sheet.records)
+    Ok(())
 }
 
 fn build(payload: &str) -> Outcome<Archive> {

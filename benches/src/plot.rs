@@ -15,16 +15,16 @@ use axis::Axis;
 use chart::{Panel, Series};
 
 /// File of the plot of reads over flags.
-pub const READ: &str = "read.svg";
+pub(crate) const READ: &str = "read.svg";
 /// File of the plot of reads per second over processes.
-pub const PROCESSES: &str = "processes.svg";
+pub(crate) const PROCESSES: &str = "processes.svg";
 /// File of the plot of percentiles.
-pub const PERCENTILES: &str = "percentiles.svg";
+pub(crate) const PERCENTILES: &str = "percentiles.svg";
 /// File of the plot of Gunicorn workers.
-pub const WORKERS: &str = "workers.svg";
+pub(crate) const WORKERS: &str = "workers.svg";
 
 /// Heading of the part on Gunicorn workers, as python/benches/records.py has it.
-pub const WORKERS_SECTION: &str = "Gunicorn workers beside soasap 1.0.3";
+pub(crate) const WORKERS_SECTION: &str = "Gunicorn workers beside soasap 1.0.3";
 
 type Make = fn(&[Record]) -> Vec<Panel>;
 
@@ -32,10 +32,7 @@ const ALL: [(&str, Make); 4] =
     [(READ, reads), (PROCESSES, throughput), (PERCENTILES, percentiles), (WORKERS, workers)];
 
 /// Draws what there is data for into `folder`. The first run that has data for a plot is shown.
-///
-/// # Errors
-/// A file cannot be written.
-pub fn draw(folder: &Path, runs: &[&Run]) -> Outcome<()> {
+pub(crate) fn draw(folder: &Path, runs: &[&Run]) -> Outcome<()> {
     fs::create_dir_all(folder)?;
     for (file, make) in ALL {
         if let Some(panels) = panels(make, runs) {
@@ -46,8 +43,7 @@ pub fn draw(folder: &Path, runs: &[&Run]) -> Outcome<()> {
 }
 
 /// Whether [`draw`] makes this file.
-#[must_use]
-pub fn has_data(file: &str, runs: &[&Run]) -> bool {
+pub(crate) fn has_data(file: &str, runs: &[&Run]) -> bool {
     ALL.iter().any(|(name, make)| *name == file && panels(*make, runs).is_some())
 }
 

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::record::{Record, Run};
+use crate::record::{Record, Run, Sheet};
 use crate::scale::Scale;
 use crate::{
     Outcome, commands, document, end_to_end, fan_out, flip, handles, keyed, machine, memory, opening, phases,
@@ -28,22 +28,24 @@ all of them without a name.
   --wrong            publishes a wrong value on purpose: the run must fail
 ";
 
-type Measure = fn(&Path, &Scale) -> Outcome<Vec<Record>>;
+/// Measures into a sheet; files go into the folder.
+type Measure = fn(&mut Sheet, &Path, &Scale) -> Outcome<()>;
 
+/// Sections by name, with their headings in the document.
 const SECTIONS: [(&str, &str, Measure); 13] = [
     ("read", read::SECTION, read::measure),
-    ("typed", typed::SECTION, typed::measure),
-    ("keyed", keyed::SECTION, keyed::measure),
-    ("handles", handles::SECTION, handles::measure),
+    ("typed", "Getters of every type", typed::measure),
+    ("keyed", "`Key`", keyed::measure),
+    ("handles", "Handles", handles::measure),
     ("processes", processes::SECTION, processes::measure),
-    ("publish", publish::SECTION, publish::measure),
-    ("phases", phases::SECTION, phases::measure),
-    ("flip", flip::SECTION, flip::measure),
-    ("opening", opening::SECTION, opening::measure),
-    ("commands", commands::SECTION, commands::measure),
-    ("server", end_to_end::SECTION, end_to_end::measure),
-    ("serve", fan_out::SECTION, fan_out::measure),
-    ("memory", memory::SECTION, memory::measure),
+    ("publish", "Publishing", publish::measure),
+    ("phases", "Publishing, phase by phase", phases::measure),
+    ("flip", "First reads after a publish", flip::measure),
+    ("opening", "Opening", opening::measure),
+    ("commands", "Commands", commands::measure),
+    ("server", "From server to reader", end_to_end::measure),
+    ("serve", "Flag server", fan_out::measure),
+    ("memory", "Memory", memory::measure),
 ];
 
 #[derive(Debug, Default)]
@@ -125,24 +127,16 @@ pub fn main(words: Vec<String>) -> Outcome<()> {
 fn play(role: &str, rest: &[String]) -> Option<Outcome<()>> {
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     Some(match (role, &rest[..]) {
-        (memory::READER, [path, count]) => memory_reader(path.as_ref(), count),
+        (memory::READER, [path, count]) => memory::reader(path.as_ref(), count),
         (memory::PUBLISHER, [path]) => memory::publisher(path.as_ref()),
         (end_to_end::PUBLISHER, [path, url]) => end_to_end::publisher(path.as_ref(), url),
         (fan_out::SERVER, []) => fan_out::server(),
         (end_to_end::READER, [path]) => end_to_end::reader(path.as_ref()),
         (processes::reader::ROLE, [kind, folder, count, phase]) => {
-            process_reader(kind, folder.as_ref(), count, phase)
+            processes::reader::main(kind, folder.as_ref(), count, phase)
         }
         _ => return None,
     })
-}
-
-fn memory_reader(path: &Path, count: &str) -> Outcome<()> {
-    Ok(writeln!(std::io::stdout(), "{}", memory::reader(path, count.parse()?)?)?)
-}
-
-fn process_reader(kind: &str, folder: &Path, count: &str, phase: &str) -> Outcome<()> {
-    processes::reader::main(kind, folder, count.parse()?, Duration::from_millis(phase.parse()?))
 }
 
 fn measure(arguments: &Arguments) -> Outcome<Run> {
@@ -162,7 +156,9 @@ fn measure(arguments: &Arguments) -> Outcome<Run> {
         }
         let start = Instant::now();
         let folder = tempfile::tempdir_in(folder.path())?;
-        run.records.extend(measure(folder.path(), &scale).map_err(|error| format!("{name}: {error}"))?);
+        let mut sheet = Sheet::new(title);
+        measure(&mut sheet, folder.path(), &scale).map_err(|error| format!("{name}: {error}"))?;
+        run.records.extend(sheet.records);
         writeln!(log, "{title}: {:.1} s", start.elapsed().as_secs_f64())?;
     }
     Ok(run)

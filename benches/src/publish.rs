@@ -8,24 +8,18 @@ use mmap_sync::synchronizer::Synchronizer;
 
 use crate::Outcome;
 use crate::flags::{booleans_of, keys_of_30_bytes, payload};
-use crate::record::{Record, Sheet};
+use crate::record::Sheet;
 use crate::rivals::{lmdb, mmap_sync as rival};
 use crate::scale::Scale;
 use crate::timing::{median, micros, time};
 
-/// Heading in the document.
-pub const SECTION: &str = "Publishing";
 /// Title of the table.
-pub const TABLE: &str = "us over number of flags";
+pub(crate) const TABLE: &str = "us over number of flags";
 /// Row of ourselves.
-pub const OURS: &str = "Flagstaff, bytes to visible";
+pub(crate) const OURS: &str = "Flagstaff, bytes to visible";
 
 /// The whole path at several sizes, round by round, and what a flag takes in a slot.
-///
-/// # Errors
-/// Something cannot be published, or is not visible then.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
-    let mut sheet = Sheet::new(SECTION);
+pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
     for &count in scale.published {
         let folder = tempfile::tempdir_in(folder)?;
         let path = folder.path().join("publish.flagstaff");
@@ -78,8 +72,8 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
         }
         sheet.sized("publish, bytes to visible / `serde_json` parse to `Value`", count, ratio, "ratio");
     }
-    slot_bytes(&mut sheet, folder, scale)?;
-    Ok(sheet.records)
+    slot_bytes(sheet, folder, scale)?;
+    Ok(())
 }
 
 fn slot_bytes(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {

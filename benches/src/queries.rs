@@ -6,7 +6,7 @@ use crate::flags::Random;
 
 /// Which share of the queries asks for flags that exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mix {
+pub(crate) enum Mix {
     /// All of them.
     Hit,
     /// None.
@@ -17,11 +17,10 @@ pub enum Mix {
 
 impl Mix {
     /// All three.
-    pub const ALL: [Mix; 3] = [Mix::Hit, Mix::Miss, Mix::Half];
+    pub(crate) const ALL: [Mix; 3] = [Mix::Hit, Mix::Miss, Mix::Half];
 
     /// As it stands in a table.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Mix::Hit => "hit",
             Mix::Miss => "miss",
@@ -32,7 +31,7 @@ impl Mix {
 
 /// How a pass asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
+pub(crate) enum Pace {
     /// One query after the other: the processor works on several at once.
     Throughput,
     /// Which query is next depends on the answer: what one read costs when something waits for it.
@@ -41,25 +40,24 @@ pub enum Pace {
 
 /// Answers of a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// How many were asked.
-    pub asked: usize,
+    pub(crate) asked: usize,
     /// How many were true.
-    pub sum: u64,
+    pub(crate) sum: u64,
 }
 
 /// Keys in random order, laid out in the order in which they are asked for.
 #[derive(Debug, Clone)]
-pub struct Queries {
+pub(crate) struct Queries {
     /// The keys.
-    pub keys: Vec<String>,
+    pub(crate) keys: Vec<String>,
     truth: Vec<bool>,
 }
 
 impl Queries {
     /// `count` queries over flags of which every second one, from the first on, is true.
-    #[must_use]
-    pub fn new(keys: &[String], mix: Mix, count: usize) -> Queries {
+    pub(crate) fn new(keys: &[String], mix: Mix, count: usize) -> Queries {
         let mut random = Random(0xD1B5_4A32_D192_ED03);
         let (mut asked, mut truth) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for _ in 0..count {
@@ -76,8 +74,7 @@ impl Queries {
     }
 
     /// What a pass over the first `count` must answer.
-    #[must_use]
-    pub fn expected(&self, pace: Pace, count: usize) -> Tally {
+    pub(crate) fn expected(&self, pace: Pace, count: usize) -> Tally {
         let mut at = 0;
         pass(pace, &self.keys[..count.min(self.keys.len())], |_| {
             let answer = self.truth[at];
@@ -94,7 +91,7 @@ fn absent(key: &str) -> String {
 
 /// Asks `look` for all keys.
 #[inline(always)]
-pub fn pass(pace: Pace, keys: &[String], mut look: impl FnMut(&str) -> bool) -> Tally {
+pub(crate) fn pass(pace: Pace, keys: &[String], mut look: impl FnMut(&str) -> bool) -> Tally {
     match pace {
         Pace::Throughput => {
             Tally { asked: keys.len(), sum: keys.iter().map(|key| u64::from(look(key))).sum() }

@@ -5,22 +5,21 @@ use std::path::Path;
 use crate::Outcome;
 use crate::flags::{keys, keys_of_any_length};
 use crate::queries::{Mix, Pace, Queries};
-use crate::record::{Record, Sheet};
-use crate::rivals::{FOLD, MMAP_SYNC, OURS, SWAP, all, ours};
+use crate::record::Sheet;
+use crate::rivals::{FOLD, MMAP_SYNC, OURS, Rival, SWAP, all, ours};
 use crate::scale::Scale;
 use crate::timing::{Times, race};
 
 /// Heading in the document.
-pub const SECTION: &str = "Reading, one thread";
+pub(crate) const SECTION: &str = "Reading, one thread";
 /// Makes so many keys.
-pub type MakeKeys = fn(usize) -> Vec<String>;
+pub(crate) type MakeKeys = fn(usize) -> Vec<String>;
 /// The two sets of keys, as they stand in titles of tables.
-pub const KEY_SETS: [(&str, MakeKeys); 2] =
+pub(crate) const KEY_SETS: [(&str, MakeKeys); 2] =
     [("realistic keys", keys), ("keys of any length from 8 to 60", keys_of_any_length)];
 
 /// Title of a table.
-#[must_use]
-pub fn title(mix: Mix, pace: Pace, key_set: &str) -> String {
+pub(crate) fn title(mix: Mix, pace: Pace, key_set: &str) -> String {
     let pace = match pace {
         Pace::Throughput => "one after the other",
         Pace::Chain => "the next query depends on the answer",
@@ -29,11 +28,7 @@ pub fn title(mix: Mix, pace: Pace, key_set: &str) -> String {
 }
 
 /// Every size, mix, pace and set of keys.
-///
-/// # Errors
-/// A rival cannot be set up, or somebody answers wrongly.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
-    let mut sheet = Sheet::new(SECTION);
+pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
     let mut missing = Vec::new();
     for (set, make_keys) in KEY_SETS {
         for &count in scale.sizes {
@@ -49,7 +44,7 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
                         sheet.point(&table, contender.name(), count, times.median(who), "ns");
                     }
                     if pace == Pace::Throughput {
-                        ratios(&mut sheet, &times, mix, count, set);
+                        ratios(sheet, &times, mix, count, set);
                     }
                 }
             }
@@ -65,11 +60,11 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
          hash with foldhash, but for the one with SipHash; the others have their own hashes.",
         scale.queries
     ));
-    Ok(sheet.records)
+    Ok(())
 }
 
 fn ratios(sheet: &mut Sheet, times: &Times, mix: Mix, count: usize, set: &str) {
-    let what = |rival: &str| format!("{} / {rival}, {}, {set}", ours::NAME, mix.name());
+    let what = |rival: &str| format!("{} / {rival}, {}, {set}", ours::Ours::NAME, mix.name());
     sheet.sized(what("`HashMap` foldhash"), count, times.ratio(OURS, FOLD), "ratio");
     if mix == Mix::Hit {
         sheet.sized(what("`ArcSwap` load"), count, times.ratio(OURS, SWAP), "ratio");

@@ -10,7 +10,7 @@ use crate::Outcome;
 /// One line of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "kind")]
-pub enum Record {
+pub(crate) enum Record {
     /// What it was measured on: one line of text.
     Machine {
         /// The text.
@@ -55,21 +55,20 @@ pub enum Record {
 
 /// All lines of one section, as they come.
 #[derive(Debug, Default)]
-pub struct Sheet {
+pub(crate) struct Sheet {
     section: String,
     /// The lines.
-    pub records: Vec<Record>,
+    pub(crate) records: Vec<Record>,
 }
 
 impl Sheet {
     /// An empty sheet for `section`.
-    #[must_use]
-    pub fn new(section: &str) -> Sheet {
+    pub(crate) fn new(section: &str) -> Sheet {
         Sheet { section: section.to_owned(), records: Vec::new() }
     }
 
     /// Puts a cell into a table.
-    pub fn point(&mut self, table: &str, row: &str, column: impl ToString, value: f64, unit: &str) {
+    pub(crate) fn point(&mut self, table: &str, row: &str, column: impl ToString, value: f64, unit: &str) {
         self.records.push(Record::Point {
             section: self.section.clone(),
             table: table.to_owned(),
@@ -81,12 +80,12 @@ impl Sheet {
     }
 
     /// A figure of its own.
-    pub fn figure(&mut self, what: impl Into<String>, value: f64, unit: &str) {
+    pub(crate) fn figure(&mut self, what: impl Into<String>, value: f64, unit: &str) {
         self.push(what.into(), None, value, unit);
     }
 
     /// One of several figures over the number of flags.
-    pub fn sized(&mut self, what: impl Into<String>, flags: usize, value: f64, unit: &str) {
+    pub(crate) fn sized(&mut self, what: impl Into<String>, flags: usize, value: f64, unit: &str) {
         self.push(what.into(), Some(flags), value, unit);
     }
 
@@ -96,7 +95,7 @@ impl Sheet {
     }
 
     /// A remark. The same one twice is one.
-    pub fn note(&mut self, text: impl Into<String>) {
+    pub(crate) fn note(&mut self, text: impl Into<String>) {
         let note = Record::Note { section: self.section.clone(), text: text.into() };
         if !self.records.contains(&note) {
             self.records.push(note);
@@ -106,19 +105,16 @@ impl Sheet {
 
 /// One build's run.
 #[derive(Debug, Clone, Default)]
-pub struct Run {
+pub(crate) struct Run {
     /// "plain" or "fat".
-    pub profile: String,
+    pub(crate) profile: String,
     /// Its lines.
-    pub records: Vec<Record>,
+    pub(crate) records: Vec<Record>,
 }
 
 impl Run {
     /// Writes a header line with the profile, then a line per record.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn save(&self, path: &Path) -> Outcome<()> {
+    pub(crate) fn save(&self, path: &Path) -> Outcome<()> {
         let mut text = serde_json::to_string(&self.profile)? + "\n";
         for record in &self.records {
             text += &serde_json::to_string(record)?;
@@ -128,10 +124,7 @@ impl Run {
     }
 
     /// Reads what [`Run::save`] wrote.
-    ///
-    /// # Errors
-    /// The file cannot be read, or something else wrote it.
-    pub fn load(path: &Path) -> Outcome<Run> {
+    pub(crate) fn load(path: &Path) -> Outcome<Run> {
         let text =
             fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let mut lines = text.lines();

@@ -4,31 +4,30 @@ use std::time::Duration;
 
 /// Numbers of rounds, sizes and times of a run.
 #[derive(Debug, Clone)]
-pub struct Scale {
+pub(crate) struct Scale {
     /// Numbers of flags to read from.
-    pub sizes: &'static [usize],
+    pub(crate) sizes: &'static [usize],
     /// Numbers of flags to publish.
-    pub published: &'static [usize],
+    pub(crate) published: &'static [usize],
     /// Rounds of a contest of one thread.
-    pub rounds: usize,
+    pub(crate) rounds: usize,
     /// Queries of a round. From 32,768 on the branch predictor does not learn them.
-    pub queries: usize,
+    pub(crate) queries: usize,
     /// Rounds of all runs with many processes.
-    pub process_rounds: usize,
+    pub(crate) process_rounds: usize,
     /// Numbers of reader processes.
-    pub processes: &'static [usize],
+    pub(crate) processes: &'static [usize],
     /// Length of each of the two phases of a reader process.
-    pub phase: Duration,
+    pub(crate) phase: Duration,
     /// Publishes, events and fresh processes per figure.
-    pub turns: usize,
+    pub(crate) turns: usize,
     /// Publish something wrong on purpose: then the run must fail. For the test that shows it.
-    pub is_wrong: bool,
+    pub(crate) is_wrong: bool,
 }
 
 impl Scale {
     /// For figures that are stated.
-    #[must_use]
-    pub fn full() -> Scale {
+    pub(crate) fn full() -> Scale {
         Scale {
             sizes: &[10, 100, 1_000, 10_000, 100_000],
             published: &[100, 1_000, 10_000, 50_000, 100_000],
@@ -43,8 +42,7 @@ impl Scale {
     }
 
     /// For a look: its figures say little.
-    #[must_use]
-    pub fn quick() -> Scale {
+    pub(crate) fn quick() -> Scale {
         Scale {
             sizes: &[10, 1_000],
             published: &[100, 1_000],

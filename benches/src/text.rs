@@ -1,8 +1,7 @@
 //! Numbers as the document and the plots show them.
 
 /// Three digits that count.
-#[must_use]
-pub fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     match value {
         v if v.abs() >= 100.0 => format!("{v:.0}"),
         v if v.abs() >= 10.0 => format!("{v:.1}"),
@@ -13,8 +12,7 @@ pub fn number(value: f64) -> String {
 }
 
 /// Digits in groups of three; any other text as it is.
-#[must_use]
-pub fn grouped(text: &str) -> String {
+pub(crate) fn grouped(text: &str) -> String {
     if text.is_empty() || text.bytes().any(|byte| !byte.is_ascii_digit()) {
         return text.to_owned();
     }

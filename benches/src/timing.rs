@@ -9,32 +9,27 @@ use crate::rivals::Contender;
 
 /// Nanoseconds per item of each contender in each round; `None` where one sat out.
 #[derive(Debug, Clone, Default)]
-pub struct Times(Vec<Vec<Option<f64>>>);
+pub(crate) struct Times(Vec<Vec<Option<f64>>>);
 
 impl Times {
     /// The median of one contender's rounds, in nanoseconds.
-    #[must_use]
-    pub fn median(&self, who: usize) -> f64 {
+    pub(crate) fn median(&self, who: usize) -> f64 {
         median(self.0[who].iter().flatten().copied().collect())
     }
 
     /// The median, over the rounds that both ran in, of one contender's time divided by another's.
-    #[must_use]
-    pub fn ratio(&self, who: usize, beside: usize) -> f64 {
+    pub(crate) fn ratio(&self, who: usize, beside: usize) -> f64 {
         let pairs = self.0[who].iter().zip(&self.0[beside]);
         median(pairs.filter_map(|(a, b)| Some((*a)? / (*b)?)).collect())
     }
 }
 
 /// One time that a contest takes: does its work and says how many items it did.
-pub type Work<'a> = &'a mut dyn FnMut() -> Outcome<usize>;
+pub(crate) type Work<'a> = &'a mut dyn FnMut() -> Outcome<usize>;
 
 /// In every round each one runs once untimed, because whoever touches a table first pays for the cold cache, and then once
 /// timed.
-///
-/// # Errors
-/// Those of the work.
-pub fn contest(rounds: usize, works: &mut [Work<'_>]) -> Outcome<Times> {
+pub(crate) fn contest(rounds: usize, works: &mut [Work<'_>]) -> Outcome<Times> {
     let mut times = Times(vec![Vec::new(); works.len()]);
     for _ in 0..rounds {
         for (work, times) in works.iter_mut().zip(&mut times.0) {
@@ -52,10 +47,7 @@ fn timed(work: &mut Work<'_>) -> Outcome<f64> {
 }
 
 /// A contest of look-ups. Slow contenders sit out most rounds or ask only the first queries.
-///
-/// # Errors
-/// Somebody answered wrongly.
-pub fn race(
+pub(crate) fn race(
     rounds: usize,
     pace: Pace,
     queries: &Queries,
@@ -83,10 +75,7 @@ pub fn race(
 }
 
 /// Fails if two tallies differ.
-///
-/// # Errors
-/// They differ.
-pub fn check(who: &str, expected: Tally, found: Tally) -> Outcome<()> {
+pub(crate) fn check(who: &str, expected: Tally, found: Tally) -> Outcome<()> {
     if expected == found {
         return Ok(());
     }
@@ -94,11 +83,8 @@ pub fn check(who: &str, expected: Tally, found: Tally) -> Outcome<()> {
 }
 
 /// Asks `look` for all items and compares the sum of its answers, which wraps around, with what it must be.
-///
-/// # Errors
-/// They differ.
 #[inline(always)]
-pub fn check_sum<K>(expected: u64, items: &[K], look: impl Fn(&K) -> u64) -> Outcome<usize> {
+pub(crate) fn check_sum<K>(expected: u64, items: &[K], look: impl Fn(&K) -> u64) -> Outcome<usize> {
     let found = items.iter().map(look).fold(0, u64::wrapping_add);
     if found == expected {
         return Ok(items.len());
@@ -107,22 +93,20 @@ pub fn check_sum<K>(expected: u64, items: &[K], look: impl Fn(&K) -> u64) -> Out
 }
 
 /// The median of some figures; 0 if there are none.
-#[must_use]
-pub fn median(mut figures: Vec<f64>) -> f64 {
+pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// The time of one call.
-pub fn time<T>(f: impl FnOnce() -> T) -> (T, Duration) {
+pub(crate) fn time<T>(f: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
     let answer = f();
     (answer, start.elapsed())
 }
 
 /// Microseconds of a duration.
-#[must_use]
-pub fn micros(time: Duration) -> f64 {
+pub(crate) fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
@@ -137,12 +121,10 @@ mod tests {
     struct Liar;
 
     impl Rival for Liar {
-        fn name(&self) -> &str {
-            "liar"
-        }
+        const NAME: &str = "liar";
 
-        fn look(&mut self, _key: &str) -> bool {
-            false
+        fn look(&mut self, _key: &str) -> Outcome<bool> {
+            Ok(false)
         }
     }
 

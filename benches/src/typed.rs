@@ -4,18 +4,14 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::path::Path;
 
-use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 use serde::Deserialize;
 
 use crate::Outcome;
-use crate::flags::{self, Random};
-use crate::record::{Record, Sheet};
+use crate::flags::{self, Random, publish};
+use crate::record::Sheet;
 use crate::scale::Scale;
 use crate::timing::{Work, contest};
-
-/// Heading in the document.
-pub const SECTION: &str = "Getters of every type";
 
 const JSON: &str = r#"{"percent":25,"groups":["a","b"]}"#;
 /// Value of every string.
@@ -39,21 +35,16 @@ enum Value {
 type Map = HashMap<String, Value, foldhash::fast::RandomState>;
 
 /// All types at each size.
-///
-/// # Errors
-/// The flags cannot be published, or somebody answers wrongly.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
-    let mut sheet = Sheet::new(SECTION);
+pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
     for &count in scale.sizes {
         // At least two of each type.
         let keys = flags::keys(count.max(8));
         let path = folder.join(format!("typed-{count}.flagstaff"));
-        let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-        publisher.publish(&payload(&keys))?;
-        getters(&mut sheet, scale, &Reader::open(&path)?, &keys, count)?;
+        let _publisher = publish(&path, &payload(&keys))?;
+        getters(sheet, scale, &Reader::open(&path)?, &keys, count)?;
     }
     sheet.note("The map holds an enum of the four types, so that both sides check the type.");
-    Ok(sheet.records)
+    Ok(())
 }
 
 /// Booleans, numbers, strings and JSON objects in turn.

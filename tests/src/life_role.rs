@@ -68,11 +68,11 @@ pub fn live(path: &Path, forks: bool, say: impl Fn(&str)) {
     if forks {
         let child = fork(|| {
             every_call(client.reader(), &KEYS);
-            client.close().unwrap();
+            client.close().expect("an end in time");
         });
         assert_eq!(exit_code(child), Some(0));
     }
-    client.close_within(DEADLINE).unwrap();
+    client.close_within(DEADLINE).expect("an end in time");
     every_call(client.reader(), &KEYS);
     say("with a client");
 }

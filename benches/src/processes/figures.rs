@@ -1,23 +1,21 @@
 //! The tables and ratios of what the reader processes answered.
 
-use super::{FEW_FLAGS, FLAGS, Kind, PACES, PERCENTILES, SECTION, Seen, costs, rates};
-use crate::record::{Record, Sheet};
+use super::{FEW_FLAGS, FLAGS, Kind, PACES, PERCENTILES, Seen, costs, rates};
+use crate::record::Sheet;
 use crate::scale::Scale;
 
 const SHARES: [(&str, f64); 5] =
     [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999)];
 
 /// All of it.
-pub(super) fn records(scale: &Scale, all: &[Seen]) -> Vec<Record> {
-    let mut sheet = Sheet::new(SECTION);
+pub(super) fn fill(sheet: &mut Sheet, scale: &Scale, all: &[Seen]) {
     for seen in all.iter().filter(|seen| seen.flags == FLAGS) {
-        cells(&mut sheet, seen);
+        cells(sheet, seen);
     }
     for flags in [FLAGS, FEW_FLAGS] {
-        ratios(&mut sheet, all, flags);
+        ratios(sheet, all, flags);
     }
-    notes(&mut sheet, scale);
-    sheet.records
+    notes(sheet, scale);
 }
 
 fn cells(sheet: &mut Sheet, seen: &Seen) {

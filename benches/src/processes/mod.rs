@@ -6,7 +6,7 @@
 
 mod figures;
 mod load;
-pub mod reader;
+pub(crate) mod reader;
 mod side;
 
 use std::io::{BufRead, BufReader, Write};
@@ -15,32 +15,30 @@ use std::process::{Child, Command, Stdio};
 
 use crate::Outcome;
 use crate::histogram::Histogram;
-use crate::record::Record;
+use crate::record::Sheet;
 use crate::scale::Scale;
 use crate::timing::median;
 use load::Load;
-pub use side::Kind;
+pub(crate) use side::Kind;
 
 /// Heading in the document.
-pub const SECTION: &str = "Reading, many processes";
+pub(crate) const SECTION: &str = "Reading, many processes";
 /// Title of the table of one publisher's pace.
-#[must_use]
-pub fn rates(pace: &str) -> String {
+pub(crate) fn rates(pace: &str) -> String {
     format!("million reads per second, all processes together, over number of processes: {pace}")
 }
 /// Title of the table of processor time.
-#[must_use]
-pub fn costs(pace: &str) -> String {
+pub(crate) fn costs(pace: &str) -> String {
     format!("ns of processor time per read, over number of processes: {pace}")
 }
 /// Title of the table of percentiles.
-pub const PERCENTILES: &str = "ns of a single read, clock included, one process";
+pub(crate) const PERCENTILES: &str = "ns of a single read, clock included, one process";
 
 /// Flags of most settings, and of a few where a publish takes little of the machine.
 const FLAGS: usize = 1_000;
 const FEW_FLAGS: usize = 100;
 /// Publishes per second, and their names.
-pub const PACES: [(u32, &str); 3] =
+pub(crate) const PACES: [(u32, &str); 3] =
     [(0, "publisher idle"), (10, "10 publishes a second"), (1_000, "1,000 publishes a second")];
 
 /// What one setting answered in one round.
@@ -68,10 +66,7 @@ struct Seen {
 }
 
 /// All settings, round by round.
-///
-/// # Errors
-/// A process fails, or reads something wrong.
-pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
+pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
     let mut all = Vec::new();
     let mut add = |kind, flags, processes, pace| {
         all.push(Seen { kind, flags, processes, pace, rounds: Vec::new() });
@@ -94,7 +89,8 @@ pub fn measure(folder: &Path, scale: &Scale) -> Outcome<Vec<Record>> {
             seen.rounds.push(round);
         }
     }
-    Ok(figures::records(scale, &all))
+    figures::fill(sheet, scale, &all);
+    Ok(())
 }
 
 fn run(folder: &Path, scale: &Scale, seen: &Seen) -> Outcome<Round> {

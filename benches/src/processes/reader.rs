@@ -17,7 +17,7 @@ use crate::flags::Random;
 use crate::histogram::Histogram;
 
 /// Name of the role.
-pub const ROLE: &str = "process-reader";
+pub(crate) const ROLE: &str = "process-reader";
 
 /// Reads between two looks at whether the phase is over.
 const BATCH: usize = 1_024;
@@ -25,24 +25,22 @@ const QUERIES: usize = 32 * BATCH;
 
 /// What a reader process says when it is done.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// Reads of the phase without clocks.
-    pub reads: u64,
+    pub(crate) reads: u64,
     /// Length of that phase.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// Reads of that phase that were done again.
-    pub retries: u64,
+    pub(crate) retries: u64,
     /// Processor time that this process got in it, in seconds.
-    pub cpu: f64,
+    pub(crate) cpu: f64,
     /// Nanoseconds of single reads: bins of a [`Histogram`].
-    pub times: Vec<(usize, u64)>,
+    pub(crate) times: Vec<(usize, u64)>,
 }
 
 /// The process: opens, says "ready", waits for a line, reads, answers.
-///
-/// # Errors
-/// Something cannot be opened, or a value is wrong or torn.
-pub fn main(kind: &str, folder: &Path, count: usize, phase: Duration) -> Outcome<()> {
+pub(crate) fn main(kind: &str, folder: &Path, count: &str, phase: &str) -> Outcome<()> {
+    let (count, phase) = (count.parse()?, Duration::from_millis(phase.parse()?));
     let kind = Kind::ALL.into_iter().find(|known| known.name() == kind).ok_or("no such kind of reader")?;
     let (flags, path) = (Flags::new(count), kind.path(folder));
     match kind {

@@ -13,7 +13,7 @@ use crate::rivals::{lmdb, maps, mmap_sync as rival};
 
 /// What is read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// This project.
     Flagstaff,
     /// A map of the reader's own; a Flagstaff publisher runs beside it.
@@ -28,11 +28,11 @@ pub enum Kind {
 
 impl Kind {
     /// All.
-    pub const ALL: [Kind; 5] = [Kind::Flagstaff, Kind::Private, Kind::MmapSync, Kind::Lmdb, Kind::Clock];
+    pub(crate) const ALL: [Kind; 5] =
+        [Kind::Flagstaff, Kind::Private, Kind::MmapSync, Kind::Lmdb, Kind::Clock];
 
     /// As it stands in tables, and in the arguments of a reader process.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Flagstaff => "Flagstaff `get_bool(&str)`",
             Kind::Private => "private `HashMap` (foldhash)",
@@ -57,7 +57,9 @@ pub(crate) trait Side {
     /// The value of a constant flag.
     fn constant(&mut self, key: &str) -> Outcome<bool>;
     /// Two numbers of one publish; `None` if there are none.
-    fn pair(&mut self, first: &str, second: &str) -> Outcome<Option<(u64, u64)>>;
+    fn pair(&mut self, _first: &str, _second: &str) -> Outcome<Option<(u64, u64)>> {
+        Ok(None)
+    }
     /// Reads of constants that were done again so far, where that can be told.
     fn retries(&self) -> u64 {
         0
@@ -95,10 +97,6 @@ impl Side for Private {
     #[inline(always)]
     fn constant(&mut self, key: &str) -> Outcome<bool> {
         Ok(self.0.get(key).copied().unwrap_or(false))
-    }
-
-    fn pair(&mut self, _: &str, _: &str) -> Outcome<Option<(u64, u64)>> {
-        Ok(None)
     }
 }
 
@@ -158,9 +156,5 @@ impl Side for Clock {
     #[inline(always)]
     fn constant(&mut self, _: &str) -> Outcome<bool> {
         Ok(true)
-    }
-
-    fn pair(&mut self, _: &str, _: &str) -> Outcome<Option<(u64, u64)>> {
-        Ok(None)
     }
 }

@@ -13,15 +13,10 @@ use crate::Outcome;
 type Archived = ArchivedHashMap<ArchivedString, bool>;
 
 /// An archive that was checked once, when it was made.
-#[derive(Debug)]
-pub struct Archive(AlignedVec);
+pub(crate) struct Archive(AlignedVec);
 
 impl Archive {
-    /// Holds these flags.
-    ///
-    /// # Errors
-    /// rkyv refuses them.
-    pub fn new(keys: &[String]) -> Outcome<Archive> {
+    pub(crate) fn new(keys: &[String]) -> Outcome<Archive> {
         let bytes = rkyv::to_bytes::<rkyv::rancor::Error>(&pairs(keys).collect::<HashMap<_, _>>())?;
         let _: &Archived = rkyv::access::<Archived, rkyv::rancor::Error>(&bytes)?;
         Ok(Archive(bytes))
@@ -29,18 +24,13 @@ impl Archive {
 }
 
 impl Rival for Archive {
-    fn name(&self) -> &str {
-        "rkyv `ArchivedHashMap`, unchecked access"
-    }
+    const NAME: &str = "rkyv `ArchivedHashMap`, unchecked access";
+    const EFFORT: Effort = Effort::SLOW;
 
     #[inline(always)]
-    fn look(&mut self, key: &str) -> bool {
+    fn look(&mut self, key: &str) -> Outcome<bool> {
         // SAFETY: `new` checked these very bytes as this type, and nothing changes them.
         let map = unsafe { rkyv::access_unchecked::<Archived>(&self.0) };
-        map.get(key).copied().unwrap_or(false)
-    }
-
-    fn effort(&self) -> Effort {
-        Effort::SLOW
+        Ok(map.get(key).copied().unwrap_or(false))
     }
 }

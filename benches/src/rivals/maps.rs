@@ -1,84 +1,78 @@
-//! Maps of the standard library: what a process would keep for itself.
+//! Maps of one process: those of the standard library, and those that several threads can share. All but one hash with
+//! foldhash, so that what differs is the synchronisation.
 
 use std::collections::HashMap;
+use std::convert::identity;
 use std::hash::RandomState;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use arc_swap::{ArcSwap, Cache};
+use dashmap::DashMap;
 
 use super::{Rival, pairs};
+use crate::Outcome;
 
-/// As it stands in tables and plots.
-pub const FOLD: &str = "`HashMap` (foldhash), unsynchronised";
+type State = foldhash::fast::RandomState;
 
 /// The map that rivals have in common.
-pub type Map = HashMap<String, bool, foldhash::fast::RandomState>;
+pub(crate) type Map = HashMap<String, bool, State>;
 
-/// The fastest common hash, nothing shared.
-#[derive(Debug)]
-pub struct Fold(Map);
+/// Declares a rival: what it holds, how it is made of all flags, its name in tables, and how it looks a key up.
+macro_rules! rival {
+    ($(#[$doc:meta])* $rival:ident($held:ty), $make:expr, $name:literal, |$map:ident, $key:ident| $look:expr) => {
+        $(#[$doc])*
+        pub(crate) struct $rival($held);
 
-impl Fold {
-    /// Holds these flags.
-    #[must_use]
-    pub fn new(keys: &[String]) -> Fold {
-        Fold(pairs(keys).collect())
-    }
+        impl $rival {
+            pub(crate) fn new(keys: &[String]) -> $rival {
+                $rival($make(pairs(keys).collect()))
+            }
+        }
+
+        impl Rival for $rival {
+            const NAME: &str = $name;
+
+            #[inline(always)]
+            fn look(&mut self, $key: &str) -> Outcome<bool> {
+                let $map = &mut self.0;
+                Ok($look)
+            }
+        }
+    };
 }
 
-impl Rival for Fold {
-    fn name(&self) -> &str {
-        FOLD
-    }
-
-    #[inline(always)]
-    fn look(&mut self, key: &str) -> bool {
-        self.0.get(key).copied().unwrap_or(false)
-    }
-}
-
-/// The hash that the standard library takes.
-#[derive(Debug)]
-pub struct Sip(HashMap<String, bool, RandomState>);
-
-impl Sip {
-    /// Holds these flags.
-    #[must_use]
-    pub fn new(keys: &[String]) -> Sip {
-        Sip(pairs(keys).collect())
-    }
-}
-
-impl Rival for Sip {
-    fn name(&self) -> &str {
-        "`HashMap` (SipHash), unsynchronised"
-    }
-
-    #[inline(always)]
-    fn look(&mut self, key: &str) -> bool {
-        self.0.get(key).copied().unwrap_or(false)
-    }
-}
-
-/// A map that may be changed, the simplest way.
-#[derive(Debug)]
-pub struct Locked(RwLock<Map>);
-
-impl Locked {
-    /// Holds these flags.
-    #[must_use]
-    pub fn new(keys: &[String]) -> Locked {
-        Locked(RwLock::new(pairs(keys).collect()))
-    }
-}
-
-impl Rival for Locked {
-    fn name(&self) -> &str {
-        "`RwLock<HashMap>` (foldhash)"
-    }
-
-    #[inline(always)]
-    fn look(&mut self, key: &str) -> bool {
-        // As from several threads: `get_mut` would leave out the lock.
-        let map = &self.0;
-        map.read().unwrap_or_else(PoisonError::into_inner).get(key).copied().unwrap_or(false)
-    }
-}
+rival!(
+    /// The fastest common hash, nothing shared.
+    Fold(Map), identity, "`HashMap` (foldhash), unsynchronised",
+    |map, key| map.get(key).copied().unwrap_or(false)
+);
+rival!(
+    /// The hash that the standard library takes.
+    Sip(HashMap<String, bool, RandomState>), identity, "`HashMap` (SipHash), unsynchronised",
+    |map, key| map.get(key).copied().unwrap_or(false)
+);
+rival!(
+    /// A map that may be changed, the simplest way. Not through `get_mut`, which would leave out the lock.
+    Locked(RwLock<Map>), RwLock::new, "`RwLock<HashMap>` (foldhash)",
+    |map, key| map.read().unwrap_or_else(PoisonError::into_inner).get(key).copied().unwrap_or(false)
+);
+rival!(
+    /// A whole map behind one pointer, loaded for each read.
+    Swap(ArcSwap<Map>), ArcSwap::from_pointee, "`ArcSwap<HashMap>`, `load`",
+    |map, key| map.load().get(key).copied().unwrap_or(false)
+);
+rival!(
+    /// The same with a cache of the thread's own, which has to be mutable.
+    Cached(Cache<Arc<ArcSwap<Map>>, Arc<Map>>), |map| Cache::new(Arc::new(ArcSwap::from_pointee(map))),
+    "`arc_swap::Cache`", |map, key| map.load().get(key).copied().unwrap_or(false)
+);
+rival!(
+    /// Shards with a lock each.
+    Dash(DashMap<String, bool, State>), identity, "DashMap",
+    |map, key| map.get(key).is_some_and(|value| *value)
+);
+rival!(
+    /// Without locks.
+    Papaya(papaya::HashMap<String, bool, State>), identity, "papaya",
+    |map, key| map.pin().get(key).copied().unwrap_or(false)
+);

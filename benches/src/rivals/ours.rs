@@ -2,43 +2,33 @@
 
 use std::path::Path;
 
-use flagstaff_publisher::{Publisher, PublisherOptions};
+use flagstaff_publisher::Publisher;
 use flagstaff_reader::Reader;
 
 use super::Rival;
 use crate::Outcome;
-use crate::flags::booleans_of;
-
-/// As it stands in tables and plots.
-pub const NAME: &str = "Flagstaff `get_bool(&str)`";
+use crate::flags::{booleans_of, publish};
 
 /// A reader, and the publisher that its file belongs to.
-#[derive(Debug)]
-pub struct Ours {
+pub(crate) struct Ours {
     reader: Reader,
     _publisher: Publisher,
 }
 
 impl Ours {
     /// Publishes the flags, and opens them.
-    ///
-    /// # Errors
-    /// They cannot be published.
-    pub fn new(folder: &Path, keys: &[String]) -> Outcome<Ours> {
+    pub(crate) fn new(folder: &Path, keys: &[String]) -> Outcome<Ours> {
         let path = folder.join("ours.flagstaff");
-        let mut publisher = Publisher::open(&path, &PublisherOptions::default())?;
-        publisher.publish(&booleans_of(keys))?;
+        let publisher = publish(&path, &booleans_of(keys))?;
         Ok(Ours { reader: Reader::open(&path)?, _publisher: publisher })
     }
 }
 
 impl Rival for Ours {
-    fn name(&self) -> &str {
-        NAME
-    }
+    const NAME: &str = "Flagstaff `get_bool(&str)`";
 
     #[inline(always)]
-    fn look(&mut self, key: &str) -> bool {
-        self.reader.get_bool(key)
+    fn look(&mut self, key: &str) -> Outcome<bool> {
+        Ok(self.reader.get_bool(key))
     }
 }

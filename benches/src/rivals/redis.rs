@@ -3,31 +3,27 @@
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::{Effort, Rival, pairs};
 use crate::Outcome;
+use crate::child::Killed;
 
 /// A server of our own and a connection to it.
-#[derive(Debug)]
-pub struct Redis {
-    _server: Server,
+pub(crate) struct Redis {
+    _server: Killed,
     link: Link,
-    failure: Option<Box<dyn std::error::Error>>,
 }
 
 impl Redis {
     /// Starts a server and sets the flags. `None` if there is no redis-server.
-    ///
-    /// # Errors
-    /// It is there and does not work.
-    pub fn new(folder: &Path, keys: &[String]) -> Outcome<Option<Redis>> {
+    pub(crate) fn new(folder: &Path, keys: &[String]) -> Outcome<Option<Redis>> {
         let socket = folder.join("redis.sock");
         let mut command = Command::new("redis-server");
         command.args(["--port", "0", "--save", "", "--unixsocket"]).arg(&socket).current_dir(folder);
         let server = match command.stdin(Stdio::null()).stdout(Stdio::null()).spawn() {
-            Ok(server) => Server(server),
+            Ok(server) => Killed(server),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(format!("redis-server cannot be started: {error}").into()),
         };
@@ -35,43 +31,16 @@ impl Redis {
         for (key, value) in pairs(keys) {
             link.ask(&["SET", &key, if value { "1" } else { "0" }])?;
         }
-        Ok(Some(Redis { _server: server, link, failure: None }))
-    }
-}
-
-/// A process that ends when this is dropped.
-#[derive(Debug)]
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        Ok(Some(Redis { _server: server, link }))
     }
 }
 
 impl Rival for Redis {
-    fn name(&self) -> &str {
-        "redis over a unix socket"
-    }
+    const NAME: &str = "redis over a unix socket";
+    const EFFORT: Effort = Effort::REMOTE;
 
-    fn look(&mut self, key: &str) -> bool {
-        match self.link.ask(&["GET", key]) {
-            Ok(answer) => answer.as_deref() == Some(b"1".as_slice()),
-            Err(error) => {
-                self.failure = Some(error);
-                false
-            }
-        }
-    }
-
-    fn effort(&self) -> Effort {
-        Effort::REMOTE
-    }
-
-    fn failure(&mut self) -> Option<Box<dyn std::error::Error>> {
-        self.failure.take()
+    fn look(&mut self, key: &str) -> Outcome<bool> {
+        Ok(self.link.ask(&["GET", key])?.as_deref() == Some(b"1".as_slice()))
     }
 }
 
@@ -89,7 +58,6 @@ fn connect(socket: &Path) -> Outcome<Link> {
 }
 
 /// The protocol of redis, as far as it is needed: arrays of texts there, one value back.
-#[derive(Debug)]
 struct Link {
     to: UnixStream,
     from: BufReader<UnixStream>,
