@@ -7,8 +7,9 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::step::{Failures, Steps, cargo, root, target_directory};
+use crate::step::{Failures, Steps};
 use crate::toolchain::{Compiler, Toolchain};
+use crate::workspace::{cargo, root, target_directory};
 
 /// How long each target runs when nothing else is said.
 const SECONDS: u64 = 60;

@@ -6,10 +6,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::bench::target;
-use crate::step::{Failures, Steps, cargo, root};
+use crate::step::{Failures, Steps};
+use crate::workspace::{cargo, output, root, target_directory};
 
 /// The list.
 const FILE: &str = "benches/instructions.txt";
@@ -62,17 +62,9 @@ fn with_counts(then: impl FnOnce(&mut Steps, Vec<Count>)) -> Result<(), Failures
         return steps.finish();
     }
     // What ships: whole-program inlining decides how many instructions a call takes. Symbols are not needed.
-    let build = [
-        "build",
-        "--package",
-        "flagstaff-benches",
-        "--bin",
-        "flagstaff-calls",
-        "--profile",
-        "dist",
-        "--locked",
-    ];
-    if steps.run("build", &mut cargo(&build)) {
+    let mut build =
+        cargo(&["build", "--package", "flagstaff-benches", "--bin", "flagstaff-calls", "--locked"]);
+    if steps.run("build", build.args(["--profile", "dist"])) {
         match count_all() {
             Ok(found) => {
                 for Count { call, instructions } in &found {
@@ -87,8 +79,8 @@ fn with_counts(then: impl FnOnce(&mut Steps, Vec<Count>)) -> Result<(), Failures
 }
 
 fn count_all() -> Result<Vec<Count>, String> {
-    let program = target()?.join("dist/flagstaff-calls");
-    let folder = target()?.join("instructions");
+    let program = target_directory().join("dist/flagstaff-calls");
+    let folder = target_directory().join("instructions");
     fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     let snapshot = folder.join("calls.flagstaff");
     let names = output(Command::new(&program).arg("names"))?;
@@ -118,15 +110,6 @@ fn instructions(
         .map_err(|error| format!("cannot read {}: {error}", profile.display()))?;
     let total = text.lines().find_map(|line| line.strip_prefix("totals: ")?.trim().parse().ok());
     total.ok_or_else(|| format!("{} has no total", profile.display()))
-}
-
-fn output(command: &mut Command) -> Result<String, String> {
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.map_err(|error| format!("{command:?} cannot be started: {error}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    Err(format!("{command:?}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr)))
 }
 
 fn said(program: &str, arguments: &[&str]) -> Option<String> {

@@ -2,9 +2,9 @@
 
 use std::env;
 use std::fmt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::step::{cargo, root};
+use crate::workspace::{cargo, is_good, output, root};
 
 /// A C++ compiler, for libFuzzer itself.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ impl Compiler {
     pub(crate) fn find() -> Option<Compiler> {
         let named = env::var("CXX").ok().into_iter();
         let names = named.chain(["c++", "g++", "clang++"].map(str::to_owned));
-        names.into_iter().find(|name| output(Command::new(name).arg("--version")).is_some()).map(Compiler)
+        names.into_iter().find(|name| is_good(Command::new(name).arg("--version"))).map(Compiler)
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -100,8 +100,8 @@ struct Version {
 
 impl Version {
     fn of(rustc: impl Fn() -> Command) -> Option<Version> {
-        let text = output(rustc().arg("-vV"))?;
-        let libraries = output(rustc().args(["--print", "target-libdir"]))?;
+        let text = output(rustc().arg("-vV")).ok()?;
+        let libraries = output(rustc().args(["--print", "target-libdir"])).ok()?;
         let mut entries = std::fs::read_dir(libraries.trim_end()).into_iter().flatten().flatten();
         let has_runtime = entries.any(|entry| entry.file_name().to_string_lossy().ends_with("_rt.asan.a"));
         Version::parse(&text, has_runtime)
@@ -126,12 +126,6 @@ impl Version {
     fn toolchain(self, kind: Kind) -> Toolchain {
         Toolchain { host: self.host, release: self.release, kind }
     }
-}
-
-/// What a command prints, if it can be started and is good.
-fn output(command: &mut Command) -> Option<String> {
-    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 #[cfg(test)]
