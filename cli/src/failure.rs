@@ -136,7 +136,7 @@ impl Failure {
     /// The exit code.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            // Whoever reads our output has read enough.
+            // The reader of stdout has read enough.
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             Failure::Serve(error) if error.is_wrong_use() => 2,
             _ if ["usage", "no_file", "no_api_key", "no_cache_dir", "api_key", "base_url", "token"]

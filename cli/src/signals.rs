@@ -71,7 +71,7 @@ pub(crate) fn listen(control: &Control) -> Result<(), Failure> {
             let name = signal_name(signal).unwrap_or("a signal");
             match signal {
                 SIGHUP if !control.is_ending() => {
-                    tracing::info!("connects anew after {name}");
+                    tracing::info!("connects again after {name}");
                     control.run().stop();
                 }
                 SIGHUP => {}

@@ -19,8 +19,8 @@ pub(crate) fn closest(wanted: &str, keys: impl Iterator<Item = String>) -> Vec<S
         return Vec::new();
     }
     let (start, letters) = (Instant::now(), letters(wanted));
-    // One error in three letters: with more, anything is close.
-    let most = (length / 3).max(1);
+    // About one error in four letters: with more, anything is close.
+    let most = if length < 3 { 0 } else { (length / 4).clamp(1, 3) };
     let mut found: Vec<(usize, String)> = Vec::new();
     for (number, key) in keys.enumerate() {
         if number % 256 == 0 && start.elapsed() > TIME {
@@ -70,7 +70,8 @@ mod tests {
         assert_eq!(found("limit", &keys), ["cart-limit"]);
         assert_eq!(found("checkout", &keys), ["checkout", "new-checkout", "new-checkout-v2"]);
         assert_eq!(found("something-else", &keys), [""; 0]);
-        assert_eq!(found("", &["a", ""]), ["", "a"]);
+        assert_eq!((found("b", &["a", "c"]), found("ab", &["ba"])), (Vec::new(), Vec::new()));
+        assert_eq!(found("abd", &["abc"]), ["abc"]);
     }
 
     #[test]

@@ -57,7 +57,7 @@ const NEAR_MISSES: [(&[&str], &str); 14] = [
     (&["completion", "complete"], "`flagstaff completions SHELL` prints completions for a shell"),
     (
         &["stop", "kill", "down", "restart", "reload"],
-        "a publisher ends on SIGTERM and connects anew on SIGHUP: `kill PID` and `kill -HUP PID`, where `flagstaff status` shows the pid",
+        "a publisher ends on SIGTERM and connects again on SIGHUP: `kill PID` and `kill -HUP PID`, where `flagstaff status` shows the pid",
     ),
     (&["version"], "`flagstaff --version` prints the version"),
 ];

@@ -61,11 +61,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// begins or ends: a child that is forked in just that moment of another thread reads as all others do, but takes no part in the election.
 ///
 /// # A file that cannot be written
-/// Flags are then kept in memory, in [`ClientBuilder::memory_dir`], and [`ClientBuilder::on_error`] is called once. All processes of this user
+/// Flags are then kept in memory, in [`ClientBuilder::memory_dir`](crate::ClientBuilder::memory_dir), and [`ClientBuilder::on_error`](crate::ClientBuilder::on_error) is called once. All processes of this user
 /// share that place, so that there still is one stream for all of them; other users have their own. It costs a few MiB of `/dev/shm`
 /// at most, and nothing but the file of each key stays there until the next reboot.
 ///
-/// - If there is no snapshot at the path either, this is decided in [`ClientBuilder::start`].
+/// - If there is no snapshot at the path either, this is decided in [`ClientBuilder::start`](crate::ClientBuilder::start).
 /// - If there is one, and somebody else keeps it fresh, the client is a reader. It switches to memory when that
 ///   publisher has been gone for 10 seconds, and stays there. Until memory has flags, getters return the old ones.
 /// - The same if the disk turns out to be full or broken when the file is opened.

@@ -72,9 +72,9 @@ pub use options::PublisherOptions;
 pub use outcome::{Changes, Keys, Outcome};
 #[doc(hidden)]
 pub use predecessor::has_predecessor;
-pub use publisher::{Publisher, lock_path};
+pub use publisher::Publisher;
 #[doc(hidden)]
 pub use queue::{Handler, Queue};
 pub use run::{Source, run};
-pub use snapshot_location::SnapshotLocation;
+pub use snapshot_location::{SnapshotLocation, lock_path};
 pub use stopper::{Stopper, Waited};

@@ -1,15 +1,12 @@
 //! A publisher: the lock, the file, and what was published last.
 
-use std::ffi::OsString;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use flagstaff_format::{
-    Archive, FailureKind, Generation, LinkState, Opened, Opening, Writer, WriterOptions,
-    is_in_sticky_public_directory, status, unix_micros,
+    Archive, FailureKind, Generation, LinkState, Opened, Opening, Writer, WriterOptions, status, unix_micros,
 };
 
 use crate::causes::with_causes;
@@ -23,6 +20,7 @@ use crate::outcome::Outcome;
 use crate::payload::Limits;
 use crate::predecessor::{self, Predecessor};
 use crate::shared::Shared;
+use crate::snapshot_location::{behind_links, lock_path};
 use crate::stopper::Stopper;
 
 /// How long a clean stop waits for the disk.
@@ -379,30 +377,6 @@ impl Drop for Publisher {
             Err(error) => tracing::error!(%error, "the last flags may be lost at a power failure"),
         }
     }
-}
-
-/// The file that a path leads to. Publishers that know one file by different names need the same lock, and a file
-/// that they recreate must replace the file and not a link to it.
-fn behind_links(path: &Path) -> PathBuf {
-    let link = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_symlink);
-    let own = rustix::process::geteuid().as_raw();
-    match link {
-        // Somebody else's link in a directory like /tmp: opening it says what is wrong.
-        Some(link) if ![0, own].contains(&link.uid()) && is_in_sticky_public_directory(path) => {
-            path.to_owned()
-        }
-        // A link that leads nowhere is replaced by a file.
-        Some(_) => std::fs::canonicalize(path).unwrap_or_else(|_nowhere| path.to_owned()),
-        None => path.to_owned(),
-    }
-}
-
-/// The lock file of a snapshot file: beside it, never unlinked. Whoever holds an exclusive `flock` on it publishes.
-#[must_use]
-pub fn lock_path(path: &Path) -> PathBuf {
-    let mut name: OsString = path.as_os_str().to_owned();
-    name.push(".lock");
-    name.into()
 }
 
 fn report(path: &Path, found: &Opening, snapshot: Option<&Archive>) {

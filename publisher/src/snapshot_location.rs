@@ -1,9 +1,12 @@
 //! Where the snapshot file of an environment is: the same place for every program on the host.
 
+use std::ffi::OsString;
 use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+
+use flagstaff_format::is_in_sticky_public_directory;
 
 use crate::identity::{Identity, default_cache_dir};
 use crate::sse::ApiKey;
@@ -76,4 +79,28 @@ impl SnapshotLocation {
     pub fn cache_dir(&self) -> Option<&Path> {
         self.cache_dir.as_deref()
     }
+}
+
+/// The file that a path leads to. Publishers that know one file by different names need the same lock, and a file
+/// that they recreate must replace the file and not a link to it.
+pub(crate) fn behind_links(path: &Path) -> PathBuf {
+    let link = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_symlink);
+    let own = rustix::process::geteuid().as_raw();
+    match link {
+        // Somebody else's link in a directory like /tmp: opening it says what is wrong.
+        Some(link) if ![0, own].contains(&link.uid()) && is_in_sticky_public_directory(path) => {
+            path.to_owned()
+        }
+        // A link that leads nowhere is replaced by a file.
+        Some(_) => std::fs::canonicalize(path).unwrap_or_else(|_nowhere| path.to_owned()),
+        None => path.to_owned(),
+    }
+}
+
+/// The lock file of a snapshot file: beside it, never unlinked. Whoever holds an exclusive `flock` on it publishes.
+#[must_use]
+pub fn lock_path(path: &Path) -> PathBuf {
+    let mut name: OsString = path.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
 }

@@ -290,8 +290,8 @@ impl Reader {
         if let Some(hashed) = key.prepared()
             && let Some((hit, text)) = self.shared.current.short_value(&hashed, &mut room)
         {
-            let text = text.map(|text| Cow::Owned(text.to_owned()));
-            let Ok(value) = hit.value_with::<Infallible>(|_| Ok(text));
+            let Some(text) = text else { return hit.scalar() };
+            let Ok(value) = hit.value_with::<Infallible>(|_| Ok(Some(Cow::Owned(text.to_owned()))));
             return value;
         }
         let key = key.text();

@@ -134,7 +134,7 @@ impl Process {
         })
     }
 
-    /// Sends a line to its stdin. If the process has ended, whoever waits for its reply gets the error.
+    /// Sends a line to its stdin. If the process has ended, waiting for its reply is an error.
     pub fn say(&mut self, line: &str) {
         if let Some(stdin) = &mut self.child.stdin {
             let _ = writeln!(stdin, "{line}").and_then(|()| stdin.flush());
@@ -143,7 +143,7 @@ impl Process {
 
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
-        // An error means that it has ended; whoever waits for its output gets the error.
+        // An error means that it has ended; waiting for its output is an error.
         let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 

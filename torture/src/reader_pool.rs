@@ -84,7 +84,7 @@ pub struct ReaderPoolReport {
     pub killed: usize,
     /// Times that one was stopped and continued.
     pub stopped: usize,
-    /// Processes that ended in order.
+    /// Processes that ended cleanly.
     pub done: usize,
     /// Looks of those processes.
     pub looks: u64,
@@ -105,7 +105,7 @@ pub struct ReaderPool {
     seed: u64,
     poll: Duration,
     members: Vec<Member>,
-    books: Arc<Mutex<Received>>,
+    received: Arc<Mutex<Received>>,
     control: Option<(PipeReader, PipeWriter)>,
     output: Option<PipeWriter>,
     listener: Option<JoinHandle<()>>,
@@ -123,10 +123,10 @@ impl ReaderPool {
     ) -> Result<ReaderPool, Problem> {
         let failed = |source| Problem::Start { program: "a pipe".to_owned(), source };
         let control = pipe().map_err(failed)?;
-        let (heard, output) = pipe().map_err(failed)?;
-        let books = Arc::new(Mutex::new(Received::default()));
-        let of_thread = books.clone();
-        let listener = thread::spawn(move || listen(heard, &of_thread));
+        let (input, output) = pipe().map_err(failed)?;
+        let received = Arc::new(Mutex::new(Received::default()));
+        let of_thread = received.clone();
+        let listener = thread::spawn(move || listen(input, &of_thread));
         let mut pool = ReaderPool {
             launcher: launcher.clone(),
             path: path.to_owned(),
@@ -134,7 +134,7 @@ impl ReaderPool {
             seed,
             poll: POLL.max(POLL_EACH * count as u32),
             members: Vec::new(),
-            books,
+            received,
             control: Some(control),
             output: Some(output),
             listener: Some(listener),
@@ -169,21 +169,21 @@ impl ReaderPool {
     /// Waits until all have looked once.
     pub fn wait_ready(&mut self, within: Duration) -> Result<(), Problem> {
         let begun = Instant::now();
-        while self.books().ready < self.report.started {
+        while self.received().ready < self.report.started {
             for member in &mut self.members {
                 if let Ok(Some(status)) = member.child.try_wait() {
-                    let said = self.books.lock().unwrap_or_else(PoisonError::into_inner).wrong.join("\n");
+                    let said = self.received.lock().unwrap_or_else(PoisonError::into_inner).wrong.join("\n");
                     let number = member.number;
                     fail!("reader {number} ended with {status}; {said}");
                 }
             }
-            if begun.elapsed() > within || !self.books().wrong.is_empty() {
-                let books = self.books();
+            if begun.elapsed() > within || !self.received().wrong.is_empty() {
+                let received = self.received();
                 let said = format!(
                     "{} of {} are ready\n{}",
-                    books.ready,
+                    received.ready,
                     self.report.started,
-                    books.wrong.join("\n")
+                    received.wrong.join("\n")
                 );
                 return Err(Problem::Silent { expected: "ready".to_owned(), within, said });
             }
@@ -220,7 +220,7 @@ impl ReaderPool {
 
     /// How many have reported something wrong.
     pub fn wrong(&self) -> usize {
-        self.books().wrong.len()
+        self.received().wrong.len()
     }
 
     /// Ends all of them and returns what they found.
@@ -260,20 +260,20 @@ impl ReaderPool {
             // All writers have ended, so it ends.
             let _ = listener.join();
         }
-        let books = std::mem::take(&mut *self.books());
-        self.report.done = books.done.len();
-        self.report.looks = books.done.values().map(|(looks, _)| looks).sum();
-        self.report.snapshots = books.done.values().map(|(_, snapshots)| snapshots).sum();
-        self.report.findings.splice(..0, books.wrong);
+        let received = std::mem::take(&mut *self.received());
+        self.report.done = received.done.len();
+        self.report.looks = received.done.values().map(|(looks, _)| looks).sum();
+        self.report.snapshots = received.done.values().map(|(_, snapshots)| snapshots).sum();
+        self.report.findings.splice(..0, received.wrong);
         let expected = self.report.started - self.report.killed;
         if self.report.done != expected && self.report.findings.is_empty() {
-            self.report.findings.push(format!("{} of {expected} readers ended in order", self.report.done));
+            self.report.findings.push(format!("{} of {expected} readers ended cleanly", self.report.done));
         }
         std::mem::take(&mut self.report)
     }
 
-    fn books(&self) -> MutexGuard<'_, Received> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    fn received(&self) -> MutexGuard<'_, Received> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -286,21 +286,21 @@ impl Drop for ReaderPool {
     }
 }
 
-fn listen(heard: PipeReader, books: &Mutex<Received>) {
-    for line in BufReader::new(heard).lines().map_while(Result::ok) {
-        let mut books = books.lock().unwrap_or_else(PoisonError::into_inner);
+fn listen(input: PipeReader, received: &Mutex<Received>) {
+    for line in BufReader::new(input).lines().map_while(Result::ok) {
+        let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
         let words: Vec<&str> = line.split(' ').collect();
         match words.as_slice() {
-            [_, "ready"] => books.ready += 1,
+            [_, "ready"] => received.ready += 1,
             [number, "done", looks, snapshots] => {
                 if let (Ok(number), Ok(looks), Ok(snapshots)) =
                     (number.parse(), looks.parse(), snapshots.parse())
                 {
-                    books.done.insert(number, (looks, snapshots));
+                    received.done.insert(number, (looks, snapshots));
                 }
             }
             // Anything else, such as a panic.
-            _ if books.wrong.len() < 20 => books.wrong.push(format!("reader {line}")),
+            _ if received.wrong.len() < 20 => received.wrong.push(format!("reader {line}")),
             _ => {}
         }
     }

@@ -1,8 +1,8 @@
-//! Who has a file mapped: `/proc/<pid>/maps`.
+//! The processes that have a file mapped, from `/proc/<pid>/maps`.
 //!
 //! On some file systems (btrfs, overlays) the kernel names another device there than `stat` does. So the file is looked up in
-//! this process's own maps first: what the kernel calls it here is what it calls it everywhere. A file that was superseded keeps
-//! its name with ` (deleted)` behind it.
+//! this process's own maps first: the kernel uses the same name for it in all processes. A file that was superseded keeps its name,
+//! followed by ` (deleted)`.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-/// What the kernel puts behind the name of a file that has none any more.
+/// What the kernel appends to the path of a removed file.
 const DELETED: &[u8] = b" (deleted)";
 
 /// A file as the kernel's tables name it.
@@ -30,7 +30,7 @@ pub(crate) enum Attached {
     Publisher,
     /// For reading.
     Reader,
-    /// For reading, and an older file of this name, which was superseded or removed: it has not looked since.
+    /// For reading, an older file of this path, which was superseded or removed: it has not read since.
     Old,
 }
 
@@ -38,7 +38,7 @@ pub(crate) enum Attached {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) attached: Vec<(u32, Attached)>,
-    /// Processes that this user may not look into.
+    /// Number of processes that this user may not inspect.
     pub(crate) hidden: u64,
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn attached_to(path: &Path) -> Found {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !is_of_kernel(pid) => {
                 found.hidden += 1;
             }
-            // Not attached, or ended meanwhile.
+            // Does not have it mapped, or ended meanwhile.
             _ => {}
         }
     }
@@ -70,13 +70,13 @@ pub(crate) fn is_mapped_by(path: &Path, pid: u32) -> bool {
     Target::of(path).is_some_and(|target| matches!(target.find_in(pid), Ok(Some(_))))
 }
 
-/// Threads of the kernel have no memory of their own, and nobody but root may ask them.
+/// Kernel threads have no memory of their own, and only root may inspect them.
 fn is_of_kernel(pid: u32) -> bool {
-    // An empty command line; that of a process without rights to look at is still there.
+    // Its command line is empty; that of a process that may not be inspected is not.
     fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.is_empty())
 }
 
-/// The file that is looked for.
+/// The file to look for.
 #[derive(Debug, PartialEq, Eq)]
 struct Target {
     inode: Inode,
@@ -137,7 +137,7 @@ fn has_other_names(pid: u32) -> bool {
     name(&pid.to_string()) != name("self")
 }
 
-/// What the kernel calls a file that this process has mapped. By number if the number is there; else by name.
+/// The kernel's name of a file that this process has mapped: found by its inode number, or else by its path.
 fn own_name(maps: impl BufRead, stat: Inode, path: &Path) -> Option<Inode> {
     let mut by_name = None;
     for line in maps.split(b'\n').map_while(Result::ok) {
@@ -162,14 +162,14 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// `7f8fdf940000-7f8fdf94a000 r--s 00027000 fe:00 325843     /run/flags.flagstaff`. By hand and without an allocation: a host
-    /// has tens of thousands of these lines, and all are looked at again and again.
+    /// `7f8fdf940000-7f8fdf94a000 r--s 00027000 fe:00 325843     /run/flags.flagstaff`. Parsed without an allocation: a host has
+    /// tens of thousands of these lines, and all are read repeatedly.
     fn parse(line: &'a [u8]) -> Option<Line<'a>> {
         let mut words = line.splitn(6, |byte| *byte == b' ');
         let access = words.nth(1)?;
         let device = words.nth(1)?;
         let number = std::str::from_utf8(words.next()?).ok()?.parse().ok()?;
-        // Memory without a file is most of it.
+        // Most lines are memory without a file.
         if number == 0 {
             return None;
         }
@@ -232,11 +232,11 @@ mod tests {
         assert_eq!(find(OLD), Some(Attached::Old));
         assert_eq!(find(OTHERS), None);
         assert_eq!(find(""), None);
-        // For a moment after a move both are there.
+        // For a moment after a move it has both.
         assert_eq!(find(&format!("{OLD}{READER}")), Some(Attached::Reader));
     }
 
-    /// Symptom: a process was said to be on an old file that had never been here. Cause: it had a removed file of the same
+    /// Symptom: a process was listed with an old file that had never been at this path. Cause: it had a removed file of the same
     /// name mapped, from another directory. Fix: the whole path counts, unless the process is in another mount namespace.
     #[test]
     fn a_removed_file_of_the_same_name_in_another_directory_is_none_of_ours_except_in_another_namespace() {

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 
 pub(crate) use parts::{Bars, heading, heading_and_rest};
 
-/// The terminal, given back as it was when this is dropped, and by a hook before the message of a panic.
+/// The terminal. It is restored when this is dropped, and by a hook before the message of a panic.
 #[derive(Debug)]
 pub(crate) struct Screen(DefaultTerminal);
 

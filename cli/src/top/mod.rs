@@ -88,7 +88,7 @@ impl Top {
 
 fn live(reader: &Reader, paint: Paint) -> Result<(), Failure> {
     let mut app = App::new(reader, paint);
-    // Before the screen: a signal that comes from here on ends it in order.
+    // Before the screen is opened: a signal from here on ends it cleanly.
     let events = events::listen(reader)?;
     let mut screen = Screen::open()?;
     let mut next_refresh = Instant::now() + REFRESH_EVERY;

@@ -5,6 +5,7 @@ use std::fs;
 use rustix::process::Signal;
 
 use crate::program::{Folder, Running, answer, flagstaff, kill, until};
+use crate::terminal::Terminal;
 
 /// The numbers in the first line of plain output: publisher, then readers.
 fn pids(line: &str) -> Vec<u32> {
@@ -66,4 +67,25 @@ fn its_processes_end_with_it_even_if_it_is_killed() {
     demo.signal(Signal::KILL);
     demo.end();
     until("the children are gone", || pids.iter().all(|pid| is_dead(*pid)));
+}
+
+#[test]
+fn on_a_terminal_it_is_a_picture_with_keys_that_kill_the_publisher_and_quit() {
+    let mut demo = Terminal::start(&flagstaff(["demo", "--seconds", "600"]), 80, 24);
+    for text in
+        ["Flagstaff demo", "Page: http://127.0.0.1:", "flip 2, one each second", " of 600 s", "q quits"]
+    {
+        demo.shows(text);
+    }
+    demo.until("all readers have bars and times of arrival", |screen| {
+        let readers = screen.lines().filter(|line| line.contains(" ns ") && line.contains(" MiB"));
+        readers.filter(|line| line.contains(['\u{2581}', '\u{2582}', '\u{2583}', '\u{2588}'])).count() == 4
+    });
+    demo.press("k");
+    demo.shows("none: it was killed");
+    demo.shows("kills the publisher (kill -9 ");
+    demo.press("q");
+    assert!(demo.end().success(), "{}", demo.text());
+    assert!(demo.is_restored());
+    demo.shows("every reader saw every flip");
 }

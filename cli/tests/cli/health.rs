@@ -113,7 +113,7 @@ fn the_last_error_is_shown_with_its_age_and_null_before_there_is_one() {
     let text = folder.run(["status"]).out;
     let line = "last error    payload refused: not a set of flags, ";
     assert!(text.contains(line) && text.contains(" ago\n"), "{text}");
-    assert!(text.contains(&format!("the log of pid {} has the whole text", publisher.pid())), "{text}");
+    assert!(text.contains(&format!("the whole message is in the log of pid {}", publisher.pid())), "{text}");
     let top = json(&folder.run(["top", "--json", "--count", "1"]));
     assert_eq!(top["last_error"]["kind"], "payload");
 }

@@ -192,3 +192,25 @@ fn a_process_that_is_killed_is_no_longer_listed() {
     child.wait().unwrap();
     assert!(!processes(&folder).iter().any(|process| process["pid"] == child.id()));
 }
+
+#[test]
+fn long_keys_keep_their_ends_and_publishes_are_bars() {
+    let folder = Folder::new();
+    let key = |end: &str| format!("{}{end}", "team.service.area.".repeat(4));
+    publish(&folder, &format!("{{\"{}\":1,\"{}\":2}}", key("first"), key("second")));
+    let terminal = top(&folder, 80, 24);
+    terminal.shows("publishes ");
+    terminal.shows(" 0 in 40 s");
+    terminal.until("both keys can be told apart", |screen| {
+        let is_listed = |end: &str| {
+            screen.lines().any(|line| line.starts_with("team.") && line.contains("..") && line.contains(end))
+        };
+        is_listed("first ") && is_listed("second ")
+    });
+    publish(&folder, "{}");
+    publish(&folder, "{\"a\":1}");
+    terminal.until("both publishes are counted", |screen| {
+        let line = screen.lines().find(|line| line.starts_with("publishes ")).unwrap_or_default();
+        line.contains('\u{2588}') && line.contains(" 2 in 40 s")
+    });
+}

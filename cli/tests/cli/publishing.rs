@@ -29,7 +29,7 @@ fn a_refused_payload_leaves_the_last_snapshot_and_makes_no_file() {
     let large = format!("{{\"a\":\"{}\"}}", "x".repeat(5 * 1024 * 1024));
     for (payload, message) in [
         ("[1]", "an array, expected an object"),
-        ("{\"a\":", "not valid JSON at line 1"),
+        ("{\"a\":", "stdin, line 1, column 5: not valid JSON"),
         ("", "not valid JSON"),
         (&large, "more than 5242880 bytes"),
     ] {

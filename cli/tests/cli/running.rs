@@ -103,7 +103,7 @@ fn sighup_starts_the_source_anew() {
     let mut publisher = run(&folder);
     publisher.logs("published");
     publisher.signal(Signal::HUP);
-    publisher.logs("connects anew");
+    publisher.logs("connects again");
     folder.file("flags.json", r#"{"a":2}"#);
     publisher.logs("1 changed: a");
     publisher.signal(Signal::TERM);

@@ -99,11 +99,14 @@ fn a_file_of_another_boot_is_cold_and_its_newest_good_area_counts() {
 #[test]
 fn what_is_no_snapshot_is_a_no_also_for_machines() {
     let folder = Folder::new();
-    let path = folder.file("flags.json", "{}");
-    let answer = answer(folder.flagstaff(["verify", "--json"]).arg(path));
-    let json: Value = serde_json::from_str(&answer.out).unwrap();
-    assert_eq!((answer.code, &json["ok"]), (Some(1), &false.into()));
-    assert!(json["problem"].as_str().unwrap().contains("not a flagstaff snapshot"), "{json}");
+    for (content, problem) in [("{}", "is a JSON file, not a snapshot"), ("text", "not a flagstaff snapshot")]
+    {
+        let path = folder.file("flags.json", content);
+        let answer = answer(folder.flagstaff(["verify", "--json"]).arg(path));
+        let json: Value = serde_json::from_str(&answer.out).unwrap();
+        assert_eq!((answer.code, &json["ok"]), (Some(1), &false.into()));
+        assert!(json["problem"].as_str().unwrap().contains(problem), "{json}");
+    }
 }
 
 /// Symptom: `verify` answered 0 for files that every reader distrusts. Cause: it looked at the areas alone, and not at the

@@ -201,6 +201,13 @@ impl Words for Archive {
     fn word_at(&self, at: usize) -> Option<u64> {
         self.bytes().get(at.checked_mul(8)?..)?.first_chunk().map(|word| u64::from_le_bytes(*word))
     }
+
+    #[inline(always)]
+    fn record_at(&self, start: usize) -> Option<[u64; RECORD_WORDS]> {
+        let bytes: &[u8; RECORD_WORDS * 8] = self.bytes().get(start.checked_mul(8)?..)?.first_chunk()?;
+        let (words, _) = bytes.as_chunks::<8>();
+        Some(std::array::from_fn(|i| u64::from_le_bytes(words[i])))
+    }
 }
 
 impl Records for Archive {

@@ -11,6 +11,16 @@ use crate::bytes::record::{Hit, KeyOf, RECORD_WORDS, kind};
 pub trait Words {
     /// A word of the archive; `None` if it lies outside of what may be read.
     fn word_at(&self, at: usize) -> Option<u64>;
+
+    /// The record that begins at a word; `None` if not all of it may be read.
+    #[inline]
+    fn record_at(&self, start: usize) -> Option<[u64; RECORD_WORDS]> {
+        let mut record = [0; RECORD_WORDS];
+        for (i, word) in record.iter_mut().enumerate() {
+            *word = self.word_at(start + i)?;
+        }
+        Some(record)
+    }
 }
 
 /// Looks a key up in a table of `places` places and `overflow` overflow records. `None`: a word that decides lies outside of what
@@ -28,24 +38,17 @@ pub(crate) fn find<W: Words + ?Sized>(
         return Some(Hit::MISSING);
     }
     let place = high(hashed.hash.wrapping_mul(multiplier(entry)), places as u64) as usize;
-    let starts = (0..overflow).map(|i| overflow_word(places) + i * RECORD_WORDS);
-    for start in std::iter::once(place * RECORD_WORDS).chain(starts) {
-        let record = record(words, start)?;
+    let record = words.record_at(place * RECORD_WORDS)?;
+    if has_key(words, &record, key, hashed)? {
+        return Some(Hit::of(&record));
+    }
+    for i in 0..overflow {
+        let record = words.record_at(overflow_word(places) + i * RECORD_WORDS)?;
         if has_key(words, &record, key, hashed)? {
             return Some(Hit::of(&record));
         }
     }
     Some(Hit::MISSING)
-}
-
-/// The record that begins at a word.
-#[inline]
-pub(crate) fn record<W: Words + ?Sized>(words: &W, start: usize) -> Option<[u64; RECORD_WORDS]> {
-    let mut record = [0; RECORD_WORDS];
-    for (i, word) in record.iter_mut().enumerate() {
-        *word = words.word_at(start + i)?;
-    }
-    Some(record)
 }
 
 /// Whether a record is that of `key`. `None`: the middle of its key lies outside of what may be read.

@@ -22,7 +22,7 @@ pub trait Records: Words {
     /// The record that begins at a word.
     fn record(&self, start: usize) -> [u64; RECORD_WORDS] {
         // The shape was checked, so the fallback is never taken.
-        lookup::record(self, start).unwrap_or([0; RECORD_WORDS])
+        self.record_at(start).unwrap_or([0; RECORD_WORDS])
     }
 
     /// All records, those of places without a flag included.

@@ -8,7 +8,7 @@ use super::regular_file;
 
 /// Reads the SDK's cache file (`soasap_cache_<first 8 hex digits of sha256(api key)>.json`).
 ///
-/// Returns the payload as text that [`decode`](super::decode) accepts, without the byte-order mark that one of the
+/// Returns the payload as text that `decode` accepts, without the byte-order mark that one of the
 /// SDKs writes. A file that does not exist is no error: `Ok(None)`. With the default limits whatever the SDK takes is taken
 /// here, since it has the same cap.
 ///

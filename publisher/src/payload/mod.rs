@@ -47,7 +47,7 @@ use flagstaff_format::{Flag, FlagList, Value};
 
 pub(crate) use decode::{Members, members};
 pub use error::{ImportError, JsonKind, KeyExcerpt, PayloadError};
-pub use limits::{DEFAULT_MAX_PAYLOAD, Limits, MAX_DEPTH};
+pub use limits::{DEFAULT_MAX_PAYLOAD, Limits};
 
 // For tests and other crates of this project.
 #[doc(hidden)]
@@ -55,5 +55,6 @@ pub use self::{
     decode::{check_bytes, decode, decode_bytes},
     file_source::{DEFAULT_POLL_INTERVAL, FileEvent, WatchedFile},
     import::read_cache,
+    limits::MAX_DEPTH,
     regular_file::read_file,
 };

@@ -53,8 +53,8 @@ fn check(service: &Service, request: &Request) -> Result<(), Refusal> {
         (None, _) => Ok(()),
         (Some(token), Some(header)) if token.is_in(header) => Ok(()),
         (Some(_), found) => {
-            let wrong = if found.is_some() { "this is not the token" } else { "no token" };
-            let text = format!("{wrong}; send that of the server as Authorization: Bearer <token>");
+            let wrong = if found.is_some() { "wrong token" } else { "no token" };
+            let text = format!("{wrong}; send the server's token as Authorization: Bearer <token>");
             Err(Refusal::new(StatusCode::UNAUTHORIZED, "token_needed", text))
         }
     }

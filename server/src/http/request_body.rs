@@ -85,7 +85,7 @@ async fn read(body: Body, all: &Arc<Semaphore>, room: &mut Room) -> Result<Vec<u
         Ok(Err(Some(error))) => Err(Refusal::new(
             StatusCode::BAD_REQUEST,
             "body_cut_off",
-            format!("the body did not arrive whole: {}", with_causes(&error)),
+            format!("the body did not arrive completely: {}", with_causes(&error)),
         )),
         Err(late) => Err(Refusal::new(
             StatusCode::REQUEST_TIMEOUT,

@@ -42,6 +42,6 @@ async fn nothing(uri: Uri) -> Refusal {
 }
 
 async fn other_method(method: Method, uri: Uri) -> Refusal {
-    let text = format!("{method} is not possible at {:?}; the header Allow names what is", uri.path());
+    let text = format!("{method} is not allowed at {:?}; the header Allow lists what is", uri.path());
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", text)
 }

@@ -122,8 +122,8 @@ async fn change(
             Ok(answer) => return Ok(answer?),
             Err(error) => error.to_string(),
         },
-        () = ends => "the server stops".to_owned(),
+        () = ends => "the server is stopping".to_owned(),
     };
-    let text = format!("the change was cut off, look whether it was made: {why}");
+    let text = format!("the request was cut off; check whether the change was made: {why}");
     Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "cut_off", text))
 }

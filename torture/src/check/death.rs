@@ -1,4 +1,4 @@
-//! Publishers killed and stopped at random moments, under the eyes of readers.
+//! Publishers killed and stopped at random moments, while readers check every value.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const READERS: usize = 3;
 /// The longest life of a publisher after its start, in microseconds.
 const LIFE: u64 = 60_000;
 
-/// How often a publisher is stopped before it is killed, in tries.
+/// One publisher in so many is stopped before it is killed.
 const STOPS: u32 = 5;
 
 #[derive(Debug, Default)]
@@ -68,7 +68,7 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
     ends_well(context, readers, before)
 }
 
-/// Starts a publisher, lets it live for a while, kills it, and looks at what is left. Answers the generation.
+/// Starts a publisher, kills it after a while, and checks the file that it leaves. Returns the generation.
 fn kill_one(context: &mut Context<'_>, before: u64, counts: &mut Counts) -> Result<u64, Problem> {
     let kill = counts.kills;
     // Half of them spend nearly all of their time in the middle of a publish.
@@ -89,7 +89,7 @@ fn kill_one(context: &mut Context<'_>, before: u64, counts: &mut Counts) -> Resu
     }
     drop(publisher);
     counts.kills += 1;
-    // Afresh: whoever starts over puts another file there.
+    // Again: a publisher that starts may have put another file there.
     let view = open_view(&context.path())?;
     let word = view.map().load(word::GENERATION);
     counts.odd += word & 1;
@@ -102,7 +102,7 @@ fn kill_one(context: &mut Context<'_>, before: u64, counts: &mut Counts) -> Resu
     Ok(word / 2)
 }
 
-/// A stopped publisher keeps its lock, and readers go on.
+/// A stopped publisher keeps its lock, and readers continue.
 fn stopped(context: &mut Context<'_>, publisher: &Process, kill: u64) -> Result<(), Problem> {
     publisher.signal(Signal::STOP);
     let mut path = context.path().into_os_string();
@@ -116,7 +116,7 @@ fn stopped(context: &mut Context<'_>, publisher: &Process, kill: u64) -> Result<
     let reader = Reader::open(context.path())?;
     let (before, first) = (reader.generation(), reader.get_i64_or("numbered-flag-000", -1));
     if first < 0 || reader.generation() < before {
-        fail!("publisher {kill} is stopped, and a reader returns {first}");
+        fail!("publisher {kill} is stopped, and a reader reports: {first}");
     }
     if context.random.bool() {
         publisher.signal(Signal::CONT);

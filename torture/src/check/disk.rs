@@ -14,10 +14,10 @@ use crate::numbered::number;
 use crate::problem::{Problem, fail};
 use crate::process_numbers::percentile;
 
-/// Plain syncs that are timed.
+/// Calls of `fdatasync` that are timed.
 const SYNCS: usize = 5;
 
-/// Publishes of which each is to be on the disk.
+/// Publishes, each of which must reach the disk.
 const PUBLISHES: &str = "5";
 
 pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
@@ -40,9 +40,9 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
     let publisher = context.start("durable", &[PUBLISHES])?;
     let line = context.last_line("a publisher that waits for the disk", publisher, "durable ")?;
     let (generation, times) = line.split_once(' ').unwrap_or((&line, "[]"));
-    context.did(format!("{PUBLISHES} publishes, each called durable after (us) {times}"));
+    context.did(format!("{PUBLISHES} publishes, each durable after (us) {times}"));
 
-    // What a reboot leaves of it when nothing but the checkpoints reached the disk.
+    // The file after a reboot, if nothing but the checkpoints reached the disk.
     let path = context.path();
     make_old(&path).map_err(Problem::file("change", &path))?;
     let file = File::options().write(true).open(&path).map_err(Problem::file("open", &path))?;

@@ -1,4 +1,4 @@
-//! What the file system is, and whether a snapshot file lives there at all.
+//! The kind of file system, and whether a snapshot file works there at all.
 
 use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
@@ -8,7 +8,7 @@ use crate::file_systems::FileSystem;
 use crate::numbered::{number, payload};
 use crate::problem::{Problem, fail};
 
-/// Says what is known of it without touching it.
+/// Reports what is known about the file system without writing to it.
 pub(crate) fn describe(context: &mut Context<'_>) -> Result<(), Problem> {
     let found = FileSystem::of(&context.named)
         .map_err(Problem::file("examine the file system of", &context.named))?;
@@ -18,9 +18,8 @@ pub(crate) fn describe(context: &mut Context<'_>) -> Result<(), Problem> {
         context.note(limits);
     }
     if found.is_read_only {
-        context.note(
-            "mounted read-only: readers work on a snapshot file that is there; nothing can be published",
-        );
+        context
+            .note("mounted read-only: readers can use an existing snapshot file; nothing can be published");
     }
     Ok(())
 }
@@ -36,6 +35,6 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
         fail!("a reader has {seen}, expected 1");
     }
     publisher.close()?;
-    context.did("a snapshot file made, published to, read, and brought to the disk");
+    context.did("a snapshot file made, published to, read, and synced to the disk");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A disk without room. The user's own is never filled.
+//! A full disk. The user's own is never filled.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::problem::Problem;
 use crate::process::Process;
 
-/// Mounts a small disk in memory on `$0`, which nobody else sees, and becomes the program.
+/// Mounts a small disk in memory on `$0`, visible to this process only, and executes the program.
 const SCRIPT: &str = "mount -t tmpfs -o size=4m,mode=0700 tmpfs \"$0\" && exec \"$@\"";
 
 pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {

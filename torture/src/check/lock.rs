@@ -13,10 +13,10 @@ use crate::process_numbers::percentile;
 /// Take-overs that are timed.
 const ROUNDS: usize = 11;
 
-/// What half of them must stay below: 50 ms, in nanoseconds.
+/// The longest median: 50 ms, in nanoseconds.
 const TAKE_OVER: u64 = 50_000_000;
 
-/// How long a publisher has for going to sleep on the lock. One that comes later only looks slower.
+/// How long a publisher may take to wait on the lock. One that takes longer only seems to be slower.
 const FALLING_ASLEEP: Duration = Duration::from_millis(60);
 
 /// How long a lock may stay taken after its process was killed.
@@ -42,7 +42,7 @@ fn excludes_and_ends(context: &mut Context<'_>) -> Result<(), Problem> {
             }
         }
     }
-    // Not until all that it said is read: its child has the same stdout.
+    // Does not wait for the end of its output: its child has the same stdout.
     holder.kill();
     let died = Instant::now();
     let lock = loop {
@@ -77,7 +77,7 @@ fn take_over(context: &mut Context<'_>) -> Result<(), Problem> {
         next.line("waits", PATIENCE)?;
         std::thread::sleep(FALLING_ASLEEP);
         if next.stdout().contains("start ") {
-            fail!("a second publisher started beside the first one");
+            fail!("a second publisher started while the first one was running");
         }
         let killed = boot::now().as_nanos() as u64;
         publisher.signal(Signal::KILL);

@@ -114,6 +114,16 @@ fn all_parts_are_on_a_screen_of_80_by_24() {
 }
 
 #[test]
+fn a_long_key_is_shortened_in_its_middle_wherever_it_is_listed() {
+    let key = format!("{}end", "long-".repeat(20));
+    let mut scene = Scene::with(&format!("{{\"{key}\":1}}"));
+    scene.publish(&format!("{{\"{key}\":2}}"));
+    let screen = scene.screen(80, 24);
+    assert!(screen.lines().any(|line| line.starts_with("long-") && line.contains("..")), "{screen}");
+    assert!(screen.contains("end: 1 -> 2") && screen.contains(" 1 in 40 s"), "{screen}");
+}
+
+#[test]
 fn a_small_screen_has_one_part_at_a_time() {
     let mut scene = Scene::with(r#"{"checkout":true}"#);
     let screen = scene.screen(40, 12);
