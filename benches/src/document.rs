@@ -1,8 +1,8 @@
 //! docs/benchmark-tables.md, out of the runs of both builds. docs/benchmarks.md, which people read first, is written by hand.
 
+use crate::plot;
 use crate::record::{Record, Run};
 use crate::text::{grouped, number};
-use crate::{plot, processes, read};
 
 const INTRODUCTION: &str = "# Tables of measurements
 
@@ -61,15 +61,8 @@ fn sections<'a>(runs: &[&'a Run]) -> Vec<&'a str> {
 
 fn part(all: &mut String, runs: &[&Run], of: &str) {
     let out = &mut String::new();
-    for (section, file, caption) in [
-        (read::SECTION, plot::READ, "ns per read over number of flags"),
-        (processes::SECTION, plot::PROCESSES, "reads per second over number of processes"),
-        (processes::SECTION, plot::PERCENTILES, "percentiles of single reads while publishing"),
-        (plot::WORKERS_SECTION, plot::WORKERS, "memory and processor time over workers"),
-    ] {
-        if section == of && plot::has_data(file, runs) {
-            *out += &format!("\n![{caption}](plots/{file})\n");
-        }
+    for plot in plot::of_section(of, runs) {
+        *out += &format!("\n![{}](plots/{})\n", plot.caption, plot.file);
     }
     let first = runs.iter().filter(|run| run.profile == runs[0].profile).flat_map(|run| &run.records);
     for note in distinct(first.filter_map(|record| match record {

@@ -26,7 +26,7 @@ pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcom
     let many = scale.queries as u64;
     let bits = 1.5_f64.to_bits();
     // Each answer is used, as a caller would: else the compiler unrolls the loop of bare loads to what no program does.
-    let works: [(&str, Work<'_>); 5] = [
+    let mut works: [(&str, Work<'_>); 5] = [
         ("one relaxed atomic load", &mut || {
             check_sum(many, &turns, |()| black_box(black_box(&bare).load(Ordering::Relaxed)))
         }),
@@ -45,12 +45,11 @@ pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcom
             check_sum(many * 25, &turns, |()| black_box(black_box(&json).get()).as_deref().map_or(0, percent))
         }),
     ];
-    let (names, mut works): (Vec<_>, Vec<Work<'_>>) = works.into_iter().unzip();
     let times = contest(scale.rounds, &mut works)?;
-    for (at, name) in names.iter().enumerate() {
+    for (at, (name, _)) in works.iter().enumerate() {
         sheet.point("ns per read, 1,000 flags", name, "ns per read", times.median(at), "ns");
     }
-    for (at, name) in names.iter().enumerate().skip(1) {
+    for (at, (name, _)) in works.iter().enumerate().skip(1) {
         sheet.figure(format!("{name} / one relaxed load"), times.ratio(at, 0), "ratio");
     }
     sheet.note("Every answer is used. A number is taken as it is, not converted.");

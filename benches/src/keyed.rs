@@ -10,7 +10,7 @@ use crate::flags::{Random, booleans_of, publish};
 use crate::read::KEY_SETS;
 use crate::record::Sheet;
 use crate::scale::Scale;
-use crate::timing::{check_sum, contest};
+use crate::timing::{Work, check_sum, contest};
 
 /// Both at each size and for each set of keys.
 pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
@@ -42,11 +42,16 @@ fn one(sheet: &mut Sheet, scale: &Scale, folder: &Path, keys: &[String], set: &s
     let hash_of = |key: &&String| Hashed::new(key.as_bytes()).hash();
     let sum = by_text.iter().map(hash_of).fold(0, u64::wrapping_add);
     let mut hash = || check_sum(sum, &by_text, hash_of);
-    let times = contest(scale.rounds, &mut [&mut key, &mut text, &mut hash])?;
+    let mut works: [(&str, Work<'_>); 3] = [
+        ("`get_bool(&Key)`", &mut key),
+        ("`get_bool(&str)`", &mut text),
+        ("of that, hashing the text", &mut hash),
+    ];
+    let times = contest(scale.rounds, &mut works)?;
     let table = format!("ns per read over number of flags, hit, {set}");
-    sheet.point(&table, "`get_bool(&Key)`", keys.len(), times.median(0), "ns");
-    sheet.point(&table, "`get_bool(&str)`", keys.len(), times.median(1), "ns");
-    sheet.point(&table, "of that, hashing the text", keys.len(), times.median(2), "ns");
+    for (at, (name, _)) in works.iter().enumerate() {
+        sheet.point(&table, name, keys.len(), times.median(at), "ns");
+    }
     let what = format!("`get_bool(&Key)` / `get_bool(&str)`, {set}");
     sheet.sized(what, keys.len(), times.ratio(0, 1), "ratio");
     Ok(())

@@ -14,45 +14,69 @@ use crate::record::{Record, Run};
 use axis::Axis;
 use chart::{Panel, Series};
 
-/// File of the plot of reads over flags.
-pub(crate) const READ: &str = "read.svg";
-/// File of the plot of reads per second over processes.
-pub(crate) const PROCESSES: &str = "processes.svg";
-/// File of the plot of percentiles.
-pub(crate) const PERCENTILES: &str = "percentiles.svg";
-/// File of the plot of Gunicorn workers.
-pub(crate) const WORKERS: &str = "workers.svg";
-
 /// Heading of the part on Gunicorn workers, as python/benches/records.py has it.
-pub(crate) const WORKERS_SECTION: &str = "Gunicorn workers beside soasap 1.0.3";
+const WORKERS_SECTION: &str = "Gunicorn workers beside soasap 1.0.3";
 
-type Make = fn(&[Record]) -> Vec<Panel>;
+/// A plot, and where it stands in the document.
+pub(crate) struct Plot {
+    section: &'static str,
+    pub(crate) file: &'static str,
+    pub(crate) caption: &'static str,
+    make: fn(&[Record]) -> Vec<Panel>,
+}
 
-const ALL: [(&str, Make); 4] =
-    [(READ, reads), (PROCESSES, throughput), (PERCENTILES, percentiles), (WORKERS, workers)];
+const ALL: [Plot; 4] = [
+    Plot {
+        section: read::SECTION,
+        file: "read.svg",
+        caption: "ns per read over number of flags",
+        make: reads,
+    },
+    Plot {
+        section: processes::SECTION,
+        file: "processes.svg",
+        caption: "reads per second over number of processes",
+        make: throughput,
+    },
+    Plot {
+        section: processes::SECTION,
+        file: "percentiles.svg",
+        caption: "percentiles of single reads while publishing",
+        make: percentiles,
+    },
+    Plot {
+        section: WORKERS_SECTION,
+        file: "workers.svg",
+        caption: "memory and processor time over workers",
+        make: workers,
+    },
+];
 
-/// Draws what there is data for into `folder`. The first run that has data for a plot is shown.
+/// Draws what there is data for into `folder`.
 pub(crate) fn draw(folder: &Path, runs: &[&Run]) -> Outcome<()> {
     fs::create_dir_all(folder)?;
-    for (file, make) in ALL {
-        if let Some(panels) = panels(make, runs) {
-            chart::draw(&folder.join(file), &panels)?;
+    for plot in ALL {
+        if let Some(panels) = plot.panels(runs) {
+            chart::draw(&folder.join(plot.file), &panels)?;
         }
     }
     Ok(())
 }
 
-/// Whether [`draw`] makes this file.
-pub(crate) fn has_data(file: &str, runs: &[&Run]) -> bool {
-    ALL.iter().any(|(name, make)| *name == file && panels(*make, runs).is_some())
+/// The plots of a section that [`draw`] makes.
+pub(crate) fn of_section(section: &str, runs: &[&Run]) -> Vec<Plot> {
+    ALL.into_iter().filter(|plot| plot.section == section && plot.panels(runs).is_some()).collect()
 }
 
-fn panels(make: Make, runs: &[&Run]) -> Option<Vec<Panel>> {
-    runs.iter().find_map(|run| {
-        let panels: Vec<Panel> =
-            make(&run.records).into_iter().filter(|panel| !panel.series.is_empty()).collect();
-        (!panels.is_empty()).then_some(panels)
-    })
+impl Plot {
+    /// The first run that has data for it is shown.
+    fn panels(&self, runs: &[&Run]) -> Option<Vec<Panel>> {
+        runs.iter().find_map(|run| {
+            let mut panels = (self.make)(&run.records);
+            panels.retain(|panel| !panel.series.is_empty());
+            (!panels.is_empty()).then_some(panels)
+        })
+    }
 }
 
 /// All series of a table; `x` makes a position of a column.
@@ -157,13 +181,16 @@ mod tests {
         let run = Run { profile: "fat".to_owned(), records: sheet.records };
         let folder = tempfile::tempdir().unwrap();
         draw(folder.path(), &[&run]).unwrap();
-        let svg = fs::read_to_string(folder.path().join(READ)).unwrap();
+        let svg = fs::read_to_string(folder.path().join("read.svg")).unwrap();
         for text in
             ["Flagstaff get_bool(&amp;str)", "LMDB", "nanoseconds per read", "number of flags", "100,000"]
         {
             assert!(svg.contains(text), "{text} is missing");
         }
-        assert!(has_data(READ, &[&run]) && !has_data(PROCESSES, &[&run]));
-        assert!(!folder.path().join(PROCESSES).exists());
+        assert!(
+            of_section(read::SECTION, &[&run]).len() == 1
+                && of_section(processes::SECTION, &[&run]).is_empty()
+        );
+        assert!(!folder.path().join("processes.svg").exists());
     }
 }

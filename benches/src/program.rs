@@ -95,7 +95,9 @@ impl Arguments {
 ///
 /// # Errors
 /// Wrong use, something cannot be measured, or an answer was wrong.
-pub fn main(words: Vec<String>) -> Outcome<()> {
+pub fn main(words: impl Iterator<Item = OsString>) -> Outcome<()> {
+    let words: Result<Vec<String>, _> = words.map(OsString::into_string).collect();
+    let words = words.map_err(|word| format!("`{}` is no text", word.display()))?;
     if let Some((role, rest)) = words.split_first()
         && let Some(done) = play(role, rest)
     {
@@ -169,15 +171,6 @@ fn write_document(path: &Path, text: &str, runs: &[Run]) -> Outcome<()> {
     let mut in_order: Vec<&Run> = runs.iter().collect();
     in_order.sort_by_key(|run| run.profile != "fat");
     plot::draw(&path.with_file_name("plots"), &in_order)
-}
-
-/// For callers with arguments from the system: those that are no text are wrong use.
-///
-/// # Errors
-/// As [`main`].
-pub fn main_from(words: impl Iterator<Item = OsString>) -> Outcome<()> {
-    let words: Result<Vec<String>, _> = words.map(OsString::into_string).collect();
-    main(words.map_err(|word| format!("`{}` is no text", word.display()))?)
 }
 
 #[cfg(test)]

@@ -7,50 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
 
-/// One line of a run.
+/// One line of a run. `section` is a heading of the document, `value` is in `unit`, which may be "ratio".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "kind")]
 pub(crate) enum Record {
-    /// What it was measured on: one line of text.
-    Machine {
-        /// The text.
-        text: String,
-    },
-    /// A cell of a table, and a point of a plot.
-    Point {
-        /// Heading of the document.
-        section: String,
-        /// Title of the table.
-        table: String,
-        /// Who.
-        row: String,
-        /// Under which condition; a number where there is an axis.
-        column: String,
-        /// How much, in `unit`.
-        value: f64,
-        /// Unit, or "ratio".
-        unit: String,
-    },
-    /// A figure of its own.
-    Figure {
-        /// Heading of the document.
-        section: String,
-        /// What.
-        what: String,
-        /// With how many flags, where that is varied.
-        flags: Option<usize>,
-        /// How much, in `unit`.
-        value: f64,
-        /// Unit, or "ratio".
-        unit: String,
-    },
+    /// What it was measured on.
+    Machine { text: String },
+    /// A cell of a table, and a point of a plot: `row` says who, `column` under which condition, a number where there is an axis.
+    Point { section: String, table: String, row: String, column: String, value: f64, unit: String },
+    /// A figure of its own; `flags` where their number is varied.
+    Figure { section: String, what: String, flags: Option<usize>, value: f64, unit: String },
     /// Something to know about a section.
-    Note {
-        /// Heading of the document.
-        section: String,
-        /// The text.
-        text: String,
-    },
+    Note { section: String, text: String },
 }
 
 /// All lines of one section, as they come.

@@ -27,12 +27,12 @@ impl Times {
 /// One time that a contest takes: does its work and says how many items it did.
 pub(crate) type Work<'a> = &'a mut dyn FnMut() -> Outcome<usize>;
 
-/// In every round each one runs once untimed, because whoever touches a table first pays for the cold cache, and then once
+/// Works with their names: in every round each one runs once untimed, because whoever touches a table first pays for the cold cache, and then once
 /// timed.
-pub(crate) fn contest(rounds: usize, works: &mut [Work<'_>]) -> Outcome<Times> {
+pub(crate) fn contest<N>(rounds: usize, works: &mut [(N, Work<'_>)]) -> Outcome<Times> {
     let mut times = Times(vec![Vec::new(); works.len()]);
     for _ in 0..rounds {
-        for (work, times) in works.iter_mut().zip(&mut times.0) {
+        for ((_, work), times) in works.iter_mut().zip(&mut times.0) {
             times.push(Some(timed(work)?));
         }
     }

@@ -100,54 +100,52 @@ fn getters(sheet: &mut Sheet, scale: &Scale, reader: &Reader, keys: &[String], c
         _ => "",
     };
     let bytes = many * TEXT.len() as f64;
-    let works: [(&str, &str, Work<'_>); 10] = [
-        ("Flagstaff", "bool", &mut || {
+    let mut works: [((&str, &str), Work<'_>); 10] = [
+        (("Flagstaff", "bool"), &mut || {
             sum(&bools, many, |key| f64::from(u8::from(reader.get_bool(key.as_str()))))
         }),
-        ("map of values", "bool", &mut || {
+        (("map of values", "bool"), &mut || {
             sum(&bools, many, |key| match map.get(key.as_str()) {
                 Some(Value::Bool(value)) => f64::from(u8::from(*value)),
                 _ => 0.0,
             })
         }),
-        ("Flagstaff", "number", &mut || sum(&numbers, total, |key| reader.get_number(key.as_str()))),
-        ("map of values", "number", &mut || {
+        (("Flagstaff", "number"), &mut || sum(&numbers, total, |key| reader.get_number(key.as_str()))),
+        (("map of values", "number"), &mut || {
             sum(&numbers, total, |key| match map.get(key.as_str()) {
                 Some(Value::Number(value)) => *value,
                 _ => 0.0,
             })
         }),
-        ("Flagstaff", "string, borrowed", &mut || {
+        (("Flagstaff", "string, borrowed"), &mut || {
             sum(&texts, bytes, |key| {
                 reader.with_str(key.as_str(), |text| black_box(text).map_or(0, str::len)) as f64
             })
         }),
-        ("map of values", "string, borrowed", &mut || {
+        (("map of values", "string, borrowed"), &mut || {
             sum(&texts, bytes, |key| black_box(text_in(key)).len() as f64)
         }),
-        ("Flagstaff", "string, allocated", &mut || {
+        (("Flagstaff", "string, allocated"), &mut || {
             sum(&texts, bytes, |key| black_box(reader.get_string(key.as_str())).len() as f64)
         }),
-        ("map of values", "string, allocated", &mut || {
+        (("map of values", "string, allocated"), &mut || {
             sum(&texts, bytes, |key| black_box(text_in(key).to_owned()).len() as f64)
         }),
-        ("Flagstaff", "JSON, parsed", &mut || {
+        (("Flagstaff", "JSON, parsed"), &mut || {
             sum(&jsons, many * 27.0, |key| {
                 let rollout = reader.get_json::<Rollout>(key.as_str());
                 rollout.map_or(0.0, |rollout| rollout.percent as f64 + rollout.groups.len() as f64)
             })
         }),
-        ("map of values", "JSON, parsed", &mut || {
+        (("map of values", "JSON, parsed"), &mut || {
             sum(&jsons, many * 27.0, |key| match map.get(key.as_str()) {
                 Some(Value::Json(text)) => json_score(text),
                 _ => 0.0,
             })
         }),
     ];
-    let (names, mut works): (Vec<_>, Vec<Work<'_>>) =
-        works.into_iter().map(|(who, kind, work)| ((who, kind), work)).unzip();
     let times = contest(scale.rounds, &mut works)?;
-    for (at, (who, kind)) in names.iter().enumerate() {
+    for (at, ((who, kind), _)) in works.iter().enumerate() {
         let row = format!("{kind}: {who}");
         sheet.point("ns per read over number of flags, by type, hit", &row, count, times.median(at), "ns");
     }

@@ -1,5 +1,5 @@
-//! See `flagstaff_fuzz::file`.
+//! See `flagstaff_fuzz::file::opened`.
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| flagstaff_fuzz::file::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| flagstaff_fuzz::file::opened(data));

@@ -1,5 +1,5 @@
-//! See `flagstaff_fuzz::living`.
+//! See `flagstaff_fuzz::file::living`.
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| flagstaff_fuzz::living::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| flagstaff_fuzz::file::living(data));

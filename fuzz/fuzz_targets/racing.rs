@@ -1,5 +1,5 @@
-//! See `flagstaff_fuzz::racing`.
+//! See `flagstaff_fuzz::file::racing`.
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| flagstaff_fuzz::racing::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| flagstaff_fuzz::file::racing(data));

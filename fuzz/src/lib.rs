@@ -23,12 +23,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a target fails by panicking")]
 
 pub mod cache;
-mod edits;
 pub mod file;
-pub mod living;
 pub mod mutate;
 pub mod payload;
-pub mod racing;
 pub mod sse;
 mod stage;
 
@@ -37,9 +34,9 @@ pub type Run = fn(&[u8]);
 
 /// All targets by name, which is also that of their corpus.
 pub const TARGETS: [(&str, Run); 6] = [
-    ("file", file::run),
-    ("living", living::run),
-    ("racing", racing::run),
+    ("file", file::opened),
+    ("living", file::living),
+    ("racing", file::racing),
     ("sse", sse::run),
     ("payload", payload::run),
     ("cache", cache::run),

@@ -1,5 +1,6 @@
 //! A snapshot file to be edited, made once per thread.
 
+use std::cell::OnceCell;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::PathBuf;
@@ -21,6 +22,10 @@ pub(crate) fn every_call(reader: &Reader) {
     assert!(flags < 10_000, "{flags} flags");
 }
 
+thread_local! {
+    static STAGE: OnceCell<Stage> = const { OnceCell::new() };
+}
+
 /// The file, and what it held at first.
 #[derive(Debug)]
 pub(crate) struct Stage {
@@ -30,7 +35,12 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new() -> Stage {
+    /// The file of this thread.
+    pub(crate) fn with(run: impl FnOnce(&Stage)) {
+        STAGE.with(|stage| run(stage.get_or_init(Stage::new)));
+    }
+
+    fn new() -> Stage {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let path = folder.path().join("flags.flagstaff");
         let mut writer = Writer::open(&path, &WriterOptions::default()).unwrap().writer;
@@ -58,8 +68,23 @@ impl Stage {
         self.folder.path().join("flags.flagstaff")
     }
 
+    /// Takes bytes of a fuzzer as edits: part, place, length, bytes. A part above 127 has its checksum put right. Calls `after`
+    /// behind each.
+    pub(crate) fn edit(&self, mut data: &[u8], mut after: impl FnMut()) {
+        while let [part, low, high, count, rest @ ..] = data {
+            let (bytes, left) = rest.split_at(rest.len().min(usize::from(*count) % 16 + 1));
+            data = left;
+            let number = usize::from(*part & 0x7f) % 5;
+            self.write(number, usize::from(u16::from_le_bytes([*low, *high])), bytes);
+            if let (true, Some(area)) = (*part > 127, number.checked_sub(1)) {
+                self.put_checksum_right(Area::ALL[area]);
+            }
+            after();
+        }
+    }
+
     /// Writes to the header (0) or an area (1 to 4), inside of what is put back.
-    pub(crate) fn write(&self, part: usize, at: usize, bytes: &[u8]) {
+    fn write(&self, part: usize, at: usize, bytes: &[u8]) {
         let (start, kept) = &self.parts[part % self.parts.len()];
         let at = at % kept.len();
         let count = bytes.len().min(kept.len() - at);
@@ -67,7 +92,7 @@ impl Stage {
     }
 
     /// Makes the frame of an area agree with whatever archive is behind it now.
-    pub(crate) fn put_checksum_right(&self, area: Area) {
+    fn put_checksum_right(&self, area: Area) {
         let mut bytes = [0; FRAME_BYTES as usize];
         self.file.read_exact_at(&mut bytes, area.offset()).unwrap();
         let words = std::array::from_fn(|i| u64::from_le_bytes(*bytes[i * 8..].first_chunk().unwrap()));

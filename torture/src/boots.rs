@@ -9,9 +9,6 @@ use flagstaff_format::layout::word;
 use flagstaff_format::{BootId, Header};
 
 /// Puts the boot id of another boot into a file.
-///
-/// # Errors
-/// What the operating system says.
 pub fn make_old(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(0o640))?;
     let file = File::options().read(true).write(true).open(path)?;

@@ -75,9 +75,16 @@ impl Context<'_> {
         self.end_later(who, process)
     }
 
+    /// Waits until a role ends by itself, and returns the line of its output that begins with `start`, without that.
+    pub(crate) fn last_line(&self, who: &str, process: Process, start: &str) -> Result<String, Problem> {
+        let said = self.end_later(who, process)?;
+        let line = said.lines().find_map(|line| line.strip_prefix(start)).map(str::to_owned);
+        line.ok_or_else(|| Problem::Found(format!("{who} did not write {start:?}, output: {said}")))
+    }
+
     /// As [`Context::end`], for a role that ends by itself.
     pub(crate) fn end_later(&self, who: &str, mut process: Process) -> Result<String, Problem> {
-        let status = process.wait(PATIENCE)?;
+        let status = process.wait(PATIENCE * 2)?;
         let said = process.stdout();
         if status.success() && !said.lines().any(|line| line.starts_with("wrong")) {
             return Ok(said);

@@ -91,9 +91,6 @@ pub struct FileSystem {
 
 impl FileSystem {
     /// The file system of a path.
-    ///
-    /// # Errors
-    /// What the operating system says.
     pub fn of(path: &Path) -> io::Result<FileSystem> {
         let path = path.canonicalize()?;
         let (number, state) = (statfs(&path)?.f_type as u64 & 0xffff_ffff, statvfs(&path)?);
@@ -115,15 +112,11 @@ impl FileSystem {
 
 impl Family {
     /// The family of a path's file system.
-    ///
-    /// # Errors
-    /// What the operating system says.
     pub fn of(path: &Path) -> io::Result<Family> {
         Ok(FileSystem::of(path)?.family)
     }
 
     /// What works there and what does not; `None`: everything works as far as is known.
-    #[must_use]
     pub fn limits(self) -> Option<&'static str> {
         match self {
             Family::Local => None,

@@ -8,9 +8,6 @@ use rustix::process::Pid;
 /// whatever happens to it. Returns its process id.
 ///
 /// The child has one thread only, and any lock may have been copied while another thread held it: `child` must take none of those.
-///
-/// # Errors
-/// The error of `fork`.
 pub fn fork(seconds: u32, child: impl FnOnce()) -> io::Result<Pid> {
     // SAFETY: other threads may run, so that the child may use only what survives a fork: that is the caller's promise, whose
     // breach hangs the child and breaks no memory; the C library keeps its allocator usable. The child leaves by `_exit` and so

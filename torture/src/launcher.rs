@@ -27,7 +27,6 @@ impl Launcher {
     }
 
     /// The command of a role. Its process group is its own, so that Ctrl-C goes to the parent alone, which then ends its children.
-    #[must_use]
     pub fn command(&self, role: &str, path: &Path, arguments: &[&str]) -> Command {
         self.dressed(Command::new(&self.program), role, path, arguments)
     }
@@ -50,9 +49,6 @@ impl Launcher {
     }
 
     /// Starts a role.
-    ///
-    /// # Errors
-    /// [`Problem::Start`].
     pub fn start(&self, role: &str, path: &Path, arguments: &[&str]) -> Result<Process, Problem> {
         Process::start(self.command(role, path, arguments))
     }

@@ -58,9 +58,6 @@ pub struct ManyReport {
 
 impl Many {
     /// Runs it in a folder, until it is over or `goes_on` returns false.
-    ///
-    /// # Errors
-    /// If a process does not start, or does not do what is expected.
     pub fn run(
         &self,
         launcher: &Launcher,
@@ -120,7 +117,6 @@ fn wait(time: Duration, goes_on: &dyn Fn() -> bool) {
 
 impl ManyReport {
     /// What is wrong: errors of readers, and a publisher that readers hold up or that leaks descriptors.
-    #[must_use]
     pub fn findings(&self) -> Vec<String> {
         let (alone, beside) = (&self.alone, &self.beside);
         let mut findings = self.pool.findings.clone();
@@ -153,7 +149,6 @@ impl ManyReport {
 }
 
 /// A finding if descriptors stay open.
-#[must_use]
 pub fn leaks(report: &RateReport) -> Option<String> {
     let (before, after) = (report.descriptors_before, report.descriptors_after);
     let open = report.open.join(" ");

@@ -17,19 +17,16 @@ pub const NUMBERS: u64 = 61;
 const MISSING: i64 = -1;
 
 /// The number of a generation.
-#[must_use]
 pub fn number(generation: Generation) -> i64 {
     (generation.0 % NUMBERS) as i64
 }
 
 /// The key of a numbered flag.
-#[must_use]
 pub fn key(flag: usize) -> String {
     format!("numbered-flag-{flag:03}")
 }
 
 /// A payload in which every flag is `number`, and so is a text that is followed by `filler` bytes.
-#[must_use]
 pub fn payload(number: i64, filler: usize) -> String {
     let mut payload = format!("{{\"text\":\"{number}\",\"filler\":\"{number} {}\"", "x".repeat(filler));
     for flag in 0..FLAGS {
@@ -67,9 +64,6 @@ impl Judge {
     }
 
     /// One number, as [`Judge::many`].
-    ///
-    /// # Errors
-    /// The same.
     pub fn single((before, after): (Generation, Generation), number: i64) -> Result<(), String> {
         let is_known = (0..NUMBERS as i64).contains(&number);
         let fits = after.0.saturating_sub(before.0) >= NUMBERS
@@ -121,7 +115,6 @@ pub struct Checker {
 
 impl Checker {
     /// A checker on a file that holds a numbered snapshot.
-    #[must_use]
     pub fn new(reader: Reader, seed: u64) -> Checker {
         Checker {
             reader,
@@ -134,7 +127,6 @@ impl Checker {
     }
 
     /// The reader.
-    #[must_use]
     pub fn reader(&self) -> &Reader {
         &self.reader
     }
@@ -148,9 +140,6 @@ impl Checker {
     }
 
     /// As [`Checker::look`], with a pause in the middle of the look, during which others publish.
-    ///
-    /// # Errors
-    /// The same.
     pub fn look_slowly(&mut self, pause: Duration) -> Result<(), String> {
         self.looks += 1;
         let mut keys: [&str; 8] = [""; 8];

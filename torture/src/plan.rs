@@ -16,6 +16,7 @@ use crate::report::{CheckReport, Report, Verdict};
 
 /// Which checks are run, where, and for how long.
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct Plan {
     folder: PathBuf,
     seconds: u64,
@@ -41,28 +42,24 @@ impl Plan {
     }
 
     /// About how long the whole run takes. Checks of fixed length take what they need; the others share the rest.
-    #[must_use]
     pub fn seconds(mut self, seconds: u64) -> Plan {
         self.seconds = seconds;
         self
     }
 
     /// The seed of the random choices.
-    #[must_use]
     pub fn seed(mut self, seed: u64) -> Plan {
         self.seed = seed;
         self
     }
 
     /// Only the checks with these names; all, if there are none. The first check always runs.
-    #[must_use]
     pub fn only(mut self, names: Vec<String>) -> Plan {
         self.only = names;
         self
     }
 
     /// The folder for the run, inside the one that was named. A program that ends early has to remove it.
-    #[must_use]
     pub fn workplace(&self) -> PathBuf {
         self.folder.join(format!("flagstaff-torture-{}", std::process::id()))
     }

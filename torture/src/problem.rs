@@ -6,6 +6,12 @@ use std::time::Duration;
 
 pub(crate) use flagstaff_publisher::with_causes;
 
+/// Ends a check early, with what was found in the words of `format!`.
+macro_rules! fail {
+    ($($words:tt)*) => { return Err($crate::problem::Problem::Found(format!($($words)*))) };
+}
+pub(crate) use fail;
+
 /// Why a check ended early. It is a finding: where this cannot be done, Flagstaff does not work either.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

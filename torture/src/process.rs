@@ -10,6 +10,18 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::problem::Problem;
 
+/// Waits until a condition holds, for at most that long. Returns whether it does.
+pub(crate) fn wait_until(within: Duration, condition: impl Fn() -> bool) -> bool {
+    let begun = Instant::now();
+    while !condition() {
+        if begun.elapsed() > within {
+            return false;
+        }
+        thread::sleep(Duration::from_micros(200));
+    }
+    true
+}
+
 /// A running child.
 #[derive(Debug)]
 pub struct Process {
@@ -81,9 +93,6 @@ impl State {
 
 impl Process {
     /// Starts `command` with pipes.
-    ///
-    /// # Errors
-    /// [`Problem::Start`].
     pub fn start(mut command: Command) -> Result<Process, Problem> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|source| Problem::Start {
@@ -96,36 +105,27 @@ impl Process {
     }
 
     /// Its process id.
-    #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Everything on stderr so far.
-    #[must_use]
     pub fn stderr(&self) -> String {
         self.stderr.state().text()
     }
 
     /// Everything on stdout so far.
-    #[must_use]
     pub fn stdout(&self) -> String {
         self.stdout.state().text()
     }
 
     /// Waits for a line on stderr that contains `text`, and returns the time at which it came and the line.
-    ///
-    /// # Errors
-    /// [`Problem::Silent`].
     pub fn log(&self, text: &str, within: Duration) -> Result<(Instant, String), Problem> {
         let found = self.stderr.find(|line| line.contains(text), within);
         found.map_err(|said| Problem::Silent { expected: text.to_owned(), within, said })
     }
 
     /// As [`Process::log`], on stdout, and for a whole line that starts with `start`.
-    ///
-    /// # Errors
-    /// [`Problem::Silent`].
     pub fn line(&self, start: &str, within: Duration) -> Result<(Instant, String), Problem> {
         let found = self.stdout.find(|line| line.starts_with(start), within);
         found.map_err(|said| {
@@ -164,7 +164,6 @@ impl Process {
     }
 
     /// Whether it is stopped by a signal.
-    #[must_use]
     pub fn is_stopped(&self) -> bool {
         // All of its threads: the kernel stops one after the other, and the last one may still write something.
         let is_stopped = |thread: &std::path::Path| {
@@ -178,9 +177,6 @@ impl Process {
     }
 
     /// Waits until it ends by itself; then all of its output has been read.
-    ///
-    /// # Errors
-    /// [`Problem::DoesNotEnd`].
     pub fn wait(&mut self, within: Duration) -> Result<ExitStatus, Problem> {
         let begun = Instant::now();
         loop {

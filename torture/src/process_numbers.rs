@@ -3,7 +3,6 @@
 use std::fs;
 
 /// A number of `/proc/<id>/status`, in KiB: `VmRSS` is what is resident.
-#[must_use]
 pub fn memory(id: u32, field: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
@@ -11,14 +10,12 @@ pub fn memory(id: u32, field: &str) -> Option<u64> {
 }
 
 /// Open descriptors of this process. 0 if the system does not tell.
-#[must_use]
 pub fn descriptors() -> usize {
     // One of them is the folder that is being listed.
     fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count().saturating_sub(1))
 }
 
 /// Writes of this thread so far: calls and bytes. `None` if the kernel does not count them.
-#[must_use]
 pub fn writes() -> Option<(u64, u64)> {
     let text = fs::read_to_string("/proc/thread-self/io").ok()?;
     let number = |name: &str| -> Option<u64> {
@@ -28,20 +25,17 @@ pub fn writes() -> Option<(u64, u64)> {
 }
 
 /// Nanoseconds for which this thread has waited for a processor so far. `None` if the kernel does not count them.
-#[must_use]
 pub fn queued() -> Option<u64> {
     fs::read_to_string("/proc/thread-self/schedstat").ok()?.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Nanoseconds of processor time of this thread so far.
-#[must_use]
 pub fn processor() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// The value below which `percent` of the values lie; 0 if there are no values.
-#[must_use]
 pub fn percentile(values: &mut [u64], percent: usize) -> u64 {
     values.sort_unstable();
     let at = (values.len() * percent / 100).min(values.len().saturating_sub(1));

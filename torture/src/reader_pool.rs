@@ -12,7 +12,7 @@ use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::launcher::Launcher;
-use crate::problem::Problem;
+use crate::problem::{Problem, fail};
 use crate::process_numbers;
 
 /// How a reader spends its time.
@@ -114,9 +114,6 @@ pub struct ReaderPool {
 
 impl ReaderPool {
     /// Starts `count` readers of `path`, of these kinds in turn.
-    ///
-    /// # Errors
-    /// If a process or a pipe cannot be made.
     pub fn start(
         launcher: &Launcher,
         path: &Path,
@@ -170,9 +167,6 @@ impl ReaderPool {
     }
 
     /// Waits until all have looked once.
-    ///
-    /// # Errors
-    /// If they have not looked within the time, or one of them ended.
     pub fn wait_ready(&mut self, within: Duration) -> Result<(), Problem> {
         let begun = Instant::now();
         while self.received().ready < self.report.started {
@@ -180,7 +174,7 @@ impl ReaderPool {
                 if let Ok(Some(status)) = member.child.try_wait() {
                     let said = self.received.lock().unwrap_or_else(PoisonError::into_inner).wrong.join("\n");
                     let number = member.number;
-                    return Err(Problem::Found(format!("reader {number} ended with {status}; {said}")));
+                    fail!("reader {number} ended with {status}; {said}");
                 }
             }
             if begun.elapsed() > within || !self.received().wrong.is_empty() {
@@ -199,9 +193,6 @@ impl ReaderPool {
     }
 
     /// Disturbs one of them: stops it for up to half a second, or kills it and starts another in its place. Call it again and again.
-    ///
-    /// # Errors
-    /// If a process cannot be started.
     pub fn disturb(&mut self, random: &mut Rng) -> Result<(), Problem> {
         let now = Instant::now();
         for member in &mut self.members {
@@ -228,13 +219,11 @@ impl ReaderPool {
     }
 
     /// How many have reported something wrong.
-    #[must_use]
     pub fn wrong(&self) -> usize {
         self.received().wrong.len()
     }
 
     /// Ends all of them and returns what they found.
-    #[must_use]
     pub fn end(mut self, within: Duration) -> ReaderPoolReport {
         let own = self
             .members

@@ -40,6 +40,7 @@ pub struct CheckReport {
 /// All checks.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
+#[must_use]
 pub struct Report {
     /// Where it was run.
     pub folder: String,
@@ -55,7 +56,6 @@ pub struct Report {
 
 impl Report {
     /// Whether everything was tried that can be tried here, and nothing was found.
-    #[must_use]
     pub fn is_good(&self) -> bool {
         !self.interrupted && self.checks.iter().all(|check| check.verdict != Verdict::Bad)
     }

@@ -8,7 +8,6 @@ use flagstaff_reader::Reader;
 const FLAGS: usize = 40;
 
 /// A payload in which everything says `n`.
-#[must_use]
 pub fn payload(n: u64, filler: usize) -> String {
     let mut payload = format!("{{\"text\":\"{n}\",\"filler\":\"{n} {}\"", "x".repeat(filler));
     for flag in 0..FLAGS {
@@ -19,7 +18,6 @@ pub fn payload(n: u64, filler: usize) -> String {
 }
 
 /// The number that `reader` sees; `None` if there are no flags yet.
-#[must_use]
 pub fn number(reader: &Reader) -> Option<u64> {
     u64::try_from(reader.get_i64_or("steady-0", -1)).ok()
 }

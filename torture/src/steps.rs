@@ -32,25 +32,21 @@ pub struct Stepper {
 
 impl Stepper {
     /// At the step of that name the process sends itself the signal.
-    #[must_use]
     pub fn new(at: Option<(String, Signal)>) -> Arc<Stepper> {
         Arc::new(Stepper { at, once: None, seen: Mutex::default() })
     }
 
     /// As [`Stepper::new`]; of several processes with the same path, only the one that comes first.
-    #[must_use]
     pub fn once(at: Option<(String, Signal)>, path: PathBuf) -> Arc<Stepper> {
         Arc::new(Stepper { at, once: Some(path), seen: Mutex::default() })
     }
 
     /// The witness.
-    #[must_use]
     pub fn watch(self: &Arc<Stepper>) -> Hooks {
         Hooks::new(self.clone())
     }
 
     /// The names of the steps so far, each once.
-    #[must_use]
     pub fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -58,7 +54,6 @@ impl Stepper {
 
 impl Stepper {
     /// Parses the arguments `[<step> [<signal>]]` of a role: a kill at a step, or a stop if the signal is `stop`.
-    #[must_use]
     pub fn asked(arguments: &[String]) -> Option<(String, Signal)> {
         match arguments {
             [step, signal, ..] if signal == "stop" => Some((step.clone(), Signal::STOP)),

@@ -1,14 +1,12 @@
 //! `cargo xtask bench`: the benchmarks, with rivals beside us, in both builds; one document of both.
 
-use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use crate::binary::Binary;
 use crate::browser::{self, Browser};
 use crate::python;
-use crate::step::{Failures, Steps, cargo, root};
-use crate::venv;
+use crate::step::{Failures, Steps};
+use crate::workspace::{BINARY, build_command, cargo, root, target_directory};
 
 /// What cargo calls the profile, and what the benchmark program calls it.
 const BUILDS: [(&str, &str); 2] = [("release", "plain"), ("dist", "fat")];
@@ -20,18 +18,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failures> {
         steps.run("benchmarks", program("release").args(arguments));
         return steps.finish();
     }
-    let folder = match target() {
-        Ok(folder) => folder,
-        Err(message) => {
-            steps.fail(message);
-            return steps.finish();
-        }
-    };
+    let folder = target_directory();
     let mut reports = Vec::new();
     if request.has_python() {
         let record = folder.join("bench-python.jsonl");
-        if !venv::is_here() {
-            println!("\n== Python benchmarks: LEFT OUT, {}", venv::NEEDED);
+        if !python::is_here() {
+            println!("\n== Python benchmarks: LEFT OUT, {}", python::NEEDED);
         } else if python::bench(&mut steps, &record) {
             reports.push(record);
         } else {
@@ -43,7 +35,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failures> {
         match Browser::find() {
             Err(missing) => println!("\n== benchmark of the page: LEFT OUT, {missing}"),
             Ok(browser) => {
-                let Some(command) = Binary::build_in(&mut steps, "dist") else { return steps.finish() };
+                let Some(command) = build_command(&mut steps, "dist") else { return steps.finish() };
                 if !browser::bench(&mut steps, &browser, &command, &record) {
                     return steps.finish();
                 }
@@ -53,11 +45,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failures> {
     }
     for (profile, name) in BUILDS.into_iter().filter(|_| !request.is_python_alone()) {
         let record = folder.join(format!("bench-{name}.jsonl"));
-        let Some(binary) = Binary::build_in(&mut steps, profile) else { return steps.finish() };
-        let (variable, path) = binary.variable();
+        let Some(binary) = build_command(&mut steps, profile) else { return steps.finish() };
         let mut command = program(profile);
-        command.env(variable, path);
-        command.args(["--profile", name, "--record"]).arg(&record).args(&request.sections);
+        command
+            .env(BINARY, binary)
+            .args(["--profile", name, "--record"])
+            .arg(&record)
+            .args(&request.sections);
         if request.sections.is_empty() && name == "plain" {
             // Of what ships alone, for it takes as long as all others together.
             command.args(["--skip", "processes"]);
@@ -126,14 +120,6 @@ impl Request {
             write,
         }
     }
-}
-
-/// Cargo's target directory, wherever that is: this program lies in the folder of its profile there.
-pub(crate) fn target() -> Result<PathBuf, String> {
-    let this =
-        env::current_exe().map_err(|error| format!("this program does not know where it lies: {error}"))?;
-    let target = this.ancestors().nth(2).map(Path::to_owned);
-    target.ok_or_else(|| format!("{} lies in no target directory", this.display()))
 }
 
 #[cfg(test)]

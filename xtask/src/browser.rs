@@ -4,9 +4,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::binary::Binary;
-use crate::step::{Failures, Steps, root, target_directory};
-use crate::venv;
+use crate::python;
+use crate::step::{Failures, Steps};
+use crate::workspace::{BINARY, build_command, root, target_directory};
 
 /// Tests find the browser here.
 const BROWSER: &str = "CHROMIUM";
@@ -22,8 +22,8 @@ pub(crate) struct Browser {
 impl Browser {
     /// Looks for a browser and for Python. The error says what is missing, and what to do.
     pub(crate) fn find() -> Result<Browser, String> {
-        if !venv::is_here() {
-            return Err(venv::NEEDED.to_owned());
+        if !python::is_here() {
+            return Err(python::NEEDED.to_owned());
         }
         let path = match env::var_os(BROWSER) {
             Some(path) => Some(PathBuf::from(path)),
@@ -37,11 +37,11 @@ impl Browser {
     }
 
     /// An interpreter that has the driver of the browser, told where browser and command are.
-    pub(crate) fn python(&self, steps: &mut Steps, command: &Binary) -> Option<Command> {
+    pub(crate) fn python(&self, steps: &mut Steps, command: &Path) -> Option<Command> {
         let environment = target_directory().join("browser").join("venv");
-        let python = venv::make(steps, &environment, &tests().join("requirements.txt"))?;
+        let python = python::environment_with(steps, &environment, &tests().join("requirements.txt"))?;
         let mut python = Command::new(python);
-        python.current_dir(tests()).env(BROWSER, &self.path).envs([command.variable()]);
+        python.current_dir(tests()).env(BROWSER, &self.path).env(BINARY, command);
         Some(python)
     }
 }
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failures> {
     let mut steps = Steps::default();
     match Browser::find() {
         Ok(browser) => {
-            if let Some(binary) = Binary::build(&mut steps) {
+            if let Some(binary) = build_command(&mut steps, "dev") {
                 test(&mut steps, &browser, arguments, &binary);
             }
         }
@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failures> {
 }
 
 /// The same as a step of another task.
-pub(crate) fn test(steps: &mut Steps, browser: &Browser, arguments: &[String], command: &Binary) {
+pub(crate) fn test(steps: &mut Steps, browser: &Browser, arguments: &[String], command: &Path) {
     if let Some(mut python) = browser.python(steps, command) {
         python.args(["-m", "pytest"]).args(arguments);
         steps.run("browser tests", &mut python);
@@ -69,7 +69,7 @@ pub(crate) fn test(steps: &mut Steps, browser: &Browser, arguments: &[String], c
 }
 
 /// Measures how long a click takes until another process has read it, with a command that is built as it ships.
-pub(crate) fn bench(steps: &mut Steps, browser: &Browser, command: &Binary, record: &Path) -> bool {
+pub(crate) fn bench(steps: &mut Steps, browser: &Browser, command: &Path, record: &Path) -> bool {
     let Some(mut python) = browser.python(steps, command) else { return false };
     python.args(["-m", "pytest", "test_latency.py", "-s"]).env("FLAGSTAFF_BENCH_RECORD", record);
     steps.run("page", &mut python)

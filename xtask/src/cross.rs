@@ -5,9 +5,10 @@
 //! machine of that architecture runs `cargo xtask test`.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::step::{Failures, Steps, cargo};
+use crate::step::{Failures, Steps};
+use crate::workspace::{cargo, is_good, output};
 
 const TARGET: &str = "aarch64-unknown-linux-gnu";
 const LINKER: &str = "aarch64-linux-gnu-gcc";
@@ -29,14 +30,14 @@ pub(crate) fn run() -> Result<(), Failures> {
         return steps.finish();
     };
     steps.run("check of what only reads", library.cargo("check", &PURE).args(["--lib", "--tests"]));
-    if !is_there(LINKER) {
+    if !is_good(Command::new(LINKER).arg("--version")) {
         println!(
             "\n== {TARGET}: everything else LEFT OUT, there is no {LINKER} (Debian: gcc-aarch64-linux-gnu)"
         );
         return steps.finish();
     }
     steps.run("build of everything that ships", &mut library.cargo("build", &REST));
-    if !is_there(EMULATOR) {
+    if !is_good(Command::new(EMULATOR).arg("--version")) {
         println!("\n== {TARGET}: tests LEFT OUT, there is no {EMULATOR} (Debian: qemu-user)");
         return steps.finish();
     }
@@ -86,15 +87,7 @@ impl Library {
 }
 
 fn rustc_says(arguments: &[&str]) -> Option<PathBuf> {
-    let output = Command::new("rustc").args(arguments).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| PathBuf::from(text.trim()))
-}
-
-fn is_there(program: &str) -> bool {
-    let mut command = Command::new(program);
-    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    Some(PathBuf::from(output(Command::new("rustc").args(arguments)).ok()?.trim()))
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::step::{Failures, Steps, cargo, root, target_directory};
-use crate::toolchain::{Compiler, Toolchain};
+use crate::step::{Failures, Steps};
+use crate::toolchain::{Toolchain, compiler};
+use crate::workspace::{cargo, root, target_directory};
 
 /// How long each target runs when nothing else is said.
 const SECONDS: u64 = 60;
@@ -65,7 +66,7 @@ fn targets() -> Vec<String> {
 
 pub(crate) fn run(wanted: &Wanted) -> Result<(), Failures> {
     let mut steps = Steps::default();
-    match Compiler::find() {
+    match compiler() {
         Some(compiler) => guided(&mut steps, wanted, &compiler),
         None => {
             println!(
@@ -81,7 +82,7 @@ pub(crate) fn run(wanted: &Wanted) -> Result<(), Failures> {
     steps.finish()
 }
 
-fn guided(steps: &mut Steps, wanted: &Wanted, compiler: &Compiler) {
+fn guided(steps: &mut Steps, wanted: &Wanted, compiler: &str) {
     let toolchain = Toolchain::find();
     println!("\n== {toolchain}");
     let folder = target_directory().join("fuzz");
@@ -89,8 +90,8 @@ fn guided(steps: &mut Steps, wanted: &Wanted, compiler: &Compiler) {
     build.args(["build", "--package", "flagstaff-fuzz", "--features", "libfuzzer", "--bins", "--release"]);
     // With `--target` the flags are not for build scripts, which would lack what libFuzzer brings.
     build.args(["--locked", "--target", toolchain.host(), "--target-dir"]).arg(&folder);
-    let sanitizer = if toolchain.has_sanitizer() { " -Zsanitizer=address" } else { "" };
-    build.env("RUSTFLAGS", format!("{COVERAGE}{sanitizer}")).env("CXX", compiler.name());
+    let sanitizer = if toolchain.has_sanitizer { " -Zsanitizer=address" } else { "" };
+    build.env("RUSTFLAGS", format!("{COVERAGE}{sanitizer}")).env("CXX", compiler);
     if !steps.run("fuzz targets", &mut build) {
         return;
     }

@@ -4,12 +4,13 @@
 //! Each call is made N times and then 2 N times under callgrind; the difference divided by N is the call, and all else,
 //! such as opening the file, falls out.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
-use crate::bench::target;
-use crate::step::{Failures, Steps, cargo, root};
+use crate::step::{Failures, Steps};
+use crate::workspace::{cargo, output, root, target_directory};
 
 /// The list.
 const FILE: &str = "benches/instructions.txt";
@@ -20,12 +21,8 @@ const TOLERANCE: f64 = 0.05;
 /// By how much it may with another compiler than that of the list: other code, though not twice as much of it.
 const OTHER_COMPILER: f64 = 0.25;
 
-/// Instructions of one call.
-#[derive(Debug, Clone, PartialEq)]
-struct Count {
-    call: String,
-    instructions: f64,
-}
+/// Instructions of each call.
+type Counts = BTreeMap<String, f64>;
 
 pub(crate) fn check() -> Result<(), Failures> {
     with_counts(|steps, found| {
@@ -55,27 +52,19 @@ pub(crate) fn bless() -> Result<(), Failures> {
     })
 }
 
-fn with_counts(then: impl FnOnce(&mut Steps, Vec<Count>)) -> Result<(), Failures> {
+fn with_counts(then: impl FnOnce(&mut Steps, Counts)) -> Result<(), Failures> {
     let mut steps = Steps::default();
     if said("valgrind", &["--version"]).is_none() {
         steps.fail("valgrind is missing; install it, for example with `apt-get install valgrind`".to_owned());
         return steps.finish();
     }
     // What ships: whole-program inlining decides how many instructions a call takes. Symbols are not needed.
-    let build = [
-        "build",
-        "--package",
-        "flagstaff-benches",
-        "--bin",
-        "flagstaff-calls",
-        "--profile",
-        "dist",
-        "--locked",
-    ];
-    if steps.run("build", &mut cargo(&build)) {
+    let mut build =
+        cargo(&["build", "--package", "flagstaff-benches", "--bin", "flagstaff-calls", "--locked"]);
+    if steps.run("build", build.args(["--profile", "dist"])) {
         match count_all() {
             Ok(found) => {
-                for Count { call, instructions } in &found {
+                for (call, instructions) in &found {
                     println!("{call} {instructions:.1}");
                 }
                 then(&mut steps, found);
@@ -86,19 +75,18 @@ fn with_counts(then: impl FnOnce(&mut Steps, Vec<Count>)) -> Result<(), Failures
     steps.finish()
 }
 
-fn count_all() -> Result<Vec<Count>, String> {
-    let program = target()?.join("dist/flagstaff-calls");
-    let folder = target()?.join("instructions");
+fn count_all() -> Result<Counts, String> {
+    let program = target_directory().join("dist/flagstaff-calls");
+    let folder = target_directory().join("instructions");
     fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     let snapshot = folder.join("calls.flagstaff");
     let names = output(Command::new(&program).arg("names"))?;
     output(Command::new(&program).arg("prepare").arg(&snapshot))?;
-    let mut found = Vec::new();
+    let mut found = Counts::new();
     for call in names.lines() {
         let [once, twice] =
             [CALLS, 2 * CALLS].map(|count| instructions(&program, call, count, &snapshot, &folder));
-        let instructions = (twice?.saturating_sub(once?)) as f64 / CALLS as f64;
-        found.push(Count { call: call.to_owned(), instructions });
+        found.insert(call.to_owned(), twice?.saturating_sub(once?) as f64 / CALLS as f64);
     }
     Ok(found)
 }
@@ -110,7 +98,7 @@ fn instructions(
     snapshot: &Path,
     folder: &Path,
 ) -> Result<u64, String> {
-    let profile: PathBuf = folder.join("callgrind.out");
+    let profile = folder.join("callgrind.out");
     let mut command = Command::new("valgrind");
     command.args(["--quiet", "--tool=callgrind"]).arg(format!("--callgrind-out-file={}", profile.display()));
     output(command.arg(program).arg(call).arg(count.to_string()).arg(snapshot))?;
@@ -118,15 +106,6 @@ fn instructions(
         .map_err(|error| format!("cannot read {}: {error}", profile.display()))?;
     let total = text.lines().find_map(|line| line.strip_prefix("totals: ")?.trim().parse().ok());
     total.ok_or_else(|| format!("{} has no total", profile.display()))
-}
-
-fn output(command: &mut Command) -> Result<String, String> {
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.map_err(|error| format!("{command:?} cannot be started: {error}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    Err(format!("{command:?}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr)))
 }
 
 fn said(program: &str, arguments: &[&str]) -> Option<String> {
@@ -146,50 +125,46 @@ fn tolerance(list: &str, rustc: &str) -> f64 {
     OTHER_COMPILER
 }
 
-fn text(counts: &[Count]) -> String {
+fn text(counts: &Counts) -> String {
     let mut out = format!(
         "# Instructions per call. Compared by `cargo xtask bench --check`, written by `cargo xtask bench --bless`.\n\
          # {}, {}, profile dist. Calls that copy text depend on the machine's C library, too.\n",
         version("rustc"),
         version("valgrind")
     );
-    let mut lines: Vec<String> =
-        counts.iter().map(|Count { call, instructions }| format!("{call} {instructions:.1}\n")).collect();
-    lines.sort();
-    out.push_str(&lines.concat());
+    for (call, instructions) in counts {
+        out += &format!("{call} {instructions:.1}\n");
+    }
     out
 }
 
-fn parse(text: &str) -> Result<Vec<Count>, String> {
+fn parse(text: &str) -> Result<Counts, String> {
     text.lines()
         .filter(|line| !line.starts_with('#') && !line.is_empty())
         .map(|line| {
             let count = line.split_once(' ').and_then(|(call, number)| Some((call, number.parse().ok()?)));
             let (call, instructions) = count.ok_or_else(|| format!("{FILE}: cannot read `{line}`"))?;
-            Ok(Count { call: call.to_owned(), instructions })
+            Ok((call.to_owned(), instructions))
         })
         .collect()
 }
 
 /// One line per call that grew, went or came.
-fn compare(expected: &[Count], found: &[Count], tolerance: f64) -> Vec<String> {
+fn compare(expected: &Counts, found: &Counts, tolerance: f64) -> Vec<String> {
     const REMEDY: &str = "if that is meant, run `cargo xtask bench --bless` and commit the file";
     let mut problems = Vec::new();
-    for Count { call, instructions } in found {
-        match expected.iter().find(|known| known.call == *call) {
-            Some(known) if *instructions > known.instructions * (1.0 + tolerance) => problems.push(format!(
-                "`{call}` takes {instructions:.1} instructions, expected at most {:.0} % above {:.1}; {REMEDY}",
-                tolerance * 100.0,
-                known.instructions
+    for (call, instructions) in found {
+        match expected.get(call) {
+            Some(known) if *instructions > known * (1.0 + tolerance) => problems.push(format!(
+                "`{call}` takes {instructions:.1} instructions, expected at most {:.0} % above {known:.1}; {REMEDY}",
+                tolerance * 100.0
             )),
             Some(_) => {}
             None => problems.push(format!("`{call}` is not in {FILE}; {REMEDY}")),
         }
     }
-    for Count { call, .. } in expected {
-        if !found.iter().any(|known| known.call == *call) {
-            problems.push(format!("`{call}` of {FILE} is no longer counted; {REMEDY}"));
-        }
+    for call in expected.keys().filter(|call| !found.contains_key(*call)) {
+        problems.push(format!("`{call}` of {FILE} is no longer counted; {REMEDY}"));
     }
     problems
 }
@@ -198,10 +173,8 @@ fn compare(expected: &[Count], found: &[Count], tolerance: f64) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn counts(of: &[(&str, f64)]) -> Vec<Count> {
-        of.iter()
-            .map(|(call, instructions)| Count { call: (*call).to_owned(), instructions: *instructions })
-            .collect()
+    fn counts(of: &[(&str, f64)]) -> Counts {
+        of.iter().map(|(call, instructions)| ((*call).to_owned(), *instructions)).collect()
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! `cargo xtask lint`: what a machine can judge about the text of the code.
 
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::Command;
 
-use crate::python;
-use crate::step::{Failures, Steps, cargo};
+use crate::browser;
+use crate::python::package;
+use crate::step::{Failures, Steps};
+use crate::workspace::{cargo, is_good, target_directory};
 
 pub(crate) fn run() -> Result<(), Failures> {
     let mut steps = Steps::default();
@@ -17,17 +19,29 @@ pub(crate) fn run() -> Result<(), Failures> {
         "documentation",
         cargo(&["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings"),
     );
-    python::lint(&mut steps);
+    python(&mut steps);
     advisories(&mut steps);
     steps.finish()
+}
+
+/// The text of the Python code, as far as a machine can judge it.
+fn python(steps: &mut Steps) {
+    let ruff = target_directory().join("python").join("venv").join("bin").join("ruff");
+    if !ruff.exists() {
+        println!("\n== Python code: left out, because `cargo xtask test-python` has not installed ruff yet");
+        return;
+    }
+    for folder in [package(), browser::tests()] {
+        let mut format = Command::new(&ruff);
+        steps.run("Python format", format.args(["format", "--check", "--quiet"]).current_dir(&folder));
+        steps.run("Python lint", Command::new(&ruff).args(["check", "--quiet"]).current_dir(&folder));
+    }
 }
 
 /// What deny.toml says, and known weaknesses of the packages of others, from a database that has to be fetched once. Licences, sources and
 /// double versions are also a test that needs nothing installed: tests/tests/dependencies.rs.
 fn advisories(steps: &mut Steps) {
-    let mut version = cargo(&["deny", "--version"]);
-    version.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    if !version.status().is_ok_and(|status| status.success()) {
+    if !is_good(&mut cargo(&["deny", "--version"])) {
         println!(
             "\n== LEFT OUT, advisories: cargo-deny is not installed; `cargo install --locked cargo-deny`"
         );

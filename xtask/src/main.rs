@@ -2,7 +2,6 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to whoever runs it")]
 
 mod bench;
-mod binary;
 mod browser;
 mod cross;
 mod fuzz;
@@ -15,7 +14,7 @@ mod step;
 mod test;
 mod toolchain;
 mod torture;
-mod venv;
+mod workspace;
 
 use std::env;
 use std::process::ExitCode;

@@ -1,17 +1,17 @@
-//! `cargo xtask test-python`: the Python package, as its users get it.
+//! `cargo xtask test-python`: the Python package, as its users get it; and virtual environments for other tasks.
 
+use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::browser;
-use crate::step::{Failures, Steps, root, target_directory};
-use crate::venv::{self, NEEDED};
+use crate::step::{Failures, Steps};
+use crate::workspace::{is_good, root, target_directory};
 
 /// Builds the wheel into a virtual environment under the target directory and runs pytest there.
 pub(crate) fn run(filter: &[String]) -> Result<(), Failures> {
     let mut steps = Steps::default();
-    if !venv::is_here() {
+    if !is_here() {
         steps.fail(format!("Python tests cannot run, {NEEDED}"));
         return steps.finish();
     }
@@ -36,7 +36,7 @@ const COMPILED: &str = "uwsgi";
 
 fn compile(python: &Path) {
     let mut command = Command::new(python);
-    command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", COMPILED]);
+    command.args(PIP_INSTALL).arg(COMPILED);
     if !command.stdin(Stdio::null()).status().is_ok_and(|status| status.success()) {
         println!(
             "\n== {COMPILED}: LEFT OUT, it cannot be installed here; it needs a C compiler and the headers of Python"
@@ -54,7 +54,7 @@ pub(crate) fn bench(steps: &mut Steps, record: &Path) -> bool {
     steps.run("Python benchmarks", &mut command)
 }
 
-fn package() -> PathBuf {
+pub(crate) fn package() -> PathBuf {
     root().join("python")
 }
 
@@ -62,7 +62,7 @@ fn package() -> PathBuf {
 fn install(steps: &mut Steps, name: &str, needed: &str, profile: &str) -> Option<PathBuf> {
     let folder = target_directory().join("python");
     let environment = folder.join(name);
-    let python = venv::make(steps, &environment, &package().join(needed))?;
+    let python = environment_with(steps, &environment, &package().join(needed))?;
     let wheels = folder.join("wheels");
     // What an earlier version left would be installed as well.
     let _ = std::fs::remove_dir_all(&wheels);
@@ -70,29 +70,48 @@ fn install(steps: &mut Steps, name: &str, needed: &str, profile: &str) -> Option
     build.args(["-m", "maturin", "build", "--locked", "--profile", profile, "--out"]).arg(&wheels);
     build.current_dir(package()).env("CARGO_TARGET_DIR", target_directory());
     let mut install = Command::new(&python);
-    install.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-index",
-        "--no-deps",
-    ]);
-    install.args(["--force-reinstall", "--find-links"]).arg(&wheels).arg("flagstaff");
+    install.args(PIP_INSTALL).args(["--no-index", "--no-deps", "--force-reinstall", "--find-links"]);
+    install.arg(&wheels).arg("flagstaff");
     (steps.run("wheel", &mut build) && steps.run("install", &mut install)).then_some(environment)
 }
 
-/// The text of the Python code, as far as a machine can judge it.
-pub(crate) fn lint(steps: &mut Steps) {
-    let ruff = target_directory().join("python").join("venv").join("bin").join("ruff");
-    if !ruff.exists() {
-        println!("\n== Python code: left out, because `cargo xtask test-python` has not installed ruff yet");
-        return;
+const PIP_INSTALL: [&str; 5] = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+
+/// What is missing if [`is_here`] says no.
+pub(crate) const NEEDED: &str =
+    "because they need Python 3.10 or newer with venv and pip; install it, or name one in PYTHON";
+
+/// Whether there is a Python that can make virtual environments.
+pub(crate) fn is_here() -> bool {
+    const QUESTION: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
+    is_good(Command::new(interpreter()).args(["-c", QUESTION]))
+}
+
+/// Makes a virtual environment with what a list of requirements names, and returns its interpreter. If the same has been
+/// installed there before, no package index is needed.
+pub(crate) fn environment_with(steps: &mut Steps, environment: &Path, needed: &Path) -> Option<PathBuf> {
+    let python = environment.join("bin").join("python");
+    if !python.exists() {
+        let mut make = Command::new(interpreter());
+        if !steps.run("virtual environment", make.args(["-m", "venv"]).arg(environment)) {
+            return None;
+        }
     }
-    for folder in [package(), browser::tests()] {
-        let mut format = Command::new(&ruff);
-        steps.run("Python format", format.args(["format", "--check", "--quiet"]).current_dir(&folder));
-        steps.run("Python lint", Command::new(&ruff).args(["check", "--quiet"]).current_dir(&folder));
+    let installed = environment.join("installed-requirements.txt");
+    let list = std::fs::read(needed);
+    if list.as_ref().is_ok_and(|list| std::fs::read(&installed).is_ok_and(|before| before == *list)) {
+        return Some(python);
     }
+    let mut install = Command::new(&python);
+    install.args(PIP_INSTALL).arg("--requirement").arg(needed);
+    if !steps.run("what is needed from the package index", &mut install) {
+        return None;
+    }
+    // If this fails, it is installed again.
+    let _ = list.and_then(|list| std::fs::write(&installed, list));
+    Some(python)
+}
+
+fn interpreter() -> PathBuf {
+    env::var_os("PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from)
 }

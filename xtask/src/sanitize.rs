@@ -21,11 +21,10 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::bench::target;
-use crate::step::{Failures, Steps, cargo, root};
-use crate::test::has_nextest;
+use crate::step::{Failures, Steps};
+use crate::workspace::{cargo, has_nextest, is_good, output, root, target_directory};
 
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
@@ -85,7 +84,7 @@ pub(crate) fn run(extent: Extent) -> Result<(), Failures> {
 
 /// Every call of a reader and a client, with forks, a file that is followed, and the end of it all.
 fn memcheck(steps: &mut Steps, left_out: &mut Vec<String>) {
-    if !is_here(Command::new("valgrind").arg("--version")) {
+    if !is_good(Command::new("valgrind").arg("--version")) {
         left_out.push("valgrind: it is not installed; `apt-get install valgrind`".to_owned());
         return;
     }
@@ -93,10 +92,7 @@ fn memcheck(steps: &mut Steps, left_out: &mut Vec<String>) {
     if !steps.run("build", &mut cargo(&build)) {
         return;
     }
-    let program = match target() {
-        Ok(target) => target.join("debug/flagstaff-test-role"),
-        Err(message) => return steps.fail(message),
-    };
+    let program = target_directory().join("debug/flagstaff-test-role");
     let folder = env::temp_dir().join(format!("flagstaff-sanitize-{}", std::process::id()));
     if let Err(error) = std::fs::create_dir_all(&folder) {
         return steps.fail(format!("cannot make {}: {error}", folder.display()));
@@ -105,12 +101,8 @@ fn memcheck(steps: &mut Steps, left_out: &mut Vec<String>) {
     for (what, leaks, forks) in [("with forks", "no", "1"), ("for leaks", "full", "0")] {
         let mut valgrind = Command::new("valgrind");
         valgrind.args(["--quiet", "--error-exitcode=99", "--errors-for-leak-kinds=definite,indirect"]);
-        valgrind
-            .args(["--show-leak-kinds=definite,indirect"])
-            .arg(format!("--leak-check={leaks}"))
-            .arg(&program)
-            .arg("life");
-        valgrind.arg(folder.join(format!("{leaks}.flagstaff"))).arg(forks);
+        valgrind.args(["--show-leak-kinds=definite,indirect"]).arg(format!("--leak-check={leaks}"));
+        valgrind.arg(&program).arg("life").arg(folder.join(format!("{leaks}.flagstaff"))).arg(forks);
         steps.run(&format!("valgrind {what}"), &mut valgrind);
     }
     let _ = std::fs::remove_dir_all(&folder);
@@ -130,30 +122,19 @@ const INTERPRETED: [&str; 7] = [
 ];
 
 fn miri(steps: &mut Steps, left_out: &mut Vec<String>) {
-    if !is_here(unset(Command::new("cargo").args(["+nightly", "miri", "--version"]))) {
+    if !is_good(unset(Command::new("cargo").args(["+nightly", "miri", "--version"]))) {
         let missing = "Miri: it is not installed; `rustup component add --toolchain nightly miri rust-src`";
         return left_out.push(missing.to_owned());
     }
-    if !is_here(unset(Command::new("cargo").args(["+nightly", "miri", "setup"]))) {
+    if !is_good(unset(Command::new("cargo").args(["+nightly", "miri", "setup"]))) {
         let missing = "Miri: its standard library cannot be built; `cargo +nightly miri setup` says why";
         return left_out.push(missing.to_owned());
     }
-    let target = match target() {
-        Ok(target) => target.join("sanitize").join("miri"),
-        Err(message) => return steps.fail(message),
-    };
     let mut command = Command::new("cargo");
-    command.current_dir(root()).args([
-        "+nightly",
-        "miri",
-        "test",
-        "--locked",
-        "--package",
-        "flagstaff-format",
-    ]);
-    command.args(["--lib", "--"]).args(INTERPRETED);
+    command.current_dir(root()).args(["+nightly", "miri", "test", "--locked", "--lib"]);
+    command.args(["--package", "flagstaff-format", "--"]).args(INTERPRETED);
     command.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("PROPTEST_CASES", "2");
-    command.env("CARGO_TARGET_DIR", target);
+    command.env("CARGO_TARGET_DIR", target_directory().join("sanitize/miri"));
     steps.run("Miri", unset(&mut command));
 }
 
@@ -212,19 +193,11 @@ fn sanitizer(steps: &mut Steps, left_out: &mut Vec<String>, tool: &Sanitizer, ex
     if !libraries.join(&runtime).exists() {
         return left_out.push(format!("{}: the nightly toolchain has no {runtime}", tool.name));
     }
-    let target = match target() {
-        Ok(target) => target.join("sanitize").join(tool.runtime),
-        Err(message) => return steps.fail(message),
-    };
     let mut command = Command::new("cargo");
     // Every test in a process of its own, and the next one while one waits.
     let run: &[&str] = if has_nextest() { &["nextest", "run"] } else { &["test"] };
-    command.current_dir(root()).arg("+nightly").args(run).args([
-        "--locked",
-        "--no-fail-fast",
-        "--target",
-        TRIPLE,
-    ]);
+    command.current_dir(root()).arg("+nightly").args(run);
+    command.args(["--locked", "--no-fail-fast", "--target", TRIPLE]);
     if tool.wants_std {
         if !libraries.join("src/rust/library").exists() {
             return left_out.push(format!(
@@ -246,7 +219,8 @@ fn sanitizer(steps: &mut Steps, left_out: &mut Vec<String>, tool: &Sanitizer, ex
         }
     }
     command.args(["--", "--skip", TIMED, "--skip", LIMITED]);
-    command.env("RUSTFLAGS", tool.flag).env("CARGO_TARGET_DIR", target);
+    command.env("RUSTFLAGS", tool.flag);
+    command.env("CARGO_TARGET_DIR", target_directory().join("sanitize").join(tool.runtime));
     let (name, options) = tool.options;
     command.env(name, options);
     steps.run(tool.name, unset(&mut command));
@@ -268,16 +242,11 @@ fn tests_of(folder: &Path) -> std::io::Result<Vec<String>> {
 /// Where the nightly toolchain is.
 fn sysroot() -> Result<PathBuf, String> {
     let mut rustc = Command::new("rustc");
-    rustc.args(["+nightly", "--print", "sysroot"]).env_remove("RUSTUP_TOOLCHAIN").stderr(Stdio::null());
-    let output = rustc.output().map_err(|error| format!("cannot start rustc: {error}"))?;
-    if !output.status.success() {
-        return Err("there is no nightly toolchain; `rustup toolchain install nightly`".to_owned());
-    }
-    Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
-}
-
-fn is_here(command: &mut Command) -> bool {
-    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    rustc.args(["+nightly", "--print", "sysroot"]).env_remove("RUSTUP_TOOLCHAIN");
+    let path = output(&mut rustc).map_err(|error| {
+        format!("there is no nightly toolchain; `rustup toolchain install nightly` ({error})")
+    })?;
+    Ok(PathBuf::from(path.trim()))
 }
 
 #[cfg(test)]

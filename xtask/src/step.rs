@@ -1,8 +1,6 @@
 //! One command of a task, announced before and timed after it runs.
 
-use std::env;
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -17,7 +15,7 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// Runs the command with empty standard input. Answers whether it was good.
+    /// Runs the command with empty standard input. Returns whether it was good.
     pub(crate) fn run(&mut self, name: &str, command: &mut Command) -> bool {
         let line = command_line(command);
         println!("\n== {name}: {line}");
@@ -48,30 +46,6 @@ impl Steps {
     }
 }
 
-/// The cargo that runs this task, started in the root of the workspace.
-pub(crate) fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
-    command.args(arguments).current_dir(root());
-    command
-}
-
-/// The root of the workspace.
-pub(crate) fn root() -> PathBuf {
-    // At run time first: the tree may have been moved since this was built.
-    let here = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    let mut root = PathBuf::from(here);
-    root.pop();
-    root
-}
-
-/// Where cargo builds.
-pub(crate) fn target_directory() -> PathBuf {
-    match env::var_os("CARGO_TARGET_DIR") {
-        Some(directory) => std::path::absolute(Path::new(&directory)).unwrap_or_else(|_| directory.into()),
-        None => root().join("target"),
-    }
-}
-
 /// As it would be typed, with the environment that this task sets.
 fn command_line(command: &Command) -> String {
     let mut words: Vec<String> = Vec::new();
@@ -80,7 +54,7 @@ fn command_line(command: &Command) -> String {
             words.push(format!("{}={}", name.display(), quoted(&value.to_string_lossy())));
         }
     }
-    let program = PathBuf::from(command.get_program());
+    let program = Path::new(command.get_program());
     words.push(program.file_name().unwrap_or(command.get_program()).to_string_lossy().into_owned());
     words.extend(command.get_args().map(|argument| quoted(&argument.to_string_lossy())));
     words.join(" ")

@@ -1,28 +1,26 @@
 //! `cargo xtask test`: every test of the workspace.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::binary::Binary;
 use crate::browser::{self, Browser};
 use crate::python;
-use crate::step::{Failures, Steps, cargo};
-use crate::venv;
+use crate::step::{Failures, Steps};
+use crate::workspace::{BINARY, build_command, cargo, has_nextest};
 
 pub(crate) fn run(filter: &[String]) -> Result<(), Failures> {
     let mut steps = Steps::default();
-    let Some(binary) = Binary::build(&mut steps) else { return steps.finish() };
-    let (variable, path) = binary.variable();
-    steps.run("tests", test_command(filter).env(variable, path));
+    let Some(path) = build_command(&mut steps, "dev") else { return steps.finish() };
+    steps.run("tests", test_command(filter).env(BINARY, &path));
     if filter.is_empty() {
         let mut command = cargo(&["test", "--doc", "--workspace", "--locked"]);
-        steps.run("documentation tests", command.env(variable, path));
-        if venv::is_here() {
-            python::test(&mut steps, &[], &[(variable, path.as_os_str())]);
+        steps.run("documentation tests", command.env(BINARY, &path));
+        if python::is_here() {
+            python::test(&mut steps, &[], &[(BINARY, path.as_os_str())]);
         } else {
-            println!("\n== Python tests: LEFT OUT, {}", venv::NEEDED);
+            println!("\n== Python tests: LEFT OUT, {}", python::NEEDED);
         }
         match Browser::find() {
-            Ok(browser) => browser::test(&mut steps, &browser, &[], &binary),
+            Ok(browser) => browser::test(&mut steps, &browser, &[], &path),
             Err(missing) => println!("\n== browser tests: LEFT OUT, {missing}"),
         }
     } else {
@@ -45,10 +43,4 @@ fn test_command(filter: &[String]) -> Command {
         command.arg("--").args(filter);
     }
     command
-}
-
-pub(crate) fn has_nextest() -> bool {
-    let mut command = cargo(&["nextest", "--version"]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
 }

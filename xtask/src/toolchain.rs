@@ -2,40 +2,24 @@
 
 use std::env;
 use std::fmt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::step::{cargo, root};
+use crate::workspace::{cargo, is_good, output, root};
 
 /// A C++ compiler, for libFuzzer itself.
-#[derive(Debug)]
-pub(crate) struct Compiler(String);
-
-impl Compiler {
-    pub(crate) fn find() -> Option<Compiler> {
-        let named = env::var("CXX").ok().into_iter();
-        let names = named.chain(["c++", "g++", "clang++"].map(str::to_owned));
-        names.into_iter().find(|name| output(Command::new(name).arg("--version")).is_some()).map(Compiler)
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        &self.0
-    }
+pub(crate) fn compiler() -> Option<String> {
+    let named = env::var("CXX").ok().into_iter();
+    let mut names = named.chain(["c++", "g++", "clang++"].map(str::to_owned));
+    names.find(|name| is_good(Command::new(name).arg("--version")))
 }
 
 /// The Rust toolchain for the targets: a nightly one with AddressSanitizer if it is here, else the one that runs this.
 #[derive(Debug)]
 pub(crate) struct Toolchain {
-    host: String,
-    release: String,
-    kind: Kind,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// The one that runs this, if it is a nightly one.
-    Own { has_sanitizer: bool },
-    /// The nightly one of rustup, with its sanitizer.
-    Nightly,
+    version: Version,
+    /// Whether it is the nightly one of rustup, and not the one that runs this.
+    is_rustup: bool,
+    pub(crate) has_sanitizer: bool,
 }
 
 impl Toolchain {
@@ -47,45 +31,43 @@ impl Toolchain {
             rustup
         });
         match (own, nightly) {
-            (Some(own), _) if own.can_sanitize() => own.toolchain(Kind::Own { has_sanitizer: true }),
-            // An old one could not build the project.
-            (own, Some(nightly))
-                if nightly.can_sanitize() && own.as_ref().is_none_or(|own| own.minor <= nightly.minor) =>
-            {
-                nightly.toolchain(Kind::Nightly)
+            (Some(version), _) if version.can_sanitize() => {
+                Toolchain { version, is_rustup: false, has_sanitizer: true }
             }
-            (own, _) => own.unwrap_or_default().toolchain(Kind::Own { has_sanitizer: false }),
+            // An old one could not build the project.
+            (own, Some(version))
+                if version.can_sanitize() && own.as_ref().is_none_or(|own| own.minor <= version.minor) =>
+            {
+                Toolchain { version, is_rustup: true, has_sanitizer: true }
+            }
+            (own, _) => {
+                Toolchain { version: own.unwrap_or_default(), is_rustup: false, has_sanitizer: false }
+            }
         }
     }
 
     pub(crate) fn cargo(&self) -> Command {
-        match self.kind {
-            Kind::Own { .. } => cargo(&[]),
-            Kind::Nightly => {
-                let mut command = Command::new("rustup");
-                command.args(["run", "nightly", "cargo"]).current_dir(root());
-                command
-            }
+        if !self.is_rustup {
+            return cargo(&[]);
         }
+        let mut command = Command::new("rustup");
+        command.args(["run", "nightly", "cargo"]).current_dir(root());
+        command
     }
 
     pub(crate) fn host(&self) -> &str {
-        &self.host
-    }
-
-    pub(crate) fn has_sanitizer(&self) -> bool {
-        self.kind != Kind::Own { has_sanitizer: false }
+        &self.version.host
     }
 }
 
 impl fmt::Display for Toolchain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sanitizer = if self.has_sanitizer() {
+        let sanitizer = if self.has_sanitizer {
             "with AddressSanitizer"
         } else {
             "WITHOUT AddressSanitizer, which needs a nightly toolchain as new as this one"
         };
-        write!(f, "rustc {}: guided by coverage, {sanitizer}", self.release)
+        write!(f, "rustc {}: guided by coverage, {sanitizer}", self.version.release)
     }
 }
 
@@ -100,8 +82,8 @@ struct Version {
 
 impl Version {
     fn of(rustc: impl Fn() -> Command) -> Option<Version> {
-        let text = output(rustc().arg("-vV"))?;
-        let libraries = output(rustc().args(["--print", "target-libdir"]))?;
+        let text = output(rustc().arg("-vV")).ok()?;
+        let libraries = output(rustc().args(["--print", "target-libdir"])).ok()?;
         let mut entries = std::fs::read_dir(libraries.trim_end()).into_iter().flatten().flatten();
         let has_runtime = entries.any(|entry| entry.file_name().to_string_lossy().ends_with("_rt.asan.a"));
         Version::parse(&text, has_runtime)
@@ -122,16 +104,6 @@ impl Version {
     fn can_sanitize(&self) -> bool {
         self.has_runtime && self.release.contains("nightly")
     }
-
-    fn toolchain(self, kind: Kind) -> Toolchain {
-        Toolchain { host: self.host, release: self.release, kind }
-    }
-}
-
-/// What a command prints, if it can be started and is good.
-fn output(command: &mut Command) -> Option<String> {
-    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 #[cfg(test)]

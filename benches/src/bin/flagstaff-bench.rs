@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use flagstaff_benches::program;
 
 fn main() -> ExitCode {
-    match program::main_from(std::env::args_os().skip(1)) {
+    match program::main(std::env::args_os().skip(1)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell if this fails.

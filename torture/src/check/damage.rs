@@ -8,7 +8,8 @@ use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::Reader;
 
 use crate::context::{Context, PATIENCE};
-use crate::problem::Problem;
+use crate::problem::{Problem, fail};
+use crate::process::wait_until;
 use crate::role::damaged_payload;
 
 /// Snapshots in the file: both slots and both checkpoints have one.
@@ -21,10 +22,7 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
     for n in 1..=PUBLISHES {
         publisher.publish(&damaged_payload(n))?;
         let reader = Reader::open(&path)?;
-        let begun = std::time::Instant::now();
-        while reader.status().durable < publisher.generation() && begun.elapsed() < PATIENCE {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        wait_until(PATIENCE, || reader.status().durable >= publisher.generation());
     }
     publisher.close()?;
     fs::set_permissions(&path, Permissions::from_mode(0o640))
@@ -47,11 +45,11 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
     let done = said.lines().find_map(|line| line.strip_prefix("done "));
     let Some(done) = done.filter(|_| status.success()) else {
         let note = fs::read_to_string(path.with_extension("note")).unwrap_or_default();
-        return Err(Problem::Found(format!(
+        fail!(
             "a reader of a damaged file ended with {status}: {}; what was done last: {}",
             said.trim_end(),
             note.lines().next().unwrap_or_default().trim_end()
-        )));
+        );
     };
     let numbers: Vec<&str> = done.split(' ').collect();
     if let [living, right, refused, lengths] = numbers.as_slice() {

@@ -11,8 +11,8 @@ use rustix::process::Signal;
 
 use crate::context::{Context, PATIENCE};
 use crate::numbered::{number, payload};
-use crate::problem::Problem;
-use crate::process::Process;
+use crate::problem::{Problem, fail};
+use crate::process::{Process, wait_until};
 
 /// Readers that check every look.
 const READERS: usize = 3;
@@ -51,12 +51,12 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
         before = kill_one(context, before, &mut counts)?;
         for reader in &mut readers {
             if !reader.is_running() || reader.stdout().contains("wrong") {
-                return Err(Problem::Found(format!(
+                fail!(
                     "a reader, after kill {}: {}{}",
                     counts.kills,
                     reader.stdout().trim_end(),
                     reader.stderr()
-                )));
+                );
             }
         }
     }
@@ -78,9 +78,7 @@ fn kill_one(context: &mut Context<'_>, before: u64, counts: &mut Counts) -> Resu
         let (_, line) = publisher.line("start ", PATIENCE)?;
         let said = line.strip_prefix("start ").unwrap_or_default();
         if said != before.to_string() {
-            return Err(Problem::Found(format!(
-                "publisher {kill} goes on from generation {said}, the one before it left {before}"
-            )));
+            fail!("publisher {kill} goes on from generation {said}, the one before it left {before}");
         }
         counts.started += 1;
     }
@@ -96,10 +94,7 @@ fn kill_one(context: &mut Context<'_>, before: u64, counts: &mut Counts) -> Resu
     let word = view.map().load(word::GENERATION);
     counts.odd += word & 1;
     if word / 2 < before {
-        return Err(Problem::Found(format!(
-            "kill {kill}: the generation went back from {before} to {}",
-            word / 2
-        )));
+        fail!("kill {kill}: the generation went back from {before} to {}", word / 2);
     }
     check_current(view.map()).map_err(|damage| {
         Problem::Found(format!("kill {kill}: generation {} is damaged: {damage}", word / 2))
@@ -115,15 +110,13 @@ fn stopped(context: &mut Context<'_>, publisher: &Process, kill: u64) -> Result<
     match PublisherLock::try_acquire(path, LockMode::Owner) {
         Err(LockError::Held { .. }) => {}
         other => {
-            return Err(Problem::Found(format!(
-                "publisher {kill} is stopped, and its lock is not held: {other:?}"
-            )));
+            fail!("publisher {kill} is stopped, and its lock is not held: {other:?}");
         }
     }
     let reader = Reader::open(context.path())?;
     let (before, first) = (reader.generation(), reader.get_i64_or("numbered-flag-000", -1));
     if first < 0 || reader.generation() < before {
-        return Err(Problem::Found(format!("publisher {kill} is stopped, and a reader reports: {first}")));
+        fail!("publisher {kill} is stopped, and a reader reports: {first}");
     }
     if context.random.bool() {
         publisher.signal(Signal::CONT);
@@ -135,12 +128,8 @@ fn ends_well(context: &mut Context<'_>, readers: Vec<Process>, before: u64) -> R
     let last = context.start("publish", &[])?;
     last.line("start ", PATIENCE)?;
     let reader = Reader::open(context.path())?;
-    let begun = std::time::Instant::now();
-    while reader.generation().0 <= before {
-        if begun.elapsed() > PATIENCE {
-            return Err(Problem::Found("the last publisher does not publish".to_owned()));
-        }
-        std::thread::sleep(Duration::from_millis(1));
+    if !wait_until(PATIENCE, || reader.generation().0 > before) {
+        fail!("the last publisher does not publish");
     }
     context.end("the last publisher", last)?;
     let (mut looks, mut snapshots) = (0, 0);
@@ -154,11 +143,11 @@ fn ends_well(context: &mut Context<'_>, readers: Vec<Process>, before: u64) -> R
     let status = reader.status();
     let found = reader.get_i64_or("numbered-flag-007", -1);
     if found != number(reader.generation()) || status.durable != reader.generation() {
-        return Err(Problem::Found(format!(
+        fail!(
             "after a clean end a reader has {found} in generation {}, and generation {} is on the disk",
             reader.generation(),
             status.durable
-        )));
+        );
     }
     context.did(format!(
         "{READERS} readers: {looks} looks and {snapshots} whole snapshots, no mix, no default, no step back"

@@ -8,10 +8,10 @@ use flagstaff_format::layout::{AREA_BYTES, Area};
 use flagstaff_reader::Reader;
 
 use crate::boots::make_old;
-use crate::context::{Context, PATIENCE};
+use crate::context::Context;
 use crate::file_systems::Family;
 use crate::numbered::number;
-use crate::problem::Problem;
+use crate::problem::{Problem, fail};
 use crate::process_numbers::percentile;
 
 /// Calls of `fdatasync` that are timed.
@@ -37,16 +37,9 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
             .note("this file system is in memory: a sync does nothing, and no flags are left after a reboot");
     }
 
-    let mut publisher = context.start("durable", &[PUBLISHES])?;
-    let status = publisher.wait(PATIENCE * 2)?;
-    let said = publisher.stdout() + &publisher.stderr();
-    let Some(line) = said.lines().find_map(|line| line.strip_prefix("durable ")).filter(|_| status.success())
-    else {
-        return Err(Problem::Found(format!(
-            "a publisher that waits for the disk ended with {status}: {said}"
-        )));
-    };
-    let (generation, times) = line.split_once(' ').unwrap_or((line, "[]"));
+    let publisher = context.start("durable", &[PUBLISHES])?;
+    let line = context.last_line("a publisher that waits for the disk", publisher, "durable ")?;
+    let (generation, times) = line.split_once(' ').unwrap_or((&line, "[]"));
     context.did(format!("{PUBLISHES} publishes, each durable after (us) {times}"));
 
     // The file after a reboot, if nothing but the checkpoints reached the disk.
@@ -61,10 +54,11 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
     let reader = Reader::open(&path)?;
     let found = (reader.generation().0.to_string(), reader.get_i64_or("numbered-flag-007", -1));
     if found != (generation.to_owned(), number(reader.generation())) {
-        return Err(Problem::Found(format!(
+        fail!(
             "after a reboot that left nothing but checkpoints, a reader has generation {} with {}, expected {generation}",
-            found.0, found.1
-        )));
+            found.0,
+            found.1
+        );
     }
     context.did("the last of them read from its checkpoint, as after a reboot that lost everything else");
     fs::remove_file(&path).map_err(Problem::file("remove", &path))

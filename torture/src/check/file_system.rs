@@ -6,7 +6,7 @@ use flagstaff_reader::Reader;
 use crate::context::Context;
 use crate::file_systems::FileSystem;
 use crate::numbered::{number, payload};
-use crate::problem::Problem;
+use crate::problem::{Problem, fail};
 
 /// Reports what is known about the file system without writing to it.
 pub(crate) fn describe(context: &mut Context<'_>) -> Result<(), Problem> {
@@ -32,7 +32,7 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
     let reader = Reader::open(&path)?;
     let seen = reader.get_i64_or("numbered-flag-000", -1);
     if seen != number(publisher.generation()) {
-        return Err(Problem::Found(format!("a reader has {seen}, expected 1")));
+        fail!("a reader has {seen}, expected 1");
     }
     publisher.close()?;
     context.did("a snapshot file made, published to, read, and synced to the disk");

@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use crate::context::{Context, PATIENCE};
+use crate::context::Context;
 use crate::problem::Problem;
+use crate::process::Process;
 
 /// Mounts a small disk in memory on `$0`, visible to this process only, and executes the program.
 const SCRIPT: &str = "mount -t tmpfs -o size=4m,mode=0700 tmpfs \"$0\" && exec \"$@\"";
@@ -22,15 +23,8 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
         }
     };
     let command = context.launcher.behind(unshare(context, flags, SCRIPT), "full", &context.path());
-    let mut publisher = crate::process::Process::start(command)?;
-    let status = publisher.wait(PATIENCE * 2)?;
-    let said = publisher.stdout() + &publisher.stderr();
-    if !status.success() || !said.contains("healed") {
-        return Err(Problem::Found(format!(
-            "on a full disk a publisher ended with {status} and said: {}",
-            said.trim_end()
-        )));
-    }
+    let publisher = Process::start(command)?;
+    context.last_line("on a full disk a publisher", publisher, "healed")?;
     context.did(
         "a disk of 4 MiB in memory, in a mount namespace of its own, filled: publishing was an error, readers kept what they \
          had, and it healed when there was room",
@@ -39,15 +33,8 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
 }
 
 fn limit(context: &mut Context<'_>) -> Result<(), Problem> {
-    let mut publisher = context.start("limited", &[])?;
-    let status = publisher.wait(PATIENCE)?;
-    let said = publisher.stdout() + &publisher.stderr();
-    if !status.success() || !said.contains("limited: ") {
-        return Err(Problem::Found(format!(
-            "with a limit of 1 MiB on files a publisher ended with {status} and said: {}",
-            said.trim_end()
-        )));
-    }
+    let publisher = context.start("limited", &[])?;
+    context.last_line("with a limit of 1 MiB on files a publisher", publisher, "limited: ")?;
     context.did("a limit of 1 MiB on the size of files (RLIMIT_FSIZE): refused with an error");
     Ok(())
 }

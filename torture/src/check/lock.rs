@@ -7,7 +7,7 @@ use flagstaff_publisher::lock::{LockError, LockMode, PublisherLock};
 use rustix::process::Signal;
 
 use crate::context::{Context, PATIENCE};
-use crate::problem::Problem;
+use crate::problem::{Problem, fail};
 use crate::process_numbers::percentile;
 
 /// Take-overs that are timed.
@@ -34,11 +34,11 @@ fn excludes_and_ends(context: &mut Context<'_>) -> Result<(), Problem> {
     for _ in 0..3 {
         match PublisherLock::try_acquire(&path, LockMode::Owner) {
             Err(LockError::Held { .. }) => {}
-            Err(error) => return Err(Problem::Found(format!("the lock cannot be tried: {error}"))),
+            Err(error) => fail!("the lock cannot be tried: {error}"),
             Ok(_) => {
-                return Err(Problem::Found(
-                    "the lock does not exclude: two processes have it, so two publishers would write one file".to_owned(),
-                ));
+                fail!(
+                    "the lock does not exclude: two processes have it, so two publishers would write one file"
+                );
             }
         }
     }
@@ -49,10 +49,10 @@ fn excludes_and_ends(context: &mut Context<'_>) -> Result<(), Problem> {
         match PublisherLock::try_acquire(&path, LockMode::Owner) {
             Ok(lock) => break lock,
             Err(error) if died.elapsed() > FREE => {
-                return Err(Problem::Found(format!(
+                fail!(
                     "{} s after its process was killed, with a forked child alive: {error}",
                     FREE.as_secs()
-                )));
+                );
             }
             Err(_) => std::thread::sleep(Duration::from_micros(200)),
         }
@@ -77,16 +77,14 @@ fn take_over(context: &mut Context<'_>) -> Result<(), Problem> {
         next.line("waits", PATIENCE)?;
         std::thread::sleep(FALLING_ASLEEP);
         if next.stdout().contains("start ") {
-            return Err(Problem::Found(
-                "a second publisher started while the first one was running".to_owned(),
-            ));
+            fail!("a second publisher started while the first one was running");
         }
         let killed = boot::now().as_nanos() as u64;
         publisher.signal(Signal::KILL);
         let (_, line) = next.line("start ", PATIENCE)?;
         let times: Vec<u64> = line.split(' ').skip(1).filter_map(|time| time.parse().ok()).collect();
         let [lock, start] = times.as_slice() else {
-            return Err(Problem::Found(format!("unexpected output {line:?}")));
+            fail!("unexpected output {line:?}");
         };
         locked.push(lock.saturating_sub(killed));
         ready.push(start.saturating_sub(killed));

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use flagstaff_format::{FileId, Mapping};
 
 use crate::context::{Context, PATIENCE};
-use crate::problem::Problem;
-use crate::process::Process;
+use crate::problem::{Problem, fail};
+use crate::process::{Process, wait_until};
 use crate::role::poke;
 
 /// Values that are written each way.
@@ -67,7 +67,7 @@ fn sees(what: &str, expected: u64, look: impl Fn() -> u64) -> Result<(), Problem
     while begun.elapsed() < LATE {
         if look() == expected {
             let after = begun.elapsed();
-            return Err(Problem::Found(format!("{what} immediately, but only after {after:.1?}")));
+            fail!("{what} immediately, but only after {after:.1?}");
         }
     }
     Err(Problem::Found(format!("{what}: found {found}, expected {expected}")))
@@ -87,17 +87,13 @@ fn wakes(context: &mut Context<'_>, other: &mut Process, map: &Mapping) -> Resul
             // It was faster than this process could fall asleep.
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
             Err(error) => {
-                return Err(Problem::Found(format!(
+                fail!(
                     "another process did not wake a sleep on a word of the mapped file: {error}; readers notice changes late"
-                )));
+                );
             }
         }
-        let begun = Instant::now();
-        while map.event().load() == event {
-            if begun.elapsed() > LATE {
-                return Err(Problem::Found("a wake was not seen in the event word".to_owned()));
-            }
-            std::thread::yield_now();
+        if !wait_until(LATE, || map.event().load() != event) {
+            fail!("a wake was not seen in the event word");
         }
     }
     slept.sort_unstable();
@@ -116,9 +112,7 @@ fn moves(context: &mut Context<'_>, other: &mut Process, path: &Path, map: &Mapp
     let before = FileId::at(path);
     order(other, "replace 4711")?;
     if FileId::at(path) == before || FileId::at(path).is_none() {
-        return Err(Problem::Found(
-            "a file that another process renamed over the path is not seen".to_owned(),
-        ));
+        fail!("a file that another process renamed over the path is not seen");
     }
     let new = File::open(path).map_err(Problem::file("open", path))?;
     let new_map = Mapping::read_only(&new, poke::BYTES).map_err(Problem::file("map", path))?;
@@ -128,7 +122,7 @@ fn moves(context: &mut Context<'_>, other: &mut Process, path: &Path, map: &Mapp
     })?;
     order(other, "unlink")?;
     if fs::exists(path).map_err(Problem::file("look at", path))? {
-        return Err(Problem::Found("a file that another process removed is still seen".to_owned()));
+        fail!("a file that another process removed is still seen");
     }
     order(other, "write 4712")?;
     sees("the mapping of a removed file does not show that file any more", 4712, || {

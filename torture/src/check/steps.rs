@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::context::{Context, PATIENCE};
-use crate::problem::Problem;
+use crate::problem::{Problem, fail};
 use crate::process_numbers::percentile;
 use crate::steady;
 
@@ -58,7 +58,7 @@ fn all(context: &Context<'_>) -> Result<Vec<String>, Problem> {
     let steps: Vec<String> =
         said.lines().filter_map(|line| Some(line.strip_prefix("step ")?.to_owned())).collect();
     if steps.is_empty() {
-        return Err(Problem::Found(format!("an undisturbed publisher listed no steps; output: {said}")));
+        fail!("an undisturbed publisher listed no steps; output: {said}");
     }
     Ok(steps)
 }
@@ -72,9 +72,7 @@ fn kill_at(context: &Context<'_>, step: &str, number: usize) -> Result<Duration,
     let status = publisher.wait(PATIENCE)?;
     if status.signal() != Some(9) {
         let said = publisher.stdout() + &publisher.stderr();
-        return Err(Problem::Found(format!(
-            "a publisher that should die at {step:?} ended with {status}: {said}"
-        )));
+        fail!("a publisher that should die at {step:?} ended with {status}: {said}");
     }
     let died = Instant::now();
     let next = context.launcher.start("succeed", &path, &[])?;

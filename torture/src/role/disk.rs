@@ -12,6 +12,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::stdio::{Outcome, argument, say};
 use crate::numbered::{self, number};
+use crate::process::wait_until;
 
 /// How long one checkpoint may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -27,14 +28,11 @@ fn publish(publisher: &mut Publisher, filler: usize) -> Result<Generation, Publi
 
 fn wait_durable(reader: &Reader, generation: Generation) -> Result<Duration, String> {
     let begun = Instant::now();
-    while reader.status().durable < generation {
-        if begun.elapsed() > PATIENCE {
-            let durable = reader.status().durable;
-            return Err(format!(
-                "generation {generation} is not durable within {PATIENCE:?}, only {durable} is; the disk does not sync"
-            ));
-        }
-        std::thread::sleep(Duration::from_micros(200));
+    if !wait_until(PATIENCE, || reader.status().durable >= generation) {
+        let durable = reader.status().durable;
+        return Err(format!(
+            "generation {generation} is not durable within {PATIENCE:?}, only {durable} is; the disk does not sync"
+        ));
     }
     Ok(begun.elapsed())
 }
@@ -45,9 +43,6 @@ pub(super) fn durable(path: &Path, arguments: &[String]) -> Outcome {
 }
 
 /// Publishes and waits until it is on the disk, `count` times; writes the times in microseconds.
-///
-/// # Errors
-/// If something does not reach the disk.
 pub fn durable_with(path: &Path, count: usize, options: &PublisherOptions) -> Outcome {
     let mut publisher = Publisher::open(path, &options.clone().checkpoint_every(Duration::ZERO))?;
     let mut times = Vec::new();

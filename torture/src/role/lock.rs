@@ -4,13 +4,12 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
 
 use flagstaff_format::{FileOp, Hooks, Observer, boot};
 use flagstaff_publisher::lock::{LockMode, PublisherLock};
 use flagstaff_publisher::{Publisher, PublisherOptions, Stopper};
 
-use super::stdio::{Outcome, is_ending, say};
+use super::stdio::{Outcome, say, wait_for_the_end};
 use crate::fork::fork;
 
 /// Longest life of a forked child, in seconds.
@@ -36,9 +35,7 @@ pub(super) fn stand_by(path: &Path) -> Outcome {
     let options = PublisherOptions::default().watch(Hooks::new(time.clone()));
     let publisher = Publisher::wait_and_open(path, &options, &Stopper::new())?;
     say(&format!("start {} {}", time.0.load(Relaxed), boot::now().as_nanos()));
-    while !is_ending() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for_the_end();
     Ok(publisher.close()?)
 }
 
@@ -51,8 +48,6 @@ pub(super) fn hold(path: &Path) -> Outcome {
         while rustix::io::read(std::io::stdin(), &mut byte).is_ok_and(|bytes| bytes > 0) {}
     })?;
     say(&format!("held {} {:?}", child.as_raw_pid(), lock.isolation()));
-    while !is_ending() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for_the_end();
     Ok(())
 }

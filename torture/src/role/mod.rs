@@ -37,9 +37,6 @@ pub use stdio::{Outcome, ending_with_stdin, say};
 pub use steps::check_steadily;
 
 /// From now on the kernel sends this process a signal when its parent ends, however that happens.
-///
-/// # Errors
-/// If the kernel refuses, or the parent has ended already.
 pub fn end_with_parent(parent: Pid, signal: Signal) -> std::io::Result<()> {
     set_parent_process_death_signal(Some(signal))?;
     // It may have ended before the call above.

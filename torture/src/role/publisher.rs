@@ -8,7 +8,7 @@ use flagstaff_format::{Archive, Facts, Generation, Opened, Writer, WriterOptions
 use flagstaff_publisher::lock::{LockMode, PublisherLock};
 use flagstaff_publisher::{Publisher, PublisherOptions, Stopper, payload};
 
-use super::stdio::{Outcome, argument, is_ending, say};
+use super::stdio::{Outcome, argument, is_ending, say, wait_for_the_end};
 use crate::numbered::{self, number};
 use crate::rate::RateReport;
 
@@ -62,8 +62,6 @@ pub(super) fn at_rate(path: &Path, arguments: &[String]) -> Outcome {
     say(&format!("start {}", publisher.generation()));
     let report = RateReport::run(&mut publisher, rate, count, is_ending)?;
     say(&format!("rate {}", serde_json::to_string(&report)?));
-    while !is_ending() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for_the_end();
     Ok(publisher.close()?)
 }

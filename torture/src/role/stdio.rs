@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{Read as _, Write as _};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use crate::problem::Problem;
 
@@ -24,6 +25,12 @@ pub fn ending_with_stdin() -> &'static AtomicBool {
 
 pub(super) fn is_ending() -> bool {
     ENDING.load(Relaxed)
+}
+
+pub(super) fn wait_for_the_end() {
+    while !is_ending() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Writes a line to stdout, in one write.

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flagstaff_format::{FileId, Generation};
 use flagstaff_publisher::{Publisher, PublisherOptions, Stopper};
 use flagstaff_reader::Reader;
 
 use super::stdio::{Outcome, is_ending, say};
+use crate::process::wait_until;
 use crate::steady;
 use crate::steps::Stepper;
 
@@ -18,15 +19,8 @@ pub(crate) const LAST: u64 = 1000;
 /// How long a checkpoint or a new file may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn wait_until(what: &str, condition: impl Fn() -> bool) -> Result<(), String> {
-    let begun = Instant::now();
-    while !condition() {
-        if begun.elapsed() > PATIENCE {
-            return Err(format!("not within {PATIENCE:?}: {what}"));
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    Ok(())
+fn wait_for(what: &str, condition: impl Fn() -> bool) -> Result<(), String> {
+    if wait_until(PATIENCE, condition) { Ok(()) } else { Err(format!("not within {PATIENCE:?}: {what}")) }
 }
 
 /// Goes through everything: the lock, a cache of the SDK, publishes, checkpoints, a file that is made again, and a clean end.
@@ -49,7 +43,7 @@ fn publish_watched(path: &Path, stepper: &Arc<Stepper>) -> Outcome {
     let mut publisher = Publisher::wait_and_open(path, &options, &Stopper::new())?;
     let durable = |publisher: &Publisher| -> Outcome {
         let reader = Reader::open(path)?;
-        Ok(wait_until("a checkpoint", || reader.status().durable >= publisher.generation())?)
+        Ok(wait_for("a checkpoint", || reader.status().durable >= publisher.generation())?)
     };
     durable(&publisher)?;
     for (n, filler) in [(2, 100), (3, 300_000), (4, 10)] {
@@ -58,7 +52,7 @@ fn publish_watched(path: &Path, stepper: &Arc<Stepper>) -> Outcome {
     }
     let before = FileId::at(path);
     std::fs::remove_file(path)?;
-    wait_until("a new file", || FileId::at(path).is_some_and(|now| Some(now) != before))?;
+    wait_for("a new file", || FileId::at(path).is_some_and(|now| Some(now) != before))?;
     publisher.publish(&steady::payload(5, 10))?;
     durable(&publisher)?;
     Ok(publisher.close()?)
@@ -82,9 +76,6 @@ pub(super) fn read(path: &Path) -> Outcome {
 }
 
 /// Checks every look at [`steady`] flags, from the first flags on, until stdin ends. Does `rest` now and then.
-///
-/// # Errors
-/// What is wrong.
 pub fn check_steadily(reader: &Reader, rest: impl Fn()) -> Outcome {
     while steady::number(reader).is_none() && !is_ending() {
         reader.wait_for_change(Generation(0), Duration::from_millis(10));
