@@ -108,7 +108,7 @@ pub(crate) fn all(
     match redis::Redis::new(folder, keys)? {
         Some(redis) => all.push(Box::new(redis)),
         None => {
-            missing.push(format!("{}: redis-server is not installed on this machine", redis::Redis::NAME))
+            missing.push(format!("{}: redis-server is not installed on this machine", redis::Redis::NAME));
         }
     }
     Ok(all)
