@@ -78,7 +78,9 @@ impl Context<'_> {
     pub(crate) fn last_line(&self, who: &str, process: Process, start: &str) -> Result<String, Problem> {
         let said = self.end_later(who, process)?;
         let line = said.lines().find_map(|line| line.strip_prefix(start)).map(str::to_owned);
-        line.ok_or_else(|| Problem::Found(format!("{who} did not write {start:?}, output: {said}")))
+        line.ok_or_else(|| {
+            Problem::Found(format!("{who} ended with exit status 0 but without {start:?}, output: {said}"))
+        })
     }
 
     /// As [`Context::end`], for a role that ends by itself.
