@@ -30,3 +30,31 @@ pub(crate) fn between<'a>(old: &'a Snapshot, new: &'a Snapshot) -> Vec<Differenc
     };
     new.changed_keys(old).into_iter().map(difference).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use flagstaff_publisher::{Publisher, PublisherOptions};
+    use flagstaff_reader::Reader;
+
+    use super::*;
+
+    #[test]
+    fn added_changed_and_removed_flags_are_found_also_against_an_empty_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flags.flagstaff");
+        let mut publisher = Publisher::open(&path, &PublisherOptions::default()).unwrap();
+        let reader = Reader::open(&path).unwrap();
+        let empty = reader.snapshot();
+        let _ = publisher.publish(r#"{"same":1,"new-value":1,"gone":{"a":1}}"#).unwrap();
+        let before = reader.snapshot();
+        let _ = publisher.publish(r#"{"same":1,"new-value":1.0,"added":null}"#).unwrap();
+        let after = reader.snapshot();
+        let found = |old: &Snapshot, new: &Snapshot| {
+            between(old, new).iter().map(|one| format!("{} {}", one.key, one.kind())).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&before, &after), ["added added", "gone removed", "new-value changed"]);
+        assert_eq!(found(&empty, &before), ["gone added", "new-value added", "same added"]);
+        assert_eq!(found(&before, &empty), ["gone removed", "new-value removed", "same removed"]);
+        assert!(found(&after, &after).is_empty());
+    }
+}

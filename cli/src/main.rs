@@ -11,6 +11,11 @@
 //! publisher, `host` what the kernel tells about processes. `screen` is the terminal of `top` and `demo`, which are folders of
 //! their own; `torture` and `serve` are crates.
 
+#![cfg_attr(
+    not(all(feature = "top", feature = "torture")),
+    allow(dead_code, unused_imports, reason = "parts that only the commands use that are left out")
+)]
+
 mod account;
 mod args;
 #[allow(unsafe_code, reason = "a handler for SIGBUS runs in the thread that got the signal")]

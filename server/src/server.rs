@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use crate::error::{ChangeError, StartError};
 use crate::flags::clients::Client;
 use crate::flags::environment::Environment;
+use crate::flags::file_lock::was_served;
 use crate::flags::file_names::real;
 use crate::http::listener::{listen, serve};
 use crate::http::request_body::room;
@@ -224,10 +225,9 @@ fn open(wanted: Vec<Wanted>, if_missing: IfMissing) -> Result<Vec<(String, Envir
             if files.contains(&real) {
                 return Err(StartError::SameFile { path: path.clone() });
             }
-            let found = fs::metadata(&real);
-            if if_missing == IfMissing::Refuse
-                && found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-            {
+            // If a server has the file, an editor may be between its two steps: the lock decides then.
+            let is_missing = fs::metadata(&real).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+            if if_missing == IfMissing::Refuse && is_missing && !was_served(path) {
                 return Err(StartError::Missing { path: path.clone() });
             }
             files.push(real);
@@ -246,6 +246,20 @@ fn open(wanted: Vec<Wanted>, if_missing: IfMissing) -> Result<Vec<(String, Envir
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_second_server_names_the_first_also_while_an_editor_has_moved_the_file_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flags.json");
+        fs::write(&path, "{}").unwrap();
+        let start =
+            || Server::start(ServerOptions::default().port(0).environment("dev", Flags::File(path.clone())));
+        let first = start().unwrap();
+        fs::rename(&path, folder.path().join("flags.json~")).unwrap();
+        assert!(matches!(start(), Err(StartError::Served { .. })));
+        drop(first);
+        assert!(matches!(start(), Err(StartError::Missing { .. })));
+    }
 
     #[test]
     fn an_environment_without_a_name_is_called_by_its_file_and_no_two_have_one_name() {

@@ -65,12 +65,12 @@ fn a_second_publisher_beside_the_first_is_found() {
 
 #[test]
 fn files_that_each_process_has_a_copy_of_are_found() {
-    finds("mapping", "own-copy", "is not seen through a mapping: 0 was found, expected 1");
+    finds("mapping", "own-copy", "is not seen through a mapping: found 0, expected 1");
 }
 
 #[test]
 fn sleepers_that_nobody_wakes_are_found() {
-    finds("mapping", "no-wake", "was not ended by a wake");
+    finds("mapping", "no-wake", "another process did not wake a sleep");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_successor_that_publishes_a_mix_is_found() {
 
 #[test]
 fn a_step_at_which_nobody_dies_is_found() {
-    finds("steps", "no-death", "that was to die at");
+    finds("steps", "no-death", "that should die at");
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_full_and_a_read_only_file_system_are_found_by_the_command() {
     }
     if let Some(said) = on_a_mount("mount -t tmpfs -o ro tmpfs \"$0\"") {
         assert!(
-            said.contains("readers work on a snapshot file that is there") && said.contains("not-run"),
+            said.contains("readers can use an existing snapshot file") && said.contains("not-run"),
             "{said}"
         );
     }

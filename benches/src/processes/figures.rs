@@ -1,6 +1,7 @@
 //! The tables and ratios of what the reader processes answered.
 
-use super::{FEW_FLAGS, FLAGS, Kind, PACES, PERCENTILES, Seen, costs, rates};
+use super::kind::Kind;
+use super::seen::{FEW_FLAGS, FLAGS, PACES, PERCENTILES, Seen, costs, rates};
 use crate::record::Sheet;
 use crate::scale::Scale;
 

@@ -8,7 +8,7 @@ use heed::Env;
 use mmap_sync::synchronizer::Synchronizer;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::Kind;
+use super::kind::Kind;
 use crate::Outcome;
 use crate::flags::keys;
 use crate::rivals::{lmdb, mmap_sync as rival};

@@ -5,8 +5,10 @@
 //! value, and two numbers that are read together must come from one publish, and never go back.
 
 mod figures;
+mod kind;
 mod load;
 pub(crate) mod reader;
+mod seen;
 mod side;
 
 use std::io::{BufRead, BufReader, Write};
@@ -17,53 +19,10 @@ use crate::Outcome;
 use crate::histogram::Histogram;
 use crate::record::Sheet;
 use crate::scale::Scale;
-use crate::timing::median;
+pub(crate) use kind::Kind;
 use load::Load;
-pub(crate) use side::Kind;
-
-/// Heading in the document.
-pub(crate) const SECTION: &str = "Reading, many processes";
-/// Title of the table of one publisher's pace.
-pub(crate) fn rates(pace: &str) -> String {
-    format!("million reads per second, all processes together, over number of processes: {pace}")
-}
-/// Title of the table of processor time.
-pub(crate) fn costs(pace: &str) -> String {
-    format!("ns of processor time per read, over number of processes: {pace}")
-}
-/// Title of the table of percentiles.
-pub(crate) const PERCENTILES: &str = "ns of a single read, clock included, one process";
-
-/// Flags of most settings, and of a few where a publish takes little of the machine.
-const FLAGS: usize = 1_000;
-const FEW_FLAGS: usize = 100;
-/// Publishes per second, and their names.
-pub(crate) const PACES: [(u32, &str); 3] =
-    [(0, "publisher idle"), (10, "10 publishes a second"), (1_000, "1,000 publishes a second")];
-
-/// What one setting answered in one round.
-struct Round {
-    /// Reads per second of all processes.
-    rate: f64,
-    /// Nanoseconds of processor time per read.
-    cost: f64,
-    /// Reads done again, of a million.
-    retries: f64,
-    times: Histogram,
-    /// Publishes per second.
-    publishes: f64,
-    /// Share of one core that publishing took.
-    cpu: f64,
-}
-
-/// What one setting answered, over all rounds.
-struct Seen {
-    kind: Kind,
-    flags: usize,
-    processes: usize,
-    pace: u32,
-    rounds: Vec<Round>,
-}
+use seen::{FEW_FLAGS, FLAGS, Round, Seen};
+pub(crate) use seen::{PACES, PERCENTILES, SECTION, rates};
 
 /// All settings, round by round.
 pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcome<()> {
@@ -146,22 +105,4 @@ fn expect(child: &mut Child, word: &str) -> Outcome<()> {
         return Ok(());
     }
     Err(format!("a reader process said `{}`, expected `{word}`", line.trim_end()).into())
-}
-
-impl Seen {
-    fn median(&self, of: impl Fn(&Round) -> f64) -> f64 {
-        median(self.rounds.iter().map(of).collect())
-    }
-
-    /// The median, over the rounds, of this divided by another setting's.
-    fn beside(&self, other: &Seen, of: impl Fn(&Round) -> f64) -> f64 {
-        median(self.rounds.iter().zip(&other.rounds).map(|(a, b)| of(a) / of(b)).collect())
-    }
-}
-
-impl Round {
-    /// At least 1 ns.
-    fn percentile(&self, share: f64) -> f64 {
-        self.times.percentile(share).max(1) as f64
-    }
 }

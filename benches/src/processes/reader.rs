@@ -9,7 +9,7 @@ use flagstaff_reader::Reader;
 use mmap_sync::synchronizer::Synchronizer;
 use serde::{Deserialize, Serialize};
 
-use super::Kind;
+use super::kind::Kind;
 use super::load::{Flags, cpu_seconds};
 use super::side::{Clock, Lmdb, Mapped, Ours, Private, Side};
 use crate::Outcome;

@@ -7,7 +7,7 @@ use rkyv::collections::swiss_table::ArchivedHashMap;
 use rkyv::string::ArchivedString;
 use rkyv::util::AlignedVec;
 
-use super::{Effort, Rival, pairs};
+use super::rival::{Effort, Rival, pairs};
 use crate::Outcome;
 
 type Archived = ArchivedHashMap<ArchivedString, bool>;

@@ -7,7 +7,7 @@ use std::path::Path;
 use heed::types::{Bytes, Str};
 use heed::{Database, Env, EnvFlags, EnvOpenOptions, RoTxn, WithoutTls};
 
-use super::{Effort, Rival, pairs};
+use super::rival::{Effort, Rival, pairs};
 use crate::Outcome;
 
 /// Keys are text, values are what the caller makes of the bytes.

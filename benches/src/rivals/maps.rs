@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use arc_swap::{ArcSwap, Cache};
 use dashmap::DashMap;
 
-use super::{Rival, pairs};
+use super::rival::{Rival, pairs};
 use crate::Outcome;
 
 type State = foldhash::fast::RandomState;

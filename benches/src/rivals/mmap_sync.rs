@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mmap_sync::synchronizer::Synchronizer;
 
-use super::{Effort, Rival, pairs};
+use super::rival::{Effort, Rival, pairs};
 use crate::Outcome;
 
 /// How long its writer waits for readers at most, by its documentation longer than any read takes.

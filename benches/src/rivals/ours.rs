@@ -5,7 +5,7 @@ use std::path::Path;
 use flagstaff_publisher::Publisher;
 use flagstaff_reader::Reader;
 
-use super::Rival;
+use super::rival::Rival;
 use crate::Outcome;
 use crate::flags::{booleans_of, publish};
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{Effort, Rival, pairs};
+use super::rival::{Effort, Rival, pairs};
 use crate::Outcome;
 use crate::child::Killed;
 

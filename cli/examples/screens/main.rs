@@ -1,4 +1,4 @@
-//! Draws the pictures of docs/images: runs the commands in terminals of their own and draws what is on their screens.
+//! Draws the pictures of docs/images: runs the commands in terminals of their own and draws their screens.
 //!
 //! ```sh
 //! cargo build --release -p flagstaff-cli
@@ -42,42 +42,42 @@ fn main() {
         panic!("usage: screens <the program flagstaff> <folder for the pictures>");
     };
     fs::create_dir_all(images).unwrap();
-    let stage = Stage::set(&binary.canonicalize().unwrap());
+    let setup = Setup::new(&binary.canonicalize().unwrap());
     for (name, picture) in
-        [("status", status as fn(&Stage) -> String), ("top", top), ("watch", watch), ("demo", demo)]
+        [("status", status as fn(&Setup) -> String), ("top", top), ("watch", watch), ("demo", demo)]
     {
         let path = images.join(name).with_extension("svg");
-        fs::write(&path, picture(&stage)).unwrap();
+        fs::write(&path, picture(&setup)).unwrap();
         println!("{}", path.display());
     }
 }
 
 /// A folder with a publisher and readers. Its path is in the pictures.
-struct Stage {
+struct Setup {
     folder: PathBuf,
     path: std::ffi::OsString,
     processes: Vec<Child>,
 }
 
-impl Stage {
-    fn set(binary: &Path) -> Stage {
+impl Setup {
+    fn new(binary: &Path) -> Setup {
         let folder = std::env::temp_dir().join("flagstaff-screens");
-        // What a run that was killed has left.
+        // Left by a run that was killed.
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir(&folder).unwrap();
         std::os::unix::fs::symlink(binary, folder.join("flagstaff")).unwrap();
-        let mut stage = Stage { path: folder.clone().into_os_string(), folder, processes: Vec::new() };
-        stage.flags(true, 50, "Welcome");
-        stage.start(&["run", "--source", "flags.json", "--file", "flags.flagstaff"]);
-        while !stage.folder.join("flags.flagstaff").exists() {
+        let mut setup = Setup { path: folder.clone().into_os_string(), folder, processes: Vec::new() };
+        setup.flags(true, 50, "Welcome");
+        setup.start(&["run", "--source", "flags.json", "--file", "flags.flagstaff"]);
+        while !setup.folder.join("flags.flagstaff").exists() {
             std::thread::sleep(Duration::from_millis(20));
         }
         for _ in 0..3 {
-            stage.start(&["watch", "--json", "--file", "flags.flagstaff"]);
+            setup.start(&["watch", "--json", "--file", "flags.flagstaff"]);
         }
-        // So that ages are more than nothing.
+        // So that ages are not zero.
         std::thread::sleep(Duration::from_secs(4));
-        stage
+        setup
     }
 
     fn flagstaff(&self, arguments: &[&str]) -> Command {
@@ -119,7 +119,7 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+impl Drop for Setup {
     fn drop(&mut self) {
         for process in &mut self.processes {
             // Both fail only if it has ended.
@@ -130,25 +130,25 @@ impl Drop for Stage {
     }
 }
 
-fn file(stage: &Stage) -> String {
-    stage.folder.join("flags.flagstaff").display().to_string()
+fn file(setup: &Setup) -> String {
+    setup.folder.join("flags.flagstaff").display().to_string()
 }
 
-fn status(stage: &Stage) -> String {
-    let mut terminal = stage.terminal(&["status", "--file", &file(stage)], 92, 14);
+fn status(setup: &Setup) -> String {
+    let mut terminal = setup.terminal(&["status", "--file", &file(setup)], 92, 14);
     terminal.end();
     terminal.shows("last error");
     svg::of(&terminal.screen(), "flagstaff status")
 }
 
-fn top(stage: &Stage) -> String {
-    let terminal = stage.terminal(&["top", "--file", &file(stage)], 110, 26);
+fn top(setup: &Setup) -> String {
+    let terminal = setup.terminal(&["top", "--file", &file(setup)], 110, 26);
     terminal.shows("have the file mapped");
-    stage.flags(false, 50, "Welcome");
+    setup.flags(false, 50, "Welcome");
     terminal.shows("new-checkout: true -> false");
-    stage.flags(false, 20, "Sale");
+    setup.flags(false, 20, "Sale");
     terminal.shows("cart-limit: 50 -> 20");
-    // A second look at the processes, for what they take: the word behind the memory and its unit.
+    // A second look at the processes shows processor usage: the word behind the memory and its unit.
     terminal.until("a second look", |screen| {
         let line = screen.lines().find(|line| line.contains("publisher") && line.contains(" run "));
         line.and_then(|line| line.split_whitespace().nth(6)?.parse::<f64>().ok()).is_some()
@@ -156,20 +156,20 @@ fn top(stage: &Stage) -> String {
     svg::of(&terminal.screen(), "flagstaff top")
 }
 
-fn watch(stage: &Stage) -> String {
-    let terminal = stage.terminal(&["watch", "--file", &file(stage)], 92, 7);
+fn watch(setup: &Setup) -> String {
+    let terminal = setup.terminal(&["watch", "--file", &file(setup)], 92, 7);
     terminal.shows("10 flags");
-    stage.flags(true, 20, "Sale");
+    setup.flags(true, 20, "Sale");
     terminal.shows("new-checkout: false -> true");
-    stage.flags(true, 50, &format!("Sale{}", ", and everything must go".repeat(9)));
+    setup.flags(true, 50, &format!("Sale{}", ", and everything must go".repeat(9)));
     terminal.shows("cart-limit: 20 -> 50");
-    program::kill(stage.processes[0].id(), rustix::process::Signal::KILL);
+    program::kill(setup.processes[0].id(), rustix::process::Signal::KILL);
     terminal.shows("publisher gone");
     svg::of(&terminal.screen(), "flagstaff watch")
 }
 
-fn demo(stage: &Stage) -> String {
-    let terminal = stage.terminal(&["demo", "--seconds", "60"], 80, 24);
+fn demo(setup: &Setup) -> String {
+    let terminal = setup.terminal(&["demo", "--seconds", "60"], 80, 24);
     terminal.shows("flip 9");
     std::thread::sleep(Duration::from_millis(600));
     let screen = terminal.screen();

@@ -91,7 +91,7 @@ mod absent {
     use crate::sse::origin::Origin;
 
     #[derive(Debug, Default)]
-    pub(in crate::sse) struct TlsConnector;
+    pub(in crate::sse) struct TlsConnector(());
 
     impl<In: Transport> Connector<In> for TlsConnector {
         type Out = In;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flagstaff_publisher::lock::{LockError, LockMode, PublisherLock};
 
@@ -19,7 +19,7 @@ impl FileLock {
     /// Takes the lock of the file that a path leads to, so that two names of one file share a lock. `None` where this user cannot create
     /// files in the folder: then no server of this user can write flags there either.
     pub(crate) fn take(path: &Path) -> Result<Option<FileLock>, StartError> {
-        let lock = hidden(&real(path), "flagstaff-lock");
+        let lock = lock_of(path);
         match PublisherLock::try_acquire(&lock, LockMode::Owner) {
             Ok(held) => {
                 // For the error message of the next server. The lock itself does not depend on it.
@@ -38,6 +38,15 @@ impl FileLock {
             Err(source) => Err(StartError::Lock { path: path.to_owned(), source }),
         }
     }
+}
+
+/// Whether a server has, or had, the file that a path leads to.
+pub(crate) fn was_served(path: &Path) -> bool {
+    lock_of(path).exists()
+}
+
+fn lock_of(path: &Path) -> PathBuf {
+    hidden(&real(path), "flagstaff-lock")
 }
 
 fn is_read_only(error: &io::Error) -> bool {

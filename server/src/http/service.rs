@@ -46,7 +46,10 @@ impl FromRequestParts<Arc<Service>> for Access {
     async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Access, Refusal> {
         let refused = |code, text| Err(Refusal::new(StatusCode::UNAUTHORIZED, code, text));
         let Some(key) = parts.headers.get("x-api-key") else {
-            return refused("key_needed", "no api key; send the key of the environment in the header X-API-Key");
+            return refused(
+                "key_needed",
+                "no api key; send the key of the environment in the header X-API-Key",
+            );
         };
         let found = key.to_str().ok().and_then(|key| service.environments.get(key));
         match found {

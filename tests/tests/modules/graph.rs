@@ -128,7 +128,7 @@ impl Crate {
             _ => {
                 let is_child =
                     path.inside.is_empty() && self.sources[module].children.contains(names.first()?);
-                return is_child.then(|| self.descend(module.to_vec(), names, depth));
+                return if is_child { self.descend(module.to_vec(), names, depth) } else { None };
             }
         };
         while let Some(first @ ("crate" | "self" | "super")) = names.first().map(String::as_str) {
@@ -140,12 +140,12 @@ impl Crate {
         // Inline modules are part of their file.
         let all: Vec<String> = start.iter().chain(names).cloned().collect();
         let file = (0..=start.len()).rev().find(|len| self.modules.contains_key(&start[..*len]))?;
-        Some(self.descend(start[..file].to_vec(), &all[file..], depth))
+        self.descend(start[..file].to_vec(), &all[file..], depth)
     }
 
-    /// Follows names from a module on: to its children, and through what it imports.
-    fn descend(&self, module: Vec<String>, names: &[String], depth: usize) -> Vec<String> {
-        let Some(name) = names.first() else { return module };
+    /// Follows names from a module on: to its children, and through what it imports, also from other crates.
+    fn descend(&self, module: Vec<String>, names: &[String], depth: usize) -> Option<Vec<String>> {
+        let Some(name) = names.first() else { return Some(module) };
         let child: Vec<String> = module.iter().chain([name]).cloned().collect();
         if self.modules.contains_key(&child) {
             return self.descend(child, &names[1..], depth);
@@ -158,19 +158,19 @@ impl Crate {
                 if import.name != *name && !is_glob {
                     continue;
                 }
-                let Some(target) = self.resolve(&module, &import.path, depth + 1) else { continue };
                 if !is_glob {
-                    let rest = &names[1..];
                     let mut further = import.path.clone();
-                    further.names.extend_from_slice(rest);
-                    return self.resolve(&module, &further, depth + 1).unwrap_or(target);
+                    further.names.extend_from_slice(&names[1..]);
+                    return self.resolve(&module, &further, depth + 1);
                 }
-                if self.has(&target, name) {
+                if let Some(target) = self.resolve(&module, &import.path, depth + 1)
+                    && self.has(&target, name)
+                {
                     return self.descend(target, names, depth + 1);
                 }
             }
         }
-        module
+        Some(module)
     }
 
     fn has(&self, module: &[String], name: &String) -> bool {
