@@ -9,6 +9,7 @@ use fastrand::Rng;
 use crate::launcher::Launcher;
 use crate::problem::Problem;
 use crate::process::Process;
+use crate::report::CheckReport;
 
 /// How long a process may take for one thing, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -23,9 +24,7 @@ pub(crate) struct Context<'a> {
     pub(crate) random: Rng,
     pub(crate) until: Instant,
     pub(crate) stop: &'a AtomicBool,
-    pub(crate) did: Vec<String>,
-    pub(crate) notes: Vec<String>,
-    pub(crate) findings: Vec<String>,
+    pub(crate) report: CheckReport,
 }
 
 impl Context<'_> {
@@ -49,15 +48,15 @@ impl Context<'_> {
     }
 
     pub(crate) fn did(&mut self, what: impl Into<String>) {
-        self.did.push(what.into());
+        self.report.did.push(what.into());
     }
 
     pub(crate) fn note(&mut self, what: impl Into<String>) {
-        self.notes.push(what.into());
+        self.report.notes.push(what.into());
     }
 
     pub(crate) fn found(&mut self, what: impl Into<String>) {
-        self.findings.push(what.into());
+        self.report.findings.push(what.into());
     }
 
     /// Starts a role on this check's file.
@@ -79,7 +78,9 @@ impl Context<'_> {
     pub(crate) fn last_line(&self, who: &str, process: Process, start: &str) -> Result<String, Problem> {
         let said = self.end_later(who, process)?;
         let line = said.lines().find_map(|line| line.strip_prefix(start)).map(str::to_owned);
-        line.ok_or_else(|| Problem::Found(format!("{who} did not write {start:?}, output: {said}")))
+        line.ok_or_else(|| {
+            Problem::Found(format!("{who} ended with exit status 0 but without {start:?}, output: {said}"))
+        })
     }
 
     /// As [`Context::end`], for a role that ends by itself.

@@ -74,14 +74,12 @@ impl Plan {
         // A folder that existed before is not removed.
         let _removes = made.is_ok().then(|| Folder(workplace.clone()));
         let mut made = made.map_err(Problem::file("make a folder for the checks:", &workplace));
-        let chosen: Vec<&Check> = CHECKS
-            .iter()
-            .enumerate()
-            .filter(|(number, check)| {
-                *number == 0 || self.only.is_empty() || self.only.iter().any(|name| name == check.name)
-            })
-            .map(|(_, check)| check)
-            .collect();
+        let is_chosen = |check: &&Check| {
+            self.only.is_empty()
+                || check.name == CHECKS[0].name
+                || self.only.iter().any(|name| name == check.name)
+        };
+        let chosen: Vec<&Check> = CHECKS.iter().filter(is_chosen).collect();
         let mut reports: Vec<CheckReport> = Vec::new();
         for (number, check) in chosen.iter().enumerate() {
             let weights: u32 = chosen.iter().skip(number).map(|check| check.weight).sum();
@@ -100,7 +98,7 @@ impl Plan {
                 progress(&format!("{}: {outcome} ({:.1} s)", check.name, report.seconds));
                 report
             } else {
-                self.report(check, Verdict::NotRun)
+                self.report(check)
             };
             reports.push(report);
         }
@@ -131,9 +129,7 @@ impl Plan {
             random: Rng::with_seed(own),
             until: begun + share,
             stop,
-            did: Vec::new(),
-            notes: Vec::new(),
-            findings: Vec::new(),
+            report: self.report(check),
         };
         let made = made.and_then(|()| {
             fs::create_dir(&context.folder).map_err(Problem::file("make the folder", &context.folder))
@@ -149,18 +145,18 @@ impl Plan {
                 context.found(with_causes(&problem));
             }
         }
-        let verdict = match () {
-            () if !context.findings.is_empty() => Verdict::Bad,
-            () if context.did.is_empty() => Verdict::NotRun,
+        let mut report = context.report;
+        report.verdict = match () {
+            () if !report.findings.is_empty() => Verdict::Bad,
+            () if report.did.is_empty() => Verdict::NotRun,
             () => Verdict::Good,
         };
-        let mut report = self.report(check, verdict);
-        (report.did, report.notes, report.findings) = (context.did, context.notes, context.findings);
         report.seconds = begun.elapsed().as_secs_f64();
         report
     }
 
-    fn report(&self, check: &Check, verdict: Verdict) -> CheckReport {
+    /// An empty one.
+    fn report(&self, check: &Check) -> CheckReport {
         let again = format!(
             "flagstaff torture {} --only {} --seed {} --seconds {}",
             self.folder.display(),
@@ -171,7 +167,7 @@ impl Plan {
         CheckReport {
             name: check.name,
             about: check.about,
-            verdict,
+            verdict: Verdict::NotRun,
             seconds: 0.0,
             did: Vec::new(),
             notes: Vec::new(),

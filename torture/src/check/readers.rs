@@ -28,7 +28,7 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
     if context.is_stopped() {
         return Ok(());
     }
-    context.findings.extend(report.findings());
+    context.report.findings.extend(report.findings());
     let pool = &report.pool;
     context.did(format!(
         "{READERS} readers at a time, {} killed and replaced, {} stops: {} looks, {} whole snapshots, {} KiB of private memory each",
