@@ -7,10 +7,11 @@
 //! `program` reads the command line. `flags` and `queries` make the input, `timing` and `histogram` measure. `rivals`
 //! are all who can be asked for a flag; `read`, `typed`, `keyed`, `handles`, `processes`, `publish`, `phases`, `flip`, `opening`, `commands`,
 //! `end_to_end`, `fan_out`, `memory` each return the records of one section, as `record` defines them. `document`
-//! and `plot` show the records. `machine` says where they come from, `scale` how long a run takes. `calls` are the calls
-//! whose instructions are counted.
+//! and `plot` show the records. `machine` says where they come from, `scale` how long a run takes.
+//! `bin/flagstaff-calls` makes the calls whose instructions are counted; it is built without the feature `rivals`, and so without this crate.
 
-pub mod calls;
+#![cfg(feature = "rivals")]
+
 mod child;
 mod commands;
 mod document;

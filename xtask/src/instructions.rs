@@ -61,7 +61,7 @@ fn with_counts(then: impl FnOnce(&mut Steps, Counts)) -> Result<(), Failures> {
     // What ships: whole-program inlining decides how many instructions a call takes. Symbols are not needed.
     let mut build =
         cargo(&["build", "--package", "flagstaff-benches", "--bin", "flagstaff-calls", "--locked"]);
-    if steps.run("build", build.args(["--profile", "dist"])) {
+    if steps.run("build", build.args(["--profile", "dist", "--no-default-features"])) {
         match count_all() {
             Ok(found) => {
                 for (call, instructions) in &found {

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::step::{Failures, Steps};
-use crate::workspace::{cargo, has_nextest, is_good, output, root, target_directory};
+use crate::workspace::{build_tests, has_nextest, is_good, output, root, target_directory};
 
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
@@ -88,8 +88,7 @@ fn memcheck(steps: &mut Steps, left_out: &mut Vec<String>) {
         left_out.push("valgrind: it is not installed; `apt-get install valgrind`".to_owned());
         return;
     }
-    let build = ["build", "--package", "flagstaff-tests", "--bin", "flagstaff-test-role", "--locked"];
-    if !steps.run("build", &mut cargo(&build)) {
+    if build_tests(steps).is_none() {
         return;
     }
     let program = target_directory().join("debug/flagstaff-test-role");

@@ -5,11 +5,11 @@ use std::process::Command;
 use crate::browser::{self, Browser};
 use crate::python;
 use crate::step::{Failures, Steps};
-use crate::workspace::{BINARY, build_command, cargo, has_nextest};
+use crate::workspace::{BINARY, build_tests, cargo, has_nextest};
 
 pub(crate) fn run(filter: &[String]) -> Result<(), Failures> {
     let mut steps = Steps::default();
-    let Some(path) = build_command(&mut steps, "dev") else { return steps.finish() };
+    let Some(path) = build_tests(&mut steps) else { return steps.finish() };
     steps.run("tests", test_command(filter).env(BINARY, &path));
     if filter.is_empty() {
         let mut command = cargo(&["test", "--doc", "--workspace", "--locked"]);

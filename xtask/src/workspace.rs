@@ -32,6 +32,15 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// Builds every test and the programs that tests start, and returns the path of the command. In one go: built by itself, a package gets
+/// other features of its dependencies, which then are compiled once more.
+pub(crate) fn build_tests(steps: &mut Steps) -> Option<PathBuf> {
+    let mut build = cargo(&["build", "--workspace", "--tests", "--bin", "flagstaff"]);
+    steps
+        .run("build", build.args(["--bin", "flagstaff-test-role", "--locked"]))
+        .then(|| target_directory().join("debug/flagstaff"))
+}
+
 /// Builds the command and returns its path. Other packages start it too, and cargo builds a package's binaries for its own
 /// tests only.
 pub(crate) fn build_command(steps: &mut Steps, profile: &str) -> Option<PathBuf> {

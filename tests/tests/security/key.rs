@@ -112,7 +112,7 @@ fn row_33_no_library_starts_a_process() {
     let found = String::from_utf8(output.stdout).unwrap();
     let mut found: Vec<_> = found.lines().collect();
     found.sort_unstable();
-    let in_tests = ["cli/src/top/screen.rs", "publisher/src/payload/import.rs"];
+    let in_tests = ["cli/src/screen/mod.rs", "publisher/src/payload/import.rs"];
     let of_torture = ["torture/src/check/full.rs", "torture/src/launcher.rs"];
     found.retain(|file| !in_tests.contains(file));
     assert_eq!(found, [&["cli/src/demo/children.rs"], of_torture.as_slice()].concat());

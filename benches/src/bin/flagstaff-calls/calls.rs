@@ -6,10 +6,11 @@ use std::path::Path;
 use flagstaff_publisher::{Publisher, PublisherOptions};
 use flagstaff_reader::{Key, Reader};
 
-use crate::Outcome;
+/// What can fail here needs no type of its own: whoever started it reads the text.
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Names of the calls.
-pub const NAMES: [&str; 13] = [
+pub(crate) const NAMES: [&str; 13] = [
     "generation",
     "get_bool-hit",
     "get_bool-key",
@@ -37,7 +38,7 @@ const LONG_TEXT: &str = "eu.compliance.consent.text-of-the-banner-for-returning-
 ///
 /// # Errors
 /// They cannot be published.
-pub fn prepare(path: &Path) -> Outcome<()> {
+pub(crate) fn prepare(path: &Path) -> Outcome<()> {
     let mut payload = format!(
         "{{\"{HIT}\":true,\"{SHORT}\":true,\"{LONG}\":true,\"{NUMBER}\":2.5,\"{TEXT}\":\"gradient-boosting-7\",\
          \"{LONG_TEXT}\":\"yes\""
@@ -55,7 +56,7 @@ pub fn prepare(path: &Path) -> Outcome<()> {
 ///
 /// # Errors
 /// There is no such call, or it answers wrongly.
-pub fn make(name: &str, count: u64, path: &Path) -> Outcome<()> {
+pub(crate) fn make(name: &str, count: u64, path: &Path) -> Outcome<()> {
     let reader = &Reader::open(path)?;
     let is_right = match name {
         "generation" => repeat(count, || reader.generation().0 > 0),

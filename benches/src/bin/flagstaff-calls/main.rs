@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use flagstaff_benches::calls;
+mod calls;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
