@@ -84,7 +84,9 @@ def per_call():
 def start(flags):
     medians = run("start.py", flags)
     bare = medians["bare interpreter"]
-    yield figure(CALLS, "`import flagstaff`, over the bare interpreter", medians["import flagstaff"] - bare, "ms")
+    yield figure(
+        CALLS, "`import flagstaff`, over the bare interpreter", medians["import flagstaff"] - bare, "ms"
+    )
     what = f"start of a process to the first answer from the file, {flags:,} flags"
     yield figure(CALLS, what, medians["first answer"], "ms")
     for name, value in medians.items():

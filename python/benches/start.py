@@ -41,7 +41,9 @@ def main():
         # Makes the snapshot file out of the SDK's cache.
         import flagstaff
 
-        with flagstaff.create_soasap_client(api_key="bench", base_url=NOWHERE, cache_directory=folder) as client:
+        with flagstaff.create_soasap_client(
+            api_key="bench", base_url=NOWHERE, cache_directory=folder
+        ) as client:
             client.get_bool("start")
             while client.get_string("first") != "answer":
                 time.sleep(0.01)

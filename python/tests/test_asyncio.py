@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from server import eventually
 from flagstaff import _asyncio
+from server import eventually
 
 
 def watchers():

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 import flagstaff
-from server import eventually
 from flagstaff import _background
+from server import eventually
 
 
 def test_trouble_with_the_network_reaches_the_handler_with_the_sdks_context(server, make_client):

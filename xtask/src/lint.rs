@@ -25,10 +25,12 @@ pub(crate) fn run() -> Result<(), Failures> {
 }
 
 /// The text of the Python code, as far as a machine can judge it.
-fn python(steps: &mut Steps) {
+pub(crate) fn python(steps: &mut Steps) {
     let ruff = target_directory().join("python").join("venv").join("bin").join("ruff");
     if !ruff.exists() {
-        println!("\n== Python code: left out, because `cargo xtask test-python` has not installed ruff yet");
+        println!(
+            "\n== Python code: left out, because ruff is not installed yet; `cargo xtask test` installs it and lints"
+        );
         return;
     }
     for folder in [package(), browser::tests()] {

@@ -3,9 +3,9 @@
 use std::process::Command;
 
 use crate::browser::{self, Browser};
-use crate::python;
 use crate::step::{Failures, Steps};
 use crate::workspace::{BINARY, build_tests, cargo, has_nextest};
+use crate::{lint, python};
 
 pub(crate) fn run(filter: &[String]) -> Result<(), Failures> {
     let mut steps = Steps::default();
@@ -16,6 +16,8 @@ pub(crate) fn run(filter: &[String]) -> Result<(), Failures> {
         steps.run("documentation tests", command.env(BINARY, &path));
         if python::is_here() {
             python::test(&mut steps, &[], &[(BINARY, path.as_os_str())]);
+            // Here as well: in a fresh clone, the linter comes with the tests.
+            lint::python(&mut steps);
         } else {
             println!("\n== Python tests: LEFT OUT, {}", python::NEEDED);
         }

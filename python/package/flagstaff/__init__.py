@@ -14,7 +14,7 @@ import atexit as _atexit
 import os as _os
 from _collections_abc import Mapping as _Mapping
 
-from flagstaff import _background, _greenlets, _flagstaff
+from flagstaff import _background, _flagstaff, _greenlets
 from flagstaff._flagstaff import (
     BoolFlag,
     Change,

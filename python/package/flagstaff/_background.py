@@ -8,7 +8,7 @@ import _thread
 import os
 import sys
 
-from flagstaff import _greenlets, _flagstaff
+from flagstaff import _flagstaff, _greenlets
 
 # Where no log has been set up, errors are printed this often at most, in seconds.
 _LAST_RESORT_EVERY = 60

@@ -23,7 +23,9 @@ def test_an_environment_without_flags_says_how_to_make_the_first(look, serve):
     expect(empty).to_contain_text("No flags yet")
     command = copied(page, empty)
     expect(empty.locator("code")).to_have_text(command)
-    subprocess.run(["sh", "-c", command.replace("--json", "-H 'Content-Type: application/json' -d")], check=True)
+    subprocess.run(
+        ["sh", "-c", command.replace("--json", "-H 'Content-Type: application/json' -d")], check=True
+    )
     expect(row(page, "new-checkout")).to_have_count(1)
     assert service.text("new-checkout") == "true"
 

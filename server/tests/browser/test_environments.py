@@ -24,7 +24,9 @@ def test_another_environment_is_chosen_by_its_name_and_its_key_is_asked_for_once
     page = look(two)
     shown(page, "where", "production")
     expect(chosen(page)).to_have_text("Production")
-    expect(page.locator("#env option")).to_have_text(["Production", "staging (key needed)", "Another API key…"])
+    expect(page.locator("#env option")).to_have_text(
+        ["Production", "staging (key needed)", "Another API key…"]
+    )
     environment = page.get_by_label("Environment", exact=True)
     environment.select_option("=staging")
     expect(page.locator("#ask-why")).to_contain_text("staging")
