@@ -18,7 +18,12 @@ fn root() -> PathBuf {
 
 /// All files that are not made by a build, by their paths from the root.
 fn files() -> Vec<PathBuf> {
-    let skipped = ["target", ".git", "venv", ".venv", "node_modules", "__pycache__"].map(OsStr::new);
+    let is_made = |name: &OsStr| {
+        let name = name.to_string_lossy();
+        // Caches of tools are hidden folders.
+        ["target", "venv", "node_modules", "__pycache__"].contains(&&*name)
+            || name.starts_with('.') && ![".github", ".ci", ".cargo", ".config"].contains(&&*name)
+    };
     let mut folders = vec![PathBuf::new()];
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
@@ -27,7 +32,7 @@ fn files() -> Vec<PathBuf> {
             let path = folder.join(entry.file_name());
             if !entry.file_type().unwrap().is_dir() {
                 found.push(path);
-            } else if !skipped.contains(&&*entry.file_name()) {
+            } else if !is_made(&entry.file_name()) {
                 folders.push(path);
             }
         }
