@@ -74,9 +74,15 @@ impl Context<'_> {
         self.end_later(who, process)
     }
 
-    /// Waits until a role ends by itself, and returns the line of its output that begins with `start`, without that.
-    pub(crate) fn last_line(&self, who: &str, process: Process, start: &str) -> Result<String, Problem> {
-        let said = self.end_later(who, process)?;
+    /// Waits at most `limit` until a role ends by itself, and returns the line of its output that begins with `start`, without that.
+    pub(crate) fn last_line(
+        &self,
+        who: &str,
+        process: Process,
+        start: &str,
+        limit: Duration,
+    ) -> Result<String, Problem> {
+        let said = self.ended(who, process, limit)?;
         let line = said.lines().find_map(|line| line.strip_prefix(start)).map(str::to_owned);
         line.ok_or_else(|| {
             Problem::Found(format!("{who} ended with exit status 0 but without {start:?}, output: {said}"))
@@ -84,8 +90,12 @@ impl Context<'_> {
     }
 
     /// As [`Context::end`], for a role that ends by itself.
-    pub(crate) fn end_later(&self, who: &str, mut process: Process) -> Result<String, Problem> {
-        let status = process.wait(PATIENCE * 2)?;
+    pub(crate) fn end_later(&self, who: &str, process: Process) -> Result<String, Problem> {
+        self.ended(who, process, PATIENCE)
+    }
+
+    fn ended(&self, who: &str, mut process: Process, limit: Duration) -> Result<String, Problem> {
+        let status = process.wait(limit)?;
         let said = process.stdout();
         if status.success() && !said.lines().any(|line| line.starts_with("wrong")) {
             return Ok(said);

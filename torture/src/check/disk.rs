@@ -8,7 +8,7 @@ use flagstaff_format::layout::{AREA_BYTES, Area};
 use flagstaff_reader::Reader;
 
 use crate::boots::make_old;
-use crate::context::Context;
+use crate::context::{Context, PATIENCE};
 use crate::file_systems::Family;
 use crate::numbered::number;
 use crate::problem::{Problem, fail};
@@ -38,7 +38,8 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
     }
 
     let publisher = context.start("durable", &[PUBLISHES])?;
-    let line = context.last_line("a publisher that waits for the disk", publisher, "durable ")?;
+    let line =
+        context.last_line("a publisher that waits for the disk", publisher, "durable ", PATIENCE * 2)?;
     let (generation, times) = line.split_once(' ').unwrap_or((&line, "[]"));
     context.did(format!("{PUBLISHES} publishes, each durable after (us) {times}"));
 

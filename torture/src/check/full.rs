@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::context::Context;
+use crate::context::{Context, PATIENCE};
 use crate::problem::Problem;
 use crate::process::Process;
 
@@ -24,7 +24,7 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
     };
     let command = context.launcher.behind(unshare(context, flags, SCRIPT), "full", &context.path());
     let publisher = Process::start(command)?;
-    context.last_line("on a full disk a publisher", publisher, "healed")?;
+    context.last_line("on a full disk a publisher", publisher, "healed", PATIENCE * 2)?;
     context.did(
         "a disk of 4 MiB in memory, in a mount namespace of its own, filled: publishing was an error, readers kept what they \
          had, and it healed when there was room",
@@ -34,7 +34,7 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), Problem> {
 
 fn limit(context: &mut Context<'_>) -> Result<(), Problem> {
     let publisher = context.start("limited", &[])?;
-    context.last_line("with a limit of 1 MiB on files a publisher", publisher, "limited: ")?;
+    context.last_line("with a limit of 1 MiB on files a publisher", publisher, "limited: ", PATIENCE)?;
     context.did("a limit of 1 MiB on the size of files (RLIMIT_FSIZE): refused with an error");
     Ok(())
 }
