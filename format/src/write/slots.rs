@@ -18,7 +18,6 @@ use std::sync::Arc;
 use crate::archive::checked::Archive;
 use crate::bytes::file_id::FileId;
 use crate::bytes::layout::{Area, FILE_BYTES, FRAME_BYTES, decode_reserved, word};
-use crate::sync::fork::Epoch;
 use crate::sync::lines;
 use crate::sync::map::{Mapping, WritableMapping};
 use crate::write::disk;
@@ -41,8 +40,8 @@ pub(crate) struct Slots {
     file: Arc<File>,
     id: FileId,
     hooks: Hooks,
-    /// A mapping to store through, if there is one, and the process that may: a child of a fork has it too.
-    map: Option<(WritableMapping, Epoch)>,
+    /// To store through, where that is safe.
+    map: Option<WritableMapping>,
 }
 
 impl Slots {
@@ -54,9 +53,8 @@ impl Slots {
         };
         let may_map =
             hooks.allow_mapping() && disk::takes_every_store(file) && [0, 1].into_iter().all(is_reserved);
-        // No addresses left: the other way is as good.
+        // Without addresses for it, the other way is as good.
         let map = may_map.then(|| Mapping::read_write(file, FILE_BYTES).ok()).flatten();
-        let map = map.map(|map| (map, Epoch::now()));
         Slots { file: file.clone(), id, hooks: hooks.clone(), map }
     }
 
@@ -72,8 +70,7 @@ impl Slots {
 
     fn store_at(&self, at: u64, new: &[u8]) -> io::Result<usize> {
         match &self.map {
-            Some((map, process)) if *process == Epoch::now() => self.store_mapped(map, at, new),
-            Some(_) => Err(io::Error::other("the publisher is the process that this one was forked from")),
+            Some(map) => self.store_mapped(map, at, new),
             None => self.store_by_calls(at, new),
         }
     }

@@ -18,6 +18,7 @@ use crate::read::in_slot::InSlot;
 use crate::read::open;
 use crate::read::status;
 use crate::sync::event::announce;
+use crate::sync::fork::Epoch;
 use crate::sync::map::Mapping;
 use crate::sync::protocol::{self, Generation, MAX_GENERATION, Sound, mark_superseded};
 use crate::write::checkpoint::Checkpoints;
@@ -96,6 +97,8 @@ pub struct Writer {
     tables: [u64; 4],
     locked: [u64; 2],
     slots: Slots,
+    /// A child of a fork has file and mappings too, and must leave them alone.
+    process: Epoch,
 }
 
 /// Where the words of [`Writer::tables`] stand.
@@ -114,6 +117,10 @@ impl Writer {
     /// # Errors
     /// [`WriteError`]: the current generation then stays as it is, and a later publish may work.
     pub fn publish(&mut self, archive: &mut Archive) -> Result<Generation, WriteError> {
+        if self.process != Epoch::now() {
+            let parent = std::io::Error::other("the publisher is the process that this one was forked from");
+            return Err(failed("publish into", &self.snapshot.path)(parent));
+        }
         if self.damage().is_some() {
             // Readers that trust the damaged page are led to a whole one first.
             self.supersede()?;
@@ -315,7 +322,16 @@ impl Writer {
         let generation = protocol::observe::<Sound, _>(snapshot.header.map().generation()).generation();
         let tables = TABLES.map(|at| snapshot.header.load(at));
         let slots = snapshot.slots();
-        let mut writer = Writer { snapshot, map, header, generation, tables, locked: [0; 2], slots };
+        let mut writer = Writer {
+            snapshot,
+            map,
+            header,
+            generation,
+            tables,
+            locked: [0; 2],
+            slots,
+            process: Epoch::now(),
+        };
         for slot in [0, 1] {
             if let Ok(frame) = area::frame(&writer.map, Area::Slot(slot)) {
                 writer.keep_in_memory(slot, FRAME_BYTES + frame.archive_bytes);
