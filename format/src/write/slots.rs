@@ -183,3 +183,57 @@ impl Standing<'_> {
         self.bytes.get(line.start - self.block.start..line.end - self.block.start)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::OpenOptions;
+
+    fn runs(bytes: usize, near: usize, lines: &[usize]) -> Vec<Range<usize>> {
+        let mut runs = Vec::new();
+        let differs = |line: &Range<usize>| lines.contains(&(line.start / LINE));
+        let stored = for_each_run(bytes, near, differs, |run| {
+            runs.push(run);
+            Ok(())
+        });
+        assert_eq!(stored.unwrap(), runs.iter().map(Range::len).sum::<usize>());
+        runs
+    }
+
+    #[test]
+    fn lines_beside_each_other_are_one_run_and_the_last_one_may_be_short() {
+        assert_eq!(runs(8 * LINE + 24, 0, &[]), []);
+        assert_eq!(runs(8 * LINE + 24, 0, &[0, 1, 3, 8]), [0..128, 192..256, 512..536]);
+        assert_eq!(runs(LINE, 0, &[0]).first(), Some(&(0..64)));
+    }
+
+    #[test]
+    fn the_more_runs_there_were_the_further_they_reach() {
+        let (near, lines) = (2 * LINE, [0, 3, 7, 12, 20, 25]);
+        // 2 lines between are near the first run, 4 the second.
+        assert_eq!(
+            runs(26 * LINE, near, &lines),
+            [0..4, 7..13, 20..26].map(|run| run.start * LINE..run.end * LINE)
+        );
+    }
+
+    /// A bad page of the disk can be written to: then it is good again.
+    #[test]
+    fn what_cannot_be_read_is_written_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("slot");
+        let (length, at) = (200_000, 4096 + 64);
+        std::fs::write(&path, vec![7; at as usize + length]).unwrap();
+        let written = |file: File| {
+            let slots = Slots {
+                id: FileId::of(&file.metadata().unwrap()),
+                file: Arc::new(file),
+                hooks: Hooks::default(),
+                map: None,
+            };
+            slots.store_by_calls(at, &vec![7; length]).unwrap()
+        };
+        assert_eq!(written(OpenOptions::new().read(true).write(true).open(&path).unwrap()), 0);
+        assert_eq!(written(OpenOptions::new().write(true).open(&path).unwrap()), length);
+    }
+}
