@@ -143,7 +143,10 @@ impl Writer {
             let published = protocol::publish::<Sound, _, _>(&word, |_| {
                 // Without the odd word nobody is to touch the slot: readers may still be in it.
                 word.is_stored()?;
-                stored = self.slots.store(slot, archive).map_err(failed("write", &self.snapshot.path))?;
+                stored = self
+                    .slots
+                    .store(&self.map, slot, archive)
+                    .map_err(failed("write", &self.snapshot.path))?;
                 self.snapshot.say_places(slot, archive)
             })?;
             word.is_stored()?;
@@ -202,7 +205,7 @@ impl Writer {
     }
 
     fn is_cut_off(&self) -> bool {
-        disk::length(&self.snapshot.file).is_ok_and(|length| length < FILE_BYTES)
+        disk::length(&self.snapshot.file, self.snapshot.id).is_ok_and(|length| length < FILE_BYTES)
     }
 
     /// Gives the file its hidden second name back, if somebody removed that: readers are found by it when the file is replaced by hand.
