@@ -50,6 +50,7 @@ pub use error::{ChangeError, StartError};
 pub use flags::change::{Author, By, Change, FlagChange};
 pub use flags::clients::Client;
 pub use flags::environment::Environment;
+pub use http::endpoint::Endpoint;
 pub use options::{DEFAULT_API_KEY, DEFAULT_HEARTBEAT, DEFAULT_PORT, Flags, ServerOptions};
 pub use server::Server;
 pub use token::{Token, TokenError};

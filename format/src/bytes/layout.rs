@@ -95,6 +95,8 @@ pub mod word {
     pub const LAST_FAILURE: usize = 29;
     /// Why the newest payload is not what readers see (as in `LAST_FAILURE`), and since when readers are behind; 0 if they see it.
     pub const BEHIND: usize = 30;
+    /// The publisher's counters, see [`crate::counters`].
+    pub const COUNTERS: usize = 416;
 }
 
 /// The four areas of a file.
