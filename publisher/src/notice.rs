@@ -124,7 +124,7 @@ impl Notice<'_> {
                 let (url, retry_in_seconds) = (printable(url), retry_in.as_secs_f64());
                 match level {
                     Level::Error => {
-                        tracing::error!(event, %url, retry_in_seconds, "{NO_STREAM}: {}", printable(&error))
+                        tracing::error!(event, %url, retry_in_seconds, "{NO_STREAM}: {}", printable(&error));
                     }
                     _ => tracing::warn!(event, %url, retry_in_seconds, "{NO_STREAM}: {}", printable(&error)),
                 }

@@ -33,7 +33,7 @@
 //!   of the `flag_file`, which is written by an `exchange`: a `displaced` file is watched for as long as it has `writers`.
 //!   `environment::by_hand` adopts edits by hand, for which `watcher` polls. A `file_lock` keeps other servers away; `file_names` are the
 //!   names beside the file.
-//! - `http`: `listener` accepts connections, `guard` refuses requests (by `origin` and token), `routes` dispatches them to `read_handlers`,
+//! - `http`: an `endpoint` is served by a thread of its own, `listener` accepts its connections, `guard` refuses requests (by `origin` and token), `routes` dispatches them to `read_handlers`,
 //!   `write_handlers`, `stream` and `page` with the shared `service`. `flag_key`, `headers` and `request_body` are their input, `answer`
 //!   and `refusal` their output.
 
