@@ -22,6 +22,7 @@
 //! | | `file_id`, `generation` | which file, which snapshot |
 //! | | `last_failure`, `error`, `printable` | one of the status words, errors, text made safe for a log or a terminal |
 //! | `sync` | `protocol`, `event`, `atomics` | the generation word and the event word, both sides, and the atomics they are written against |
+//! | | `lines` | which lines of a slot a publish stores |
 //! | | `memo`, `follow` | values that a handle remembers; moving the fast path to another file |
 //! | | `map`, `prefix_page` | mapped memory, and the page of the process's own in front of it |
 //! | | `fork`, `boot` | which side of a fork this is, and what survives one; boots and clocks |
@@ -33,7 +34,7 @@
 //! | | `view`, `checked_lookup` | the bounds of the fast path; look-ups with every word checked |
 //! | | `versions` | the file in use and those before it |
 //! | | `open`, `area`, `in_slot`, `status` | opening and checking files, reading them without a copy, the status words |
-//! | `write` | `writer`, `file`, `header_page`, `checkpoint` | the publisher's side |
+//! | `write` | `writer`, `file`, `header_page`, `slots`, `checkpoint` | the publisher's side |
 //! | | `disk`, `hooks` | its calls that change files, and observers that are told of each before it is made |
 //!
 //! All unsafe code is in the modules that are declared with `allow(unsafe_code)` in the `mod.rs` of their folders: `key`, `map`,
@@ -76,7 +77,7 @@ pub use read::view::View;
 pub use sync::boot::BootId;
 pub use sync::fork::{Entry, Epoch, ForkSafeList};
 pub use sync::map::{EventWord, Mapping, SharedWord, WritableMapping};
-pub use sync::{atomics, boot, event, follow, memo, protocol};
+pub use sync::{atomics, boot, event, follow, lines, memo, protocol};
 pub use write::checkpoint::Checkpoints;
 pub use write::header_page::HeaderPage;
 #[doc(hidden)]

@@ -86,6 +86,10 @@ pub struct PublisherStatus {
     pub last_failure: Option<LastFailure>,
     /// Why the newest payload of the source is not what readers see, and for how long they have been behind; `None` if they see it.
     pub behind: Option<LastFailure>,
+    /// Bytes that the last publish stored into its slot: those of the lines that differed.
+    pub published_bytes: u64,
+    /// Bytes that the last checkpoint wrote.
+    pub checkpoint_bytes: u64,
 }
 
 /// Reads the status words.
@@ -116,6 +120,8 @@ pub fn read(map: &Mapping) -> PublisherStatus {
         durable,
         last_failure: failed(failure),
         behind: failed(behind),
+        published_bytes: map.load(word::LAST_PUBLISH),
+        checkpoint_bytes: map.load(word::LAST_CHECKPOINT),
     }
 }
 
@@ -148,6 +154,18 @@ pub fn set_behind(page: &HeaderPage, why: Option<FailureKind>) {
     }
 }
 
+/// Writes how many bytes a publish has stored.
+pub(crate) fn set_published(page: &HeaderPage, bytes: u64) {
+    if bytes != page.load(word::LAST_PUBLISH) {
+        say(page, word::LAST_PUBLISH, bytes);
+    }
+}
+
+/// Writes how many bytes a checkpoint has written.
+pub(crate) fn set_checkpoint(page: &HeaderPage, bytes: u64) {
+    say(page, word::LAST_CHECKPOINT, bytes);
+}
+
 /// Writes that the source gave a sign of life just now.
 pub fn touch_contact(page: &HeaderPage) {
     say(page, word::LAST_CONTACT, boot::now().as_nanos() as u64);
@@ -174,7 +192,8 @@ fn set_since(page: &HeaderPage, since: u64) {
     set_link(page, LinkState::Idle);
 }
 
-/// Copies the status words and the counters to a new file of the same publisher, except for the durable generation, which is each file's own.
+/// Copies the status words and the counters to a new file of the same publisher, except for the durable generation and what was written,
+/// which are each file's own.
 pub(crate) fn carry_over(from: &HeaderPage, to: &HeaderPage) {
     for at in [
         word::LINK,

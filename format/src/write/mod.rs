@@ -5,4 +5,5 @@ pub(crate) mod disk;
 pub(crate) mod file;
 pub(crate) mod header_page;
 pub(crate) mod hooks;
+pub(crate) mod slots;
 pub(crate) mod writer;
