@@ -140,6 +140,7 @@ class FlagstaffProvider(AbstractProvider):
         if not self._has_events or self._bell is not None:
             return
         self._process = os.getpid()
+        # Before the bell, which rings at once.
         self._seen = self._source.snapshot()
         # Seen weakly: a provider that is forgotten ends its own bell.
         ring = weakref.WeakMethod(self._look)
@@ -178,7 +179,7 @@ class FlagstaffProvider(AbstractProvider):
 
     def _look(self) -> None:
         """Tell what is different. Called by the bell, one call at a time."""
-        if not hasattr(self, "_on_emit") or self._bell is None:
+        if not hasattr(self, "_on_emit") or self._is_down:
             return
         deadline = monotonic() + _PATIENCE
         while _sdk.status_of(self) is ProviderStatus.NOT_READY and monotonic() < deadline:
