@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flagstaff_reader::{
-    BoolFlag, FlagKey, FlagView, Generation, NumberFlag, Snapshot, Status, StringFlag, TypeCounts, Value,
+    BoolFlag, ChangedKeys, FlagKey, FlagView, Generation, NumberFlag, Snapshot, Status, StringFlag, TypeCounts, Value,
 };
 #[cfg(feature = "json")]
 use {flagstaff_reader::JsonFlag, serde::de::DeserializeOwned};
@@ -213,6 +213,22 @@ assert!(regions.get().is_none());"#;
         = r#"let seen = flags.generation();
 let now = flags.wait_for_change(seen, std::time::Duration::from_millis(10));
 # assert_eq!(now, seen);"#;
+
+    /// The flags that may have changed since `seen`, a generation that this client has returned. Costs what changed. `keys` is `None` where
+    /// that is not known: then read all again. To be called with each change and with the values before and now: [`Client::on_change`].
+    #[must_use]
+    fn changes_since(seen: Generation) -> ChangedKeys
+        = r#"let seen = flags.generation();
+// Later:
+if let Some(keys) = flags.changes_since(seen).keys {
+    println!("to be read again: {keys:?}");
+}"#;
+
+    /// As [`Client::changes_since`]; waits first, asleep, until the generation is another one than `seen`, at most `timeout`.
+    fn wait_for_changes(seen: Generation, timeout: Duration) -> ChangedKeys
+        = r#"let seen = flags.generation();
+let changed = flags.wait_for_changes(seen, std::time::Duration::from_millis(10));
+assert_eq!(changed.generation, seen);"#;
 
     /// Number of flags of each type, in the current generation. Nothing is copied.
     #[must_use]

@@ -46,7 +46,10 @@ impl View {
         let head = map.load(word::FEED_HEADS[head_of::<InFile>(current)]);
         let places = feed::changed::<InFile>(head, |at| map.load(word::FEED + at), current, from)?;
         let start = Area::Slot(slot).word();
-        let frame = Frame::parse(&std::array::from_fn(|i| map.load(start + i))).map_err(|_| Lost::NoFeed)?;
+        let frame = Frame::parse(&std::array::from_fn(|i| map.load(start + i)))
+            .ok()
+            .filter(|frame| frame.generation == current)
+            .ok_or(Lost::NoFeed)?;
         let mut flags = Vec::with_capacity(places.len());
         for place in places {
             match self.flag_at(slot, &frame, place as usize) {
