@@ -195,7 +195,8 @@ mod tests {
 
     /// Otherwise each copy would cost all flags, and nothing else would show it.
     #[test]
-    fn a_copy_after_a_small_change_shares_the_archive_of_the_one_before_and_one_after_a_large_change_does_not() {
+    fn a_copy_after_a_small_change_shares_the_archive_of_the_one_before_and_one_after_a_large_change_does_not()
+     {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flags");
         let mut writer = Writer::open(&path, &WriterOptions::default()).unwrap().writer;
@@ -207,12 +208,17 @@ mod tests {
         };
         publish(300, true);
         let reader = Reader::open(&path).unwrap();
-        let shares = |a: &Snapshot, b: &Snapshot| Arc::ptr_eq(a.archive.as_ref().unwrap(), b.archive.as_ref().unwrap());
+        let shares = |a: &Snapshot, b: &Snapshot| {
+            Arc::ptr_eq(a.archive.as_ref().unwrap(), b.archive.as_ref().unwrap())
+        };
         let first = reader.snapshot();
         publish(299, true);
         let second = reader.snapshot();
         assert!(shares(&first, &second));
-        assert_eq!((second.changed_keys(&first), second.generation()), (vec!["flag-299".to_owned()], Generation(2)));
+        assert_eq!(
+            (second.changed_keys(&first), second.generation()),
+            (vec!["flag-299".to_owned()], Generation(2))
+        );
         publish(150, true);
         let third = reader.snapshot();
         assert!(!shares(&second, &third), "149 flags changed");

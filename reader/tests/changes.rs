@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
+use flagstaff_format::layout::word;
 use flagstaff_format::{Flag, Value};
 use flagstaff_reader::{ChangedKeys, Generation, Reader, Snapshot};
 use stage::{DEADLINE, Stage, bools, flag, mv, publish};
@@ -271,4 +272,33 @@ fn a_copy_follows_thousands_of_small_changes_and_each_old_one_stays_as_it_was() 
     holds(&last.0, &now, "the last copy");
     holds(&first, &flags, "the first copy");
     assert_eq!(last.0.changed_keys(&first), truly_changed(&flags, &now));
+}
+
+/// Whoever is not told compares; nobody is told something else.
+#[test]
+fn a_flipped_bit_of_the_feed_never_hides_a_change() {
+    let (stage, mut writer) = Stage::with_writer();
+    for on in [false, true, false] {
+        publish(&mut writer, &bools(&[("one", false), ("two", on), ("three", !on)]));
+    }
+    let reader = Reader::open(&stage.path).unwrap();
+    let seen = Generation(1);
+    publish(&mut writer, &bools(&[("one", true), ("two", false), ("three", true)]));
+    let map = flagstaff_format::open_view(&stage.path).unwrap();
+    let changed = || reader.changes_since(seen).keys;
+    let all = ["one", "three", "two"].map(str::to_owned).to_vec();
+    assert_eq!(changed(), Some(all.clone()));
+    let mut unnoticed = 0;
+    for at in word::FEED_HEADS.into_iter().chain(word::FEED..word::FEED + 8) {
+        for bit in 0..64 {
+            let value = map.map().load(at);
+            stage.set_word(at, value ^ 1 << bit);
+            let told = changed();
+            assert!(told.is_none() || told == Some(all.clone()), "bit {bit} of word {at}: {told:?}");
+            unnoticed += usize::from(told.is_some());
+            stage.set_word(at, value);
+        }
+    }
+    // Those of the other head, and of entries that nobody needs.
+    assert!(unnoticed < 4 * 64, "{unnoticed}");
 }
