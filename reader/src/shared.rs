@@ -74,7 +74,7 @@ impl Shared {
         for _ in 0..ATTEMPTS {
             let attached = self.attached();
             if let Some(copy) = attached.fallback() {
-                return read(copy.source()).ok();
+                return read(Source::of(copy)).ok();
             }
             let seen = attached.view.observe();
             if seen.base() == 0 {
@@ -91,7 +91,7 @@ impl Shared {
             }
         }
         let snapshot = self.copy();
-        read(snapshot.source()).ok()
+        read(Source::of(&snapshot)).ok()
     }
 
     /// A look-up that the fast path did not settle.

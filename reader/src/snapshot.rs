@@ -11,7 +11,6 @@ use flagstaff_format::{
 
 use crate::getters::getters;
 use crate::patch::Patch;
-use crate::source::Source;
 
 /// A copy of all flags of one generation, made by [`Reader::snapshot`](crate::Reader::snapshot). It outlives the reader, the file and
 /// the publisher, and has the getters of the reader.
@@ -32,10 +31,6 @@ impl Snapshot {
         let archive = self.archive.clone()?;
         let patch = self.patch.with(changed, archive.bytes().len())?;
         Some(Snapshot { archive: Some(archive), patch })
-    }
-
-    pub(crate) fn source(&self) -> Source<'_> {
-        if self.archive.is_some() { Source::Copy(self) } else { Source::Nothing }
     }
 
     pub(crate) fn frame(&self) -> Option<&Frame> {

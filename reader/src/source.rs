@@ -22,6 +22,12 @@ pub(crate) enum Source<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Overtaken;
 
+impl<'a> Source<'a> {
+    pub(crate) fn of(copy: &'a Snapshot) -> Source<'a> {
+        if copy.frame().is_some() { Source::Copy(copy) } else { Source::Nothing }
+    }
+}
+
 impl Source<'_> {
     pub(crate) fn find(self, key: &str, hashed: &Hashed) -> Result<Hit, Overtaken> {
         match self {
