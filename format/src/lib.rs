@@ -23,6 +23,7 @@
 //! | | `last_failure`, `error`, `printable` | one of the status words, errors, text made safe for a log or a terminal |
 //! | `sync` | `protocol`, `event`, `atomics` | the generation word and the event word, both sides, and the atomics they are written against |
 //! | | `feed` | the change feed: which places changed, both sides |
+//! | | `lines` | which lines of a slot a publish stores |
 //! | | `memo`, `follow` | values that a handle remembers; moving the fast path to another file |
 //! | | `map`, `prefix_page` | mapped memory, and the page of the process's own in front of it |
 //! | | `fork`, `boot` | which side of a fork this is, and what survives one; boots and clocks |
@@ -36,7 +37,7 @@
 //! | | `changed` | the flags that the change feed names, with their values |
 //! | | `versions` | the file in use and those before it |
 //! | | `open`, `area`, `in_slot`, `status` | opening and checking files, reading them without a copy, the status words |
-//! | `write` | `writer`, `file`, `header_page`, `feed`, `checkpoint` | the publisher's side |
+//! | `write` | `writer`, `file`, `header_page`, `slots`, `feed`, `checkpoint` | the publisher's side |
 //! | | `disk`, `hooks` | its calls that change files, and observers that are told of each before it is made |
 //!
 //! All unsafe code is in the modules that are declared with `allow(unsafe_code)` in the `mod.rs` of their folders: `key`, `map`,
@@ -58,6 +59,7 @@ pub use archive::lookup::Words;
 pub use archive::records::Records;
 pub use archive::shape::Facts;
 pub use archive::type_counts::TypeCounts;
+pub use bytes::counters::{self, Counters};
 pub use bytes::error::{BuildError, OpenError, WriteError};
 pub use bytes::file_id::FileId;
 pub use bytes::frame::{Damage, Frame};
@@ -80,7 +82,7 @@ pub use read::view::View;
 pub use sync::boot::BootId;
 pub use sync::fork::{Entry, Epoch, ForkSafeList};
 pub use sync::map::{EventWord, Mapping, SharedWord, WritableMapping};
-pub use sync::{atomics, boot, event, feed, follow, memo, protocol};
+pub use sync::{atomics, boot, event, feed, follow, lines, memo, protocol};
 pub use write::checkpoint::Checkpoints;
 pub use write::header_page::HeaderPage;
 #[doc(hidden)]

@@ -68,7 +68,8 @@ mod wait;
 pub use changed_keys::ChangedKeys;
 pub use flag_view::FlagView;
 pub use flagstaff_format::{
-    FailureKind, FlagKey, Generation, Key, LastFailure, LinkState, OpenError, TypeCounts, Value,
+    Counters, FailureKind, FlagKey, Generation, Key, LastFailure, LinkState, OpenError, TypeCounts, Value,
+    counters,
 };
 pub use handle::{BoolFlag, NumberFlag, StringFlag};
 #[cfg(feature = "json")]

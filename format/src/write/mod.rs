@@ -6,4 +6,5 @@ pub(crate) mod feed;
 pub(crate) mod file;
 pub(crate) mod header_page;
 pub(crate) mod hooks;
+pub(crate) mod slots;
 pub(crate) mod writer;

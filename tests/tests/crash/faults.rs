@@ -26,7 +26,8 @@ const SILENT: [&str; 8] = [
 const AFTERMATH: usize = 30;
 
 fn scripted(fails: Option<std::ops::Range<usize>>) -> Life {
-    let mut life = Life::new();
+    // Its operations are fewer.
+    let mut life = if flagstaff_tests::long::is_wanted() { Life::new() } else { Life::by_calls() };
     if let Some(fails) = fails {
         life.recorder.fail(fails);
     }

@@ -70,6 +70,8 @@ pub(crate) enum Outcome {
 /// The witness.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
+    /// Slots are written as on file systems where they are not mapped for that.
+    by_calls: bool,
     state: Mutex<State>,
 }
 
@@ -89,8 +91,8 @@ struct State {
 }
 
 impl Recorder {
-    pub(crate) fn new() -> Arc<Recorder> {
-        Arc::default()
+    pub(crate) fn new(by_calls: bool) -> Arc<Recorder> {
+        Arc::new(Recorder { by_calls, ..Recorder::default() })
     }
 
     pub(crate) fn watch(self: &Arc<Recorder>) -> Hooks {
@@ -196,6 +198,10 @@ impl Observer for Recorder {
         };
         state.ops.extend(op);
         if outcome == Outcome::Failed { Err(Errno::IO.into()) } else { Ok(()) }
+    }
+
+    fn allows_mapping(&self) -> bool {
+        !self.by_calls
     }
 }
 
