@@ -52,6 +52,14 @@ pub(crate) fn tell_changes(handler: &Weak<Handler>, changes: &flagstaff::Changes
     }));
 }
 
+/// Calls a handler that wants to know nothing, and waits for it.
+pub(crate) fn ring(handler: &Weak<Handler>) {
+    let handler = handler.clone();
+    relay::call(Box::new(move |py| {
+        with(&handler, |handler| ("bell", handler.call.bind(py)).into_bound_py_any(py))
+    }));
+}
+
 /// What `flagstaff._background` takes apart: a kind, the handler and its arguments. `None`: there is no handler any more. It is seen
 /// weakly, so that a client that is gone calls nobody. It is dropped here, with the interpreter attached: this may be the last reference,
 /// and takes the callable with it.

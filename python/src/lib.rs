@@ -51,6 +51,7 @@ fn _flagstaff(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<handle::StringFlag>()?;
     module.add_class::<handle::JsonFlag>()?;
     module.add_class::<watcher::Watcher>()?;
+    module.add_class::<watcher::Bell>()?;
     module.add_function(wrap_pyfunction!(changes::changes_between, module)?)?;
     module.add_class::<relay::Job>()?;
     module.add_function(wrap_pyfunction!(relay::_start_by, module)?)?;

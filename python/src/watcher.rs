@@ -1,6 +1,6 @@
-//! A file descriptor that becomes readable when flags change: for event loops.
+//! What tells that flags changed: a file descriptor for event loops, and a call for whoever tells it on.
 //!
-//! The thread behind it never touches the interpreter, so that nothing can go wrong between the two when either ends.
+//! The threads behind them never touch the interpreter, so that nothing can go wrong between the two when either ends.
 
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
@@ -14,8 +14,10 @@ use std::time::Duration;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
+use crate::callbacks::{self, Handler};
 use crate::client::Client;
 use crate::reader::Reader;
+use crate::relay;
 
 /// For how long the thread outlives its watcher at most.
 const SLICE: Duration = Duration::from_millis(500);
@@ -34,6 +36,16 @@ enum Watched {
 }
 
 impl Watched {
+    fn of(source: &Bound<'_, PyAny>) -> PyResult<Watched> {
+        if let Ok(client) = source.cast::<Client>() {
+            Ok(Watched::Client(client.get().rust().clone()))
+        } else if let Ok(reader) = source.cast::<Reader>() {
+            Ok(Watched::Reader(reader.get().rust().clone()))
+        } else {
+            Err(PyTypeError::new_err("expected a flagstaff.Client or flagstaff.Reader to watch"))
+        }
+    }
+
     fn reader(&self) -> &flagstaff::Reader {
         match self {
             Watched::Client(client) => client.reader(),
@@ -46,13 +58,7 @@ impl Watched {
 impl Watcher {
     #[new]
     fn new(py: Python<'_>, source: &Bound<'_, PyAny>) -> PyResult<Watcher> {
-        let watched = if let Ok(client) = source.cast::<Client>() {
-            Watched::Client(client.get().rust().clone())
-        } else if let Ok(reader) = source.cast::<Reader>() {
-            Watched::Reader(reader.get().rust().clone())
-        } else {
-            return Err(PyTypeError::new_err("expected a flagstaff.Client or flagstaff.Reader to watch"));
-        };
+        let watched = Watched::of(source)?;
         py.detach(|| watch(watched)).map_err(PyErr::from)
     }
 
@@ -98,4 +104,51 @@ fn watch(watched: Watched) -> std::io::Result<Watcher> {
         }
     })?;
     Ok(Watcher { read, stop })
+}
+
+/// Calls `callback()` at once and after every change of flags or of their state, until it is closed, in a thread or greenlet of the relay.
+/// A forked child needs another one.
+#[pyclass(frozen, module = "flagstaff._flagstaff")]
+pub(crate) struct Bell {
+    stop: Arc<AtomicBool>,
+    /// The thread sees it weakly, and so calls nobody once this is gone.
+    _handler: Arc<Handler>,
+}
+
+#[pymethods]
+impl Bell {
+    #[new]
+    fn new(py: Python<'_>, source: &Bound<'_, PyAny>, callback: &Bound<'_, PyAny>) -> PyResult<Bell> {
+        let watched = Watched::of(source)?;
+        let handler = Arc::new(Handler::new(callback, "callback")?);
+        let weak = Arc::downgrade(&handler);
+        relay::prepare();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let ring = move || {
+            let mut told = None;
+            while !stopped.load(Acquire) {
+                let status = watched.reader().status();
+                let state = (status.generation, status.is_stale());
+                if told != Some(state) {
+                    callbacks::ring(&weak);
+                    told = Some(state);
+                }
+                watched.reader().wait_for_change(state.0, SLICE);
+            }
+        };
+        py.detach(|| thread::Builder::new().name("flag-bell".to_owned()).spawn(ring))?;
+        Ok(Bell { stop, _handler: handler })
+    }
+
+    /// Ends the thread within half a second.
+    fn close(&self) {
+        self.stop.store(true, Release);
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.close();
+    }
 }

@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use flagstaff_format::layout::{Area, word};
-use flagstaff_format::{FileId, Frame, Generation, LastFailure, LinkState, Mapping, frame_of, status};
+use flagstaff_format::{
+    Counters, FileId, Frame, Generation, LastFailure, LinkState, Mapping, frame_of, status,
+};
 
 use crate::attached::Attached;
 use crate::reader::Reader;
@@ -86,6 +88,21 @@ impl Status {
 }
 
 impl Reader {
+    /// What the publishers of the file have done so far, for metrics: payloads, failures, durations. They are written about twice a
+    /// second, and belong to the file: the next publisher goes on counting.
+    ///
+    /// ```
+    /// use flagstaff_reader::counters::Event;
+    ///
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// println!("{} payloads were published", flags.counters().count(Event::Published));
+    /// ```
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.shared.follow_at_once();
+        status::counters(self.shared.attached().view.map())
+    }
+
     /// The state of file, publisher and link. Looks at the path, and moves to another file if one is there. Takes a few
     /// microseconds.
     ///

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 pub(crate) use file::FileFacts;
 pub(crate) use last_error::LastError;
-pub(crate) use problem::{Problem, why_stale};
+pub(crate) use problem::{Problem, problems, why_stale};
 pub(crate) use publisher::{PublisherFacts, lock_holder};
 
 use crate::show;
@@ -111,7 +111,7 @@ impl Facts {
             cold: status.is_cold,
             stale: status.is_stale(),
             path: path_name(status.path),
-            problems: problem::all(status),
+            problems: problems(status),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::bytes::counters::Counters;
 use crate::bytes::last_failure::{self, FailureKind, LastFailure};
 use crate::bytes::layout::word;
 use crate::sync::boot;
@@ -124,6 +125,12 @@ pub fn read(map: &Mapping) -> PublisherStatus {
     }
 }
 
+/// Reads the counters.
+#[must_use]
+pub fn counters(map: &Mapping) -> Counters {
+    Counters::of(std::array::from_fn(|at| map.load(word::COUNTERS + at)))
+}
+
 /// Writes the state of the link.
 pub fn set_link(page: &HeaderPage, state: LinkState) {
     let now = boot::now().as_millis() as u64 & 0x00ff_ffff_ffff_ffff;
@@ -185,7 +192,8 @@ fn set_since(page: &HeaderPage, since: u64) {
     set_link(page, LinkState::Idle);
 }
 
-/// Copies the status words to a new file of the same publisher, except for the durable generation and what was written, which are each file's own.
+/// Copies the status words and the counters to a new file of the same publisher, except for the durable generation and what was written,
+/// which are each file's own.
 pub(crate) fn carry_over(from: &HeaderPage, to: &HeaderPage) {
     for at in [
         word::LINK,
@@ -197,6 +205,7 @@ pub(crate) fn carry_over(from: &HeaderPage, to: &HeaderPage) {
     ] {
         say(to, at, from.load(at));
     }
+    let _ = to.set_counters(&counters(from.map()));
 }
 
 /// Errors are ignored: if the file cannot be written, the heartbeat stops as well, and so readers see that the publisher is gone.

@@ -161,7 +161,15 @@ def _tell_changes(handler, changes):
     handler(changes)
 
 
-_KINDS = {"error": ("error handler", _tell_error), "changes": ("change callback", _tell_changes)}
+def _ring(handler):
+    handler()
+
+
+_KINDS = {
+    "error": ("error handler", _tell_error),
+    "changes": ("change callback", _tell_changes),
+    "bell": ("event callback", _ring),
+}
 
 
 def _log_exception(message, error):

@@ -1,0 +1,39 @@
+"""What the SDK of OpenFeature leaves broken in a forked child, and is mended here: see docs/openfeature-fork.md.
+
+Its handlers run in threads of a pool that is made at import. A child has a copy of the pool without the threads. Its locks are
+copied as they are, held by threads that are not there. All of it is private to the SDK: what is not found is left alone.
+"""
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from openfeature import _event_support
+from openfeature.provider import _registry
+
+_pool_of = [os.getpid()]
+
+
+def mend():
+    """Make pool and locks work in this process, once."""
+    if _pool_of[0] == os.getpid():
+        return
+    _pool_of[0] = os.getpid()
+    if isinstance(getattr(_event_support, "_event_executor", None), ThreadPoolExecutor):
+        _event_support._event_executor = ThreadPoolExecutor(thread_name_prefix="openfeature-event-handler")
+    registry = getattr(_registry, "provider_registry", None)
+    for owner, name in ((_event_support, "_global_lock"), (_event_support, "_client_lock"), (registry, "_lock")):
+        if hasattr(owner, name) and not _is_own(getattr(owner, name)):
+            setattr(owner, name, threading.RLock())
+
+
+def status_of(provider):
+    """The status that the SDK's clients see, or None."""
+    registry = getattr(_registry, "provider_registry", None)
+    return registry.get_provider_status(provider) if registry else None
+
+
+def _is_own(lock):
+    """Whether the thread that forked holds it, and will give it back."""
+    is_owned = getattr(lock, "_is_owned", None)
+    return bool(is_owned and is_owned())

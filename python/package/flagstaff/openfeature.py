@@ -1,0 +1,241 @@
+"""A provider for OpenFeature: `pip install flagstaff[openfeature]`.
+
+    from openfeature import api
+    from flagstaff.openfeature import FlagstaffProvider
+
+    api.set_provider_and_wait(FlagstaffProvider(create_soasap_client(api_key=...)))
+
+docs/openfeature.md has more, with what is done for servers that fork.
+"""
+
+import os
+import weakref
+from collections.abc import Mapping, Sequence
+from time import monotonic, sleep
+from typing import Any
+
+from openfeature.evaluation_context import EvaluationContext
+from openfeature.event import ProviderEvent, ProviderEventDetails
+from openfeature.exception import ErrorCode
+from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType, Reason
+from openfeature.hook import Hook
+from openfeature.provider import AbstractProvider, Metadata, ProviderStatus
+
+from flagstaff import _greenlets
+from flagstaff import _openfeature_sdk as _sdk
+from flagstaff._evaluation import BOOLEAN, FLOAT, INTEGER, OBJECT, STRING, Evaluator, NoValue
+from flagstaff._flagstaff import Bell, Client, Reader, changes_between
+
+__all__ = ["FlagstaffProvider"]
+
+_Object = Sequence[FlagValueType] | Mapping[str, FlagValueType]
+
+_REASONS = {"STATIC": Reason.STATIC, "STALE": Reason.STALE, "CACHED": Reason.CACHED}
+
+_EVENTS = {
+    ProviderStatus.READY: ProviderEvent.PROVIDER_READY,
+    ProviderStatus.STALE: ProviderEvent.PROVIDER_STALE,
+    ProviderStatus.ERROR: ProviderEvent.PROVIDER_ERROR,
+}
+
+# How long the SDK has for making a provider ready in its own thread, until its events are told anyhow.
+_PATIENCE = 1.0
+
+
+class FlagstaffProvider(AbstractProvider):
+    """Answers OpenFeature's questions from a `Client` or a `Reader`, which stays yours to close.
+
+    It may be set before a fork and works in every child. With `events` (the default) one thread in each process tells READY,
+    STALE, ERROR and CONFIGURATION_CHANGED. `hooks` run with every evaluation, after those of the API, client and call.
+    """
+
+    def __init__(
+        self, source: Client | Reader, *, events: bool = True, hooks: Sequence[Hook] = ()
+    ) -> None:
+        super().__init__()
+        self._source: Any = source
+        self._evaluator: Any = Evaluator(source, self._look_at_process)  # type: ignore[no-untyped-call]
+        self._metadata = Metadata(name="flagstaff")
+        self._hooks = list(hooks)
+        self._has_events = events
+        self._is_down = False
+        self._bell: Any = None
+        self._process = 0
+        # The flags of the last event, and whether this process has been told a state.
+        self._seen: Any = None
+        self._is_told = False
+        _providers.add(self)
+
+    def get_metadata(self) -> Metadata:
+        return self._metadata
+
+    def get_provider_hooks(self) -> list[Hook]:
+        return self._hooks
+
+    def initialize(self, evaluation_context: EvaluationContext) -> None:
+        """Begin with events. Waits for nothing: until there are flags, answers are the defaults with PROVIDER_NOT_READY."""
+        self._is_down = False
+        # The SDK tells READY after this.
+        self._is_told = True
+        self._watch()
+
+    def shutdown(self) -> None:
+        """End the events. The client or reader goes on; closing it is up to who made it. Once more does nothing."""
+        self._is_down = True
+        self._unwatch()
+
+    def detach(self) -> None:
+        super().detach()
+        self._unwatch()
+
+    def resolve_boolean_details(
+        self, flag_key: str, default_value: bool, evaluation_context: EvaluationContext | None = None
+    ) -> FlagResolutionDetails[bool]:
+        return self._resolve(flag_key, BOOLEAN, default_value, evaluation_context)
+
+    def resolve_string_details(
+        self, flag_key: str, default_value: str, evaluation_context: EvaluationContext | None = None
+    ) -> FlagResolutionDetails[str]:
+        return self._resolve(flag_key, STRING, default_value, evaluation_context)
+
+    def resolve_integer_details(
+        self, flag_key: str, default_value: int, evaluation_context: EvaluationContext | None = None
+    ) -> FlagResolutionDetails[int]:
+        return self._resolve(flag_key, INTEGER, default_value, evaluation_context)
+
+    def resolve_float_details(
+        self, flag_key: str, default_value: float, evaluation_context: EvaluationContext | None = None
+    ) -> FlagResolutionDetails[float]:
+        return self._resolve(flag_key, FLOAT, default_value, evaluation_context)
+
+    def resolve_object_details(
+        self, flag_key: str, default_value: _Object, evaluation_context: EvaluationContext | None = None
+    ) -> FlagResolutionDetails[_Object]:
+        return self._resolve(flag_key, OBJECT, default_value, evaluation_context)
+
+    # The asynchronous ones are those of AbstractProvider, which call these: nothing here waits.
+
+    def _resolve(
+        self, key: str, kind: str, default: Any, context: EvaluationContext | None
+    ) -> FlagResolutionDetails[Any]:
+        if self._is_down and not self._is_set_again():
+            return _failed(default, NoValue("PROVIDER_NOT_READY", "the provider was shut down"))
+        try:
+            answer = self._evaluator.evaluate(key, kind, context)
+        except NoValue as error:
+            return _failed(default, error)
+        return FlagResolutionDetails(
+            answer.value, None, None, _REASONS[answer.reason], answer.variant, answer.metadata
+        )
+
+    def _is_set_again(self) -> bool:
+        """Whether the SDK shut down, in a thread of its own, what had been set anew meanwhile. It is attached then."""
+        if not hasattr(self, "_on_emit"):
+            return False
+        self._is_down = False
+        self._watch()
+        return True
+
+    def _watch(self) -> None:
+        if not self._has_events or self._bell is not None:
+            return
+        self._process = os.getpid()
+        # Before the bell, which rings at once.
+        self._seen = self._source.snapshot()
+        # Seen weakly: a provider that is forgotten ends its own bell.
+        ring = weakref.WeakMethod(self._look)
+
+        def look() -> None:
+            method = ring()
+            if method is not None:
+                method()
+
+        if isinstance(self._source, (Client, Reader)):
+            self._bell = Bell(self._source, look)
+        else:
+            # Flags in memory, for tests: they change only when the test says so.
+            self._bell = self._source._bell(look)
+
+    def _unwatch(self) -> None:
+        bell, self._bell = self._bell, None
+        if bell is not None:
+            bell.close()
+
+    def _look_at_process(self) -> None:
+        if self._bell is not None and self._process != os.getpid():
+            # A fork that Python was not told of, or with greenlets.
+            self._begin_in_child()
+
+    def _begin_in_child(self) -> None:
+        """Tell the SDK's side of this process what it missed, and events from now on."""
+        self._bell = None
+        self._is_told = False
+        _sdk.mend()
+        if _sdk.status_of(self) is ProviderStatus.NOT_READY and hasattr(self, "_on_emit"):
+            # The thread that was making it ready is not in this process.
+            self.emit_provider_ready(ProviderEventDetails())
+            self._is_told = True
+        self._watch()
+
+    def _look(self) -> None:
+        """Tell what is different. Called by the bell, one call at a time."""
+        if not hasattr(self, "_on_emit") or self._is_down:
+            return
+        deadline = monotonic() + _PATIENCE
+        while _sdk.status_of(self) is ProviderStatus.NOT_READY and monotonic() < deadline:
+            # A thread of the SDK is about to make it READY, which must not come after what is told here.
+            sleep(0.001)
+        status = self._source.status()
+        state, details = _state_of(status)
+        if not self._is_told or _sdk.status_of(self) is not state:
+            self._is_told = True
+            self.emit(_EVENTS[state], details)
+        seen, now = self._seen, self._source.snapshot()
+        self._seen = now
+        keys = list(changes_of(seen, now))
+        if keys:
+            metadata: dict[str, bool | str | int | float] = {"version": str(now.generation)}
+            self.emit_provider_configuration_changed(ProviderEventDetails(keys, metadata=metadata))
+
+
+def changes_of(old: Any, new: Any) -> Sequence[str]:
+    """The keys that are different."""
+    try:
+        return changes_between(old, new).keys
+    except TypeError:
+        # Flags in memory.
+        return sorted(key for key in {*old, *new} if repr(old.get(key, ...)) != repr(new.get(key, ...)))
+
+
+def _state_of(status: Any) -> tuple[ProviderStatus, ProviderEventDetails]:
+    if not status.generation:
+        message = f"no flags have come yet; {status.last_error or 'the stream is ' + status.link}"
+        return ProviderStatus.ERROR, ProviderEventDetails(
+            message=message, error_code=ErrorCode.PROVIDER_NOT_READY
+        )
+    if status.is_stale:
+        message = status.last_error or f"the stream is {status.link}, the publisher {status.publisher}"
+        return ProviderStatus.STALE, ProviderEventDetails(message=message)
+    return ProviderStatus.READY, ProviderEventDetails()
+
+
+def _failed(default: Any, error: NoValue) -> FlagResolutionDetails[Any]:
+    return FlagResolutionDetails(
+        default, ErrorCode(error.code), str(error), Reason.ERROR, None, error.metadata
+    )
+
+
+_providers: "weakref.WeakSet[FlagstaffProvider]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    _sdk.mend()
+    for provider in list(_providers):
+        # With greenlets that has to wait until their hub is whole again: the first evaluation does it.
+        provider._evaluator.look_again()
+        if provider._bell is not None and _greenlets.found() is None:  # type: ignore[no-untyped-call]
+            provider._begin_in_child()
+
+
+# After the handlers of `threading`, `logging` and this package, which are imported above.
+os.register_at_fork(after_in_child=_after_fork)
