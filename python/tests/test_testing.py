@@ -274,6 +274,7 @@ def test_with_time_that_stands_still():
         assert flags.status().published_at == flags.snapshot().published_at
         # The time of a wait passes all the same.
         assert flags.wait_for_change(flags.generation, 0.01) == 1
+        assert flags.wait_for_changes(flags.generation, 0.01) == (1, [])
 
 
 SUITE = {

@@ -79,6 +79,10 @@ fn holds(snapshot: &Snapshot, expected: &Flags, what: &str) {
     assert!(snapshot.get("no-such-flag").is_none(), "{what}");
 }
 
+fn long() -> bool {
+    std::env::var("FLAGSTAFF_LONG").is_ok_and(|text| text == "1")
+}
+
 /// Knows the flags by what it is told alone.
 struct Follower {
     reader: Reader,
@@ -104,7 +108,7 @@ impl Follower {
 fn copies_their_differences_and_what_the_feed_tells_are_true_over_random_lives() {
     const KEYS: usize = 150;
     let mut told = 0;
-    for seed in 0..12 {
+    for seed in 0..if long() { 100 } else { 3 } {
         let mut random = Rng::with_seed(seed);
         let (stage, mut writer) = Stage::with_writer();
         let reader = Reader::open(&stage.path).unwrap();
@@ -165,7 +169,7 @@ fn copies_their_differences_and_what_the_feed_tells_are_true_over_random_lives()
         }
         told += follower.told;
     }
-    assert!(told > 800, "told {told} times");
+    assert!(told > 150, "told {told} times");
 }
 
 #[test]

@@ -1,16 +1,17 @@
 //! The places of a table at which two snapshots differ, for the change feed.
 
 use crate::archive::records::Records;
+use crate::archive::shape;
 use crate::bytes::frame::Frame;
-use crate::bytes::record::{Hit, KeyOf, RECORD_WORDS, kind};
+use crate::bytes::layout::text_word;
+use crate::bytes::record::{Hit, KeyOf, RECORD_WORDS, TextAt, kind};
 use crate::sync::feed::{InFile, Size as _};
 
 /// The places whose flags have another value than in `before`, counted as records are: first those of the table, then overflow records.
 /// `None` if a key came, went or moved, or if they are more than the change feed tells of one publish.
 #[must_use]
 pub fn changed_places(before: &impl Records, now: &impl Records) -> Option<Vec<u32>> {
-    let shape = |of: &Frame| (of.places, of.overflow, of.flags);
-    if shape(before.frame()) != shape(now.frame()) {
+    if layout(before.frame()) != layout(now.frame()) {
         return None;
     }
     let mut places = Vec::new();
@@ -26,6 +27,65 @@ pub fn changed_places(before: &impl Records, now: &impl Records) -> Option<Vec<u
         }
     }
     Some(places)
+}
+
+/// As [`changed_places`], of archives of the same length that differ in these lines of 64 bytes only: looks at no other records.
+pub(crate) fn changed_in_lines(
+    before: &impl Records,
+    now: &impl Records,
+    lines: &[usize],
+) -> Option<Vec<u32>> {
+    let places = now.frame().places;
+    // A place is a line.
+    let (in_records, behind) = lines.split_at(lines.partition_point(|line| *line < places));
+    if layout(before.frame()) != layout(now.frame()) || now.frame().overflow != 0 {
+        return changed_places(before, now);
+    }
+    let archive_words = now.frame().archive_bytes as usize / 8;
+    let (texts, root) = (text_word(places, 0), archive_words.saturating_sub(shape::ROOT_BYTES / 8));
+    let differs = |line: usize, from: usize, to: usize| {
+        let mut words = (line * 8).max(from)..(line * 8 + 8).min(to);
+        words.any(|at| before.word_at(at) != now.word_at(at))
+    };
+    // Another index is one of other keys.
+    if behind.iter().any(|line| differs(*line, 0, texts)) {
+        return changed_places(before, now);
+    }
+    let texts: Vec<usize> = behind.iter().copied().filter(|line| differs(*line, texts, root)).collect();
+    let mut found: Vec<usize> = in_records.to_vec();
+    if let (Some(first), Some(last)) = (texts.first(), texts.last()) {
+        let is_touched = |at: Option<TextAt>| {
+            at.is_some_and(|at| {
+                let (from, to) = (at.word / 8, at.word.saturating_add(at.words()).div_ceil(8));
+                from <= *last && to > *first && {
+                    let next = texts.partition_point(|line| *line < from);
+                    texts.get(next).is_some_and(|line| *line < to)
+                }
+            })
+        };
+        found.extend((0..places).filter(|place| {
+            let record = now.record(place * RECORD_WORDS);
+            is_touched(Hit::of(&record).text()) || is_touched(KeyOf(&record).middle())
+        }));
+        found.sort_unstable();
+        found.dedup();
+    }
+    let mut changed = Vec::new();
+    for place in found {
+        let (old, new) = (before.record(place * RECORD_WORDS), now.record(place * RECORD_WORDS));
+        if !has_same_key(before, &old, now, &new) {
+            return None;
+        }
+        if !has_same_value(before, Hit::of(&old), now, Hit::of(&new)) {
+            changed.push(u32::try_from(place).ok()?);
+        }
+    }
+    (changed.len() <= InFile::MOST).then_some(changed)
+}
+
+/// Same keys at the same places have the same.
+fn layout(of: &Frame) -> (usize, usize, u64) {
+    (of.places, of.overflow, of.flags)
 }
 
 type Words = [u64; RECORD_WORDS];

@@ -51,8 +51,10 @@ impl View {
             .filter(|frame| frame.generation == current)
             .ok_or(Lost::NoFeed)?;
         let mut flags = Vec::with_capacity(places.len());
+        // No word belongs to two texts, so that a file that says otherwise takes no more memory than its archive.
+        let mut left = frame.archive_bytes as usize;
         for place in places {
-            match self.flag_at(slot, &frame, place as usize) {
+            match self.flag_at(slot, &frame, place as usize, &mut left) {
                 Some(Some(flag)) => flags.push(flag),
                 Some(None) => return Err(Lost::NoFeed),
                 None => return Ok(None),
@@ -62,7 +64,13 @@ impl View {
     }
 
     /// The flag at a place. `None`: outside of the bounds. `Some(None)`: none, or damage made it none.
-    fn flag_at(&self, slot: usize, frame: &Frame, place: usize) -> Option<Option<NowHolds>> {
+    fn flag_at(
+        &self,
+        slot: usize,
+        frame: &Frame,
+        place: usize,
+        left: &mut usize,
+    ) -> Option<Option<NowHolds>> {
         let start = match place.checked_sub(frame.places) {
             None => place * RECORD_WORDS,
             Some(number) => overflow_word(frame.places) + number * RECORD_WORDS,
@@ -76,11 +84,11 @@ impl View {
             return Some(None);
         }
         let middle = match of.middle() {
-            Some(at) => self.bytes_at(slot, at)?,
+            Some(at) => self.bytes_at(slot, at, left)?,
             None => Vec::new(),
         };
         let text = match hit.text() {
-            Some(at) => Some(self.bytes_at(slot, at)?),
+            Some(at) => Some(self.bytes_at(slot, at, left)?),
             None => None,
         };
         let whole = || {
@@ -90,10 +98,11 @@ impl View {
         Some(whole())
     }
 
-    fn bytes_at(&self, slot: usize, at: TextAt) -> Option<Vec<u8>> {
+    fn bytes_at(&self, slot: usize, at: TextAt, left: &mut usize) -> Option<Vec<u8>> {
         if !at.fits(self.bound(slot) as usize) {
             return None;
         }
+        *left = left.checked_sub(at.words() * 8)?;
         let mut bytes = Vec::new();
         // Without memory for it there is no answer; the process is not aborted.
         bytes.try_reserve_exact(at.words() * 8).ok()?;

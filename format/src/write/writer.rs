@@ -7,7 +7,7 @@ mod opening;
 
 use std::path::Path;
 
-use crate::archive::changed_places::changed_places;
+use crate::archive::changed_places::{changed_in_lines, changed_places};
 use crate::archive::checked::Archive;
 use crate::archive::records::Records;
 use crate::bytes::error::WriteError;
@@ -100,6 +100,8 @@ pub struct Writer {
     slots: Slots,
     /// A child of a fork has file and mappings too, and must leave them alone.
     process: Epoch,
+    /// What the last publish changed.
+    changed: Option<Vec<u32>>,
 }
 
 /// Where the words of [`Writer::tables`] stand.
@@ -152,13 +154,9 @@ impl Writer {
         // Readers have one bound for both slots on their fast path. If this one has no space now, they read on the slow
         // one, and the next publish says so.
         let _ = self.snapshot.reserve(Area::Slot(1 - slot), bytes);
-        let found;
-        let changed = match known {
-            Some((since, places)) if since == self.generation => Some(places),
-            _ => {
-                found = self.current_in_slot().and_then(|current| changed_places(&current, archive));
-                found.as_deref()
-            }
+        self.changed = match known {
+            Some((since, places)) if since == self.generation => Some(places.to_vec()),
+            _ => self.changed_by(archive),
         };
         let mut stored = 0;
         let published = announce::<Sound, _, _, WriteError>(&self.snapshot.event(), || {
@@ -169,7 +167,7 @@ impl Writer {
                 let store = self.slots.store(&self.map, slot, archive);
                 stored = store.map_err(failed("write", &self.snapshot.path))?;
                 self.snapshot.say_places(slot, archive)?;
-                self.snapshot.tell(self.generation, changed);
+                self.snapshot.tell(self.generation, self.changed.as_deref());
                 Ok::<_, WriteError>(())
             })?;
             word.is_stored()?;
@@ -198,6 +196,21 @@ impl Writer {
     /// The current snapshot, where it is, if it is good.
     fn current_in_slot(&self) -> Option<InSlot<'_>> {
         self.in_slot(self.generation())
+    }
+
+    /// The places that a new archive changes. `None`, if they are not those of now.
+    fn changed_by(&self, archive: &Archive) -> Option<Vec<u32>> {
+        let current = self.current_in_slot()?;
+        match current.lines_unlike(archive) {
+            Some(lines) => changed_in_lines(&current, archive, &lines),
+            None => changed_places(&current, archive),
+        }
+    }
+
+    /// The places whose flags were changed by the last publish of this writer; `None` if anything may have been.
+    #[must_use]
+    pub fn changed(&self) -> Option<&[u32]> {
+        self.changed.as_deref()
     }
 
     fn in_slot(&self, generation: Generation) -> Option<InSlot<'_>> {
@@ -365,6 +378,7 @@ impl Writer {
             locked: [0; 2],
             slots,
             process: Epoch::now(),
+            changed: None,
         };
         for slot in [0, 1] {
             if let Ok(frame) = area::frame(&writer.map, Area::Slot(slot)) {

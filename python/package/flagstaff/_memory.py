@@ -193,6 +193,8 @@ class MemoryClient:
         # Keys that were read, for `--flagstaff-strict`.
         self.reads = set()
         self._now = self._snapshot_of({}, 0)
+        # Those before, of which `changes_since` knows.
+        self._past = []
         if flags:
             self.set(flags)
 
@@ -279,6 +281,20 @@ class MemoryClient:
         with self._changed:
             self._changed.wait_for(lambda: self._now.generation != generation, timeout)
         return self._now.generation
+
+    def changes_since(self, generation):
+        """The current generation, and the keys that may have changed since `generation`: None where a client would not know them."""
+        with self._lock:
+            now = self._now
+            old = next((one for one in [*self._past, now] if one.generation == generation), None)
+        if old is None or old._flags.keys() != now._flags.keys():
+            return now.generation, None
+        return now.generation, list(MemoryChanges(old, now).keys)
+
+    def wait_for_changes(self, generation, timeout=None):
+        """As `wait_for_change`, and returns what `changes_since` returns."""
+        self.wait_for_change(generation, timeout)
+        return self.changes_since(generation)
 
     async def wait_for_change_async(self, generation=None, timeout=None):
         """As `wait_for_change`, for asyncio."""
@@ -370,6 +386,7 @@ class MemoryClient:
         for layer in self._layers:
             flags.update(layer)
         old, self._now = self._now, self._snapshot_of(flags, self._now.generation + 1)
+        self._past = [*self._past[-63:], old]
         self._changed.notify_all()
         return MemoryChanges(old, self._now)
 
