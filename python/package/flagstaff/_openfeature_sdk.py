@@ -6,10 +6,10 @@ copied as they are, held by threads that are not there. All of it is private to 
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, thread
 
 from openfeature import _event_support
-from openfeature.provider import _registry
+from openfeature.provider import ProviderStatus, _registry
 
 _pool_of = [os.getpid()]
 
@@ -31,6 +31,18 @@ def status_of(provider):
     """The status that the SDK's clients see, or None."""
     registry = getattr(_registry, "provider_registry", None)
     return registry.get_provider_status(provider) if registry else None
+
+
+def make_ready(provider):
+    """Let the SDK's clients ask a provider that it takes for not ready. Handlers are told later."""
+    statuses = getattr(getattr(_registry, "provider_registry", None), "_provider_status", None)
+    if isinstance(statuses, dict) and statuses.get(provider) is ProviderStatus.NOT_READY:
+        statuses[provider] = ProviderStatus.READY
+
+
+def is_ending():
+    """Whether Python ends, and has told the pools of threads."""
+    return bool(getattr(thread, "_shutdown", False))
 
 
 def _is_own(lock):

@@ -130,16 +130,16 @@ class FlagstaffProvider(AbstractProvider):
 
     def _is_set_again(self) -> bool:
         """Whether the SDK shut down, in a thread of its own, what had been set anew meanwhile. It is attached then."""
-        if not hasattr(self, "_on_emit"):
+        if not self._is_set():
             return False
         self._is_down = False
         self._watch()
         return True
 
     def _watch(self) -> None:
+        self._process = os.getpid()
         if not self._has_events or self._bell is not None:
             return
-        self._process = os.getpid()
         # Before the bell, which rings at once.
         self._seen = self._source.snapshot()
         # Seen weakly: a provider that is forgotten ends its own bell.
@@ -162,24 +162,32 @@ class FlagstaffProvider(AbstractProvider):
             bell.close()
 
     def _look_at_process(self) -> None:
-        if self._bell is not None and self._process != os.getpid():
+        if self._process != os.getpid():
             # A fork that Python was not told of, or with greenlets.
+            _sdk.mend()
             self._begin_in_child()
 
     def _begin_in_child(self) -> None:
-        """Tell the SDK's side of this process what it missed, and events from now on."""
+        """Tell what this process has to know, and events from now on. The bell of the parent is not in here."""
         self._bell = None
         self._is_told = False
-        _sdk.mend()
-        if _sdk.status_of(self) is ProviderStatus.NOT_READY and hasattr(self, "_on_emit"):
-            # The thread that was making it ready is not in this process.
-            self.emit_provider_ready(ProviderEventDetails())
-            self._is_told = True
-        self._watch()
+        if self._is_set() and not self._is_down:
+            self._watch()
+
+    def _is_set(self) -> bool:
+        return hasattr(self, "_on_emit")
 
     def _look(self) -> None:
         """Tell what is different. Called by the bell, one call at a time."""
-        if not hasattr(self, "_on_emit") or self._is_down:
+        try:
+            self._tell()
+        except RuntimeError:
+            # At the end of Python the pool of the SDK takes nothing any more.
+            if not _sdk.is_ending():
+                raise
+
+    def _tell(self) -> None:
+        if not self._is_set() or self._is_down:
             return
         deadline = monotonic() + _PATIENCE
         while _sdk.status_of(self) is ProviderStatus.NOT_READY and monotonic() < deadline:
@@ -230,10 +238,15 @@ _providers: "weakref.WeakSet[FlagstaffProvider]" = weakref.WeakSet()
 
 def _after_fork() -> None:
     _sdk.mend()
+    has_greenlets = _greenlets.found() is not None  # type: ignore[no-untyped-call]
     for provider in list(_providers):
-        # With greenlets that has to wait until their hub is whole again: the first evaluation does it.
+        if not provider._is_set():
+            continue
+        # A thread that was making it ready is not in this process.
+        _sdk.make_ready(provider)
         provider._evaluator.look_again()
-        if provider._bell is not None and _greenlets.found() is None:  # type: ignore[no-untyped-call]
+        # With greenlets the rest has to wait until their hub is whole again: the first evaluation does it.
+        if not has_greenlets:
             provider._begin_in_child()
 
 

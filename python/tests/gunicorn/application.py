@@ -1,7 +1,7 @@
 """The application that runs under Gunicorn: its client is made at import, as users do it.
 
 What it is to do comes from the environment: SDK (`flagstaff`, `soasap` or `none`), SERVICE, CACHE, MEMORY, API_KEY, SECOND_KEY,
-READ_AT_IMPORT, CLOSE_AT_EXIT, LOCKS, PATCH.
+READ_AT_IMPORT, CLOSE_AT_EXIT, LOCKS, OPENFEATURE, PATCH.
 """
 
 import os
@@ -47,6 +47,25 @@ if flags and "CLOSE_AT_EXIT" in os.environ:
     import atexit
 
     atexit.register(flags.close)
+
+
+# What OpenFeature tells this process: its number, the event, the changed keys.
+events = []
+features = None
+if "OPENFEATURE" in os.environ:
+    from openfeature import api
+    from openfeature.event import ProviderEvent
+
+    from flagstaff.openfeature import FlagstaffProvider
+
+    for event in ProviderEvent:
+        api.add_handler(
+            event,
+            lambda details, event=event: events.append([os.getpid(), event.value, details.flags_changed]),
+        )
+    # Without `_and_wait`, so that a fork may come before the thread of the SDK has made it ready.
+    api.set_provider(FlagstaffProvider(flags))
+    features = api.get_client()
 
 
 # With LOCKS, requests, callbacks and the log share locks in which each of them waits a moment.
