@@ -134,7 +134,16 @@ class Odd:
 
 def test_a_context_that_is_none_is_an_invalid_context(client):
     provider = FlagstaffProvider(client)
-    bad = [5, "user", [], {}, object(), Odd(), EvaluationContext(targeting_key=5), EvaluationContext(attributes=[1])]
+    bad = [
+        5,
+        "user",
+        [],
+        {},
+        object(),
+        Odd(),
+        EvaluationContext(targeting_key=5),
+        EvaluationContext(attributes=[1]),
+    ]
     for context in bad:
         details = asked(provider, "boolean", "on", context)
         assert (details.value, details.error_code) == (False, ErrorCode.INVALID_CONTEXT), context
@@ -165,7 +174,9 @@ def test_reasons_and_metadata_say_when_flags_are_stale_or_cold():
         ({"is_stale": True, "is_cold": True, "contact_age": None}, Reason.CACHED),
     ):
         flags.set_status(**fields)
-        details = eventually(lambda reason=reason: (d := asked(provider, "boolean", "on")).reason == reason and d)
+        details = eventually(
+            lambda reason=reason: (d := asked(provider, "boolean", "on")).reason == reason and d
+        )
         age = fields.get("contact_age") if "is_stale" in fields else None
         # It is looked at ten times a second.
         eventually(lambda age=age: asked(provider, "boolean", "on").flag_metadata.get("staleSeconds") == age)
@@ -320,7 +331,11 @@ def test_one_provider_for_several_domains_goes_on_until_the_last_one_has_another
     for domain in (None, "a", "b"):
         api.set_provider_and_wait(provider, domain)
     api.set_provider_and_wait(FlagstaffProvider(MemoryClient({"on": False})), "a")
-    assert [api.get_client(domain).get_boolean_value("on", None) for domain in (None, "a", "b")] == [True, False, True]
+    assert [api.get_client(domain).get_boolean_value("on", None) for domain in (None, "a", "b")] == [
+        True,
+        False,
+        True,
+    ]
 
 
 def bells():
@@ -379,7 +394,9 @@ START = """if 1:
 
 
 def test_children_of_forks_right_after_set_provider_are_ready_and_have_events(server, tmp_path, run):
-    code = START + """
+    code = (
+        START
+        + """
     def look():
         details = features.get_boolean_details("on", False)
         # From the provider, and not from the SDK, which does not ask one that it takes for not ready.
@@ -397,11 +414,14 @@ def test_children_of_forks_right_after_set_provider_are_ready_and_have_events(se
     in_child(lambda: in_child(look))
     print("done")
     """
+    )
     assert run(code, server.url, tmp_path) == "done\n"
 
 
 def test_children_hear_of_changes_though_handlers_ran_in_the_parent(server, tmp_path, start):
-    code = START + """
+    code = (
+        START
+        + """
     api.set_provider_and_wait(FlagstaffProvider(client))
     assert client.wait_until_ready(20)
     eventually(lambda: len(events()) > 2)
@@ -413,6 +433,7 @@ def test_children_hear_of_changes_though_handlers_ran_in_the_parent(server, tmp_
     eventually(lambda: ("PROVIDER_CONFIGURATION_CHANGED", ["on"]) in events())
     print("parent", flush=True)
     """
+    )
     program = start(code, server.url, tmp_path)
     eventually(lambda: "child" in program.text())
     server.publish({**FLAGS, "on": False})
@@ -420,7 +441,9 @@ def test_children_hear_of_changes_though_handlers_ran_in_the_parent(server, tmp_
 
 
 def test_a_lock_of_the_sdk_that_another_thread_holds_at_a_fork_stops_no_child(server, tmp_path, run):
-    code = START + """
+    code = (
+        START
+        + """
     from openfeature import _event_support
     from openfeature.provider._registry import provider_registry
     api.set_provider_and_wait(FlagstaffProvider(client))
@@ -439,15 +462,19 @@ def test_a_lock_of_the_sdk_that_another_thread_holds_at_a_fork_stops_no_child(se
     in_child(look)
     print("done")
     """
+    )
     assert run(code, server.url, tmp_path) == "done\n"
 
 
 def test_a_program_with_a_provider_ends_without_a_word(server, tmp_path, run):
-    code = START + """
+    code = (
+        START
+        + """
     api.set_provider_and_wait(FlagstaffProvider(client))
     assert client.wait_until_ready(20)
     print(time.monotonic())
     """
+    )
     ended = run(code, server.url, tmp_path)
     assert time.monotonic() - float(ended) < 3
     assert run.stderr == ""

@@ -2,7 +2,8 @@
 
     Evaluator(client).evaluate("new-checkout", BOOLEAN, context)
 
-A flag is a value today, so the context is checked and otherwise left alone: however large or deep it is, it costs nothing.
+A flag is a value today, so the context is checked and otherwise left alone: however large or deep it is, it
+costs nothing.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 # The types that can be asked for.
 BOOLEAN, STRING, INTEGER, FLOAT, OBJECT = "boolean", "string", "integer", "float", "object"
 
-# How long an answer may go on naming a state (fresh or stale) that is over. A look costs ten times as much as a read.
+# How long an answer may go on naming a state (fresh or stale) that is over. A look costs more than a read.
 _LOOK_EVERY = 0.1
 
 # Integers up to here are exact as floats.
@@ -34,7 +35,7 @@ class Evaluation(NamedTuple):
 class NoValue(Exception):
     """There is no such answer; `code` is the one of OpenFeature."""
 
-    def __init__(self, code, message, metadata=None):
+    def __init__(self, code: str, message: str, metadata: Any = None) -> None:
         super().__init__(message)
         self.code = code
         self.metadata = metadata or {}
@@ -44,7 +45,7 @@ _new = tuple.__new__
 
 
 class Evaluator:
-    """Answers from a `Client`, a `Reader` or what has their interface. May be shared by threads, and used across a fork.
+    """Answers from a `Client`, a `Reader` or the like. May be shared by threads and across a fork.
 
     `on_look` is called now and then, within `evaluate`.
     """
@@ -52,12 +53,13 @@ class Evaluator:
     # In a tuple of the class, where `freezegun` does not put its clock.
     _clock = (monotonic,)
 
-    def __init__(self, source, on_look=None):
+    def __init__(self, source: Any, on_look: Any = None) -> None:
         self._source = source
         self._on_look = on_look
+        self._known: Any
         self.look_again()
 
-    def evaluate(self, key, kind, context):
+    def evaluate(self, key: Any, kind: str, context: Any) -> Evaluation:
         """Return an `Evaluation`, or raise `NoValue`."""
         if context is not None:
             _check_context(context)
@@ -89,7 +91,7 @@ class Evaluator:
         # Half of what the constructor of a named tuple costs.
         return _new(Evaluation, (value, None, known[1], metadata))
 
-    def look_again(self):
+    def look_again(self) -> None:
         """Ask for the state with the next evaluation."""
         self._known = (None, "STATIC", {}, 0.0)
 
@@ -114,10 +116,13 @@ def _check_context(context):
         key, attributes = context.targeting_key, context.attributes
     except AttributeError:
         key = attributes = _MISSING
-    if (key is None or isinstance(key, str)) and (type(attributes) is dict or isinstance(attributes, Mapping)):
+    if (key is None or isinstance(key, str)) and (
+        type(attributes) is dict or isinstance(attributes, Mapping)
+    ):
         return
     raise NoValue(
-        "INVALID_CONTEXT", "the context is no EvaluationContext with a text as key and a mapping of attributes"
+        "INVALID_CONTEXT",
+        "the context is no EvaluationContext with a text as key and a mapping of attributes",
     )
 
 

@@ -1,4 +1,4 @@
-"""Flags in memory, with the interface of a client: no file, no network, no thread. What tests use; see `flagstaff.testing`."""
+"""Flags in memory, with the interface of a client: no file, no network, no thread: see `testing`."""
 
 import json
 import threading
@@ -177,7 +177,8 @@ def _getter(name, take, own, doc):
 class MemoryClient:
     """Flags in memory, with all that a `Client` has, and `set`, `delete`, `override` and `set_status`.
 
-    Callbacks of `on_change` run before `set` returns, in the thread that calls it. May be shared by threads and event loops.
+    Callbacks of `on_change` run before `set` returns, in the thread that calls it. May be shared by threads
+    and event loops.
     """
 
     def __init__(self, flags=None):
@@ -310,7 +311,8 @@ class MemoryClient:
     def on_change(self, callback):
         """Call `callback(changes)` with what changed, from now on."""
         if not callable(callback):
-            raise TypeError(f"callback is a {type(callback).__name__}, expected a function or another callable")
+            kind = type(callback).__name__
+            raise TypeError(f"callback is a {kind}, expected a function or another callable")
         self._callbacks.append(callback)
 
     def close(self, timeout=None):
@@ -387,7 +389,8 @@ class MemoryClient:
             except Exception:
                 import logging
 
-                logging.getLogger("flagstaff").exception("the change callback raised; it will be called again all the same")
+                message = "the change callback raised; it will be called again all the same"
+                logging.getLogger("flagstaff").exception(message)
 
 
 class _Bell:

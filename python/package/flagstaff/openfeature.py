@@ -45,16 +45,14 @@ _PATIENCE = 1.0
 class FlagstaffProvider(AbstractProvider):
     """Answers OpenFeature's questions from a `Client` or a `Reader`, which stays yours to close.
 
-    It may be set before a fork and works in every child. With `events` (the default) one thread in each process tells READY,
-    STALE, ERROR and CONFIGURATION_CHANGED. `hooks` run with every evaluation, after those of the API, client and call.
+    It may be set before a fork and works in every child. With `events`, one thread in each process
+    tells READY, STALE, ERROR and CONFIGURATION_CHANGED. `hooks` run with every evaluation.
     """
 
-    def __init__(
-        self, source: Client | Reader, *, events: bool = True, hooks: Sequence[Hook] = ()
-    ) -> None:
+    def __init__(self, source: Client | Reader, *, events: bool = True, hooks: Sequence[Hook] = ()) -> None:
         super().__init__()
         self._source: Any = source
-        self._evaluator: Any = Evaluator(source, self._look_at_process)  # type: ignore[no-untyped-call]
+        self._evaluator = Evaluator(source, self._look_at_process)
         self._metadata = Metadata(name="flagstaff")
         self._hooks = list(hooks)
         self._has_events = events
@@ -73,14 +71,14 @@ class FlagstaffProvider(AbstractProvider):
         return self._hooks
 
     def initialize(self, evaluation_context: EvaluationContext) -> None:
-        """Begin with events. Waits for nothing: until there are flags, answers are the defaults with PROVIDER_NOT_READY."""
+        """Begin with events. Waits for nothing: without flags, answers are PROVIDER_NOT_READY."""
         self._is_down = False
         # The SDK tells READY after this.
         self._is_told = True
         self._watch()
 
     def shutdown(self) -> None:
-        """End the events. The client or reader goes on; closing it is up to who made it. Once more does nothing."""
+        """End the events. The client or reader goes on: who made it closes it. Once more does nothing."""
         self._is_down = True
         self._unwatch()
 
@@ -129,7 +127,7 @@ class FlagstaffProvider(AbstractProvider):
         )
 
     def _is_set_again(self) -> bool:
-        """Whether the SDK shut down, in a thread of its own, what had been set anew meanwhile. It is attached then."""
+        """Whether the SDK shut down, in a thread, what had been set anew meanwhile. It is attached then."""
         if not self._is_set():
             return False
         self._is_down = False
@@ -168,7 +166,7 @@ class FlagstaffProvider(AbstractProvider):
             self._begin_in_child()
 
     def _begin_in_child(self) -> None:
-        """Tell what this process has to know, and events from now on. The bell of the parent is not in here."""
+        """Tell what this process has to know, and events from now on. The parent's bell is not here."""
         self._bell = None
         self._is_told = False
         if self._is_set() and not self._is_down:

@@ -10,7 +10,9 @@ pytestmark = pytest.mark.skipif(
     find_spec("openfeature") is None, reason="not installed: openfeature-sdk; see tests/requirements.txt"
 )
 
-GEVENT = pytest.mark.skipif(find_spec("gevent") is None, reason="gevent is not installed; see tests/requirements.txt")
+GEVENT = pytest.mark.skipif(
+    find_spec("gevent") is None, reason="gevent is not installed; see tests/requirements.txt"
+)
 
 
 # Without what is done after a fork: the workers of --preload answer PROVIDER_NOT_READY for ever, if the fork comes before the SDK's
