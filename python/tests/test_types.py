@@ -142,6 +142,5 @@ flagstaff\.(_flagstaff\.)?(Client|Reader|SoasapClient)\.get_(bool|flag|number|st
 flagstaff\.(_flagstaff\.)?(Client|Reader|SoasapClient)\.__init__
 flagstaff\._flagstaff\.__all__
 flagstaff\._(background|asyncio|errors|evaluation|greenlets|memory|openfeature_sdk|options|protocol|pytest)(\..*)?
-flagstaff\.openfeature(\..*)?
 flagstaff\.testing\.(MemoryClient|override)(\..*)?
 """

@@ -53,6 +53,7 @@ class FlagstaffProvider(AbstractProvider):
         super().__init__()
         self._source: Any = source
         self._evaluator = Evaluator(source, self._look_at_process)
+        self._evaluate = self._evaluator.evaluate
         self._metadata = Metadata(name="flagstaff")
         self._hooks = list(hooks)
         self._has_events = events
@@ -119,12 +120,10 @@ class FlagstaffProvider(AbstractProvider):
         if self._is_down and not self._is_set_again():
             return _failed(default, NoValue("PROVIDER_NOT_READY", "the provider was shut down"))
         try:
-            answer = self._evaluator.evaluate(key, kind, context)
+            value, variant, reason, metadata = self._evaluate(key, kind, context)
         except NoValue as error:
             return _failed(default, error)
-        return FlagResolutionDetails(
-            answer.value, None, None, _REASONS[answer.reason], answer.variant, answer.metadata
-        )
+        return FlagResolutionDetails(value, None, None, _REASONS[reason], variant, metadata)
 
     def _is_set_again(self) -> bool:
         """Whether the SDK shut down, in a thread, what had been set anew meanwhile. It is attached then."""
