@@ -8,7 +8,10 @@ use flagstaff_format::layout;
 use crate::completions::Completions;
 use crate::demo::Demo;
 use crate::dump::Dump;
+#[cfg(feature = "metrics")]
+use crate::exporter::Exporter;
 use crate::get::Get;
+use crate::log::{Format, Level};
 use crate::man::Man;
 use crate::publish::Publish;
 use crate::run::Run;
@@ -64,6 +67,8 @@ pub(crate) enum Command {
     Verify(Verify),
     Publish(Publish),
     Serve(Serve),
+    #[cfg(feature = "metrics")]
+    Exporter(Exporter),
     Demo(Demo),
     #[cfg(feature = "torture")]
     Torture(Torture),
@@ -73,6 +78,16 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// What is logged, and how.
+    pub(crate) fn log(&self) -> (Level, Format) {
+        match self {
+            Command::Run(Run { log_format, .. }) | Command::Serve(Serve { log_format, .. }) => {
+                (Level::Info, *log_format)
+            }
+            _ => (Level::Warn, Format::Text),
+        }
+    }
+
     /// Whether errors are JSON as well.
     pub(crate) fn is_json(&self) -> bool {
         match self {

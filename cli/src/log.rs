@@ -10,10 +10,11 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use flagstaff_publisher::{Queue, printable};
-use tracing_subscriber::field::MakeExt as _;
+use tracing::field::{Field, Visit};
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::format;
+use tracing_subscriber::fmt::{FormatFields, format};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -52,12 +53,22 @@ pub(crate) enum Level {
     Warn,
 }
 
+/// How lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people: time, level, message, then name=value
+    #[default]
+    Text,
+    /// For machines: one JSON object per line, with timestamp, level, message, event and further members
+    Json,
+}
+
 /// A filter that cannot be used: the text, and what is wrong with it.
 #[derive(Debug)]
 pub(crate) struct BadFilter(pub(crate) String, pub(crate) ParseError);
 
 /// Starts the log.
-pub(crate) fn start(level: Level) -> Result<(), BadFilter> {
+pub(crate) fn start(level: Level, format: Format) -> Result<(), BadFilter> {
     let default = match level {
         Level::Info => "info",
         Level::Warn => "warn",
@@ -65,29 +76,72 @@ pub(crate) fn start(level: Level) -> Result<(), BadFilter> {
     let wanted = env::var(VARIABLE).ok().filter(|text| !text.trim().is_empty());
     let wanted = wanted.unwrap_or_else(|| default.to_owned());
     let filter = wanted.parse::<Targets>().map_err(|error| BadFilter(wanted, error))?;
-    let field = |writer: &mut format::Writer<'_>, field: &tracing::field::Field, value: &dyn fmt::Debug| {
-        // Keys, names of files, and responses of servers: none of it may end the line or move the cursor.
-        let value = format!("{value:?}");
-        match field.name() {
-            "message" => write!(writer, "{}", printable(&value)),
-            name => write!(writer, "{name}={}", printable(&value)),
-        }
-    };
-    tracing_subscriber::fmt()
+    let subscriber = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::TRACE)
         .with_target(false)
         .with_ansi(io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()))
-        .fmt_fields(format::debug_fn(field).delimited(" "))
         .with_writer(|| Line)
         // A stderr that is closed must not end a publisher: the subscriber would complain about it on stderr, and panic.
-        .log_internal_errors(false)
-        .finish()
-        .with(filter)
-        .init();
+        .log_internal_errors(false);
+    match format {
+        Format::Text => subscriber.fmt_fields(ForPeople).finish().with(filter).init(),
+        // A value in JSON can neither end the line nor move the cursor: control characters are escaped.
+        Format::Json => {
+            let subscriber = subscriber.json().flatten_event(true);
+            subscriber.with_current_span(false).with_span_list(false).finish().with(filter).init();
+        }
+    }
     // The HTTP library logs through `log`; below this level it logs what goes over the wire, where a server may return the
     // key. No directive of the filter reaches past this. After `init`, which sets it from the filter.
     log::set_max_level(log::LevelFilter::Info);
     Ok(())
+}
+
+/// The message, then `name=value`. Durations are fields in seconds.
+struct ForPeople;
+
+impl<'w> FormatFields<'w> for ForPeople {
+    fn format_fields<R: RecordFields>(&self, writer: format::Writer<'w>, fields: R) -> fmt::Result {
+        let mut line = FieldsOfLine { writer, is_first: true, result: Ok(()) };
+        fields.record(&mut line);
+        line.result
+    }
+}
+
+struct FieldsOfLine<'w> {
+    writer: format::Writer<'w>,
+    is_first: bool,
+    result: fmt::Result,
+}
+
+impl Visit for FieldsOfLine<'_> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        match (field.name().strip_suffix("_seconds"), Duration::try_from_secs_f64(value)) {
+            (Some(name), Ok(duration)) => self.write(name, &duration),
+            _ => self.write(field.name(), &value),
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.write(field.name(), value);
+    }
+}
+
+impl FieldsOfLine<'_> {
+    fn write(&mut self, name: &str, value: &dyn fmt::Debug) {
+        // The message says as much.
+        if self.result.is_err() || name == "event" {
+            return;
+        }
+        let space = if std::mem::take(&mut self.is_first) { "" } else { " " };
+        // Keys, names of files, and responses of servers: none of it may end the line or move the cursor.
+        let value = format!("{value:?}");
+        let value = printable(&value);
+        self.result = match name {
+            "message" => write!(self.writer, "{space}{value}"),
+            name => write!(self.writer, "{space}{name}={value}"),
+        };
+    }
 }
 
 /// Writes a line to stderr, behind those of the log.

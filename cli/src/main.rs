@@ -8,7 +8,7 @@
 //! stdout, `log` stderr, `failure` every error with its exit code, `bus_error` the message for SIGBUS, `signals` stops a
 //! publisher, `service_manager` tells systemd. `json` and `show` write values for machines and for people, `style` has their
 //! colours, `suggest` keys that were meant, `differences` compares two snapshots. `facts` is what is known about a file and its
-//! publisher, `host` what the kernel tells about processes. `screen` is the terminal of `top` and `demo`, which are folders of
+//! publisher, `host` what the kernel tells about processes, `exporter` health and metrics over HTTP. `screen` is the terminal of `top` and `demo`, which are folders of
 //! their own; `torture` and `serve` are crates.
 
 #![cfg_attr(
@@ -24,6 +24,8 @@ mod completions;
 mod demo;
 mod differences;
 mod dump;
+#[cfg(feature = "metrics")]
+mod exporter;
 mod facts;
 mod failure;
 mod get;
@@ -60,7 +62,6 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
 use crate::failure::Failure;
-use crate::log::Level;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args_os().collect();
@@ -88,11 +89,8 @@ fn parse(arguments: Vec<OsString>) -> Command {
 }
 
 fn execute(command: Command) -> Result<(), Failure> {
-    log::start(if matches!(command, Command::Run(_) | Command::Serve(_)) {
-        Level::Info
-    } else {
-        Level::Warn
-    })?;
+    let (level, format) = command.log();
+    log::start(level, format)?;
     bus_error::explain()?;
     match command {
         Command::Run(run) => run.run(),
@@ -105,6 +103,8 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Verify(verify) => verify.run(),
         Command::Publish(publish) => publish.run(),
         Command::Serve(serve) => serve.run(),
+        #[cfg(feature = "metrics")]
+        Command::Exporter(exporter) => exporter.run(),
         Command::Demo(demo) => demo.run(),
         #[cfg(feature = "torture")]
         Command::Torture(torture) => torture.run(),

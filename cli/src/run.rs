@@ -1,6 +1,8 @@
 //! `flagstaff run`: runs a publisher.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
@@ -9,8 +11,12 @@ use flagstaff_publisher::sse::{Endpoint, StreamOptions};
 use flagstaff_publisher::{
     OpenError, Publisher, PublisherOptions, SnapshotLocation, Source, give_memory_back, run,
 };
+use flagstaff_reader::Reader;
 
+#[cfg(feature = "metrics")]
+use crate::exporter;
 use crate::failure::Failure;
+use crate::log::Format;
 use crate::permissions::Permissions;
 use crate::signals::{self, Control};
 use crate::snapshot_args::{SnapshotArgs, cannot_publish, make_cache_dir};
@@ -24,7 +30,8 @@ Signals:
 Examples:
   FLAGSTAFF_API_KEY=... flagstaff run
   flagstaff run --api-key-file /run/secrets/flags --file /run/flags.flagstaff
-  flagstaff run --source flags.json --file /run/flags.flagstaff";
+  flagstaff run --source flags.json --file /run/flags.flagstaff
+  flagstaff run --listen 127.0.0.1:9100 --log-format json";
 
 /// Publish until stopped
 ///
@@ -52,6 +59,15 @@ pub(crate) struct Run {
     /// PEM file with root certificates to trust instead of those of the system
     #[arg(long, value_name = "PATH")]
     root_certificates: Option<PathBuf>,
+
+    /// Serve health and metrics on this address and port: /healthz, /readyz, /metrics. Port 0 takes a free one; the log says which
+    #[cfg(feature = "metrics")]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<std::net::SocketAddr>,
+
+    /// How the log on stderr is written
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, env = "FLAGSTAFF_LOG_FORMAT")]
+    pub(crate) log_format: Format,
 
     #[command(flatten)]
     permissions: Permissions,
@@ -86,7 +102,14 @@ impl Run {
         let control = Control::default();
         signals::listen(&control)?;
         let options = self.permissions.options().identity(target.identity()).import(target.sdk_cache());
+        let publishes = Arc::new(AtomicBool::new(false));
+        #[cfg(feature = "metrics")]
+        let _endpoint = self.endpoint(&target, &publishes)?;
+        let is_publishing = publishes.clone();
+        let attached = Reader::attach(target.path());
+        service_manager::report(attached, move || is_publishing.load(Ordering::Relaxed));
         let Some(mut publisher) = self.open(&target, &options, &control)? else { return Ok(()) };
+        publishes.store(true, Ordering::Relaxed);
         service_manager::notify("READY=1\nSTATUS=publishing");
         while !control.is_ending() {
             run(&mut publisher, origin.source(), &control.next_run(), &mut |notice| notice.log())?;
@@ -94,6 +117,19 @@ impl Run {
         control.source_left();
         // Dropping the publisher waits for the disk.
         Ok(())
+    }
+
+    #[cfg(feature = "metrics")]
+    fn endpoint(
+        &self,
+        target: &SnapshotLocation,
+        publishes: &Arc<AtomicBool>,
+    ) -> Result<Option<flagstaff_server::Endpoint>, Failure> {
+        let Some(address) = self.listen else { return Ok(None) };
+        let reader = Reader::attach(target.path());
+        let endpoint = exporter::start(address, vec![reader], Some(publishes.clone()))?;
+        tracing::info!(url = %format!("http://{}", endpoint.address()), "serves health and metrics");
+        Ok(Some(endpoint))
     }
 
     fn origin(&self) -> Result<Origin, Failure> {

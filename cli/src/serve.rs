@@ -15,6 +15,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::failure::Failure;
+use crate::log::Format;
 use crate::{output, service_manager, show, signals};
 
 const TOKEN_VARIABLE: &str = "FLAGSTAFF_SERVE_TOKEN";
@@ -81,6 +82,10 @@ pub(crate) struct Serve {
     /// Time between heartbeats on an idle stream
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = show::parse_duration)]
     heartbeat: Duration,
+
+    /// How the log on stderr is written
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, env = "FLAGSTAFF_LOG_FORMAT")]
+    pub(crate) log_format: Format,
 }
 
 /// What ends the wait of the main thread.

@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
 #![allow(unsafe_code, reason = "fork has no safe wrapper")]
 
+use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
-use flagstaff_format::{Entry, Epoch, ForkSafeList};
+use flagstaff_format::layout::Area;
+use flagstaff_format::{
+    Archive, Entry, Epoch, Facts, ForkSafeList, Generation, Value, Writer, WriterOptions, open_view,
+};
 
 /// Forks, runs `child` there under an alarm, and returns its exit code; 99 if it was killed.
 #[track_caller]
@@ -56,4 +60,36 @@ fn a_child_sees_the_values_of_its_parent_takes_none_for_its_own_and_drops_none()
         i32::from(!(inherits && adds && has && Arc::strong_count(&count) == 2))
     });
     assert_eq!(code, 0);
+}
+
+/// A child has the file and the mapping through which its parent stores.
+#[test]
+fn a_child_publishes_nothing_with_the_writer_of_its_parent() {
+    for folder in [tempfile::tempdir_in("/dev/shm"), tempfile::tempdir()].into_iter().flatten() {
+        let path = folder.path().join("flags.flagstaff");
+        let mut writer = Writer::open(&path, &WriterOptions::default()).unwrap().writer;
+        let archive = |n| {
+            let flag = flagstaff_format::Flag { key: "n".into(), value: Value::I64(n) };
+            Archive::build(&[flag], Generation(1), Facts::default()).unwrap()
+        };
+        writer.publish(&mut archive(1)).unwrap();
+        let used = || {
+            let file = std::fs::File::open(&path).unwrap();
+            [0, Area::Slot(0).offset(), Area::Slot(1).offset()].map(|at| {
+                let mut bytes = [0; 4096];
+                file.read_exact_at(&mut bytes, at).unwrap();
+                bytes
+            })
+        };
+        let before = used();
+        let code = exit_code_of(|| {
+            let refused = writer.publish(&mut archive(2)).unwrap_err();
+            let source = std::error::Error::source(&refused).map(ToString::to_string);
+            i32::from(!source.is_some_and(|why| why.contains("forked")))
+        });
+        assert_eq!(code, 0);
+        assert!(used() == before);
+        writer.publish(&mut archive(3)).unwrap();
+        assert_eq!(open_view(&path).unwrap().observe().generation(), Generation(2));
+    }
 }

@@ -95,7 +95,7 @@ impl Flag {
     /// Reads what the memory does not have: the generation, and the stamp to remember it under.
     fn look(&self, asked: u64) -> Option<(Generation, u64)> {
         let seen = observe::<Sound, _>(&self.memory.g);
-        let word = self.memory.slots[seen.slot()][0].load(Relaxed);
+        let word = self.memory.slots[seen.slot()][0].0.load(Relaxed);
         if !still_valid::<Sound, _>(&self.memory.g, seen) {
             return None;
         }

@@ -16,7 +16,7 @@ use flagstaff_format::protocol::{Generation, Orders, Sound, mark_superseded};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, fence};
 use loom::thread;
-use model::memory::Memory;
+use model::memory::{Memory, Stores};
 use model::{Outcome, holds, is_long, noticed, preemptions, run};
 
 #[derive(Clone, Copy)]
@@ -162,11 +162,47 @@ fn zeros_laid_over_the_file_are_never_taken_for_words_of_a_generation_exhaustive
         memory.g.0.store(0, Relaxed);
         fence(Release);
         for word in memory.slots.iter().flatten() {
-            word.store(0, Relaxed);
+            word.0.store(0, Relaxed);
         }
         reader.join().unwrap();
     });
     holds("zeros, two reads", None, result);
+}
+
+/// After two publishes a publisher dies in the third, before anybody is told. Its successor's payloads are as those before.
+fn lines_that_differ(stores: Stores) -> Outcome {
+    run(None, move || {
+        let memory = Memory::new();
+        for _ in 0..2 {
+            let _ = memory.publish_lines(0, stores, false);
+        }
+        let reading = memory.clone();
+        let reader = thread::spawn(move || reading.read_lines());
+        let dying = memory.clone();
+        let first = thread::spawn(move || {
+            let _ = dying.publish_lines(1, stores, true);
+        });
+        first.join().unwrap();
+        for _ in 0..2 {
+            let _ = memory.publish_lines(2, stores, false);
+        }
+        reader.join().unwrap();
+    })
+}
+
+#[test]
+fn a_publisher_that_stores_lines_that_differ_repairs_what_a_dead_one_left_exhaustive() {
+    holds("lines that differ, one read", None, lines_that_differ(Stores::Differing));
+}
+
+#[test]
+fn a_publisher_that_compares_with_what_it_believes_to_stand_there_is_noticed() {
+    noticed("DifferingFromBelief", lines_that_differ(Stores::DifferingFromBelief), &["torn"]);
+}
+
+#[test]
+fn lines_stored_before_the_odd_word_are_noticed() {
+    noticed("TooEarly", lines_that_differ(Stores::TooEarly), &["torn"]);
 }
 
 /// One type per weakened ordering.

@@ -47,7 +47,16 @@ struct Counts {
 
 #[test]
 fn no_read_beside_a_publisher_at_full_speed_is_torn() {
-    let directory = tempfile::tempdir().unwrap();
+    read_beside_a_publisher(&tempfile::tempdir().unwrap());
+}
+
+/// Where lines are stored through a mapping, if that is a tmpfs.
+#[test]
+fn no_read_beside_a_publisher_at_full_speed_in_memory_is_torn() {
+    read_beside_a_publisher(&tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap());
+}
+
+fn read_beside_a_publisher(directory: &tempfile::TempDir) {
     let path = directory.path().join("stress.flagstaff");
     let keys = keys();
     let mut writer = Writer::open(&path, &WriterOptions::default()).unwrap().writer;

@@ -6,9 +6,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use flagstaff_format::counters::{Event, Phase};
 use flagstaff_format::{Archive, Checkpoints, WriteError, status};
 
 use crate::causes::with_causes;
+use crate::counted::Counted;
 use crate::failure_kind;
 use crate::options::ThreadLog;
 
@@ -44,12 +46,13 @@ impl Checkpointer {
         checkpoints: Checkpoints,
         every: Duration,
         log: ThreadLog,
+        counted: Arc<Counted>,
     ) -> io::Result<Checkpointer> {
         let shared = Arc::new(Shared::default());
         let (done, ended) = mpsc::channel();
         let of_thread = shared.clone();
         thread::Builder::new().name("flag-disk".to_owned()).spawn(move || {
-            let last = log.run(|| of_thread.work_until_stopped(checkpoints, every));
+            let last = log.run(|| of_thread.work_until_stopped(checkpoints, every, &counted));
             // Nobody listens if the wait for this was given up.
             let _ = done.send(last);
         })?;
@@ -111,7 +114,12 @@ impl Shared {
     }
 
     /// Returns the result of writing the last archive.
-    fn work_until_stopped(&self, mut checkpoints: Checkpoints, every: Duration) -> Result<(), WriteError> {
+    fn work_until_stopped(
+        &self,
+        mut checkpoints: Checkpoints,
+        every: Duration,
+        counted: &Counted,
+    ) -> Result<(), WriteError> {
         let mut before: Option<Instant> = None;
         let mut failing = false;
         loop {
@@ -121,9 +129,18 @@ impl Shared {
             }
             let mut result = Ok(());
             if let Some(archive) = archive {
+                let begun = Instant::now();
                 result = checkpoints.write_given(archive);
-                if let Err(error) = &result {
-                    status::set_failure(checkpoints.status_words(), failure_kind::of_disk(error));
+                match &result {
+                    Ok(()) => {
+                        counted.add(Event::Checkpoint, 1);
+                        counted.took(Phase::Checkpoint, begun.elapsed());
+                    }
+                    Err(error) => {
+                        let kind = failure_kind::of_disk(error);
+                        counted.failure(kind);
+                        status::set_failure(checkpoints.status_words(), kind);
+                    }
                 }
                 before = Some(Instant::now());
                 failing = report(&result, failing);
@@ -222,9 +239,11 @@ mod tests {
     #[test]
     fn a_checkpointer_that_is_dropped_without_a_stop_ends_its_thread() {
         let folder = tempfile::tempdir().unwrap();
-        let checkpoints = writer(folder.path()).checkpoints().unwrap();
+        let writer = writer(folder.path());
+        let counted = Arc::new(Counted::of(writer.status_words()));
+        let checkpoints = writer.checkpoints().unwrap();
         let checkpointer =
-            Checkpointer::start(checkpoints, Duration::from_secs(3600), ThreadLog::On).unwrap();
+            Checkpointer::start(checkpoints, Duration::from_secs(3600), ThreadLog::On, counted).unwrap();
         let of_thread = Arc::downgrade(&checkpointer.shared);
         drop(checkpointer);
         let begun = Instant::now();

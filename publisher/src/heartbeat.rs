@@ -86,7 +86,7 @@ fn beat(shared: &Shared, complained: &mut bool) {
                 );
             }
             Err(error) => {
-                status::set_failure(writer.status_words(), failure_kind::of_disk(&error));
+                shared.failed(&writer, failure_kind::of_disk(&error));
                 if !std::mem::replace(complained, true) {
                     tracing::error!(%error, ?state, damage, "snapshot file was changed by another program and cannot be recreated");
                 }
@@ -96,6 +96,7 @@ fn beat(shared: &Shared, complained: &mut bool) {
         *complained = false;
         writer.keep_live_link();
     }
+    shared.counted.write(writer.status_words());
     drop(writer);
     shared.catch_up();
 }

@@ -37,6 +37,7 @@
 mod allocator;
 mod causes;
 mod checkpointer;
+mod counted;
 mod error;
 mod failure_kind;
 mod feed;

@@ -90,16 +90,56 @@ impl Notice<'_> {
         })
     }
 
-    /// Writes it to the log of this process through `tracing`, if it has a level.
+    /// A stable name, for machines.
+    const fn event(&self) -> &'static str {
+        match self {
+            Notice::Connected { .. } => "connected",
+            Notice::Payload(Outcome::Published { .. }) => "published",
+            Notice::Payload(Outcome::Unchanged { .. }) => "unchanged",
+            Notice::Recovered => "recovered",
+            Notice::Refused { error: PublishError::File(_), .. } => "waiting",
+            Notice::Refused { .. } => "refused",
+            Notice::Lost { .. } => "lost",
+            Notice::Unreadable(_) => "unreadable",
+        }
+    }
+
+    /// Writes it to the log of this process through `tracing`, if it has a level. Its facts are fields, so that a subscriber can write them for
+    /// machines, and `event` is its name there; times are in seconds. As `name=value` behind the message they are what `Display` says.
     pub fn log(&self) {
-        match self.level() {
-            Some(Level::Info) => tracing::info!("{self}"),
-            Some(Level::Warning) => tracing::warn!("{self}"),
-            Some(Level::Error) => tracing::error!("{self}"),
-            None => {}
+        let Some(level) = self.level() else { return };
+        let event = self.event();
+        match self {
+            Notice::Connected { url } => tracing::info!(event, url = %printable(url), "stream is open"),
+            Notice::Payload(Outcome::Published { generation, flags, took, changes, .. }) => tracing::info!(
+                event,
+                generation = generation.get(),
+                flags,
+                took_seconds = took.as_secs_f64(),
+                %changes,
+                "published"
+            ),
+            Notice::Lost { url, failure, retry_in } => {
+                let error = with_causes(failure);
+                let (url, retry_in_seconds) = (printable(url), retry_in.as_secs_f64());
+                match level {
+                    Level::Error => {
+                        tracing::error!(event, %url, retry_in_seconds, "{NO_STREAM}: {}", printable(&error));
+                    }
+                    _ => tracing::warn!(event, %url, retry_in_seconds, "{NO_STREAM}: {}", printable(&error)),
+                }
+            }
+            _ => match level {
+                Level::Info => tracing::info!(event, "{self}"),
+                Level::Warning => tracing::warn!(event, "{self}"),
+                Level::Error => tracing::error!(event, "{self}"),
+            },
         }
     }
 }
+
+/// What a lost stream means.
+const NO_STREAM: &str = "no stream; serving the last snapshot";
 
 impl fmt::Display for Notice<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -132,7 +172,7 @@ impl fmt::Display for Notice<'_> {
             Notice::Lost { url, failure, retry_in } => {
                 let failure = with_causes(failure);
                 let (failure, url) = (printable(&failure), printable(url));
-                write!(f, "no stream; serving the last snapshot: {failure} url={url} retry_in={retry_in:?}")
+                write!(f, "{NO_STREAM}: {failure} url={url} retry_in={retry_in:?}")
             }
             Notice::Unreadable(error) => {
                 let error = with_causes(error);

@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use flagstaff_format::counters::Event;
 use flagstaff_format::{
     Archive, FailureKind, Generation, LinkState, Opened, Opening, Writer, WriterOptions, status, unix_micros,
 };
 
 use crate::causes::with_causes;
 use crate::checkpointer::Checkpointer;
+use crate::counted::Counted;
 use crate::error::{CloseError, OpenError, PublishError};
 use crate::feed::{Feed, LastPayload};
 use crate::heartbeat::Heartbeat;
@@ -91,12 +93,18 @@ impl Publisher {
         let writer = writer.hooks(options.watch.clone());
         let Opened { writer, snapshot, found, .. } = Writer::open(path, &writer)?;
         report(path, &found, snapshot.as_ref());
-        let checkpointer =
-            Checkpointer::start(writer.checkpoints()?, options.checkpoint_every, options.thread_log)
-                .map_err(OpenError::Thread)?;
+        let counted = Arc::new(Counted::of(writer.status_words()));
+        let checkpointer = Checkpointer::start(
+            writer.checkpoints()?,
+            options.checkpoint_every,
+            options.thread_log,
+            counted.clone(),
+        )
+        .map_err(OpenError::Thread)?;
         let shared = Arc::new(Shared {
             writer: Mutex::new(writer),
             checkpointer,
+            counted,
             lock,
             lock_lost: AtomicBool::new(false),
             stop_on_loss: Mutex::new(None),
@@ -195,7 +203,7 @@ impl Publisher {
     pub fn set_failure(&self, kind: FailureKind) {
         // In this order: a forked child takes no lock of its parent's.
         if self.shared.lock.is_mine() && !self.has_lost_lock() {
-            status::set_failure(self.shared.writer().status_words(), kind);
+            self.shared.failed(&self.shared.writer(), kind);
         }
     }
 
@@ -204,6 +212,11 @@ impl Publisher {
         if self.shared.lock.is_mine() && !self.has_lost_lock() {
             self.shared.refuse(why);
         }
+    }
+
+    /// Counts a stream that was opened.
+    pub(crate) fn connected(&self) {
+        self.shared.counted.add(Event::Connected, 1);
     }
 
     /// Whether a payload waits until the file can take it.
@@ -298,7 +311,10 @@ impl Publisher {
             return Err(timeout());
         }
         watch.failpoint("end: the last checkpoint is written");
-        status::set_stopped(self.shared.writer().status_words());
+        let writer = self.shared.writer();
+        self.shared.counted.write(writer.status_words());
+        status::set_stopped(writer.status_words());
+        drop(writer);
         watch.failpoint("end: the lock is given back");
         match written {
             Ok(written) => Ok(written?),

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use flagstaff_format::counters::{Event, Phase};
 use flagstaff_format::{Archive, Facts, FailureKind, Generation, LinkState, status};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -32,13 +33,19 @@ impl Shared {
         let result = self.put(&mut feed, payload, published_at);
         feed.has_begun = true;
         match result.as_ref().map_err(|error| (error, failure_kind::of_publish(error))) {
-            Ok(_) => (feed.waiting, feed.refused) = (None, None),
+            Ok(outcome) => {
+                (feed.waiting, feed.refused) = (None, None);
+                self.count(outcome);
+            }
             Err((PublishError::File(_), Some(why))) => {
                 feed.waiting = Some(Waiting::new(payload, published_at, why));
                 feed.refused = None;
             }
             // A waiting payload stays: it is good, and newer than what readers have.
-            Err((_, why)) => feed.refused = why,
+            Err((_, why)) => {
+                feed.refused = why;
+                self.counted.add(Event::Refused, 1);
+            }
         }
         if let Err(error) = &result {
             self.record_failure(error);
@@ -89,6 +96,7 @@ impl Shared {
         if let Some(waiting) = feed.waiting.take_if(|waiting| waiting.again_at <= Instant::now()) {
             match self.put(&mut feed, &waiting.payload, waiting.published_at) {
                 Ok(outcome) => {
+                    self.count(&outcome);
                     tracing::info!("the snapshot file can be written again");
                     feed.caught_up = Some(outcome);
                 }
@@ -118,7 +126,7 @@ impl Shared {
         // Memory for one large archive at a time.
         let is_taken_back = payload.len() >= LARGE && self.checkpointer.take_back();
         let facts = facts_of(payload, payload_digest, published_at, self.identity);
-        let (archive, generation) = self.build(members, facts, payload).inspect_err(|_| {
+        let (archive, generation) = self.build(members, facts, payload, start).inspect_err(|_| {
             if is_taken_back && let Some(current) = self.writer().current() {
                 self.checkpointer.offer(Arc::new(current));
             }
@@ -136,6 +144,7 @@ impl Shared {
         members: Members<'_>,
         facts: Facts,
         payload: &str,
+        start: Instant,
     ) -> Result<(Archive, Generation), PublishError> {
         let mut archive = Archive::build_of(members, Generation(1), facts)?;
         let mut writer = self.writer();
@@ -143,7 +152,11 @@ impl Shared {
             // Readers that trust the damaged header are led to a whole file first.
             self.supersede(&mut writer)?;
         }
+        let built = Instant::now();
         let generation = writer.publish(&mut archive)?;
+        self.counted.payload_is_of(payload.len());
+        self.counted.took(Phase::Build, built.saturating_duration_since(start));
+        self.counted.took(Phase::Store, built.elapsed());
         // While the writer is locked: whoever recreates the file takes this for its content.
         self.last.set(Some(Last::of(&archive).with_payload(payload)));
         Ok((archive, generation))
@@ -164,9 +177,21 @@ impl Shared {
         }
     }
 
+    fn count(&self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Published { changes, .. } => {
+                self.counted.add(Event::Published, 1);
+                let Changes { added, removed, changed } = changes;
+                let flags = added.count + removed.count + changed.count;
+                self.counted.add(Event::FlagChanged, flags as u64);
+            }
+            Outcome::Unchanged { .. } => self.counted.add(Event::Unchanged, 1),
+        }
+    }
+
     fn record_failure(&self, error: &PublishError) {
         if let Some(kind) = failure_kind::of_publish(error) {
-            status::set_failure(self.writer().status_words(), kind);
+            self.failed(&self.writer(), kind);
         }
     }
 

@@ -78,6 +78,7 @@ fn stream(
             Signal::Connecting => publisher.set_link(LinkState::Connecting),
             Signal::Open => {
                 notice(Notice::Connected { url: &url });
+                publisher.connected();
                 publisher.set_link(LinkState::Open);
                 publisher.touch();
             }

@@ -1,12 +1,13 @@
 //! What the threads of a publisher share.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use flagstaff_format::{WriteError, Writer, boot};
+use flagstaff_format::{FailureKind, WriteError, Writer, boot, status};
 
 use crate::checkpointer::Checkpointer;
+use crate::counted::Counted;
 use crate::feed::{Feed, LastPayload};
 use crate::lock::PublisherLock;
 use crate::payload::Limits;
@@ -21,6 +22,7 @@ const HANGS_AFTER: Duration = Duration::from_secs(5);
 pub(crate) struct Shared {
     pub(crate) writer: Mutex<Writer>,
     pub(crate) checkpointer: Checkpointer,
+    pub(crate) counted: Arc<Counted>,
     pub(crate) lock: PublisherLock,
     /// The lock file is no longer the one that is held.
     pub(crate) lock_lost: AtomicBool,
@@ -42,6 +44,12 @@ impl Shared {
     pub(crate) fn writer(&self) -> MutexGuard<'_, Writer> {
         // A writer is whole at every step: a publish that did not finish is repeated.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records in the file what failed, and counts it.
+    pub(crate) fn failed(&self, writer: &Writer, kind: FailureKind) {
+        self.counted.failure(kind);
+        status::set_failure(writer.status_words(), kind);
     }
 
     /// Checks again whether the lock file is still the one that is held, and stops whoever publishes if not.

@@ -3,8 +3,10 @@
 import json
 import os
 import subprocess
+import urllib.request
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 import flagstaff
 from sample import FLAGS
@@ -59,3 +61,32 @@ def test_a_client_is_a_reader_where_the_command_publishes(server, make_client, t
     eventually(lambda: len(server.requests) == 2)
     server.publish({"on": True})
     eventually(lambda: client.get_bool("on"))
+
+
+def test_metrics_of_flags_that_an_application_publishes_are_valid_openmetrics(server, make_client, tmp_path):
+    client = make_client(server.url)
+    assert client.wait_until_ready(20)
+    command = [BINARY, "exporter", "--listen", "127.0.0.1:0", client.path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as exporter:
+        try:
+            url = exporter.stdout.readline().strip()
+
+            def samples():
+                with urllib.request.urlopen(f"{url}/metrics", timeout=20) as response:
+                    families = text_string_to_metric_families(response.read().decode())
+                return {
+                    (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+                    for family in families
+                    for sample in family.samples
+                }
+
+            file = ("file", str(client.path))
+            eventually(lambda: samples()["flagstaff_payloads_total", (file, ("result", "published"))] == 1)
+            found = samples()
+            assert found["flagstaff_flags", (file,)] == len(FLAGS)
+            assert found["flagstaff_stale", (file,)] == 0
+            assert found["flagstaff_connections_total", (file,)] == 1
+            assert found["flagstaff_link_state", (file, ("state", "open"))] == 1
+            assert found["flagstaff_publish_phase_seconds_count", (file, ("phase", "store"))] == 1
+        finally:
+            exporter.kill()

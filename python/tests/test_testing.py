@@ -246,6 +246,20 @@ def test_changes_are_told_before_set_returns_and_wake_who_waits():
     assert keys == ("on",)
 
 
+def test_changes_since_a_generation_are_known_for_a_while():
+    flags = MemoryClient({"a": 1})
+    seen = flags.generation
+    assert flags.changes_since(seen) == (seen, [])
+    flags.set("b", 1)
+    flags.set({"c": 1, "b": 1})
+    assert flags.changes_since(seen) == flags.wait_for_changes(seen, 0) == (3, ["b", "c"])
+    assert flags.changes_since(0) == (3, ["a", "b", "c"])
+    assert flags.changes_since(99) == (3, None)
+    for turn in range(_memory._HISTORY):
+        flags.set("a", turn)
+    assert flags.changes_since(seen)[1] is None
+
+
 def test_a_test_may_say_that_flags_are_stale():
     flags = MemoryClient({"on": True})
     assert flags.wait_until_ready(0)

@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use flagstaff_format::layout::{Area, word};
-use flagstaff_format::{FileId, Frame, Generation, LastFailure, LinkState, Mapping, frame_of, status};
+use flagstaff_format::{
+    Counters, FileId, Frame, Generation, LastFailure, LinkState, Mapping, frame_of, status,
+};
 
 use crate::attached::Attached;
 use crate::reader::Reader;
@@ -66,6 +68,10 @@ pub struct Status {
     pub behind: Option<LastFailure>,
     /// The newest generation known to be on the disk.
     pub durable: Generation,
+    /// Bytes that the last publish stored into the file: those of the lines that differed, which follow what changed.
+    pub last_publish_bytes: u64,
+    /// Bytes that the last checkpoint wrote: all of a snapshot.
+    pub last_checkpoint_bytes: u64,
     /// Whether flags come from a cold cache: a file of another boot, or one whose current snapshot is damaged.
     pub is_cold: bool,
     /// Where the path leads.
@@ -82,6 +88,21 @@ impl Status {
 }
 
 impl Reader {
+    /// What the publishers of the file have done so far, for metrics: payloads, failures, durations. They are written about twice a
+    /// second, and belong to the file: the next publisher goes on counting.
+    ///
+    /// ```
+    /// use flagstaff_reader::counters::Event;
+    ///
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// println!("{} payloads were published", flags.counters().count(Event::Published));
+    /// ```
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.shared.follow_at_once();
+        status::counters(self.shared.attached().view.map())
+    }
+
     /// The state of file, publisher and link. Looks at the path, and moves to another file if one is there. Takes a few
     /// microseconds.
     ///
@@ -119,6 +140,8 @@ impl Reader {
             last_failure: words.last_failure,
             behind: words.behind,
             durable: Generation(map.load(word::DURABLE)),
+            last_publish_bytes: map.load(word::LAST_PUBLISH),
+            last_checkpoint_bytes: map.load(word::LAST_CHECKPOINT),
             is_cold: attached.view.file().is_some() && !attached.view.is_live(),
             path: match FileId::at(&self.shared.path) {
                 None => PathState::Missing,

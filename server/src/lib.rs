@@ -33,7 +33,7 @@
 //!   of the `flag_file`, which is written by an `exchange`: a `displaced` file is watched for as long as it has `writers`.
 //!   `environment::by_hand` adopts edits by hand, for which `watcher` polls. A `file_lock` keeps other servers away; `file_names` are the
 //!   names beside the file.
-//! - `http`: `listener` accepts connections, `guard` refuses requests (by `origin` and token), `routes` dispatches them to `read_handlers`,
+//! - `http`: an `endpoint` is served by a thread of its own, `listener` accepts its connections, `guard` refuses requests (by `origin` and token), `routes` dispatches them to `read_handlers`,
 //!   `write_handlers`, `stream` and `page` with the shared `service`. `flag_key`, `headers` and `request_body` are their input, `answer`
 //!   and `refusal` their output.
 
@@ -50,6 +50,7 @@ pub use error::{ChangeError, StartError};
 pub use flags::change::{Author, By, Change, FlagChange};
 pub use flags::clients::Client;
 pub use flags::environment::Environment;
+pub use http::endpoint::Endpoint;
 pub use options::{DEFAULT_API_KEY, DEFAULT_HEARTBEAT, DEFAULT_PORT, Flags, ServerOptions};
 pub use server::Server;
 pub use token::{Token, TokenError};

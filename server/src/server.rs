@@ -6,11 +6,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use flagstaff_publisher::sse::ApiKey;
-use tokio::runtime::Builder;
 use tokio::sync::watch;
 
 use crate::error::{ChangeError, StartError};
@@ -18,7 +16,7 @@ use crate::flags::clients::Client;
 use crate::flags::environment::Environment;
 use crate::flags::file_lock::was_served;
 use crate::flags::file_names::real;
-use crate::http::listener::{listen, serve};
+use crate::http::endpoint::{Endpoint, listen};
 use crate::http::request_body::room;
 use crate::http::routes::router;
 use crate::http::service::Service;
@@ -28,22 +26,14 @@ use crate::watcher::Watcher;
 /// Threads for slow work, besides one for the changes of each environment.
 const MORE_THREADS: usize = 3;
 
-/// After so many polls of connections the runtime looks for tasks that other threads have woken. A response to a change is among them; by
-/// default it would wait behind the hundreds of streams that the change has woken too.
-const TURNS: u32 = 2;
-
-/// Time for those threads to end when the server stops.
-const DISK_PATIENCE: Duration = Duration::from_millis(30);
-
 /// A server on its own threads. Dropping it stops it: streams are closed properly, within half a second.
 #[derive(Debug)]
 pub struct Server {
-    address: SocketAddr,
+    /// Dropped first: nobody asks for the others any more.
+    endpoint: Endpoint,
     /// In the order of the options; never empty.
     environments: Vec<(String, Environment)>,
     first: Environment,
-    stop: watch::Sender<bool>,
-    thread: Option<JoinHandle<()>>,
     _watcher: Watcher,
 }
 
@@ -58,10 +48,7 @@ impl Server {
         if !is_loopback && options.token.is_none() {
             return Err(StartError::NoToken { address });
         }
-        let listener = listen(address).map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => StartError::PortInUse { address, source },
-            _ => StartError::Listen { address, source },
-        })?;
+        let listener = listen(address)?;
         let address = listener.local_addr()?;
         let (wanted, names) = named(options.environments, &options.names)?;
         let environments = open(wanted, options.if_missing)?;
@@ -77,36 +64,24 @@ impl Server {
             token: options.token,
             heartbeat: options.heartbeat,
             room: room(),
-            stopped: stopped.clone(),
+            stopped,
         };
-        let runtime = Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .global_queue_interval(TURNS)
-            .max_blocking_threads(environments.len() + MORE_THREADS)
-            .thread_name("flag-serve-disk")
-            .build()?;
-        let run = move || {
-            if let Err(error) = runtime.block_on(serve(listener, router(Arc::new(service)), stopped)) {
-                tracing::error!(%error, "the flag server ended");
-            }
-            runtime.shutdown_timeout(DISK_PATIENCE);
-        };
-        let thread = thread::Builder::new().name("flag-serve".to_owned()).spawn(run)?;
+        let threads = environments.len() + MORE_THREADS;
+        let endpoint = Endpoint::serve(listener, router(Arc::new(service)), stop, threads)?;
         let watcher = Watcher::start(environments.iter().map(|(_, environment)| environment.clone()))?;
-        Ok(Server { address, environments, first, stop, thread: Some(thread), _watcher: watcher })
+        Ok(Server { endpoint, environments, first, _watcher: watcher })
     }
 
     /// The address that it listens on, with the actual port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.endpoint.address()
     }
 
     /// The base URL for publishers, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
     /// The environment with this API key.
@@ -153,11 +128,6 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.environments.iter().for_each(|(_, environment)| environment.end());
-        self.stop.send_replace(true);
-        if let Some(thread) = self.thread.take() {
-            // Its panic would have been logged.
-            let _ = thread.join();
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use flagstaff_format::layout::{Area, FRAME_BYTES, HEADER_BYTES, word};
+use flagstaff_format::layout::{AREA_BYTES, Area, HEADER_BYTES, word};
 use flagstaff_format::{FileOp, Hooks, Observer};
 use rustix::process::{Signal, getpid, kill_process};
 
@@ -99,7 +99,12 @@ fn name(step: &FileOp<'_>) -> String {
         let what = what(step);
         let count = counts.entry(what.clone()).or_default();
         *count += 1;
-        if *count == 1 { format!("{place}: {what}") } else { format!("{place}: {what} {count}") }
+        match *count {
+            1 => format!("{place}: {what}"),
+            // How many runs of lines an archive is written in depends on what differs.
+            _ if what.starts_with("write archive") => format!("{place}: {what}, further lines"),
+            count => format!("{place}: {what} {count}"),
+        }
     })
 }
 
@@ -109,10 +114,12 @@ fn what(step: &FileOp<'_>) -> String {
         FileOp::Open { .. } => "open".to_owned(),
         FileOp::Size { .. } => "size".to_owned(),
         FileOp::Reserve { at, .. } => format!("reserve {}", area(*at)),
-        FileOp::Write { at, bytes, .. } if *at >= HEADER_BYTES => {
-            let part = if bytes.len() as u64 == FRAME_BYTES { "frame" } else { "archive" };
+        FileOp::Write { at, .. } if *at >= HEADER_BYTES => {
+            let is_frame = (*at - HEADER_BYTES).is_multiple_of(AREA_BYTES);
+            let part = if is_frame { "frame" } else { "archive" };
             format!("write {part} of {}", area(*at))
         }
+        FileOp::Write { at, .. } if *at >= word::FEED as u64 * 8 => "write feed".to_owned(),
         FileOp::Write { .. } => "write header".to_owned(),
         FileOp::Store { word, .. } => format!("store {}", word_name(*word)),
         FileOp::Sync { .. } => "sync".to_owned(),
@@ -139,6 +146,7 @@ fn word_name(at: usize) -> &'static str {
         word::GENERATION => "generation word",
         word::EVENT => "event word",
         word::DURABLE => "durable",
+        at if word::FEED_HEADS.contains(&at) => "feed head",
         at if word::PLACES.contains(&at) => "places",
         at if word::RESERVED.contains(&at) => "reserved",
         _ => "another word",

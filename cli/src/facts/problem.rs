@@ -14,7 +14,7 @@ pub(crate) struct Problem {
 }
 
 /// Those that make flags stale come first.
-pub(super) fn all(status: &Status) -> Vec<Problem> {
+pub(crate) fn problems(status: &Status) -> Vec<Problem> {
     let mut all = stale(status);
     match status.path {
         PathState::Missing => all.push(PATH_MISSING),

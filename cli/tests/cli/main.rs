@@ -8,6 +8,7 @@
 )]
 
 mod demo;
+mod exporting;
 mod health;
 mod live;
 mod mistakes;

@@ -52,7 +52,7 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
-    const fn code(self) -> u64 {
+    pub(crate) const fn code(self) -> u64 {
         match self {
             FailureKind::NameNotFound => 1,
             FailureKind::NotConnected => 2,
@@ -76,7 +76,7 @@ impl FailureKind {
     }
 
     /// `None` for code 0, whatever the detail.
-    const fn from_code(code: u64, detail: u16) -> Option<FailureKind> {
+    pub(crate) const fn from_code(code: u64, detail: u16) -> Option<FailureKind> {
         Some(match code {
             0 => return None,
             1 => FailureKind::NameNotFound,

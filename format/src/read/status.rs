@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::bytes::counters::Counters;
 use crate::bytes::last_failure::{self, FailureKind, LastFailure};
 use crate::bytes::layout::word;
 use crate::sync::boot;
@@ -85,6 +86,10 @@ pub struct PublisherStatus {
     pub last_failure: Option<LastFailure>,
     /// Why the newest payload of the source is not what readers see, and for how long they have been behind; `None` if they see it.
     pub behind: Option<LastFailure>,
+    /// Bytes that the last publish stored into its slot: those of the lines that differed.
+    pub last_publish_bytes: u64,
+    /// Bytes that the last checkpoint wrote.
+    pub last_checkpoint_bytes: u64,
 }
 
 /// Reads the status words.
@@ -115,7 +120,15 @@ pub fn read(map: &Mapping) -> PublisherStatus {
         durable,
         last_failure: failed(failure),
         behind: failed(behind),
+        last_publish_bytes: map.load(word::LAST_PUBLISH),
+        last_checkpoint_bytes: map.load(word::LAST_CHECKPOINT),
     }
+}
+
+/// Reads the counters.
+#[must_use]
+pub fn counters(map: &Mapping) -> Counters {
+    Counters::of(std::array::from_fn(|at| map.load(word::COUNTERS + at)))
 }
 
 /// Writes the state of the link.
@@ -139,6 +152,18 @@ pub fn set_behind(page: &HeaderPage, why: Option<FailureKind>) {
     if value != page.load(word::BEHIND) {
         say(page, word::BEHIND, value);
     }
+}
+
+/// Writes how many bytes a publish has stored.
+pub(crate) fn set_published(page: &HeaderPage, bytes: u64) {
+    if bytes != page.load(word::LAST_PUBLISH) {
+        say(page, word::LAST_PUBLISH, bytes);
+    }
+}
+
+/// Writes how many bytes a checkpoint has written.
+pub(crate) fn set_checkpoint(page: &HeaderPage, bytes: u64) {
+    say(page, word::LAST_CHECKPOINT, bytes);
 }
 
 /// Writes that the source gave a sign of life just now.
@@ -167,7 +192,8 @@ fn set_since(page: &HeaderPage, since: u64) {
     set_link(page, LinkState::Idle);
 }
 
-/// Copies the status words to a new file of the same publisher, except for the durable generation, which is each file's own.
+/// Copies the status words and the counters to a new file of the same publisher, except for the durable generation and what was written,
+/// which are each file's own.
 pub(crate) fn carry_over(from: &HeaderPage, to: &HeaderPage) {
     for at in [
         word::LINK,
@@ -179,6 +205,7 @@ pub(crate) fn carry_over(from: &HeaderPage, to: &HeaderPage) {
     ] {
         say(to, at, from.load(at));
     }
+    let _ = to.set_counters(&counters(from.map()));
 }
 
 /// Errors are ignored: if the file cannot be written, the heartbeat stops as well, and so readers see that the publisher is gone.

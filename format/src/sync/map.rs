@@ -16,6 +16,7 @@
 //! A page of the file that does not exist (the file was truncated by hand, or a hole on a full file system) kills the
 //! process that touches it. That is why readers stay inside the reserved bytes of an area.
 
+mod store;
 mod word;
 
 use std::fs::File;

@@ -3,8 +3,10 @@
 pub mod atomics;
 pub mod boot;
 pub mod event;
+pub mod feed;
 pub mod follow;
 pub(crate) mod fork;
+pub mod lines;
 #[allow(unsafe_code, reason = "hands out atomic words of mapped memory")]
 pub(crate) mod map;
 pub mod memo;

@@ -13,7 +13,7 @@ use crate::archive::checked::Archive;
 use crate::bytes::error::WriteError;
 use crate::bytes::generation::Generation;
 use crate::bytes::layout::{Area, FRAME_BYTES, word};
-use crate::read::area;
+use crate::read::{area, status};
 use crate::sync::map::Mapping;
 use crate::write::file::SnapshotFile;
 use crate::write::header_page::HeaderPage;
@@ -66,13 +66,15 @@ impl Checkpoints {
         }
         self.snapshot.hooks.failpoint("checkpoint");
         let area = Area::Checkpoint(self.next);
-        self.snapshot.reserve(area, FRAME_BYTES + archive.bytes().len() as u64)?;
+        let bytes = FRAME_BYTES + archive.bytes().len() as u64;
+        self.snapshot.reserve(area, bytes)?;
         self.snapshot.write(area, archive)?;
         drop(given);
         self.snapshot.say_reserved(area)?;
         self.snapshot.sync()?;
         self.snapshot.sync_name()?;
         self.snapshot.store(word::DURABLE, generation.0)?;
+        status::set_checkpoint(&self.snapshot.header, bytes);
         self.next = 1 - self.next;
         self.newest = generation;
         Ok(())

@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::{FallocateFlags, IFlags, Mode};
 
 use crate::bytes::file_id::FileId;
-use crate::bytes::layout::PAGE;
+use crate::bytes::layout::{FILE_BYTES, PAGE};
 use crate::write::hooks::{FileOp, Hooks};
 
 /// A new file for its owner alone.
@@ -19,15 +19,29 @@ pub(crate) fn create(hooks: &Hooks, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The type of a btrfs.
+/// The types of a btrfs and of a tmpfs.
 const BTRFS: u64 = 0x9123_683e;
+const TMPFS: u64 = 0x0102_1994;
+
+fn is_on(file: &File, file_system: u64) -> bool {
+    rustix::fs::fstatfs(file).is_ok_and(|of| of.f_type as u64 & 0xffff_ffff == file_system)
+}
+
+/// Whether a store through a mapping of this file always finds its page, once that is reserved: a tmpfs writes nothing back and nothing
+/// elsewhere. All others may say no, which a store cannot hear: it ends in SIGBUS. A btrfs does so on a full disk, a XFS as well after a
+/// copy by reference; an ext4 (tried, Linux 6.18) when the file was made immutable, and after an error that made it read-only with
+/// `data=journal` or `nodelalloc`.
+pub(crate) fn takes_every_store(file: &File) -> bool {
+    is_on(file, TMPFS)
+}
 
 /// A btrfs writes elsewhere what is changed, and so needs space for every change; a file with this attribute it changes in
 /// place, so that a full disk stops nothing that fits into the space reserved before. Only an empty file can get it. Best effort:
 /// a snapshot of the subvolume takes it away for each block until that was written once more.
 fn write_in_place(file: &File) {
-    let is_btrfs = rustix::fs::fstatfs(file).is_ok_and(|of| of.f_type as u64 & 0xffff_ffff == BTRFS);
-    if is_btrfs && let Ok(flags) = rustix::fs::ioctl_getflags(file) {
+    if is_on(file, BTRFS)
+        && let Ok(flags) = rustix::fs::ioctl_getflags(file)
+    {
         let _ = rustix::fs::ioctl_setflags(file, flags | IFlags::NOCOW);
     }
 }
@@ -56,10 +70,42 @@ pub(crate) fn reserve(hooks: &Hooks, (file, id): (&File, FileId), at: u64, bytes
     }
 }
 
-pub(crate) fn write(hooks: &Hooks, (file, id): (&File, FileId), at: u64, bytes: &[u8]) -> io::Result<()> {
+/// As [`reserve`], of a range that was reserved before. Not shown: it changes nothing, unless somebody made holes in the range, as a
+/// copy does of pages that were never written.
+pub(crate) fn reserve_again(file: &File, at: u64, bytes: u64) -> io::Result<()> {
+    Ok(rustix::fs::fallocate(file, FallocateFlags::empty(), at, bytes)?)
+}
+
+pub(crate) fn write(hooks: &Hooks, this: (&File, FileId), at: u64, bytes: &[u8]) -> io::Result<()> {
+    overwrite(hooks, this, at, bytes, || {
+        check_descriptor(this.0, this.1)?;
+        this.0.write_all_at(bytes, at)
+    })
+}
+
+/// As [`write`], in the way of the caller.
+pub(crate) fn overwrite(
+    hooks: &Hooks,
+    (_, id): (&File, FileId),
+    at: u64,
+    bytes: &[u8],
+    way: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
     hooks.before(FileOp::Write { file: id, at, bytes })?;
+    way()
+}
+
+/// As [`check_descriptor`], and that nobody has cut the file short: who touches a page behind its end is killed.
+pub(crate) fn check_whole(file: &File, id: FileId) -> io::Result<()> {
     check_descriptor(file, id)?;
-    file.write_all_at(bytes, at)
+    match length(file)? {
+        FILE_BYTES.. => Ok(()),
+        length => Err(io::Error::other(format!("somebody has cut it off at {length} bytes"))),
+    }
+}
+
+pub(crate) fn length(file: &File) -> io::Result<u64> {
+    Ok(file.metadata()?.len())
 }
 
 /// A program that closes all descriptors, as daemons do, closes this one too, and the next file that it opens may get its number:

@@ -18,15 +18,16 @@ use crate::bytes::file_id::FileId;
 use crate::bytes::generation::Generation;
 use crate::bytes::header::Header;
 use crate::bytes::layout::{
-    AREA_BYTES, Area, FILE_BYTES, FRAME_BYTES, FRAME_WORDS, HEADER_BYTES, PAGE, decode_reserved,
-    encode_reserved, word,
+    AREA_BYTES, Area, FILE_BYTES, FRAME_BYTES, HEADER_BYTES, PAGE, decode_reserved, encode_reserved, word,
 };
+use crate::read::status;
 use crate::sync::atomics::{Load, Word};
 use crate::sync::event::Waker;
 use crate::sync::map::Mapping;
 use crate::write::disk;
 use crate::write::header_page::HeaderPage;
 use crate::write::hooks::{FileOp, Hooks};
+use crate::write::slots::{Slots, frame_bytes};
 
 /// A snapshot file open for writing, with its header page.
 #[derive(Debug)]
@@ -180,11 +181,15 @@ impl SnapshotFile {
         let mut current = floor;
         if let Some(archive) = archive {
             current = archive.generation();
-            for area in [Area::Slot(current.slot() as usize), Area::Checkpoint(0)] {
+            let slot = current.slot() as usize;
+            for area in [Area::Slot(slot), Area::Checkpoint(0)] {
                 snapshot.reserve(area, bytes)?;
                 snapshot.write(area, archive)?;
             }
+            snapshot.say_places(slot, archive)?;
             snapshot.store(word::DURABLE, current.0)?;
+            status::set_published(&snapshot.header, bytes);
+            status::set_checkpoint(&snapshot.header, bytes);
         }
         snapshot.store(word::GENERATION, current.0 * 2)?;
         if let Some((owner, group)) = rights.owner {
@@ -251,8 +256,13 @@ impl SnapshotFile {
     }
 
     /// The file for the calls of [`disk`].
-    fn this(&self) -> (&File, FileId) {
+    pub(crate) fn this(&self) -> (&File, FileId) {
         (&self.file, self.id)
+    }
+
+    /// Gives the file its length again, after somebody has cut it off.
+    pub(crate) fn lengthen(&self) -> Result<(), WriteError> {
+        disk::size(&self.hooks, self.this(), FILE_BYTES).map_err(failed("size", &self.path))
     }
 
     /// Writes a word of the header.
@@ -303,20 +313,22 @@ impl SnapshotFile {
         decode_reserved(self.header.load(word::RESERVED[area.index()]))
     }
 
-    /// Writes frame and archive into an area that was reserved. Until the caller flips or syncs, this means nothing.
+    /// Writes all of frame and archive into an area that was reserved. Until the caller flips or syncs, this means nothing.
     pub(crate) fn write(&self, area: Area, archive: &Archive) -> Result<(), WriteError> {
-        let mut frame = [0; FRAME_BYTES as usize];
-        for (bytes, word) in frame.as_chunks_mut::<8>().0.iter_mut().zip(archive.frame().words()) {
-            *bytes = word.to_le_bytes();
-        }
-        debug_assert_eq!(frame.len(), FRAME_WORDS * 8);
         let (this, failed) = (self.this(), || failed("write", &self.path));
-        disk::write(&self.hooks, this, area.offset(), &frame).map_err(failed())?;
-        disk::write(&self.hooks, this, area.offset() + FRAME_BYTES, archive.bytes()).map_err(failed())?;
-        if let Area::Slot(slot) = area {
-            self.store(word::PLACES[slot], archive.frame().table_word())?;
-        }
-        Ok(())
+        disk::write(&self.hooks, this, area.offset(), &frame_bytes(archive)).map_err(failed())?;
+        disk::write(&self.hooks, this, area.offset() + FRAME_BYTES, archive.bytes()).map_err(failed())
+    }
+
+    /// Says where look-ups in a slot start from.
+    pub(crate) fn say_places(&self, slot: usize, archive: &Archive) -> Result<(), WriteError> {
+        let (at, places) = (word::PLACES[slot], archive.frame().table_word());
+        if self.header.load(at) == places { Ok(()) } else { self.store(at, places) }
+    }
+
+    /// The slots, as they are published into.
+    pub(crate) fn slots(&self) -> Slots {
+        Slots::of(&self.file, self.id, &self.header, &self.hooks)
     }
 
     /// Maps the whole file for reading.

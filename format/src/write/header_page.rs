@@ -26,6 +26,7 @@ use std::sync::atomic::{AtomicU32, Ordering, fence};
 use rustix::io::Errno;
 use rustix::thread::futex::{self, WakeOp, WakeOpCmp};
 
+use crate::bytes::counters::Counters;
 use crate::bytes::file_id::FileId;
 use crate::bytes::layout::{HEADER_BYTES, word};
 use crate::sync::map::{Mapping, WritableMapping};
@@ -79,6 +80,16 @@ impl HeaderPage {
         fence(Ordering::Release);
         disk::check_descriptor(&self.file, self.id)?;
         self.file.write_all_at(&new[bytes.clone()], (at * 8 + bytes.start) as u64)
+    }
+
+    /// Writes the counters.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn set_counters(&self, counters: &Counters) -> io::Result<()> {
+        let bytes: Vec<u8> = counters.words().iter().flat_map(|word| word.to_le_bytes()).collect();
+        disk::check_descriptor(&self.file, self.id)?;
+        self.file.write_all_at(&bytes, (word::COUNTERS * 8) as u64)
     }
 
     /// Changes the generation word as the protocol does, in one atomic step.

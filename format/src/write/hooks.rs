@@ -116,6 +116,12 @@ pub trait Observer: fmt::Debug + Send + Sync {
     /// # Errors
     /// The operation is then not done and fails with this error, as if it came from the operating system.
     fn before(&self, op: &FileOp<'_>) -> io::Result<()>;
+
+    /// Whether slots may be stored into through a mapping, on file systems where that is done. If not, the system calls are used that
+    /// all other file systems get.
+    fn allows_mapping(&self) -> bool {
+        true
+    }
 }
 
 /// At most one observer.
@@ -139,6 +145,10 @@ impl Hooks {
             None => Ok(()),
             Some(observer) => observer.before(&op),
         }
+    }
+
+    pub(crate) fn allow_mapping(&self) -> bool {
+        self.0.as_ref().is_none_or(|observer| observer.allows_mapping())
     }
 
     /// Shows a named place in the code. An error of the observer has no effect here.

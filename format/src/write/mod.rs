@@ -2,7 +2,9 @@
 
 pub(crate) mod checkpoint;
 pub(crate) mod disk;
+pub(crate) mod feed;
 pub(crate) mod file;
 pub(crate) mod header_page;
 pub(crate) mod hooks;
+pub(crate) mod slots;
 pub(crate) mod writer;

@@ -7,23 +7,27 @@ mod opening;
 
 use std::path::Path;
 
+use crate::archive::changed_places::changed_places;
 use crate::archive::checked::Archive;
 use crate::archive::records::Records;
 use crate::bytes::error::WriteError;
 use crate::bytes::file_id::FileId;
 use crate::bytes::header::Header;
-use crate::bytes::layout::{Area, FRAME_BYTES, HEADER_BYTES, word};
+use crate::bytes::layout::{Area, FILE_BYTES, FRAME_BYTES, HEADER_BYTES, word};
 use crate::read::area;
 use crate::read::in_slot::InSlot;
 use crate::read::open;
 use crate::read::status;
 use crate::sync::event::announce;
+use crate::sync::fork::Epoch;
 use crate::sync::map::Mapping;
 use crate::sync::protocol::{self, Generation, MAX_GENERATION, Sound, mark_superseded};
 use crate::write::checkpoint::Checkpoints;
+use crate::write::disk;
 use crate::write::file::{SnapshotFile, failed, rights_of};
 use crate::write::header_page::HeaderPage;
 use crate::write::hooks::Hooks;
+use crate::write::slots::Slots;
 
 pub use opening::{Opened, Opening};
 
@@ -93,6 +97,9 @@ pub struct Writer {
     /// Words of the header page as this writer left them: places of slot 0 and 1, reserved bytes of both.
     tables: [u64; 4],
     locked: [u64; 2],
+    slots: Slots,
+    /// A child of a fork has file and mappings too, and must leave them alone.
+    process: Epoch,
 }
 
 /// Where the words of [`Writer::tables`] stand.
@@ -111,6 +118,24 @@ impl Writer {
     /// # Errors
     /// [`WriteError`]: the current generation then stays as it is, and a later publish may work.
     pub fn publish(&mut self, archive: &mut Archive) -> Result<Generation, WriteError> {
+        self.publish_changes(archive, None)
+    }
+
+    /// As [`Writer::publish`], for a caller that knows which flags `archive` changes: since which generation, and at which places of the
+    /// table (as [`changed_places`](crate::changed_places) counts them). They go into the change feed. Of another generation than the
+    /// current one, or not known, they are looked for: that compares all flags.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn publish_changes(
+        &mut self,
+        archive: &mut Archive,
+        known: Option<(Generation, &[u32])>,
+    ) -> Result<Generation, WriteError> {
+        if self.process != Epoch::now() {
+            let parent = std::io::Error::other("the publisher is the process that this one was forked from");
+            return Err(failed("publish into", &self.snapshot.path)(parent));
+        }
         if self.damage().is_some() {
             // Readers that trust the damaged page are led to a whole one first.
             self.supersede()?;
@@ -127,18 +152,31 @@ impl Writer {
         // Readers have one bound for both slots on their fast path. If this one has no space now, they read on the slow
         // one, and the next publish says so.
         let _ = self.snapshot.reserve(Area::Slot(1 - slot), bytes);
+        let found;
+        let changed = match known {
+            Some((since, places)) if since == self.generation => Some(places),
+            _ => {
+                found = self.current_in_slot().and_then(|current| changed_places(&current, archive));
+                found.as_deref()
+            }
+        };
+        let mut stored = 0;
         let published = announce::<Sound, _, _, WriteError>(&self.snapshot.event(), || {
             let word = self.snapshot.generation();
             let published = protocol::publish::<Sound, _, _>(&word, |_| {
                 // Without the odd word nobody is to touch the slot: readers may still be in it.
                 word.is_stored()?;
-                self.snapshot.write(Area::Slot(slot), archive)
+                stored = self.slots.store(slot, archive).map_err(failed("write", &self.snapshot.path))?;
+                self.snapshot.say_places(slot, archive)?;
+                self.snapshot.tell(self.generation, changed);
+                Ok::<_, WriteError>(())
             })?;
             word.is_stored()?;
             Ok(published)
         });
         self.tables = TABLES.map(|at| self.snapshot.header.load(at));
         self.generation = published?;
+        status::set_published(&self.snapshot.header, stored as u64);
         self.keep_in_memory(slot, bytes);
         Ok(next)
     }
@@ -153,9 +191,17 @@ impl Writer {
     /// The snapshot before the current one, if it still stands in the other slot and is good. The next publish overwrites it.
     #[must_use]
     pub fn previous(&self) -> Option<InSlot<'_>> {
-        let before = Generation(self.generation().0.checked_sub(1)?);
-        let snapshot = InSlot::check(&self.map, Area::Slot(before.slot() as usize)).ok()?;
-        (snapshot.frame().generation == before).then_some(snapshot)
+        self.in_slot(Generation(self.generation().0.checked_sub(1)?))
+    }
+
+    /// The current snapshot, where it is, if it is good.
+    fn current_in_slot(&self) -> Option<InSlot<'_>> {
+        self.in_slot(self.generation())
+    }
+
+    fn in_slot(&self, generation: Generation) -> Option<InSlot<'_>> {
+        let snapshot = InSlot::check(&self.map, Area::Slot(generation.slot() as usize)).ok()?;
+        (snapshot.frame().generation == generation).then_some(snapshot)
     }
 
     /// What is wrong with the header page, if it no longer is as this writer wrote it. The file is then to be superseded: readers
@@ -165,6 +211,10 @@ impl Writer {
         let said = |what: &str, found: u64, expected: u64| {
             Some(format!("{what} of its header is {found:#x}, expected {expected:#x}"))
         };
+        if self.is_cut_off() {
+            // Nothing of it is looked at: its pages may be gone.
+            return Some("it was cut off by somebody".to_owned());
+        }
         let header = &self.snapshot.header;
         for (at, expected) in self.header.words().into_iter().enumerate() {
             if header.load(at) != expected {
@@ -182,6 +232,10 @@ impl Writer {
             return said("the generation word", generation, self.generation.0 * 2);
         }
         None
+    }
+
+    fn is_cut_off(&self) -> bool {
+        disk::length(&self.snapshot.file).is_ok_and(|length| length < FILE_BYTES)
     }
 
     /// Gives the file its hidden second name back, if somebody removed that: readers are found by it when the file is replaced by hand.
@@ -233,6 +287,10 @@ impl Writer {
         choose: impl FnOnce(Option<Archive>) -> Option<Archive>,
     ) -> Result<(), WriteError> {
         self.snapshot.hooks.failpoint("supersede");
+        if self.is_cut_off() {
+            // Its pages are there again, as zeros: it can be looked at and marked, and its readers follow.
+            self.snapshot.lengthen()?;
+        }
         let mut archive = choose(self.current().or_else(|| Some(area::newest(&self.map)?.1)));
         let path = self.snapshot.path.clone();
         let other = self.other_at_path(&path);
@@ -296,7 +354,17 @@ impl Writer {
         map.lock(0, HEADER_BYTES as usize / 8);
         let generation = protocol::observe::<Sound, _>(snapshot.header.map().generation()).generation();
         let tables = TABLES.map(|at| snapshot.header.load(at));
-        let mut writer = Writer { snapshot, map, header, generation, tables, locked: [0; 2] };
+        let slots = snapshot.slots();
+        let mut writer = Writer {
+            snapshot,
+            map,
+            header,
+            generation,
+            tables,
+            locked: [0; 2],
+            slots,
+            process: Epoch::now(),
+        };
         for slot in [0, 1] {
             if let Ok(frame) = area::frame(&writer.map, Area::Slot(slot)) {
                 writer.keep_in_memory(slot, FRAME_BYTES + frame.archive_bytes);

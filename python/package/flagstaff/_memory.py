@@ -2,10 +2,14 @@
 
 import json
 import threading
+from collections import deque
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
 _MISSING = object()
+
+# As many changes are remembered.
+_HISTORY = 64
 
 
 def plain(value):
@@ -191,6 +195,8 @@ class MemoryClient:
         self._callbacks = []
         self._bells = []
         self._loops = []
+        # The keys that changed with the newest generations.
+        self._history = deque(maxlen=_HISTORY)
         # Keys that were read, for `--flagstaff-strict`.
         self.reads = set()
         self._now = self._snapshot_of({}, 0)
@@ -280,6 +286,21 @@ class MemoryClient:
         with self._changed:
             self._changed.wait_for(lambda: self._now.generation != generation, timeout)
         return self._now.generation
+
+    def changes_since(self, generation):
+        """The current generation, and the keys that may have changed since that one, or None if it is too old."""
+        with self._lock:
+            now = self._now.generation
+            later = [keys for number, keys in self._history if number > generation]
+            # Each generation after it is known, or it is one that has not been.
+            if generation > now or len(later) != now - generation:
+                return now, None
+            return now, sorted(set().union(*later))
+
+    def wait_for_changes(self, generation, timeout=None):
+        """As `wait_for_change`, and return what `changes_since` returns."""
+        self.wait_for_change(generation, timeout)
+        return self.changes_since(generation)
 
     async def wait_for_change_async(self, generation=None, timeout=None):
         """As `wait_for_change`, for asyncio."""
@@ -373,7 +394,9 @@ class MemoryClient:
             flags.update(layer)
         old, self._now = self._now, self._snapshot_of(flags, self._now.generation + 1)
         self._changed.notify_all()
-        return MemoryChanges(old, self._now)
+        changes = MemoryChanges(old, self._now)
+        self._history.append((self._now.generation, changes.keys))
+        return changes
 
     def _tell(self, changes):
         # Without the lock: a callback may read, set and wait.

@@ -1,6 +1,7 @@
 //! The HTTP API, the streams and the page.
 
 pub(crate) mod answer;
+pub(crate) mod endpoint;
 pub(crate) mod flag_key;
 pub(crate) mod guard;
 pub(crate) mod headers;

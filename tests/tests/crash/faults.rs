@@ -11,14 +11,23 @@ use crate::{Tally, look, seed};
 
 /// Steps that are given up in silence, because nothing depends on them now. A file without its second name is what file systems without
 /// hard links have; the publisher that runs tries it again twice a second.
-const SILENT: [&str; 6] =
-    ["sync directory", "reserve", "store event", "store reserved", "link", "rename second name"];
+const SILENT: [&str; 8] = [
+    "sync directory",
+    "reserve",
+    "store event",
+    "store reserved",
+    "store feed head",
+    "write feed",
+    "link",
+    "rename second name",
+];
 
 /// Operations after a failure that are all looked at.
 const AFTERMATH: usize = 30;
 
 fn scripted(fails: Option<std::ops::Range<usize>>) -> Life {
-    let mut life = Life::new();
+    // Its operations are fewer.
+    let mut life = if flagstaff_tests::long::is_wanted() { Life::new() } else { Life::by_calls() };
     if let Some(fails) = fails {
         life.recorder.fail(fails);
     }

@@ -28,9 +28,18 @@ pub(crate) struct Life {
 
 impl Life {
     pub(crate) fn new() -> Life {
+        Life::of(false)
+    }
+
+    /// As on a file system where slots are not stored into through a mapping.
+    pub(crate) fn by_calls() -> Life {
+        Life::of(true)
+    }
+
+    fn of(by_calls: bool) -> Life {
         let folder = crate::folder();
         let path = folder.path().join("flags.flagstaff");
-        let (recorder, errors) = (Recorder::new(), Vec::new());
+        let (recorder, errors) = (Recorder::new(by_calls), Vec::new());
         Life { _folder: folder, path, recorder, running: None, newest: 0, errors }
     }
 

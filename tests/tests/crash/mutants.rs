@@ -1,5 +1,7 @@
 //! Publishers that do it wrong: the test must notice each of them.
 
+use std::collections::HashMap;
+
 use fastrand::Rng;
 use flagstaff_format::layout::{AREA_BYTES, Area, word};
 
@@ -10,10 +12,15 @@ use crate::{Tally, look};
 
 /// How many images of the scripted life a publisher fails that does as `mutate` says.
 fn caught(mutate: impl FnOnce(Vec<Op>) -> Vec<Op>) -> usize {
-    let (mut life, mut tally) = (Life::new(), Tally::default());
+    let mut life = Life::new();
     life.script();
     let ops = mutate(life.recorder.ops());
-    look(&ops, &life.path, 0, &[Cut::Nothing, Cut::Sectors], &mut Rng::with_seed(1), &mut tally);
+    wrong(&life, &ops, &[Cut::Nothing, Cut::Sectors])
+}
+
+fn wrong(life: &Life, ops: &[Op], cuts: &[Cut]) -> usize {
+    let mut tally = Tally::default();
+    look(ops, &life.path, 0, cuts, &mut Rng::with_seed(1), &mut tally);
     eprintln!(
         "{} of {} images are wrong, the first: {:?}",
         tally.wrong.len(),
@@ -108,4 +115,37 @@ fn a_publisher_that_believes_a_failed_sync_is_noticed() {
         other => other,
     };
     assert!(caught(|ops| ops.into_iter().map(failed).collect()) > 0);
+}
+
+/// A publisher dies with half of a slot written; its successor stores what differs from the publish that it takes to stand there.
+#[test]
+fn a_publisher_that_compares_with_what_it_believes_is_noticed() {
+    let mut life = Life::new();
+    life.start();
+    (0..3).for_each(|_| life.publish(10));
+    // What the fourth changes beside the others is in the slot as the second left it, and in the fifth.
+    life.die(12, |life| life.publish(10));
+    life.publish(10);
+    let ops = life.recorder.ops();
+    let (mut tries, mut believed, mut now) = (0, HashMap::new(), HashMap::new());
+    let mut mutant = ops.clone();
+    mutant.retain(|op| {
+        match op {
+            Op::Tries(n) => tries = *n,
+            Op::Published(_) => believed = now.clone(),
+            Op::Write { at, bytes, .. }
+                if (Area::Slot(0).offset()..Area::Checkpoint(0).offset()).contains(at) =>
+            {
+                let lines: Vec<_> = (*at..).step_by(64).zip(bytes.chunks(64).map(<[u8]>::to_vec)).collect();
+                let is_believed = lines.iter().all(|(at, line)| believed.get(at) == Some(line));
+                now.extend(lines);
+                return tries < 5 || !is_believed;
+            }
+            _ => {}
+        }
+        true
+    });
+    assert!(mutant.len() < ops.len());
+    assert_eq!(wrong(&life, &ops, &[Cut::Killed]), 0);
+    assert!(wrong(&life, &mutant, &[Cut::Killed]) > 0);
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use flagstaff_format::layout::word;
+use flagstaff_format::layout::{HEADER_BYTES, word};
 use flagstaff_format::{FileId, FileOp, Hooks, Observer};
 use rustix::io::Errno;
 
@@ -70,6 +70,8 @@ pub(crate) enum Outcome {
 /// The witness.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
+    /// Slots are written as on file systems where they are not mapped for that.
+    by_calls: bool,
     state: Mutex<State>,
 }
 
@@ -89,8 +91,8 @@ struct State {
 }
 
 impl Recorder {
-    pub(crate) fn new() -> Arc<Recorder> {
-        Arc::default()
+    pub(crate) fn new(by_calls: bool) -> Arc<Recorder> {
+        Arc::new(Recorder { by_calls, ..Recorder::default() })
     }
 
     pub(crate) fn watch(self: &Arc<Recorder>) -> Hooks {
@@ -197,6 +199,10 @@ impl Observer for Recorder {
         state.ops.extend(op);
         if outcome == Outcome::Failed { Err(Errno::IO.into()) } else { Ok(()) }
     }
+
+    fn allows_mapping(&self) -> bool {
+        !self.by_calls
+    }
 }
 
 /// The name of a step that an operating system may refuse.
@@ -205,8 +211,10 @@ fn fallible(step: &FileOp<'_>) -> Option<&'static str> {
         FileOp::Create { .. } => Some("create"),
         FileOp::Size { .. } => Some("size"),
         FileOp::Reserve { .. } => Some("reserve"),
+        FileOp::Write { at, .. } if (word::FEED as u64 * 8..HEADER_BYTES).contains(at) => Some("write feed"),
         FileOp::Write { .. } => Some("write"),
         FileOp::Store { word: word::EVENT, .. } => Some("store event"),
+        FileOp::Store { word, .. } if word::FEED_HEADS.contains(word) => Some("store feed head"),
         FileOp::Store { word, .. } if word::RESERVED.contains(word) => Some("store reserved"),
         FileOp::Store { .. } => Some("store"),
         FileOp::Sync { .. } => Some("sync"),
