@@ -288,7 +288,7 @@ class MemoryClient:
         return self._now.generation
 
     def changes_since(self, generation):
-        """The current generation, and the keys that may have changed since that one, or None if it is too old."""
+        """The current generation, and the keys that may have changed since, or None if it is too old."""
         with self._lock:
             now = self._now.generation
             later = [keys for number, keys in self._history if number > generation]

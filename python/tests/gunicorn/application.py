@@ -74,6 +74,15 @@ lock = threading.Lock()
 told = []
 
 
+def renew_lock():
+    global lock
+    lock = threading.Lock()
+
+
+# A callback may hold it in the master at the moment of a fork. The child has a copy that nobody gives back.
+os.register_at_fork(after_in_child=renew_lock)
+
+
 class SlowHandler(logging.Handler):
     def emit(self, record):
         time.sleep(0.001)
