@@ -79,7 +79,8 @@ def renew_lock():
     lock = threading.Lock()
 
 
-# A callback may hold it in the master at the moment of a fork. The child has a copy that nobody gives back.
+# A callback may hold it in the master at the moment of a fork. The child has a copy that nobody gives back, and every
+# request waits for it. That is what a lock of an application has to be made ready for, in whatever order modules are imported.
 os.register_at_fork(after_in_child=renew_lock)
 
 
