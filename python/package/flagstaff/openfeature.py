@@ -10,14 +10,14 @@ docs/openfeature.md has more, with what is done for servers that fork.
 
 import os
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from time import monotonic, sleep
 from typing import Any
 
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.event import ProviderEvent, ProviderEventDetails
 from openfeature.exception import ErrorCode
-from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType, Reason
+from openfeature.flag_evaluation import FlagResolutionDetails, Reason
 from openfeature.hook import Hook
 from openfeature.provider import AbstractProvider, Metadata, ProviderStatus
 
@@ -27,8 +27,6 @@ from flagstaff._evaluation import BOOLEAN, FLOAT, INTEGER, OBJECT, STRING, Evalu
 from flagstaff._flagstaff import Bell, Client, Reader, changes_between
 
 __all__ = ["FlagstaffProvider"]
-
-_Object = Sequence[FlagValueType] | Mapping[str, FlagValueType]
 
 _REASONS = {"STATIC": Reason.STATIC, "STALE": Reason.STALE, "CACHED": Reason.CACHED}
 
@@ -40,6 +38,26 @@ _EVENTS = {
 
 # How long the SDK has for making a provider ready in its own thread, until its events are told anyhow.
 _PATIENCE = 1.0
+
+
+def _resolver(kind: str) -> Any:
+    """The method for one type. Made here, because one more call would be a tenth of an evaluation."""
+
+    def resolve(
+        self: "FlagstaffProvider",
+        flag_key: str,
+        default_value: Any,
+        evaluation_context: EvaluationContext | None = None,
+    ) -> FlagResolutionDetails[Any]:
+        if self._is_down and not self._is_set_again():
+            return _failed(default_value, NoValue("PROVIDER_NOT_READY", "the provider was shut down"))
+        try:
+            value, variant, reason, metadata = self._evaluate(flag_key, kind, evaluation_context)
+        except NoValue as error:
+            return _failed(default_value, error)
+        return FlagResolutionDetails(value, None, None, _REASONS[reason], variant, metadata)
+
+    return resolve
 
 
 class FlagstaffProvider(AbstractProvider):
@@ -87,43 +105,13 @@ class FlagstaffProvider(AbstractProvider):
         super().detach()
         self._unwatch()
 
-    def resolve_boolean_details(
-        self, flag_key: str, default_value: bool, evaluation_context: EvaluationContext | None = None
-    ) -> FlagResolutionDetails[bool]:
-        return self._resolve(flag_key, BOOLEAN, default_value, evaluation_context)
-
-    def resolve_string_details(
-        self, flag_key: str, default_value: str, evaluation_context: EvaluationContext | None = None
-    ) -> FlagResolutionDetails[str]:
-        return self._resolve(flag_key, STRING, default_value, evaluation_context)
-
-    def resolve_integer_details(
-        self, flag_key: str, default_value: int, evaluation_context: EvaluationContext | None = None
-    ) -> FlagResolutionDetails[int]:
-        return self._resolve(flag_key, INTEGER, default_value, evaluation_context)
-
-    def resolve_float_details(
-        self, flag_key: str, default_value: float, evaluation_context: EvaluationContext | None = None
-    ) -> FlagResolutionDetails[float]:
-        return self._resolve(flag_key, FLOAT, default_value, evaluation_context)
-
-    def resolve_object_details(
-        self, flag_key: str, default_value: _Object, evaluation_context: EvaluationContext | None = None
-    ) -> FlagResolutionDetails[_Object]:
-        return self._resolve(flag_key, OBJECT, default_value, evaluation_context)
+    resolve_boolean_details: Any = _resolver(BOOLEAN)
+    resolve_string_details: Any = _resolver(STRING)
+    resolve_integer_details: Any = _resolver(INTEGER)
+    resolve_float_details: Any = _resolver(FLOAT)
+    resolve_object_details: Any = _resolver(OBJECT)
 
     # The asynchronous ones are those of AbstractProvider, which call these: nothing here waits.
-
-    def _resolve(
-        self, key: str, kind: str, default: Any, context: EvaluationContext | None
-    ) -> FlagResolutionDetails[Any]:
-        if self._is_down and not self._is_set_again():
-            return _failed(default, NoValue("PROVIDER_NOT_READY", "the provider was shut down"))
-        try:
-            value, variant, reason, metadata = self._evaluate(key, kind, context)
-        except NoValue as error:
-            return _failed(default, error)
-        return FlagResolutionDetails(value, None, None, _REASONS[reason], variant, metadata)
 
     def _is_set_again(self) -> bool:
         """Whether the SDK shut down, in a thread, what had been set anew meanwhile. It is attached then."""
