@@ -466,6 +466,39 @@ def test_a_lock_of_the_sdk_that_another_thread_holds_at_a_fork_stops_no_child(se
     assert run(code, server.url, tmp_path) == "done\n"
 
 
+def test_children_of_a_fork_that_python_is_not_told_of_have_flags_and_events(server, tmp_path, start):
+    code = (
+        START
+        + """
+    import ctypes
+    api.set_provider_and_wait(FlagstaffProvider(client))
+    assert client.wait_until_ready(20)
+    eventually(lambda: len(events()) > 2)
+    pid = ctypes.PyDLL(None).fork()
+    features = api.get_client()
+    assert features.get_boolean_value("on", False)
+    print("child" if pid == 0 else "parent", flush=True)
+    eventually(lambda: not features.get_boolean_value("on", True))
+    eventually(lambda: ("PROVIDER_CONFIGURATION_CHANGED", ["on"]) in events())
+    if pid == 0:
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    """
+    )
+    program = start(code, server.url, tmp_path)
+    eventually(lambda: program.lines() == 2)
+    server.publish({**FLAGS, "on": False})
+    program.end()
+
+
+def test_a_child_with_flags_in_memory_has_one_bell():
+    flags = MemoryClient({"on": True})
+    provider = FlagstaffProvider(flags)
+    api.set_provider_and_wait(provider)
+    provider._begin_in_child()
+    assert len(flags._bells) == 1
+
+
 def test_a_program_with_a_provider_ends_without_a_word(server, tmp_path, run):
     code = (
         START

@@ -153,8 +153,8 @@ class FlagstaffProvider(AbstractProvider):
             self._begin_in_child()
 
     def _begin_in_child(self) -> None:
-        """Tell what this process has to know, and events from now on. The parent's bell is not here."""
-        self._bell = None
+        """Tell what this process has to know, and events from now on. The parent's bell is not for it."""
+        self._unwatch()
         self._is_told = False
         if self._is_set() and not self._is_down:
             self._watch()
