@@ -81,6 +81,13 @@ impl Changes {
         changes
     }
 
+    /// Flags that got other values.
+    pub(crate) fn of_values(keys: impl Iterator<Item = String>) -> Changes {
+        let mut changes = Changes::default();
+        keys.for_each(|key| changes.changed.push(key));
+        changes
+    }
+
     /// Whether nothing changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
