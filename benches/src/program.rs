@@ -32,7 +32,7 @@ all of them without a name.
 type Measure = fn(&mut Sheet, &Path, &Scale) -> Outcome<()>;
 
 /// Sections by name, with their headings in the document.
-const SECTIONS: [(&str, &str, Measure); 13] = [
+const SECTIONS: [(&str, &str, Measure); 14] = [
     ("read", read::SECTION, read::measure),
     ("typed", "Getters of every type", typed::measure),
     ("keyed", "`Key`", keyed::measure),

@@ -133,18 +133,19 @@ impl<'a> FastPath<'a> {
         self.still_valid(seen).then_some(value)
     }
 
-    /// Looks several keys of up to 48 bytes up, within an observed generation and with one second load. `None`: not settled, or a longer key.
+    /// Looks several keys up, within an observed generation and with one second load. `None`: not settled.
     #[inline(always)]
     pub(crate) fn probe_many_in<K: PreparedKey, const N: usize>(
         self,
         seen: Observed,
         keys: &[K; N],
     ) -> Option<[Hit; N]> {
-        self.probe_each(seen, keys, Hit::MISSING, |record, meta, key| {
+        let read = |record: &[AtomicU64; RECORD_WORDS], meta: u64, key: &Hashed| {
             let length = meta >> 8 & 0xff_ffff ^ key.bytes as u64;
             let found = Hit { meta, value: record[1].load(Relaxed) };
             if compare(record, key) | length == 0 { found } else { Hit::MISSING }
-        })
+        };
+        self.probe_each(seen, keys, Hit::MISSING, read, |hit| hit)
     }
 
     /// As [`FastPath::probe_many_in`]: booleans, or `default`.
@@ -155,13 +156,25 @@ impl<'a> FastPath<'a> {
         keys: &[K; N],
         default: bool,
     ) -> Option<[bool; N]> {
-        self.probe_each(seen, keys, default, |record, meta, key| {
+        let read = |record: &[AtomicU64; RECORD_WORDS], meta: u64, key: &Hashed| {
             default ^ is_opposite(record, meta, key, default)
-        })
+        };
+        self.probe_each(seen, keys, default, read, |hit| hit.bool().unwrap_or(default))
+    }
+
+    /// A key of any length. The second load is the caller's.
+    #[inline(never)]
+    fn find_in(self, seen: Observed, key: &[u8]) -> Option<Hit> {
+        let hashed = Hashed::new(key);
+        let Located::Record(record) = self.locate(seen, hashed.hash) else { return Some(Hit::MISSING) };
+        let found = Hit { meta: record[0].load(Relaxed), value: record[1].load(Relaxed) };
+        let length = found.meta >> 8 & 0xff_ffff ^ key.len() as u64;
+        let middle = self.compare_middle(seen, found, key)?;
+        Some(if compare(record, &hashed) | length | middle == 0 { found } else { Hit::MISSING })
     }
 
     /// All index words are asked for before the first one is needed, and then all records: what is not at hand in the processor comes at once, and
-    /// not one after the other. `read` gets a record, its first word and the key.
+    /// not one after the other. `read` gets a record, its first word and the key. Keys that are no six windows come last, one by one.
     #[inline(always)]
     fn probe_each<K: PreparedKey, T: Copy, const N: usize>(
         self,
@@ -169,12 +182,15 @@ impl<'a> FastPath<'a> {
         keys: &[K; N],
         missing: T,
         read: impl Fn(&[AtomicU64; RECORD_WORDS], u64, &Hashed) -> T,
+        of: impl Fn(Hit) -> T,
     ) -> Option<[T; N]> {
         let places = self.places(seen)?;
         let archive = self.archive(seen);
         let (mut hashes, mut entries) = ([0; N], [0; N]);
         for ((key, hash), entry) in keys.iter().zip(&mut hashes).zip(&mut entries) {
-            *hash = key.prepared()?.hash;
+            // An entry of zeros lets no key pass.
+            let Some(key) = key.prepared() else { continue };
+            *hash = key.hash;
             let bucket = places as usize * 8 + high(*hash, places >> 1) as usize;
             // SAFETY: L2: `bucket < places * 8 + max(places / 2, 1)`.
             let at = unsafe { archive.add(bucket) };
@@ -195,9 +211,13 @@ impl<'a> FastPath<'a> {
         let mut values = [missing; N];
         for (i, value) in values.iter_mut().enumerate() {
             // The windows once more: to keep them for all keys would cost more.
-            let key = keys[i].prepared()?;
-            let found = read(record(at[i]), metas[i], &key);
-            *value = if passes(entries[i], hashes[i]) { found } else { missing };
+            *value = match keys[i].prepared() {
+                Some(key) => {
+                    let found = read(record(at[i]), metas[i], &key);
+                    if passes(entries[i], hashes[i]) { found } else { missing }
+                }
+                None => of(self.find_in(seen, keys[i].text().as_bytes())?),
+            };
         }
         self.still_valid(seen).then_some(values)
     }

@@ -122,7 +122,7 @@ impl<T: AsRef<View>> Versions<T> {
         self.fast_path().probe_bool_one_pair(key, default)
     }
 
-    /// Looks several keys of up to 48 bytes up, in one generation and one attempt. `None`: not settled, or one of the keys is longer.
+    /// Looks several keys up, in one generation and one attempt. `None`: not settled.
     #[inline(always)]
     #[must_use]
     pub fn probe_many<K: FlagKey, const N: usize>(&self, keys: &[K; N]) -> Option<[Hit; N]> {

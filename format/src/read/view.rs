@@ -180,7 +180,7 @@ impl View {
         self.fast_path().probe_bool_in(seen, key, default)
     }
 
-    /// Looks several keys of up to 48 bytes up, as [`crate::Versions::probe_many`] in a generation that was observed before.
+    /// Looks several keys up, as [`crate::Versions::probe_many`] in a generation that was observed before.
     #[inline(always)]
     #[must_use]
     pub fn probe_many_in<K: FlagKey, const N: usize>(
