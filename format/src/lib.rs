@@ -78,7 +78,7 @@ pub use read::in_slot::{InSlot, type_counts_of_current};
 pub use read::open::{is_in_sticky_public_directory, view as open_view};
 pub use read::short_text::ShortText;
 pub use read::status::{self, LinkState, PublisherStatus};
-pub use read::versions::Versions;
+pub use read::versions::{Kept, Versions};
 pub use read::view::View;
 pub use sync::boot::BootId;
 pub use sync::fork::{Entry, Epoch, ForkSafeList};

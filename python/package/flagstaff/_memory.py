@@ -256,6 +256,11 @@ class MemoryClient:
         """A handle to a JSON flag."""
         return MemoryFlag(self, _json, key, default)
 
+    def get_many(self, keys):
+        """Flags of any type, all of one generation, as a list in the order of `keys`."""
+        now = self._now
+        return [now.get(key) if isinstance(key, str) else None for key in keys]
+
     def snapshot(self):
         """All flags of the current generation, as a mapping that never changes."""
         return self._now
