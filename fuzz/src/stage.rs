@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::PathBuf;
 
 use flagstaff_format::layout::{Area, FRAME_BYTES, HEADER_BYTES};
-use flagstaff_format::{Archive, Facts, Flag, Frame, Generation, Value, Writer, WriterOptions};
+use flagstaff_format::{Archive, Facts, Flag, Frame, Generation, Value, Writer, WriterOptions, checksum};
 use flagstaff_reader::Reader;
 use flagstaff_torture::KEYS;
 use tempfile::TempDir;

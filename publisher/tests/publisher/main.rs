@@ -11,6 +11,7 @@ mod checkpoint;
 mod fork;
 mod last_failure;
 mod lock;
+mod patching;
 mod path;
 mod place;
 mod progress;
