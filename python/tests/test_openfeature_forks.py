@@ -122,6 +122,9 @@ def test_children_of_a_fork_that_python_is_not_told_of_have_flags_and_events(ser
     api.set_provider_and_wait(FlagstaffProvider(client))
     assert client.wait_until_ready(20)
     pid = ctypes.CDLL(None).fork()
+    if pid == 0:
+        import signal
+        signal.alarm(60)
     for event in ProviderEvent:
         handle(event)
     features = api.get_client()
