@@ -141,6 +141,6 @@ ALLOWED = r"""
 flagstaff\.(_flagstaff\.)?(Client|Reader|SoasapClient)\.get_(bool|flag|number|string|json)
 flagstaff\.(_flagstaff\.)?(Client|Reader|SoasapClient)\.__init__
 flagstaff\._flagstaff\.__all__
-flagstaff\._(background|asyncio|errors|evaluation|greenlets|memory|openfeature_sdk|options|protocol|pytest)(\..*)?
+flagstaff\._(background|asyncio|errors|evaluation|greenlets|memory|memory_views|openfeature_sdk|options|protocol|pytest)(\..*)?
 flagstaff\.testing\.(MemoryClient|override)(\..*)?
 """
