@@ -5,7 +5,7 @@
 //!
 //! # Map
 //! `program` reads the command line. `flags` and `queries` make the input, `timing` and `histogram` measure. `rivals`
-//! are all who can be asked for a flag; `read`, `typed`, `keyed`, `handles`, `processes`, `publish`, `phases`, `flip`, `opening`, `commands`,
+//! are all who can be asked for a flag; `read`, `typed`, `keyed`, `many`, `handles`, `processes`, `publish`, `phases`, `flip`, `opening`, `commands`,
 //! `end_to_end`, `fan_out`, `memory` each return the records of one section, as `record` defines them. `document`
 //! and `plot` show the records. `machine` says where they come from, `scale` how long a run takes.
 //! `bin/flagstaff-calls` makes the calls whose instructions are counted; it is built without the feature `rivals`, and so without this crate.
@@ -23,6 +23,7 @@ mod handles;
 mod histogram;
 mod keyed;
 mod machine;
+mod many;
 mod memory;
 mod opening;
 mod phases;

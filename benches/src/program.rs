@@ -9,14 +9,14 @@ use std::time::Instant;
 use crate::record::{Record, Run, Sheet};
 use crate::scale::Scale;
 use crate::{
-    Outcome, commands, document, end_to_end, fan_out, flip, handles, keyed, machine, memory, opening, phases,
-    plot, processes, publish, read, typed,
+    Outcome, commands, document, end_to_end, fan_out, flip, handles, keyed, machine, many, memory, opening,
+    phases, plot, processes, publish, read, typed,
 };
 
 const HELP: &str = "\
 Usage: flagstaff-bench [section ..] [options]
 
-Sections: read, typed, keyed, handles, processes, publish, phases, flip, opening, commands, server, serve, memory;
+Sections: read, typed, keyed, many, handles, processes, publish, phases, flip, opening, commands, server, serve, memory;
 all of them without a name.
 
   --skip <section>   leaves it out; may be given again
@@ -32,10 +32,11 @@ all of them without a name.
 type Measure = fn(&mut Sheet, &Path, &Scale) -> Outcome<()>;
 
 /// Sections by name, with their headings in the document.
-const SECTIONS: [(&str, &str, Measure); 13] = [
+const SECTIONS: [(&str, &str, Measure); 14] = [
     ("read", read::SECTION, read::measure),
     ("typed", "Getters of every type", typed::measure),
     ("keyed", "`Key`", keyed::measure),
+    ("many", "Several flags at once", many::measure),
     ("handles", "Handles", handles::measure),
     ("processes", processes::SECTION, processes::measure),
     ("publish", "Publishing", publish::measure),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flagstaff_reader::{
-    BoolFlag, FlagKey, FlagView, Generation, NumberFlag, Snapshot, Status, StringFlag, TypeCounts, Value,
+    BoolFlag, Counters, FlagKey, FlagView, Generation, NumberFlag, Snapshot, Status, StringFlag, TypeCounts,
+    Value,
 };
 #[cfg(feature = "json")]
 use {flagstaff_reader::JsonFlag, serde::de::DeserializeOwned};
@@ -136,6 +137,12 @@ getters! { GETTERS:
     fn get_bools[const N: usize](keys: [impl FlagKey; N]) -> [bool; N]
         = r#"let [checkout, search] = flags.get_bools(["new-checkout", "new-search"]);"#;
 
+    /// As `get_bools`, for a number of keys that is not known when the program is compiled.
+    #[must_use]
+    fn get_bools_of(keys: &[impl FlagKey]) -> Vec<bool>
+        = r#"let keys = ["new-checkout", "new-search"].to_vec();
+assert_eq!(flags.get_bools_of(&keys), [false, false]);"#;
+
     /// Number flags of one generation; `0.0` for those that are missing or no number.
     #[must_use]
     fn get_numbers[const N: usize](keys: [impl FlagKey; N]) -> [f64; N]
@@ -150,6 +157,12 @@ getters! { GETTERS:
     #[must_use]
     fn get_many[const N: usize](keys: [impl FlagKey; N]) -> [Option<Value<'static>>; N]
         = r#"let [theme, limit] = flags.get_many(["theme", "cart-limit"]);"#;
+
+    /// As `get_many`, for a number of keys that is not known when the program is compiled.
+    #[must_use]
+    fn get_many_of(keys: &[impl FlagKey]) -> Vec<Option<Value<'static>>>
+        = r#"let keys = ["theme", "cart-limit"].to_vec();
+assert_eq!(flags.get_many_of(&keys), [None, None]);"#;
 
     /// All flags of one generation, copied: real `&str`, iteration, any lifetime. Made once per generation and shared.
     #[must_use]
@@ -223,6 +236,12 @@ let now = flags.wait_for_change(seen, std::time::Duration::from_millis(10));
     #[must_use]
     fn unsettled_reads() -> u64
         = r#"assert_eq!(flags.unsettled_reads(), 0);"#;
+
+    /// What the publishers of the file have done so far, for metrics. It does not matter which process publishes.
+    #[must_use]
+    fn counters() -> Counters
+        = r#"use flagstaff::counters::Event;
+println!("{} payloads were published", flags.counters().count(Event::Published));"#;
 
     /// Looks whether another file lies at the path, and moves there if its flags are newer. The background does so twice a second.
     fn look_at_path()
@@ -319,6 +338,8 @@ mod tests {
             assert_eq!(client.get_numbers([key]), reader.get_numbers([key]), "{key}");
             assert_eq!(client.get_strings([key]), reader.get_strings([key]), "{key}");
             assert_eq!(client.get_many([key]), reader.get_many([key]), "{key}");
+            assert_eq!(client.get_bools_of(&[key]), reader.get_bools_of(&[key]), "{key}");
+            assert_eq!(client.get_many_of(&[key]), reader.get_many_of(&[key]), "{key}");
             assert_eq!(client.snapshot().get(key), reader.snapshot().get(key), "{key}");
             assert_eq!(client.bool_flag(key).get(), reader.bool_flag(key).get(), "{key}");
             assert_eq!(client.bool_flag_or(key, true).get(), reader.bool_flag_or(key, true).get(), "{key}");

@@ -14,7 +14,7 @@ use std::cell::Cell;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 
-use flagstaff_format::atomics::Exchange;
+use flagstaff_format::atomics::{Exchange, Load, Word};
 use flagstaff_format::follow::{Follow, Forward, catch_up};
 use flagstaff_format::protocol::Sound;
 use loom::sync::Arc;
@@ -25,6 +25,8 @@ use model::{Model, Outcome, holds, noticed, preemptions, run};
 struct Pointers {
     now: Model,
     fast_path: Model,
+    /// For each file whether it was left, as the tag of its view says.
+    left: [Model; 3],
 }
 
 fn load(pointer: &Model) -> u64 {
@@ -32,11 +34,20 @@ fn load(pointer: &Model) -> u64 {
 }
 
 impl Pointers {
+    fn new() -> Pointers {
+        Pointers { now: Model::new(0), fast_path: Model::new(0), left: [0; 3].map(Model::new) }
+    }
+
+    fn catch_up<O: Follow>(&self) {
+        let leave = |file: u64| Word::store(&self.left[file as usize], 1, Relaxed);
+        catch_up::<O, _>(&self.fast_path, || load(&self.now), leave);
+    }
+
     /// As `Versions::get`.
     fn get<O: Follow>(&self) -> u64 {
         let now = load(&self.now);
         if load(&self.fast_path) != now {
-            catch_up::<O, _>(&self.fast_path, || load(&self.now));
+            self.catch_up::<O>();
         }
         now
     }
@@ -45,7 +56,7 @@ impl Pointers {
     fn step<O: Follow>(&self) {
         let now = self.get::<O>();
         if self.now.compare_exchange(now, now + 1, Release, Acquire).is_ok() {
-            catch_up::<O, _>(&self.fast_path, || load(&self.now));
+            self.catch_up::<O>();
         }
     }
 
@@ -57,12 +68,19 @@ impl Pointers {
         let again = load(&self.fast_path);
         assert!(again >= fast, "backwards: read from file {again} after file {fast}");
     }
+
+    /// As a handle that has kept the fast path of the first file, in a thread that has seen where the fast path leads.
+    fn look_at_kept(&self) {
+        let fast = load(&self.fast_path);
+        let is_left = Load::load(&self.left[0]) == 1;
+        assert!(is_left || fast == 0, "backwards: a handle stays at file 0 after file {fast} was seen");
+    }
 }
 
 /// Threads that move on, each once, and one that reads. In the end the fast path is to be at the newest file.
 fn moves<O: Follow>(movers: usize, most: Option<usize>) -> Outcome {
     run(most, move || {
-        let pointers = Arc::new(Pointers { now: Model::new(0), fast_path: Model::new(0) });
+        let pointers = Arc::new(Pointers::new());
         let spawn = |_| {
             let pointers = pointers.clone();
             thread::spawn(move || pointers.step::<O>())
@@ -99,17 +117,19 @@ impl Follow for Stores {
 fn goes_back<O: Follow>() -> bool {
     let (now, fast_path) = (AtomicU64::new(1), AtomicU64::new(0));
     let (looks, is_back) = (Cell::new(0), Cell::new(false));
-    catch_up::<O, _>(&fast_path, || {
+    let nothing = |_| {};
+    let look = || {
         let seen = now.load(Acquire);
         looks.set(looks.get() + 1);
         if looks.get() == 1 {
             now.store(2, Release);
-            catch_up::<O, _>(&fast_path, || now.load(Acquire));
+            catch_up::<O, _>(&fast_path, || now.load(Acquire), nothing);
         } else {
             is_back.set(is_back.get() || fast_path.load(Acquire) < 2);
         }
         seen
-    });
+    };
+    catch_up::<O, _>(&fast_path, look, nothing);
     assert_eq!(fast_path.load(Acquire), 2);
     is_back.get()
 }
@@ -123,6 +143,31 @@ fn a_pointer_that_follows_never_goes_back_behind_a_thread_that_was_faster() {
     assert!(!goes_back::<Sound>());
     assert!(goes_back::<Stores>(), "what was before is not noticed");
     noticed("Stores", moves::<Stores>(2, Some(3)), &["backwards", "behind"]);
+}
+
+struct LateMark;
+
+impl Follow for LateMark {
+    const LEAVE_FIRST: bool = false;
+}
+
+/// Two moves and a handle. The checker remembers the last access to a word alone, so the moves come first, in its own thread.
+fn keeps<O: Follow>() -> Outcome {
+    run(None, || {
+        let pointers = Arc::new(Pointers::new());
+        let of_handle = pointers.clone();
+        let handle = thread::spawn(move || of_handle.look_at_kept());
+        pointers.step::<O>();
+        pointers.step::<O>();
+        handle.join().unwrap();
+    })
+}
+
+#[test]
+fn a_handle_that_keeps_its_pointer_leaves_a_file_before_anybody_is_at_the_next_one() {
+    holds("two moves, one handle", None, keeps::<Sound>());
+    noticed("LateMark", keeps::<LateMark>(), &["a handle stays"]);
+    noticed("RelaxedFollow", keeps::<RelaxedFollow>(), &["a handle stays"]);
 }
 
 /// One type per weakened ordering or step.

@@ -47,6 +47,7 @@ pub mod lock;
 mod notice;
 mod options;
 mod outcome;
+mod patching;
 pub mod payload;
 mod predecessor;
 mod publisher;

@@ -7,10 +7,11 @@ use std::time::Duration;
 use flagstaff::{ErrorContext, Generation};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::callbacks::{self, Handler};
-use crate::getter::Flags;
+use crate::getter::{self, Flags};
 use crate::handle::{BoolFlag, Given, HandleKey, JsonFlag, NumberFlag, StringFlag};
 use crate::lifecycle::AtExit;
 use crate::relay;
@@ -165,6 +166,11 @@ impl Client {
     /// An asynchronous iterator over what changes, from now on: `async for changes in client.changes()`.
     fn changes<'py>(this: &Bound<'py, Client>) -> PyResult<Bound<'py, PyAny>> {
         waiting::asynchronously(this)?.call_method1("changes", (this,))
+    }
+
+    /// Flags of any type, all of one generation, as a list in the order of `keys`: None for each that is missing.
+    fn get_many<'py>(&self, py: Python<'py>, keys: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+        getter::get_many(py, self.flags(), keys)
     }
 
     /// All flags of the current generation, as a mapping that never changes.

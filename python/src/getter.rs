@@ -9,7 +9,7 @@ use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyNone, PyString};
+use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyNone, PyString};
 
 use crate::fastcall::{self, Getter};
 use crate::value;
@@ -154,6 +154,30 @@ impl<C: Flags> Getter<C> for GetJson {
             _ => Ok(None),
         }
     }
+}
+
+/// Flags of any type, of one generation, in the order of the keys: `None` for each that is missing, and for what is no key. Never raises
+/// for what is in `keys`.
+pub(crate) fn get_many<'py>(
+    py: Python<'py>,
+    flags: &flagstaff::Reader,
+    keys: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyList>> {
+    let keys: Vec<Bound<'py, PyAny>> = match keys.cast::<PyList>() {
+        Ok(list) => list.iter().collect(),
+        Err(_) => keys.try_iter()?.collect::<PyResult<_>>()?,
+    };
+    let texts: Vec<Option<&str>> =
+        keys.iter().map(|key| key.cast::<PyString>().ok().and_then(|key| key.to_str().ok())).collect();
+    let asked: Vec<&str> = texts.iter().map(|text| text.unwrap_or_default()).collect();
+    let values = PyList::empty(py);
+    for (text, value) in texts.iter().zip(flags.get_many_of(&asked)) {
+        values.append(match value.filter(|_| text.is_some()) {
+            Some(Value::Json(text)) => parsed_or_none(py, &text)?,
+            value => Some(value::or_none(py, value.as_ref())?),
+        })?;
+    }
+    Ok(values)
 }
 
 /// `None` if the interpreter cannot make the value: too little stack or memory, or a number with more digits than it takes.

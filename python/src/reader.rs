@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use flagstaff::Generation;
 use pyo3::prelude::*;
+use pyo3::types::PyList;
 
-use crate::getter::Flags;
+use crate::getter::{self, Flags};
 use crate::handle::{BoolFlag, Given, HandleKey, JsonFlag, NumberFlag, StringFlag};
 use crate::snapshot::Snapshot;
 use crate::status::Status;
@@ -105,6 +106,11 @@ impl Reader {
     /// An asynchronous iterator over what changes, from now on: `async for changes in reader.changes()`.
     fn changes<'py>(this: &Bound<'py, Reader>) -> PyResult<Bound<'py, PyAny>> {
         waiting::asynchronously(this)?.call_method1("changes", (this,))
+    }
+
+    /// Flags of any type, all of one generation, as a list in the order of `keys`: None for each that is missing.
+    fn get_many<'py>(&self, py: Python<'py>, keys: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+        getter::get_many(py, &self.reader, keys)
     }
 
     /// All flags of the current generation, as a mapping that never changes.

@@ -168,3 +168,30 @@ def test_references_are_counted_right(client):
         client.get_bool("on")
     after = sys.getrefcount(default), sys.getrefcount(None), sys.getrefcount(True)
     assert all(abs(new - old) < 100 for new, old in zip(after, before, strict=True)), (before, after)
+
+
+def test_many_flags_are_read_at_once_in_the_order_of_their_keys(client, reader):
+    for flags in (client, reader):
+        keys = [*FLAGS, "missing", *reversed(FLAGS), "k" * 100]
+        expected = [FLAGS.get(key) for key in keys]
+        assert flags.get_many(keys) == flags.get_many(tuple(keys)) == flags.get_many(iter(keys)) == expected
+        assert flags.get_many([]) == []
+        assert flags.get_many(dict.fromkeys(keys)) == [FLAGS.get(key) for key in dict.fromkeys(keys)]
+        # What is no key is no flag, as for the other getters.
+        assert flags.get_many([None, 1, b"on", "\ud800", *keys]) == [None] * 4 + expected
+        with pytest.raises(TypeError):
+            flags.get_many(5)
+
+
+def test_json_of_many_flags_is_fresh_and_what_an_iterator_raises_is_raised(client):
+    def keys():
+        yield "on"
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        client.get_many(keys())
+    for key, value in FLAGS.items():
+        if isinstance(value, (dict, list)):
+            [one], [other] = client.get_many([key]), client.get_many([key])
+            assert one == other == value
+            assert one is not other

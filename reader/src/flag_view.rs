@@ -27,8 +27,9 @@ impl Reader {
     /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
     /// let (is_on, limit) = flags.read(|flags| (flags.get_bool("cart"), flags.get_u64_or("cart-limit", 50)));
     /// ```
+    #[inline]
     pub fn read<T>(&self, mut f: impl FnMut(&FlagView<'_>) -> T) -> T {
-        let result = self.shared.slow(|source| {
+        let result = self.shared.quick(|source| {
             let view = FlagView { source, overtaken: Cell::new(false) };
             let result = f(&view);
             if view.overtaken.get() { Err(Overtaken) } else { Ok(result) }
@@ -46,9 +47,31 @@ impl Reader {
     /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
     /// let [is_new_cart, is_new_checkout] = flags.get_bools(["new-cart", "new-checkout"]);
     /// ```
+    #[inline]
     #[must_use]
     pub fn get_bools<const N: usize>(&self, keys: [impl FlagKey; N]) -> [bool; N] {
-        self.read(|flags| keys.each_ref().map(|key| flags.get_bool(key)))
+        match self.shared.current.probe_bools(&keys, false) {
+            Some(values) => values,
+            None => self.read(|flags| keys.each_ref().map(|key| flags.get_bool(key))),
+        }
+    }
+
+    /// As [`Reader::get_bools`], for a number of keys that is not known when the program is compiled.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// let keys: Vec<String> = (1..=3).map(|number| format!("variant-{number}")).collect();
+    /// let are_on: Vec<bool> = flags.get_bools_of(&keys);
+    /// ```
+    #[must_use]
+    pub fn get_bools_of(&self, keys: &[impl FlagKey]) -> Vec<bool> {
+        self.read(|flags| {
+            let mut values = Vec::with_capacity(keys.len());
+            let (chunks, rest) = keys.as_chunks::<CHUNK>();
+            chunks.iter().for_each(|keys| values.extend(flags.bools(keys)));
+            values.extend(rest.iter().map(|key| flags.get_bool(key)));
+            values
+        })
     }
 
     /// Several number flags of one generation; `0.0` for each that is missing or no number.
@@ -57,9 +80,13 @@ impl Reader {
     /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
     /// let [low, high] = flags.get_numbers(["price.low", "price.high"]);
     /// ```
+    #[inline]
     #[must_use]
     pub fn get_numbers<const N: usize>(&self, keys: [impl FlagKey; N]) -> [f64; N] {
-        self.read(|flags| keys.each_ref().map(|key| flags.get_number(key)))
+        match self.shared.current.probe_many(&keys) {
+            Some(hits) => hits.map(|hit| hit.number().unwrap_or(0.0)),
+            None => self.read(|flags| keys.each_ref().map(|key| flags.get_number(key))),
+        }
     }
 
     /// Several string flags of one generation; an empty one for each that is missing or no string.
@@ -81,9 +108,32 @@ impl Reader {
     /// ```
     #[must_use]
     pub fn get_many<const N: usize>(&self, keys: [impl FlagKey; N]) -> [Option<Value<'static>>; N] {
-        self.read(|flags| keys.each_ref().map(|key| flags.get(key)))
+        self.read(|flags| flags.values(&keys))
+    }
+
+    /// As [`Reader::get_many`], for a number of keys that is not known when the program is compiled.
+    ///
+    /// ```
+    /// # let flags = flagstaff_reader::Reader::attach("flags.flagstaff");
+    /// let keys = ["new-cart", "cart-limit"].to_vec();
+    /// for (key, value) in keys.iter().zip(flags.get_many_of(&keys)) {
+    ///     println!("{key}: {value:?}");
+    /// }
+    /// ```
+    #[must_use]
+    pub fn get_many_of(&self, keys: &[impl FlagKey]) -> Vec<Option<Value<'static>>> {
+        self.read(|flags| {
+            let mut values = Vec::with_capacity(keys.len());
+            let (chunks, rest) = keys.as_chunks::<CHUNK>();
+            chunks.iter().for_each(|keys| values.extend(flags.values(keys)));
+            values.extend(rest.iter().map(|key| flags.get(key)));
+            values
+        })
     }
 }
+
+/// Keys that are looked up together.
+const CHUNK: usize = 16;
 
 getters! {
     FlagView<'_>,
@@ -94,12 +144,49 @@ getters! {
 }
 
 impl FlagView<'_> {
+    #[inline(always)]
     fn bool_or(&self, key: impl FlagKey, default: bool) -> bool {
-        self.find(key).bool().unwrap_or(default)
+        if let Source::Live(view, seen) = self.source
+            && let Some(hashed) = key.prepared()
+            && let Some(value) = view.probe_bool_in(seen, &hashed, default)
+        {
+            return value;
+        }
+        self.find_other(&key).bool().unwrap_or(default)
     }
 
+    #[inline(always)]
     fn find(&self, key: impl FlagKey) -> Hit {
+        if let Source::Live(view, seen) = self.source
+            && let Some(hashed) = key.prepared()
+            && let Some(hit) = view.probe_in(seen, &hashed)
+        {
+            return hit;
+        }
+        self.find_other(&key)
+    }
+
+    #[inline(never)]
+    fn find_other(&self, key: &impl FlagKey) -> Hit {
         self.look_up(key, |source, key, hashed| source.find(key, hashed)).unwrap_or(Hit::MISSING)
+    }
+
+    fn bools<const N: usize>(&self, keys: &[impl FlagKey; N]) -> [bool; N] {
+        if let Source::Live(view, seen) = self.source
+            && let Some(values) = view.probe_bools_in(seen, keys, false)
+        {
+            return values;
+        }
+        keys.each_ref().map(|key| self.get_bool(key))
+    }
+
+    fn values<const N: usize>(&self, keys: &[impl FlagKey; N]) -> [Option<Value<'static>>; N] {
+        if let Source::Live(view, seen) = self.source
+            && let Some(hits) = view.probe_many_in(seen, keys)
+        {
+            return hits.map(|hit| self.take(self.source.value_of(hit)).flatten());
+        }
+        keys.each_ref().map(|key| self.get(key))
     }
 
     fn string(&self, key: impl FlagKey, wanted: u64) -> Option<String> {
@@ -129,6 +216,10 @@ impl FlagView<'_> {
             Some(hashed) => read(self.source, text, hashed),
             None => read(self.source, text, &Hashed::new(text.as_bytes())),
         };
+        self.take(result)
+    }
+
+    fn take<T>(&self, result: Result<T, Overtaken>) -> Option<T> {
         self.overtaken.set(self.overtaken.get() | result.is_err());
         result.ok()
     }

@@ -7,26 +7,31 @@ use std::sync::Arc;
 
 use flagstaff_format::memo::{BoolMemo, WordMemo};
 use flagstaff_format::protocol::Sound;
-use flagstaff_format::{Hashed, kind};
+use flagstaff_format::{Hashed, Kept, kind};
 
 use crate::memo::SharedMemo;
 use crate::reader::Reader;
+use crate::shared::Shared;
 use crate::source::{Overtaken, Source};
 
 /// What every handle has: a reader and a prepared key.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Handle {
-    reader: Reader,
+    shared: Kept<Shared>,
     key: Arc<str>,
     hashed: Hashed,
 }
 
 impl Handle {
     pub(crate) fn new(reader: &Reader, key: &str) -> Handle {
-        Handle { reader: reader.clone(), key: key.into(), hashed: Hashed::new(key.as_bytes()) }
+        Handle::of(&reader.shared, key.into(), Hashed::new(key.as_bytes()))
     }
 
-    /// The stamp of what is current now. One load more than those that find the view.
+    fn of(shared: &Arc<Shared>, key: Arc<str>, hashed: Hashed) -> Handle {
+        Handle { shared: Kept::of(shared), key, hashed }
+    }
+
+    /// The stamp of what is current now.
     #[inline(always)]
     pub(crate) fn stamp(&self) -> u64 {
         self.loose_stamp() & !1
@@ -35,7 +40,7 @@ impl Handle {
     /// The same with any lowest bit, for a memory that does not look at it.
     #[inline(always)]
     fn loose_stamp(&self) -> u64 {
-        self.reader.shared.current.raw_stamp()
+        self.shared.raw_stamp()
     }
 
     /// Reads the flag, and the stamp of the snapshot that it came from.
@@ -43,7 +48,17 @@ impl Handle {
         &self,
         read: impl Fn(Source<'_>, &str, &Hashed) -> Result<T, Overtaken>,
     ) -> Option<(T, Option<u64>)> {
-        self.reader.shared.slow(|source| Ok((read(source, &self.key, &self.hashed)?, source.stamp())))
+        // The reader moves on first, if it has to. Should it move once more before the value is read, the stamps differ, and the next look comes here.
+        let shared = self.shared.holder();
+        shared.attached();
+        self.shared.renew();
+        shared.slow(|source| Ok((read(source, &self.key, &self.hashed)?, source.stamp())))
+    }
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Handle {
+        Handle::of(self.shared.holder(), self.key.clone(), self.hashed)
     }
 }
 

@@ -195,7 +195,19 @@ impl Reader {
         {
             return value;
         }
+        if key.remembered().is_none() {
+            return self.bool_of_long(key.text(), default);
+        }
         self.find_other(&key).bool().unwrap_or(default)
+    }
+
+    /// A key that was not hashed before. One pair of windows covers the middle of most that are longer than a record has room for.
+    #[inline(never)]
+    fn bool_of_long(&self, key: &str, default: bool) -> bool {
+        match self.shared.current.probe_bool_one_pair(key.as_bytes(), default) {
+            Some(value) => value,
+            None => self.find_unhashed(key).bool().unwrap_or(default),
+        }
     }
 
     #[inline(always)]

@@ -50,6 +50,12 @@ pub(crate) struct Shared {
     copied: SharedMemo<Arc<Snapshot>>,
 }
 
+impl AsRef<Versions<Attached>> for Shared {
+    fn as_ref(&self) -> &Versions<Attached> {
+        &self.current
+    }
+}
+
 impl Shared {
     pub(crate) fn new(path: &Path, options: &ReaderOptions, first: Attached) -> Shared {
         Shared {

@@ -67,7 +67,12 @@ impl Source<'_> {
 
     /// A value of any type.
     pub(crate) fn value(self, key: &str, hashed: &Hashed) -> Result<Option<Value<'static>>, Overtaken> {
-        self.find(key, hashed)?.value_with(|at| self.text(at, |text| Cow::Owned(text.to_owned())))
+        self.value_of(self.find(key, hashed)?)
+    }
+
+    /// The value of a flag that was found here.
+    pub(crate) fn value_of(self, found: Hit) -> Result<Option<Value<'static>>, Overtaken> {
+        found.value_with(|at| self.text(at, |text| Cow::Owned(text.to_owned())))
     }
 
     /// A number that stands for what this source holds and for nothing else in this reader's life; `None` if values

@@ -158,6 +158,23 @@ fn many_flags_of_one_read_are_of_one_generation() {
 }
 
 #[test]
+fn booleans_that_are_asked_for_together_are_of_one_generation() {
+    // All booleans carry the parity of the generation. With a long key among them they are read in another way.
+    let keys: Vec<String> = (0..FLAGS).filter(|i| i % 5 == 4).map(key).collect();
+    let short: Vec<_> = keys.iter().filter(|key| (8..=48).contains(&key.len())).cloned().collect();
+    let (Some(keys), Some(short)) = (keys.first_chunk::<16>(), short.first_chunk::<16>()) else { panic!() };
+    beside_a_flood("get_bools", |reader, _| {
+        for keys in [keys, short] {
+            let found = reader.get_bools(keys.each_ref());
+            assert!(found.iter().all(|is_on| *is_on == found[0]), "{found:?}");
+            let found = reader.get_bools_of(keys);
+            assert!(found.iter().all(|is_on| *is_on == found[0]), "{found:?}");
+        }
+        reader.generation().0
+    });
+}
+
+#[test]
 fn a_slow_read_that_is_overtaken_again_and_again_is_of_one_generation() {
     beside_a_flood("slow read", |reader, _| {
         reader.read(|view| {

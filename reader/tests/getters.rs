@@ -164,6 +164,43 @@ fn several_flags_are_read_at_once_each_with_its_own_default() {
 }
 
 #[test]
+fn many_flags_are_read_at_once_as_one_by_one_whatever_the_lengths_of_their_keys() {
+    let (stage, mut writer) = Stage::with_writer();
+    // Of 0 to 99 bytes, more than are looked up together, and as many that are missing.
+    let keys: Vec<String> = (0..200).map(|i| "k".repeat(i % 100) + ["", "!"][i / 100]).collect();
+    let flags: Vec<_> = keys[..100]
+        .iter()
+        .enumerate()
+        .map(|(i, key)| match i % 3 {
+            0 => flag(key, Value::Bool(i % 2 == 0)),
+            1 => flag(key, Value::I64(i as i64)),
+            _ => flag(key, Value::String("x".repeat(i * 20).into())),
+        })
+        .collect();
+    stage::publish(&mut writer, &flags);
+    let reader = Reader::open(&stage.path).unwrap();
+    for length in [0, 1, 15, 16, 17, 40, 200] {
+        for from in [0, 3, 48, 200 - length.min(160)] {
+            let keys = &keys[from..(from + length).min(200)];
+            let bools: Vec<_> = keys.iter().map(|key| reader.get_bool(key)).collect();
+            let values: Vec<_> = keys.iter().map(|key| reader.get(key)).collect();
+            assert_eq!(
+                (reader.get_bools_of(keys), reader.get_many_of(keys)),
+                (bools, values),
+                "{length} from {from}"
+            );
+        }
+    }
+    let short: Vec<_> = keys.iter().filter(|key| (8..=48).contains(&key.len())).cloned().collect();
+    let (chunks, _) = short.as_chunks::<16>();
+    for keys in chunks {
+        let numbers = keys.each_ref().map(|key| reader.get_number(key));
+        assert_eq!(reader.get_numbers(keys.each_ref()), numbers);
+        assert_eq!(reader.get_bools(keys.each_ref()), keys.each_ref().map(|key| reader.get_bool(key)));
+    }
+}
+
+#[test]
 fn get_tells_a_missing_flag_from_one_that_has_the_default() {
     let (_stage, reader) = kinds();
     assert_eq!(reader.get("kind.missing"), None);

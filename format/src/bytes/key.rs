@@ -58,6 +58,14 @@ impl Hashed {
         Hashed { windows, hash: hash_windows(&windows, key.len()), bytes: key.len() }
     }
 
+    /// A key of 49 to 64 bytes, whose middle is one pair of windows: without a branch. Also the pair.
+    #[inline(always)]
+    pub(crate) const fn one_pair(key: &[u8]) -> (Hashed, [u64; 2]) {
+        let Hashed { windows, hash, bytes } = Hashed::inline(key);
+        let [a, b] = [read8(key, bytes - 40), read8(key, bytes - 32)];
+        (Hashed { windows, hash: fold(hash ^ a, b ^ FOLD[0]), bytes }, [a, b])
+    }
+
     /// A key below 8 bytes: one window, padded, six times.
     const fn short(key: &[u8]) -> Hashed {
         let mut padded = [0u8; 8];
@@ -287,6 +295,19 @@ mod tests {
                 "{bytes}"
             );
             assert!(covered.iter().all(|range| range.end <= bytes.saturating_sub(24)), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn the_short_way_for_one_pair_is_the_long_way() {
+        let text: Vec<u8> = (1..=64).collect();
+        for bytes in 49..=64 {
+            let (hashed, pair) = Hashed::one_pair(&text[..bytes]);
+            assert_eq!(
+                (hashed, pair),
+                (Hashed::long(&text[..bytes]), middle_pair(&text[..bytes], 0)),
+                "{bytes}"
+            );
         }
     }
 

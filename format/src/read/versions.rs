@@ -8,11 +8,15 @@
 //! C1: the list is never empty, and its values live as long as `self`.
 //! C2: `fast_path` is the pointer of the [`FastPath`] (L1) of one of the views in the list, usually of the current one. It never goes
 //! back to an older one. How it is moved is in [`crate::sync::follow`].
+//! C3: the pointer of a [`Kept`] is one that `fast_path` was, of a `Versions` inside its `holder`. The holder is never exchanged and, because it is
+//! shared, never changed other than through `&`: a reference into it that could be had once is good for as long as `Kept` lives.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::{AtomicPtr, Ordering::Acquire};
+use std::sync::atomic::Ordering::{Acquire, Release};
 
-use crate::bytes::key::Hashed;
+use crate::bytes::key::{FlagKey, Hashed};
 use crate::bytes::record::Hit;
 use crate::read::fast_path::FastPath;
 use crate::read::short_text::ShortText;
@@ -34,6 +38,53 @@ pub struct Versions<T> {
 struct Numbered<T> {
     value: T,
     number: usize,
+}
+
+/// The fast path as a handle keeps it, so that a look at the stamp needs one load less. When the reader
+/// moves to another file, the stamp of the one before changes for good (A3), and the handle comes for the new one.
+#[derive(Debug)]
+pub struct Kept<H> {
+    fast_path: AtomicPtr<AtomicU64>,
+    /// Owns the `Versions`.
+    holder: Arc<H>,
+}
+
+impl<H> Kept<H> {
+    /// Keeps what is in use now.
+    #[must_use]
+    pub fn of<T: AsRef<View>>(holder: &Arc<H>) -> Kept<H>
+    where
+        H: AsRef<Versions<T>>,
+    {
+        let kept = Kept { fast_path: AtomicPtr::default(), holder: holder.clone() };
+        kept.renew::<T>();
+        kept
+    }
+
+    /// Keeps what is in use now. To be called before the value is read that is remembered.
+    pub fn renew<T: AsRef<View>>(&self)
+    where
+        H: AsRef<Versions<T>>,
+    {
+        let versions: &Versions<T> = (*self.holder).as_ref();
+        // Establishes C3.
+        self.fast_path.store(versions.fast_path.load(Acquire), Release);
+    }
+
+    /// The generation word as it is now and the tag of its view, in one number, of what was in use when this was renewed: for handles that
+    /// remember a value.
+    #[inline(always)]
+    #[must_use]
+    pub fn raw_stamp(&self) -> u64 {
+        // SAFETY: C3, C1. Acquire: another thread may have renewed it.
+        unsafe { FastPath::from_raw(self.fast_path.load(Acquire)) }.raw_stamp()
+    }
+
+    /// The owner of the `Versions`.
+    #[must_use]
+    pub fn holder(&self) -> &Arc<H> {
+        &self.holder
+    }
 }
 
 impl<T: AsRef<View>> Versions<T> {
@@ -61,6 +112,32 @@ impl<T: AsRef<View>> Versions<T> {
         self.fast_path().probe_bool(key, default)
     }
 
+    /// As [`Versions::probe_bool`], for a key of 49 to 64 bytes; `None` for every other one too.
+    #[inline(always)]
+    #[must_use]
+    pub fn probe_bool_one_pair(&self, key: &[u8], default: bool) -> Option<bool> {
+        if !matches!(key.len(), 49..=64) {
+            return None;
+        }
+        self.fast_path().probe_bool_one_pair(key, default)
+    }
+
+    /// Looks several keys up, in one generation and one attempt. `None`: not settled.
+    #[inline(always)]
+    #[must_use]
+    pub fn probe_many<K: FlagKey, const N: usize>(&self, keys: &[K; N]) -> Option<[Hit; N]> {
+        let fast_path = self.fast_path();
+        fast_path.probe_many_in(fast_path.observe(), keys)
+    }
+
+    /// As [`Versions::probe_many`]: booleans, or `default`.
+    #[inline(always)]
+    #[must_use]
+    pub fn probe_bools<K: FlagKey, const N: usize>(&self, keys: &[K; N], default: bool) -> Option<[bool; N]> {
+        let fast_path = self.fast_path();
+        fast_path.probe_bools_in(fast_path.observe(), keys, default)
+    }
+
     /// Looks a key of over 48 bytes up in one attempt. `None`: not settled.
     #[inline(always)]
     #[must_use]
@@ -86,14 +163,6 @@ impl<T: AsRef<View>> Versions<T> {
     #[must_use]
     pub fn short_value<'b>(&self, key: &Hashed, room: &'b mut ShortText) -> Option<(Hit, Option<&'b str>)> {
         self.fast_path().short_value(key, room)
-    }
-
-    /// The generation word as it is now and the tag of its view, in one number: for handles that remember a value. While another
-    /// thread moves to a new file, both may still be those of the file before.
-    #[inline(always)]
-    #[must_use]
-    pub fn raw_stamp(&self) -> u64 {
-        self.fast_path().raw_stamp()
     }
 
     #[inline(always)]
@@ -135,9 +204,9 @@ impl<T: AsRef<View>> Versions<T> {
 
     /// Brings `fast_path` to the current view.
     fn catch_up(&self) {
-        catch_up::<Sound, _>(&self.fast_path, || {
-            self.newest().value.as_ref().fast_path().as_ptr().cast_mut()
-        });
+        let now = || self.newest().value.as_ref().fast_path().as_ptr().cast_mut();
+        // SAFETY: C2, C1: only what this pointer was is left.
+        catch_up::<Sound, _>(&self.fast_path, now, |left| unsafe { FastPath::from_raw(left) }.leave());
     }
 
     /// Calls `on` with everything that was used before, the latest first.

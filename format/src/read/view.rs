@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::bytes::file_id::FileId;
 use crate::bytes::header::{Header, reserved};
-use crate::bytes::key::Hashed;
+use crate::bytes::key::{FlagKey, Hashed};
 use crate::bytes::layout::{Area, FRAME_BYTES, FRAME_WORDS};
 use crate::bytes::record::Hit;
 use crate::read::fast_path::FastPath;
@@ -21,6 +21,14 @@ use crate::sync::protocol::{Generation, Observed, Sound, observe, still_valid_or
 
 /// The number that all views share once the numbers have run out.
 const LAST_NUMBER: u64 = 0x1fff;
+
+/// The tag of that number. No stamp has it, and no tag is higher.
+pub(crate) const LAST_TAG: u64 = tag(LAST_NUMBER);
+
+/// Twice a generation takes 48 bits; the mark is bit 63. Bit 62 tells every tag from that of a wiped page.
+const fn tag(number: u64) -> u64 {
+    (number | 0x2000) << 49
+}
 
 /// One file as a reader sees it.
 #[derive(Debug)]
@@ -52,8 +60,7 @@ impl View {
     /// Gives the view a tag, see [`View::stamp`]. `number` counts the views of one reader.
     #[must_use]
     pub fn with_tag(mut self, number: usize) -> View {
-        // Twice a generation takes 48 bits; the mark is bit 63. Bit 62 tells every tag from that of a wiped page.
-        self.tag = ((number as u64).min(LAST_NUMBER) | 0x2000) << 49;
+        self.tag = tag((number as u64).min(LAST_NUMBER));
         self.write_front();
         self
     }
@@ -80,15 +87,16 @@ impl View {
     /// different snapshots of one reader, and a value can be remembered under it.
     ///
     /// `None` from the 8,192nd view of a reader on, which all have the last tag. No stamp has that tag, so
-    /// what [`crate::Versions::raw_stamp`] returns is never one that was remembered, and values are looked up each time. (If numbers began again
+    /// what [`crate::Kept::raw_stamp`] returns is never one that was remembered, and values are looked up each time. (If numbers began again
     /// instead, a handle that slept through 8,192 moves could take a value of then for one of now, where generations had begun
     /// again as well.)
     #[must_use]
     pub fn stamp(&self, seen: Generation) -> Option<u64> {
-        (self.tag != (LAST_NUMBER | 0x2000) << 49).then_some((seen.0 * 2) ^ self.tag)
+        (self.tag != LAST_TAG).then_some((seen.0 * 2) ^ self.tag)
     }
 
     /// The fast path into this file.
+    #[inline(always)]
     pub(crate) fn fast_path(&self) -> FastPath<'_> {
         FastPath::of(&self.map)
     }
@@ -156,6 +164,43 @@ impl View {
     #[must_use]
     pub fn probe(&self, key: &Hashed) -> Option<Hit> {
         self.fast_path().probe(key)
+    }
+
+    /// As [`View::probe`], within a generation that was observed before.
+    #[inline(always)]
+    #[must_use]
+    pub fn probe_in(&self, seen: Observed, key: &Hashed) -> Option<Hit> {
+        self.fast_path().probe_in(seen, key)
+    }
+
+    /// As [`View::probe_in`]: a boolean, or `default`.
+    #[inline(always)]
+    #[must_use]
+    pub fn probe_bool_in(&self, seen: Observed, key: &Hashed, default: bool) -> Option<bool> {
+        self.fast_path().probe_bool_in(seen, key, default)
+    }
+
+    /// Looks several keys up, as [`crate::Versions::probe_many`] in a generation that was observed before.
+    #[inline(always)]
+    #[must_use]
+    pub fn probe_many_in<K: FlagKey, const N: usize>(
+        &self,
+        seen: Observed,
+        keys: &[K; N],
+    ) -> Option<[Hit; N]> {
+        self.fast_path().probe_many_in(seen, keys)
+    }
+
+    /// As [`View::probe_many_in`]: booleans, or `default`.
+    #[inline(always)]
+    #[must_use]
+    pub fn probe_bools_in<K: FlagKey, const N: usize>(
+        &self,
+        seen: Observed,
+        keys: &[K; N],
+        default: bool,
+    ) -> Option<[bool; N]> {
+        self.fast_path().probe_bools_in(seen, keys, default)
     }
 
     /// Looks a key of over 48 bytes up in one attempt. `None`: not settled.

@@ -164,7 +164,8 @@ impl Writer {
             let published = protocol::publish::<Sound, _, _>(&word, |_| {
                 // Without the odd word nobody is to touch the slot: readers may still be in it.
                 word.is_stored()?;
-                stored = self.slots.store(slot, archive).map_err(failed("write", &self.snapshot.path))?;
+                let store = self.slots.store(&self.map, slot, archive);
+                stored = store.map_err(failed("write", &self.snapshot.path))?;
                 self.snapshot.say_places(slot, archive)?;
                 self.snapshot.tell(self.generation, self.changed.as_deref());
                 Ok::<_, WriteError>(())
@@ -248,7 +249,7 @@ impl Writer {
     }
 
     fn is_cut_off(&self) -> bool {
-        disk::length(&self.snapshot.file).is_ok_and(|length| length < FILE_BYTES)
+        disk::length(&self.snapshot.file, self.snapshot.id).is_ok_and(|length| length < FILE_BYTES)
     }
 
     /// Gives the file its hidden second name back, if somebody removed that: readers are found by it when the file is replaced by hand.

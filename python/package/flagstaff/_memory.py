@@ -1,4 +1,4 @@
-"""Flags in memory, with the interface of a client: no file, no network, no thread. What tests use; see `flagstaff.testing`."""
+"""Flags in memory, with the interface of a client: no file, no network, no thread: see `testing`."""
 
 import json
 import threading
@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 
 _MISSING = object()
+
+# As many snapshots before the current one are remembered, for `changes_since`.
+_HISTORY = 64
 
 
 def plain(value):
@@ -177,7 +180,8 @@ def _getter(name, take, own, doc):
 class MemoryClient:
     """Flags in memory, with all that a `Client` has, and `set`, `delete`, `override` and `set_status`.
 
-    Callbacks of `on_change` run before `set` returns, in the thread that calls it. May be shared by threads and event loops.
+    Callbacks of `on_change` run before `set` returns, in the thread that calls it. May be shared by threads
+    and event loops.
     """
 
     def __init__(self, flags=None):
@@ -251,6 +255,11 @@ class MemoryClient:
     def json_flag(self, key, default=None):
         """A handle to a JSON flag."""
         return MemoryFlag(self, _json, key, default)
+
+    def get_many(self, keys):
+        """Flags of any type, all of one generation, as a list in the order of `keys`."""
+        now = self._now
+        return [now.get(key) if isinstance(key, str) else None for key in keys]
 
     def snapshot(self):
         """All flags of the current generation, as a mapping that never changes."""
@@ -326,7 +335,8 @@ class MemoryClient:
     def on_change(self, callback):
         """Call `callback(changes)` with what changed, from now on."""
         if not callable(callback):
-            raise TypeError(f"callback is a {type(callback).__name__}, expected a function or another callable")
+            kind = type(callback).__name__
+            raise TypeError(f"callback is a {kind}, expected a function or another callable")
         self._callbacks.append(callback)
 
     def close(self, timeout=None):
@@ -386,7 +396,7 @@ class MemoryClient:
         for layer in self._layers:
             flags.update(layer)
         old, self._now = self._now, self._snapshot_of(flags, self._now.generation + 1)
-        self._past = [*self._past[-63:], old]
+        self._past = [*self._past, old][-_HISTORY:]
         self._changed.notify_all()
         return MemoryChanges(old, self._now)
 
@@ -404,7 +414,8 @@ class MemoryClient:
             except Exception:
                 import logging
 
-                logging.getLogger("flagstaff").exception("the change callback raised; it will be called again all the same")
+                message = "the change callback raised; it will be called again all the same"
+                logging.getLogger("flagstaff").exception(message)
 
 
 class _Bell:
