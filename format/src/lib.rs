@@ -59,7 +59,6 @@ pub use archive::lookup::Words;
 pub use archive::records::Records;
 pub use archive::shape::Facts;
 pub use archive::type_counts::TypeCounts;
-pub use bytes::checksum::checksum;
 pub use bytes::counters::{self, Counters};
 pub use bytes::error::{BuildError, OpenError, WriteError};
 pub use bytes::file_id::FileId;

@@ -4,13 +4,13 @@
 //! newest alone, and tried again from time to time until readers see it or a newer one comes. The payload that was published last is kept
 //! too: the file can lose it (somebody overwrites or truncates it), and the source does not send it again.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use flagstaff_format::{Archive, Facts, FailureKind, Generation, LinkState};
 
 use crate::outcome::Outcome;
-use crate::payload::{self, Limits, Member};
+use crate::payload::{self, Limits};
 
 /// Pause before the first new try. It doubles with each one.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -42,19 +42,8 @@ pub(crate) struct LastPayload(Mutex<Option<Last>>);
 pub(crate) struct Last {
     pub(crate) digest: [u64; 2],
     /// `None` for the flags of the publisher before this one, until the source sends them again.
-    pub(crate) payload: Option<String>,
-    pub(crate) published_at: u64,
-    /// What the next publish needs to cost no more than what it changes. Of this payload.
-    pub(crate) retained: Option<Retained>,
-}
-
-/// See [`crate::patching`].
-#[derive(Debug)]
-pub(crate) struct Retained {
-    /// The members of the payload.
-    pub(crate) members: Vec<Member>,
-    /// The archive that was made of it.
-    pub(crate) archive: Arc<Archive>,
+    payload: Option<String>,
+    published_at: u64,
 }
 
 /// A payload that the file could not take.
@@ -70,22 +59,12 @@ pub(crate) struct Waiting {
 impl Last {
     pub(crate) fn of(archive: &Archive) -> Last {
         let facts = archive.facts();
-        Last { digest: facts.payload_digest, payload: None, published_at: facts.published_at, retained: None }
+        Last { digest: facts.payload_digest, payload: None, published_at: facts.published_at }
     }
 
     /// With the text that it was made of.
     pub(crate) fn with_payload(self, payload: &str) -> Last {
         Last { payload: Some(payload.to_owned()), ..self }
-    }
-
-    /// Goes on to the next payload, in the memory of this one.
-    pub(crate) fn becomes(&mut self, payload: &str, retained: Retained) {
-        let facts = *retained.archive.facts();
-        (self.digest, self.published_at) = (facts.payload_digest, facts.published_at);
-        let text = self.payload.get_or_insert_default();
-        text.clear();
-        text.push_str(payload);
-        self.retained = Some(retained);
     }
 }
 
@@ -139,7 +118,7 @@ impl LastPayload {
     /// The archive for a recreated file; `found` is what the old file still has.
     pub(crate) fn or(&self, found: Option<Archive>, limits: &Limits, identity: [u8; 32]) -> Option<Archive> {
         let last = self.last();
-        let Some(Last { digest, payload: Some(payload), published_at, .. }) = &*last else { return found };
+        let Some(Last { digest, payload: Some(payload), published_at }) = &*last else { return found };
         if found.as_ref().is_some_and(|found| found.facts().payload_digest == *digest) {
             return found;
         }

@@ -47,7 +47,6 @@ pub mod lock;
 mod notice;
 mod options;
 mod outcome;
-mod patching;
 pub mod payload;
 mod predecessor;
 mod publisher;

@@ -5,24 +5,21 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use flagstaff_format::counters::{Event, Phase};
-use flagstaff_format::{Archive, Facts, FailureKind, FlagList as _, Generation, LinkState, Writer, status};
+use flagstaff_format::{Archive, Facts, FailureKind, Generation, LinkState, status};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::PublishError;
 use crate::failure_kind;
-use crate::feed::{Feed, Last, Retained, Waiting, facts_of};
+use crate::feed::{Feed, Last, Waiting, facts_of};
 use crate::outcome::{Changes, Outcome};
 use crate::payload::{self, Members};
 use crate::shared::Shared;
 
 /// Bytes of a payload whose archive shall not stand in memory beside the one before.
 const LARGE: usize = 512 * 1024;
-
-/// Bytes of a payload for each flag, at least, for its members to be kept.
-const MOST_KEPT: usize = 24;
 
 impl Shared {
     fn feed(&self) -> MutexGuard<'_, Feed> {
@@ -125,34 +122,24 @@ impl Shared {
             // Asked for, not remembered: a file that was recreated since then has a higher one.
             return Ok(Outcome::Unchanged { generation: self.writer().generation() });
         }
-        let facts = facts_of(payload, payload_digest, published_at, self.identity);
-        if let Some(patched) = self.patch(payload, facts, start) {
-            return patched;
-        }
         let members = payload::members(payload, &self.limits)?;
         // Memory for one large archive at a time.
         let is_taken_back = payload.len() >= LARGE && self.checkpointer.take_back();
-        let (archive, changes) =
-            self.build(members, facts, payload, start).inspect_err(|_| self.offer_again(is_taken_back))?;
+        let facts = facts_of(payload, payload_digest, published_at, self.identity);
+        let (archive, generation, changes) =
+            self.build(members, facts, payload, start).inspect_err(|_| {
+                if is_taken_back && let Some(current) = self.writer().current() {
+                    self.checkpointer.offer(Arc::new(current));
+                }
+            })?;
         let took = start.elapsed();
+
         // All flags are compared only where their places do not say it.
         let changes =
             changes.unwrap_or_else(|| Changes::between(self.writer().previous().as_ref(), &archive));
-        Ok(self.published(archive, took, changes))
-    }
-
-    /// After a publish that failed, if the archive before it was taken back from the checkpointer.
-    pub(crate) fn offer_again(&self, is_taken_back: bool) {
-        if is_taken_back && let Some(current) = self.writer().current() {
-            self.checkpointer.offer(Arc::new(current));
-        }
-    }
-
-    /// Hands what readers see now to the checkpointer.
-    pub(crate) fn published(&self, archive: Arc<Archive>, took: Duration, changes: Changes) -> Outcome {
-        let (generation, flags, archive_bytes) = (archive.generation(), archive.len(), archive.bytes().len());
-        self.checkpointer.offer(archive);
-        Outcome::Published { generation, flags, archive_bytes, took, changes }
+        let (flags, archive_bytes) = (archive.len(), archive.bytes().len());
+        self.checkpointer.offer(Arc::new(archive));
+        Ok(Outcome::Published { generation, flags, archive_bytes, took, changes })
     }
 
     fn build(
@@ -161,43 +148,22 @@ impl Shared {
         facts: Facts,
         payload: &str,
         start: Instant,
-    ) -> Result<(Arc<Archive>, Option<Changes>), PublishError> {
-        // A list that is large beside its payload is not worth its memory, and the archive of such a payload neither.
-        let is_kept = members.count() * MOST_KEPT <= payload.len();
-        let (mut archive, members) = if is_kept {
-            let archive = Archive::build_of(&members, Generation(1), facts)?;
-            (archive, Some(members.into_list()))
-        } else {
-            (Archive::build_of(members, Generation(1), facts)?, None)
-        };
+    ) -> Result<(Archive, Generation, Option<Changes>), PublishError> {
+        let mut archive = Archive::build_of(members, Generation(1), facts)?;
         let mut writer = self.writer();
-        self.store(&mut writer, &mut archive, None, start)?;
-        let archive = Arc::new(archive);
-        let retained = members.and_then(|members| Retained::of(members, &archive));
-        // While the writer is locked: whoever recreates the file takes this for its content.
-        self.last.set(Some(Last { retained, ..Last::of(&archive).with_payload(payload) }));
-        let changes = writer.changed().map(|places| Changes::at(places, &archive));
-        Ok((archive, changes))
-    }
-
-    /// Brings an archive to the readers. `start`: when its payload came.
-    pub(crate) fn store(
-        &self,
-        writer: &mut Writer,
-        archive: &mut Archive,
-        changed: Option<(Generation, &[u32])>,
-        start: Instant,
-    ) -> Result<(), PublishError> {
         if writer.damage().is_some() {
             // Readers that trust the damaged header are led to a whole file first.
-            self.supersede(writer)?;
+            self.supersede(&mut writer)?;
         }
         let built = Instant::now();
-        writer.publish_changes(archive, changed)?;
-        self.counted.payload_is_of(archive.facts().payload_bytes as usize);
+        let generation = writer.publish(&mut archive)?;
+        self.counted.payload_is_of(payload.len());
         self.counted.took(Phase::Build, built.saturating_duration_since(start));
         self.counted.took(Phase::Store, built.elapsed());
-        Ok(())
+        // While the writer is locked: whoever recreates the file takes this for its content.
+        self.last.set(Some(Last::of(&archive).with_payload(payload)));
+        let changes = writer.changed().map(|places| Changes::at(places, &archive));
+        Ok((archive, generation, changes))
     }
 
     /// A recreated file may hold older flags than were published last, or none, if those were damaged and their payload is not

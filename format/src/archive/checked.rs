@@ -10,12 +10,12 @@ use std::convert::Infallible;
 use std::fmt;
 
 use rkyv::util::AlignedVec;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::archive::lookup::Words;
 use crate::archive::records::Records;
 use crate::archive::shape::{self, Facts};
 use crate::archive::table::Table;
-use crate::bytes::checksum::BlockSums;
 use crate::bytes::error::BuildError;
 use crate::bytes::frame::{Damage, Frame};
 use crate::bytes::generation::Generation;
@@ -24,13 +24,10 @@ use crate::bytes::record::{Hit, RECORD_WORDS, TextAt, kind};
 use crate::bytes::value::{Flag, FlagList, Value};
 
 /// A checked archive with its frame.
-#[derive(Clone)]
 pub struct Archive {
-    pub(super) bytes: AlignedVec<64>,
-    pub(super) frame: Frame,
-    pub(super) facts: Facts,
-    /// Of the bytes.
-    pub(super) sums: BlockSums,
+    bytes: AlignedVec<64>,
+    frame: Frame,
+    facts: Facts,
 }
 
 impl Archive {
@@ -69,18 +66,17 @@ impl Archive {
         if bytes.len() as u64 > AREA_BYTES - FRAME_BYTES {
             return Err(BuildError::TooLarge { found: bytes.len() as u64, limit: AREA_BYTES - FRAME_BYTES });
         }
-        let sums = BlockSums::of(&bytes);
         let frame = Frame {
             generation,
             archive_bytes: bytes.len() as u64,
-            checksum: sums.checksum(),
+            checksum: xxh3_64(&bytes),
             published_at: facts.published_at,
             places,
             overflow: doubles,
             flags: flags as u64,
         };
         shape::check(&frame, &bytes).map_err(BuildError::Shape)?;
-        Ok(Archive { bytes, frame, facts, sums })
+        Ok(Archive { bytes, frame, facts })
     }
 
     /// Checks bytes that came with a frame: checksum, archive, and that every part is where readers look for it.
@@ -88,13 +84,12 @@ impl Archive {
     /// # Errors
     /// [`Damage`], naming what is wrong.
     pub fn check(frame: Frame, bytes: AlignedVec<64>) -> Result<Archive, Damage> {
-        let sums = BlockSums::of(&bytes);
-        let found = sums.checksum();
+        let found = xxh3_64(&bytes);
         if found != frame.checksum {
             return Err(Damage::Checksum { expected: frame.checksum, found });
         }
         let facts = shape::check(&frame, &bytes)?;
-        Ok(Archive { bytes, frame, facts, sums })
+        Ok(Archive { bytes, frame, facts })
     }
 
     /// The frame to write in front of the archive.

@@ -4,7 +4,6 @@ pub(crate) mod changed_places;
 pub(crate) mod checked;
 pub(crate) mod difference;
 pub(crate) mod lookup;
-pub(crate) mod patch;
 pub(crate) mod perfect;
 pub(crate) mod placed;
 pub(crate) mod records;

@@ -1,7 +1,5 @@
 //! The archive's shape: an rkyv archive in which the places of all parts follow from two numbers of the frame.
 
-use std::mem::offset_of;
-
 use rkyv::rancor;
 use rkyv::util::AlignedVec;
 use rkyv::{Archive, Deserialize, Serialize};
@@ -56,25 +54,6 @@ pub(crate) fn finish(table: Table, facts: Facts) -> Result<AlignedVec<64>, ranco
         facts,
     };
     rkyv::api::high::to_bytes_in(&layout, bytes)
-}
-
-/// Exchanges the facts in a root that [`finish`] has put at the end.
-pub(crate) fn set_facts(bytes: &mut [u8], facts: Facts) {
-    let at = bytes.len().saturating_sub(ROOT_BYTES) + offset_of!(ArchivedLayout, facts);
-    let words = [facts.published_at, facts.payload_bytes, facts.payload_digest[0], facts.payload_digest[1]];
-    let [published_at, payload_bytes, first, second] = words.map(u64::to_le_bytes);
-    for (offset, new) in [
-        (offset_of!(ArchivedFacts, published_at), &published_at[..]),
-        (offset_of!(ArchivedFacts, identity), &facts.identity),
-        (offset_of!(ArchivedFacts, payload_bytes), &payload_bytes),
-        (offset_of!(ArchivedFacts, payload_digest), &first),
-        (offset_of!(ArchivedFacts, payload_digest) + 8, &second),
-    ] {
-        // The root was checked when the archive was made: this is always inside.
-        if let Some(standing) = bytes.get_mut(at + offset..at + offset + new.len()) {
-            standing.copy_from_slice(new);
-        }
-    }
 }
 
 /// rkyv's own check, and that the parts are where the frame's numbers say. Constant time: plain words need no check.

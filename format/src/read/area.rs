@@ -1,14 +1,14 @@
 //! Reading whole areas: the frame, its archive, and which of the four is the newest that is good.
 
 use rkyv::util::AlignedVec;
+use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::archive::checked::Archive;
-use crate::bytes::checksum::{BLOCK, Checksum};
 use crate::bytes::frame::{Damage, Frame};
 use crate::bytes::generation::{Generation, MAX_GENERATION};
 use crate::bytes::header::reserved;
 use crate::bytes::layout::{Area, FRAME_BYTES, FRAME_WORDS, word};
-use crate::sync::map::Mapping;
+use crate::sync::map::{BLOCK, Mapping};
 use crate::sync::protocol::{Observed, Sound, observe, still_valid_or_superseded};
 
 /// From this many words on, mapping all pages at once is quicker than a fault for every 16 of them.
@@ -59,9 +59,9 @@ pub(crate) fn check(map: &Mapping, area: Area) -> Result<Frame, Damage> {
 
 #[inline(never)]
 fn digest(map: &Mapping, at: usize, words: usize) -> u64 {
-    let mut sum = Checksum::default();
-    map.copy(at, words, |block| sum.add(block));
-    sum.finish()
+    let mut hash = Xxh3Default::new();
+    map.copy(at, words, |bytes| hash.update(bytes));
+    hash.digest()
 }
 
 /// Overwrites what the call before left on the stack. The mapping is left out of core files; values that were only hashed must
