@@ -49,6 +49,7 @@ pub const FROM_NOTHING: &[&str] = &[
     "publish: store reserved",
     "publish: store reserved 2",
     "publish: write archive of slot",
+    "publish: write archive of slot, further lines",
     "publish: write frame of slot",
     "start",
     "supersede",
