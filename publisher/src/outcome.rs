@@ -81,6 +81,16 @@ impl Changes {
         changes
     }
 
+    /// Flags that have another value, at these places of the table.
+    pub(crate) fn at(archive: &Archive, places: &[u32]) -> Changes {
+        let mut changed = Keys::default();
+        for place in places.iter().take(LISTED) {
+            changed.listed.extend(archive.key_at(*place));
+        }
+        changed.count = places.len();
+        Changes { changed, ..Changes::default() }
+    }
+
     /// Whether nothing changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {

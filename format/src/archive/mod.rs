@@ -3,9 +3,11 @@
 pub(crate) mod checked;
 pub(crate) mod difference;
 pub(crate) mod lookup;
+pub(crate) mod patch;
 pub(crate) mod perfect;
 pub(crate) mod placed;
 pub(crate) mod records;
+pub(crate) mod repair;
 pub(crate) mod shape;
 pub(crate) mod table;
 pub(crate) mod type_counts;

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use crate::archive::checked::Archive;
 use crate::archive::records::Records;
+use crate::archive::repair::Hint;
 use crate::bytes::error::WriteError;
 use crate::bytes::file_id::FileId;
 use crate::bytes::header::Header;
@@ -161,6 +162,13 @@ impl Writer {
     pub fn current(&self) -> Option<Archive> {
         let archive = area::copy(&self.map, Area::Slot(self.generation.slot() as usize)).ok()?;
         (archive.generation() == self.generation).then_some(archive)
+    }
+
+    /// The table of the current snapshot, for the one that is built next.
+    #[must_use]
+    pub fn hint(&self) -> Option<Hint> {
+        let snapshot = InSlot::check(&self.map, Area::Slot(self.generation.slot() as usize)).ok()?;
+        (snapshot.frame().generation == self.generation).then(|| Hint::of(&snapshot))
     }
 
     /// The snapshot before the current one, if it still stands in the other slot and is good. The next publish overwrites it.
