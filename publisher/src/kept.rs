@@ -114,3 +114,7 @@ fn facts_of(payload: &str) -> Facts {
     let digest = [payload.len() as u64 * 7, payload.bytes().map(u64::from).sum()];
     crate::feed::facts_of(payload, digest, payload.len() as u64, [7; 32])
 }
+
+#[cfg(test)]
+#[path = "kept_tests.rs"]
+mod tests;

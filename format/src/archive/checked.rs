@@ -55,7 +55,7 @@ impl Archive {
     /// # Errors
     /// As [`Archive::build`].
     pub fn build_of(
-        flags: &impl FlagList,
+        flags: &(impl FlagList + ?Sized),
         hint: Option<Hint>,
         generation: Generation,
         facts: Facts,

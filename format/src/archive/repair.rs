@@ -190,3 +190,7 @@ impl Repair<'_> {
         Perfect { index: self.index, place_of, places: self.places }
     }
 }
+
+#[cfg(test)]
+#[path = "repair_tests.rs"]
+mod tests;
