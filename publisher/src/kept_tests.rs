@@ -90,6 +90,17 @@ fn good(random: &mut Rng) -> String {
     }
 }
 
+/// Another value of the same kind and about as long.
+fn similar(value: &str, random: &mut Rng) -> String {
+    if !value.starts_with(['"', '[', '{']) {
+        return VALUES[random.usize(..17)].to_owned();
+    }
+    let digit = |random: &mut Rng| char::from(b'1' + random.u8(..9));
+    let other =
+        |character: char| if matches!(character, 'x' | '0'..='9') { digit(random) } else { character };
+    value.chars().map(other).collect()
+}
+
 fn key(random: &mut Rng) -> String {
     let number = random.u32(..200);
     if number % 9 == 0 { format!("a-long-key-{number:/>50}") } else { format!("k{number}") }
@@ -105,7 +116,8 @@ fn next(members: &mut Members, random: &mut Rng) -> String {
             2 if members.len() > 1 => members.swap(at, 0),
             3 => members.iter_mut().for_each(|(_, value)| *value = good(random)),
             4 if !members.is_empty() => members[at].0 = key(random),
-            _ if !members.is_empty() => members[at].1 = good(random),
+            5 if !members.is_empty() => members[at].1 = good(random),
+            _ if !members.is_empty() => members[at].1 = similar(&members[at].1, random),
             _ => {}
         }
     }
@@ -115,7 +127,7 @@ fn next(members: &mut Members, random: &mut Rng) -> String {
         (0..=at).rev().find(|at| payload.is_char_boundary(*at)).unwrap()
     };
     // What follows is of this payload alone.
-    match random.u8(..12) {
+    match random.u8(..16) {
         0 if !members.is_empty() => {
             let mut once = members.clone();
             let which = random.usize(..once.len());
@@ -130,7 +142,8 @@ fn next(members: &mut Members, random: &mut Rng) -> String {
         }
         4 => {
             let (a, b) = (at(random, &payload), at(random, &payload));
-            let end = (a.min(b)..=a.max(b).min(a.min(b) + 3)).rev().find(|end| payload.is_char_boundary(*end));
+            let end =
+                (a.min(b)..=a.max(b).min(a.min(b) + 3)).rev().find(|end| payload.is_char_boundary(*end));
             payload.replace_range(a.min(b)..end.unwrap(), "");
         }
         5 => payload.push_str(PIECES[random.usize(..PIECES.len())]),
@@ -191,7 +204,7 @@ fn an_archive_that_is_changed_in_place_is_the_one_that_is_built_whole_over_lives
             all += 1;
         }
     }
-    assert!(patched > all / 8 && patched < all * 7 / 8, "{patched} of {all} were changed in place");
+    assert!(patched > all / 10 && patched < all * 9 / 10, "{patched} of {all} were changed in place");
 }
 
 #[test]

@@ -149,7 +149,7 @@ impl Shared {
         let places = kept.change(edit, facts);
         let archive = Arc::make_mut(&mut kept.archive);
         let generation = self
-            .write(archive, payload, edit.first_byte(), start)
+            .write(archive, payload, edit.first_byte(), Some((before, &places)), start)
             .inspect_err(|_| self.offer_current(is_taken_back))?;
         let took = start.elapsed();
         let archive = kept.archive.clone();
@@ -177,7 +177,7 @@ impl Shared {
         let (archive, positions) = Kept::build(&members, hint, facts)
             .map_err(PublishError::from)
             .and_then(|(mut archive, positions)| {
-                self.write(&mut archive, payload, 0, start)?;
+                self.write(&mut archive, payload, 0, None, start)?;
                 Ok((Arc::new(archive), positions))
             })
             .inspect_err(|_| self.offer_current(is_taken_back))?;
@@ -186,12 +186,14 @@ impl Shared {
         Ok(self.published(archive, took, None))
     }
 
-    /// Publishes an archive, of a payload that begins with as many bytes of the one before as `same` says.
+    /// Publishes an archive, of a payload that begins with as many bytes of the one before as `same` says. `changes`: the
+    /// places at which it differs from a generation, if they are known.
     fn write(
         &self,
         archive: &mut Archive,
         payload: &str,
         same: usize,
+        changes: Option<(Generation, &[u32])>,
         start: Instant,
     ) -> Result<Generation, PublishError> {
         let mut writer = self.writer();
@@ -200,7 +202,7 @@ impl Shared {
             self.supersede(&mut writer)?;
         }
         let built = Instant::now();
-        let generation = writer.publish(archive)?;
+        let generation = writer.publish_changes(archive, changes)?;
         self.counted.payload_is_of(payload.len());
         self.counted.took(Phase::Build, built.saturating_duration_since(start));
         self.counted.took(Phase::Store, built.elapsed());

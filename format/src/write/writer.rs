@@ -192,8 +192,7 @@ impl Writer {
     /// The table of the current snapshot, for the one that is built next.
     #[must_use]
     pub fn hint(&self) -> Option<Hint> {
-        let snapshot = InSlot::check(&self.map, Area::Slot(self.generation.slot() as usize)).ok()?;
-        (snapshot.frame().generation == self.generation).then(|| Hint::of(&snapshot))
+        Some(Hint::of(&self.current_in_slot()?))
     }
 
     /// The snapshot before the current one, if it still stands in the other slot and is good. The next publish overwrites it.
