@@ -95,6 +95,7 @@ fn the_file_holds_each_payload_whatever_happens_to_file_disk_and_publisher_betwe
             5 => disk.fails.store(false, Relaxed),
             6 => {
                 // Somebody damages the header: readers are led to a new file by the next publish.
+                disk.fails.store(false, Relaxed);
                 place.set_word(word::PLACES[0], random.u64(..));
             }
             7 if random.bool() => {
@@ -103,6 +104,7 @@ fn the_file_holds_each_payload_whatever_happens_to_file_disk_and_publisher_betwe
                 publisher = Publisher::open(&place.path, &options).unwrap();
             }
             8 if random.u8(..3) == 0 => {
+                disk.fails.store(false, Relaxed);
                 fs::remove_file(&place.path).unwrap();
                 wait_until("it is made anew", DEADLINE, || place.path.exists());
             }
