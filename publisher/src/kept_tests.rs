@@ -103,7 +103,7 @@ fn similar(value: &str, random: &mut Rng) -> String {
 
 fn key(random: &mut Rng) -> String {
     let number = random.u32(..200);
-    if number % 9 == 0 { format!("a-long-key-{number:/>50}") } else { format!("k{number}") }
+    if number.is_multiple_of(9) { format!("a-long-key-{number:/>50}") } else { format!("k{number}") }
 }
 
 /// Changes members, or for once the text.

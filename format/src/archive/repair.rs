@@ -43,7 +43,7 @@ impl Hint {
     /// Whether so many flags go into its places as well: at least one free place for 16 flags, and no more places than a table
     /// that was built anew may have.
     fn suits(&self, flags: usize) -> bool {
-        self.places >= flags + flags / 16 + 1 && self.places <= max_places(flags)
+        self.places > flags + flags / 16 && self.places <= max_places(flags)
     }
 
     /// Places that a table of `flags` flags has, or is tried with first.
@@ -63,6 +63,7 @@ pub(crate) fn find(
         if let Some(found) = Repair::of(&buckets, hint) {
             return Ok(found);
         }
+        sorted = (hint.places == perfect::first_places(hashes.len())).then_some(buckets);
     }
     perfect::find(hashes, sorted)
 }

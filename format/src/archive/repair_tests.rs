@@ -38,11 +38,12 @@ fn moved(before: &(BTreeSet<u32>, Vec<u32>), after: &(BTreeSet<u32>, Vec<u32>)) 
 fn the_same_keys_get_the_same_table_whatever_life_it_comes_from() {
     let mut random = Rng::with_seed(7);
     let mut keys: BTreeSet<u32> = (0..500).collect();
-    let (mut archive, mut places) = build(&keys, None);
+    let mut archive = build(&keys, None).0;
     for _ in 0..50 {
         keys.remove(&random.u32(..600));
         keys.insert(random.u32(..600));
-        (archive, places) = build(&keys, Some(Hint::of(&archive)));
+        let (next, places) = build(&keys, Some(Hint::of(&archive)));
+        archive = next;
         let again = build(&keys, Some(Hint::of(&archive)));
         assert!(again.0.bytes() == archive.bytes() && again.1 == places);
     }
