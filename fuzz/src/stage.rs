@@ -6,11 +6,10 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::PathBuf;
 
 use flagstaff_format::layout::{Area, FRAME_BYTES, HEADER_BYTES};
-use flagstaff_format::{Archive, Facts, Flag, Frame, Generation, Value, Writer, WriterOptions};
+use flagstaff_format::{Archive, Facts, Flag, Frame, Generation, Value, Writer, WriterOptions, checksum};
 use flagstaff_reader::Reader;
 use flagstaff_torture::KEYS;
 use tempfile::TempDir;
-use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes of each area that are kept, and so put back.
 const KEPT: usize = 16 * 1024;
@@ -99,7 +98,7 @@ impl Stage {
         let Ok(mut frame) = Frame::parse(&words) else { return };
         let mut archive = vec![0; (frame.archive_bytes as usize).min(KEPT)];
         self.file.read_exact_at(&mut archive, area.offset() + FRAME_BYTES).unwrap();
-        frame.checksum = xxh3_64(&archive);
+        frame.checksum = checksum(&archive);
         let bytes: Vec<u8> = frame.words().iter().flat_map(|word| word.to_le_bytes()).collect();
         self.file.write_all_at(&bytes, area.offset()).unwrap();
     }

@@ -7,10 +7,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use flagstaff_format::{Archive, Facts, FailureKind, Generation, LinkState};
+use flagstaff_format::{Archive, Facts, FailureKind, Generation, Hint, LinkState};
 
+use crate::kept::Kept;
 use crate::outcome::Outcome;
-use crate::payload::{self, Limits};
+use crate::payload::{self, Edit, Limits};
 
 /// Pause before the first new try. It doubles with each one.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -31,6 +32,8 @@ pub(crate) struct Feed {
     pub(crate) caught_up: Option<Outcome>,
     /// The state of the link to the source.
     pub(crate) link: Option<LinkState>,
+    /// The archive that was published last. `None` if it cannot be changed in place, or did not get into the file.
+    pub(crate) kept: Option<Kept>,
 }
 
 /// What was published last, behind a lock of its own: the feed is held for as long as a payload takes.
@@ -60,11 +63,6 @@ impl Last {
     pub(crate) fn of(archive: &Archive) -> Last {
         let facts = archive.facts();
         Last { digest: facts.payload_digest, payload: None, published_at: facts.published_at }
-    }
-
-    /// With the text that it was made of.
-    pub(crate) fn with_payload(self, payload: &str) -> Last {
-        Last { payload: Some(payload.to_owned()), ..self }
     }
 }
 
@@ -104,6 +102,31 @@ impl LastPayload {
         *self.last() = last;
     }
 
+    /// `payload` was published, which became this archive. `same`: how many bytes at its start are those of the one before.
+    pub(crate) fn follow(&self, archive: &Archive, payload: &str, same: usize) {
+        let mut last = self.last();
+        let before = last.take().and_then(|last| last.payload).unwrap_or_default();
+        let mut text = if before.capacity() / 2 > payload.len() { String::new() } else { before };
+        // Pages that are there already are written to, those of the usual change not even that.
+        text.truncate(if text.is_char_boundary(same) { same } else { 0 });
+        let more = payload.get(text.len()..).unwrap_or_default();
+        text.reserve_exact(more.len());
+        text.push_str(more);
+        *last = Some(Last { payload: Some(text), ..Last::of(archive) });
+    }
+
+    /// What `payload` changes in the one that was published last, if that is the one of the archive that is kept.
+    pub(crate) fn edit<'a>(&self, kept: &Kept, payload: &'a str, limits: &Limits) -> Option<Edit<'a>> {
+        match &*self.last() {
+            Some(Last { digest, payload: Some(before), .. })
+                if *digest == kept.archive.facts().payload_digest =>
+            {
+                kept.edit(before, payload, limits)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether this payload was published last.
     pub(crate) fn is(&self, digest: [u64; 2], payload: &str) -> bool {
         match &mut *self.last() {
@@ -125,7 +148,8 @@ impl LastPayload {
         // It was good when it was published.
         let Ok(members) = payload::members(payload, limits) else { return found };
         let facts = facts_of(payload, *digest, *published_at, identity);
-        Archive::build_of(members, Generation(1), facts).ok().or(found)
+        let built = Archive::build_of(&members, found.as_ref().map(Hint::of), Generation(1), facts);
+        built.ok().map(|(archive, _)| archive).or(found)
     }
 }
 

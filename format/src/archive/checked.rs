@@ -10,12 +10,13 @@ use std::convert::Infallible;
 use std::fmt;
 
 use rkyv::util::AlignedVec;
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::archive::lookup::Words;
 use crate::archive::records::Records;
+use crate::archive::repair::Hint;
 use crate::archive::shape::{self, Facts};
 use crate::archive::table::Table;
+use crate::bytes::checksum::BlockSums;
 use crate::bytes::error::BuildError;
 use crate::bytes::frame::{Damage, Frame};
 use crate::bytes::generation::Generation;
@@ -24,10 +25,12 @@ use crate::bytes::record::{Hit, RECORD_WORDS, TextAt, kind};
 use crate::bytes::value::{Flag, FlagList, Value};
 
 /// A checked archive with its frame.
+#[derive(Clone)]
 pub struct Archive {
-    bytes: AlignedVec<64>,
-    frame: Frame,
-    facts: Facts,
+    pub(super) bytes: AlignedVec<64>,
+    pub(super) frame: Frame,
+    pub(super) facts: Facts,
+    pub(super) sums: BlockSums,
 }
 
 impl Archive {
@@ -41,42 +44,48 @@ impl Archive {
         generation: Generation,
         facts: Facts,
     ) -> Result<Archive, BuildError> {
-        let table = Table::build(flags.as_ref(), shape::ROOT_BYTES)?;
+        let table = Table::build(flags.as_ref(), None, shape::ROOT_BYTES)?;
         drop(flags);
-        Archive::of(table, generation, facts)
+        Ok(Archive::of(table, generation, facts)?.0)
     }
 
-    /// As [`Archive::build`], of flags that are made on demand.
+    /// As [`Archive::build`], of flags that are made on demand. With the `hint` of a snapshot before, flags that stay keep their
+    /// places where they can. Returned with it: the place of each flag in the table, `None` if a key or a hash came twice.
     ///
     /// # Errors
     /// As [`Archive::build`].
     pub fn build_of(
-        flags: impl FlagList,
+        flags: &(impl FlagList + ?Sized),
+        hint: Option<Hint>,
         generation: Generation,
         facts: Facts,
-    ) -> Result<Archive, BuildError> {
-        let table = Table::build(&flags, shape::ROOT_BYTES)?;
-        drop(flags);
-        Archive::of(table, generation, facts)
+    ) -> Result<(Archive, Option<Vec<u32>>), BuildError> {
+        Archive::of(Table::build(flags, hint, shape::ROOT_BYTES)?, generation, facts)
     }
 
-    fn of(table: Table, generation: Generation, facts: Facts) -> Result<Archive, BuildError> {
-        let (places, doubles, flags) = (table.places, table.doubles, table.flags);
+    fn of(
+        mut table: Table,
+        generation: Generation,
+        facts: Facts,
+    ) -> Result<(Archive, Option<Vec<u32>>), BuildError> {
+        let (places, doubles, flags, place_of) =
+            (table.places, table.doubles, table.flags, table.place_of.take());
         let bytes = shape::finish(table, facts).map_err(BuildError::Serialize)?;
         if bytes.len() as u64 > AREA_BYTES - FRAME_BYTES {
             return Err(BuildError::TooLarge { found: bytes.len() as u64, limit: AREA_BYTES - FRAME_BYTES });
         }
+        let sums = BlockSums::of(&bytes);
         let frame = Frame {
             generation,
             archive_bytes: bytes.len() as u64,
-            checksum: xxh3_64(&bytes),
+            checksum: sums.checksum(),
             published_at: facts.published_at,
             places,
             overflow: doubles,
             flags: flags as u64,
         };
         shape::check(&frame, &bytes).map_err(BuildError::Shape)?;
-        Ok(Archive { bytes, frame, facts })
+        Ok((Archive { bytes, frame, facts, sums }, place_of))
     }
 
     /// Checks bytes that came with a frame: checksum, archive, and that every part is where readers look for it.
@@ -84,12 +93,13 @@ impl Archive {
     /// # Errors
     /// [`Damage`], naming what is wrong.
     pub fn check(frame: Frame, bytes: AlignedVec<64>) -> Result<Archive, Damage> {
-        let found = xxh3_64(&bytes);
+        let sums = BlockSums::of(&bytes);
+        let found = sums.checksum();
         if found != frame.checksum {
             return Err(Damage::Checksum { expected: frame.checksum, found });
         }
         let facts = shape::check(&frame, &bytes)?;
-        Ok(Archive { bytes, frame, facts })
+        Ok(Archive { bytes, frame, facts, sums })
     }
 
     /// The frame to write in front of the archive.
@@ -144,6 +154,13 @@ impl Archive {
     pub fn text(&self, at: TextAt) -> Option<&str> {
         let start = at.word.checked_mul(8)?;
         std::str::from_utf8(self.bytes.get(start..start.checked_add(at.bytes)?)?).ok()
+    }
+
+    /// The key of the flag at a place of the table.
+    #[must_use]
+    pub fn key_at(&self, place: u32) -> Option<String> {
+        let record = self.record_at((place as usize).checked_mul(RECORD_WORDS)?)?;
+        self.key(&record)
     }
 
     /// All flags with their values, in the order of the table.

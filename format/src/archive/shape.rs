@@ -1,5 +1,7 @@
 //! The archive's shape: an rkyv archive in which the places of all parts follow from two numbers of the frame.
 
+use std::mem::offset_of;
+
 use rkyv::rancor;
 use rkyv::util::AlignedVec;
 use rkyv::{Archive, Deserialize, Serialize};
@@ -42,7 +44,7 @@ pub(crate) const ROOT_BYTES: usize = size_of::<ArchivedLayout>();
 
 /// Puts the root behind the parts.
 pub(crate) fn finish(table: Table, facts: Facts) -> Result<AlignedVec<64>, rancor::Error> {
-    let Table { bytes, places, doubles, flags } = table;
+    let Table { bytes, places, doubles, flags, .. } = table;
     let (index, overflow, text) = (places * RECORD_WORDS, overflow_word(places), text_word(places, doubles));
     let layout = Layout {
         records: Placed::new(0, places),
@@ -54,6 +56,23 @@ pub(crate) fn finish(table: Table, facts: Facts) -> Result<AlignedVec<64>, ranco
         facts,
     };
     rkyv::api::high::to_bytes_in(&layout, bytes)
+}
+
+/// Writes other facts over those of an archive, and returns where they begin.
+pub(crate) fn put_facts(bytes: &mut [u8], facts: &Facts) -> usize {
+    let start = bytes.len().saturating_sub(ROOT_BYTES) + offset_of!(ArchivedLayout, facts);
+    let digest = facts.payload_digest.map(u64::to_le_bytes);
+    for (at, value) in [
+        (offset_of!(ArchivedFacts, published_at), &facts.published_at.to_le_bytes()[..]),
+        (offset_of!(ArchivedFacts, identity), &facts.identity),
+        (offset_of!(ArchivedFacts, payload_bytes), &facts.payload_bytes.to_le_bytes()),
+        (offset_of!(ArchivedFacts, payload_digest), digest.as_flattened()),
+    ] {
+        if let Some(to) = bytes.get_mut(start + at..start + at + value.len()) {
+            to.copy_from_slice(value);
+        }
+    }
+    start
 }
 
 /// rkyv's own check, and that the parts are where the frame's numbers say. Constant time: plain words need no check.

@@ -1,5 +1,6 @@
 //! The layout of a snapshot file: its header, the frame of an archive, the record of a flag, the hash of a key.
 
+pub(crate) mod checksum;
 pub mod counters;
 pub(crate) mod error;
 pub(crate) mod file_id;

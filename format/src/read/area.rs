@@ -1,9 +1,9 @@
 //! Reading whole areas: the frame, its archive, and which of the four is the newest that is good.
 
 use rkyv::util::AlignedVec;
-use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::archive::checked::Archive;
+use crate::bytes::checksum::Checksum;
 use crate::bytes::frame::{Damage, Frame};
 use crate::bytes::generation::{Generation, MAX_GENERATION};
 use crate::bytes::header::reserved;
@@ -59,9 +59,9 @@ pub(crate) fn check(map: &Mapping, area: Area) -> Result<Frame, Damage> {
 
 #[inline(never)]
 fn digest(map: &Mapping, at: usize, words: usize) -> u64 {
-    let mut hash = Xxh3Default::new();
-    map.copy(at, words, |bytes| hash.update(bytes));
-    hash.digest()
+    let mut sum = Checksum::default();
+    map.copy(at, words, |block| sum.add(block));
+    sum.finish()
 }
 
 /// Overwrites what the call before left on the stack. The mapping is left out of core files; values that were only hashed must

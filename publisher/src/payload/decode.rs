@@ -46,7 +46,7 @@ fn sized_text<'a>(payload: &'a [u8], limits: &Limits) -> Result<&'a str, Payload
     std::str::from_utf8(payload).map_err(|source| PayloadError::NotUtf8 { at: source.valid_up_to(), source })
 }
 
-fn check_size(found: usize, limits: &Limits) -> Result<(), PayloadError> {
+pub(super) fn check_size(found: usize, limits: &Limits) -> Result<(), PayloadError> {
     let limit = limits.payload_bytes();
     if found > limit { Err(PayloadError::TooLarge { found, limit }) } else { Ok(()) }
 }
@@ -163,6 +163,11 @@ pub(crate) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
+    /// Where the values stand, start and end.
+    pub(super) fn value_spans(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.list.iter().map(|member| (member.value, member.end))
+    }
+
     fn key_token(&self, at: usize) -> &'a str {
         let Member { key, value, .. } = self.list[at];
         // With what stands between key and value: white space, one colon, white space.
@@ -202,7 +207,7 @@ impl FlagList for Members<'_> {
     }
 }
 
-fn value(raw: &str) -> Value<'_> {
+pub(super) fn value(raw: &str) -> Value<'_> {
     match raw.as_bytes().first() {
         Some(b't') => Value::Bool(true),
         Some(b'f') => Value::Bool(false),

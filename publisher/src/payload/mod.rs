@@ -26,6 +26,7 @@
 
 mod compact;
 mod decode;
+mod edit;
 mod error;
 mod file_source;
 mod import;
@@ -46,6 +47,7 @@ mod rules_tests;
 use flagstaff_format::{Flag, FlagList, Value};
 
 pub(crate) use decode::{Members, members};
+pub(crate) use edit::{Edit, Positions};
 pub use error::{ImportError, JsonKind, KeyExcerpt, PayloadError};
 pub use limits::{DEFAULT_MAX_PAYLOAD, Limits};
 
