@@ -156,13 +156,6 @@ impl Archive {
         std::str::from_utf8(self.bytes.get(start..start.checked_add(at.bytes)?)?).ok()
     }
 
-    /// The key of the flag at a place of the table.
-    #[must_use]
-    pub fn key_at(&self, place: u32) -> Option<String> {
-        let record = self.record_at((place as usize).checked_mul(RECORD_WORDS)?)?;
-        self.key(&record)
-    }
-
     /// All flags with their values, in the order of the table.
     pub fn iter(&self) -> impl Iterator<Item = (String, Value<'_>)> {
         self.records().filter_map(|record| Some((self.key(&record)?, self.value(&record)?)))
