@@ -44,6 +44,23 @@ pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcom
             }
             times[0].push(micros(took));
         }
+        let (mut one_change, mut of_parse) = (Vec::new(), Vec::new());
+        let all = payload(count, 0);
+        for turn in 0..turns {
+            // In front: then all of it is compared and kept anew.
+            let payload = format!("{{\"one-of-all\":{},{}", 1000 + turn, all.get(1..).unwrap_or_default());
+            let ((), parse) = time(|| drop(serde_json::from_slice::<serde_json::Value>(payload.as_bytes())));
+            let Published::Published { took, changes, .. } = publisher.publish(&payload)? else {
+                return Err("a changed payload must be published".into());
+            };
+            if turn > 0 && changes.changed.count != 1 {
+                return Err(format!("one flag changed, not {changes}").into());
+            }
+            if turn > 0 {
+                one_change.push(micros(took));
+                of_parse.push(micros(took) / micros(parse));
+            }
+        }
         // In turns of their own: what they leave in the allocator and in the caches should burden nobody else.
         for turn in 0..turns {
             let payload = payload(count, turn);
@@ -71,6 +88,9 @@ pub(crate) fn measure(sheet: &mut Sheet, folder: &Path, scale: &Scale) -> Outcom
             sheet.point(TABLE, name, count, median(times), "us");
         }
         sheet.sized("publish, bytes to visible / `serde_json` parse to `Value`", count, ratio, "ratio");
+        sheet.point(TABLE, "Flagstaff, one flag changes, bytes to visible", count, median(one_change), "us");
+        let what = "publish with one flag changed, bytes to visible / `serde_json` parse to `Value`";
+        sheet.sized(what, count, median(of_parse), "ratio");
     }
     slot_bytes(sheet, folder, scale)?;
     Ok(())

@@ -28,7 +28,8 @@
 //! | | `map`, `prefix_page` | mapped memory, and the page of the process's own in front of it |
 //! | | `fork`, `boot` | which side of a fork this is, and what survives one; boots and clocks |
 //! | `archive` | `checked`, `shape`, `placed` | a checked private copy of a snapshot, and its rkyv archive |
-//! | | `perfect`, `table` | the perfect hash and the builder of its table |
+//! | | `perfect`, `repair`, `table` | the perfect hash, one for nearly the same keys, the builder of its table |
+//! | | `patch` | other values in place |
 //! | | `lookup`, `records` | a look-up word by word; all records of a snapshot |
 //! | | `difference`, `changed_places` | the differences between two snapshots, and where they are in the table |
 //! | | `type_counts` | how many flags are of which type |
@@ -57,6 +58,7 @@ pub use archive::checked::Archive;
 pub use archive::difference::Difference;
 pub use archive::lookup::Words;
 pub use archive::records::Records;
+pub use archive::repair::Hint;
 pub use archive::shape::Facts;
 pub use archive::type_counts::TypeCounts;
 pub use bytes::checksum::checksum;

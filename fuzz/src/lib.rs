@@ -18,11 +18,13 @@
 //! | `racing` | the same edits by another thread, over and over, while calls of a reader are under way |
 //! | `sse` | a stream in any split to the parser, compared with the rules written down plainly |
 //! | `payload` | a payload to the decoder; what it takes is built, verified and looked up |
+//! | `edits` | a payload and edits of it to the publisher, whose archive must be the one that is built whole |
 //! | `cache` | a cache of the SDK to the import, which must agree with the decoder |
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a target fails by panicking")]
 
 pub mod cache;
+pub mod edits;
 pub mod file;
 pub mod mutate;
 pub mod payload;
@@ -33,11 +35,12 @@ mod stage;
 pub type Run = fn(&[u8]);
 
 /// All targets by name, which is also that of their corpus.
-pub const TARGETS: [(&str, Run); 6] = [
+pub const TARGETS: [(&str, Run); 7] = [
     ("file", file::opened),
     ("living", file::living),
     ("racing", file::racing),
     ("sse", sse::run),
     ("payload", payload::run),
+    ("edits", edits::run),
     ("cache", cache::run),
 ];

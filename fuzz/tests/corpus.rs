@@ -79,6 +79,11 @@ fn every_payload_that_is_taken_becomes_a_whole_archive() {
 }
 
 #[test]
+fn every_edit_of_a_payload_gives_the_archive_that_is_built_whole() {
+    fuzz("edits");
+}
+
+#[test]
 fn a_cache_is_imported_if_and_only_if_it_can_be_decoded() {
     fuzz("cache");
 }

@@ -38,6 +38,8 @@ struct Work {
     under_way: Option<Arc<Archive>>,
     /// The writer of another file, after the first one was superseded.
     moved: Option<Checkpoints>,
+    /// When the next archive is written, if there is one; `None`: at once.
+    not_before: Option<Instant>,
     stop: bool,
 }
 
@@ -73,6 +75,19 @@ impl Checkpointer {
         let mut work = self.shared.work();
         // Both, and dropped without the lock: giving large memory back takes a while.
         let taken = (work.newest.take(), work.under_way.take());
+        drop(work);
+        taken.0.is_some() || taken.1.is_some()
+    }
+
+    /// Gives the newest archive back to its owner, who is about to change it, and then offers it again in any case. Whether there was
+    /// anything. One that is due stays, and its owner changes a copy: the disk would otherwise not get any while publishes follow each
+    /// other closely.
+    #[must_use]
+    pub(crate) fn lend(&self) -> bool {
+        let mut work = self.shared.work();
+        let is_due = work.not_before.is_none_or(|at| at <= Instant::now());
+        let newest = if is_due { None } else { work.newest.take() };
+        let taken = (newest, work.under_way.take());
         drop(work);
         taken.0.is_some() || taken.1.is_some()
     }
@@ -168,6 +183,7 @@ impl Shared {
     /// Waits for another file, or for something to write and for the time to do so.
     fn next(&self, not_before: Option<Instant>) -> (Option<Arc<Archive>>, Option<Checkpoints>, bool) {
         let mut work = self.work();
+        work.not_before = not_before;
         loop {
             let left = not_before.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
             let archive = if work.stop || left.is_zero() { work.newest.take() } else { None };

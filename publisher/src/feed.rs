@@ -4,13 +4,14 @@
 //! newest alone, and tried again from time to time until readers see it or a newer one comes. The payload that was published last is kept
 //! too: the file can lose it (somebody overwrites or truncates it), and the source does not send it again.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use flagstaff_format::{Archive, Facts, FailureKind, Generation, LinkState};
+use flagstaff_format::{Archive, Facts, FailureKind, Generation, Hint, LinkState};
 
+use crate::kept::Kept;
 use crate::outcome::Outcome;
-use crate::payload::{self, Limits, Member};
+use crate::payload::{self, Edit, Limits};
 
 /// Pause before the first new try. It doubles with each one.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -31,6 +32,8 @@ pub(crate) struct Feed {
     pub(crate) caught_up: Option<Outcome>,
     /// The state of the link to the source.
     pub(crate) link: Option<LinkState>,
+    /// The archive that was published last. `None` if it cannot be changed in place, or did not get into the file.
+    pub(crate) kept: Option<Kept>,
 }
 
 /// What was published last, behind a lock of its own: the feed is held for as long as a payload takes.
@@ -42,19 +45,8 @@ pub(crate) struct LastPayload(Mutex<Option<Last>>);
 pub(crate) struct Last {
     pub(crate) digest: [u64; 2],
     /// `None` for the flags of the publisher before this one, until the source sends them again.
-    pub(crate) payload: Option<String>,
-    pub(crate) published_at: u64,
-    /// What the next publish needs to cost no more than what it changes. Of this payload.
-    pub(crate) retained: Option<Retained>,
-}
-
-/// See [`crate::patching`].
-#[derive(Debug)]
-pub(crate) struct Retained {
-    /// The members of the payload.
-    pub(crate) members: Vec<Member>,
-    /// The archive that was made of it.
-    pub(crate) archive: Arc<Archive>,
+    payload: Option<String>,
+    published_at: u64,
 }
 
 /// A payload that the file could not take.
@@ -70,22 +62,7 @@ pub(crate) struct Waiting {
 impl Last {
     pub(crate) fn of(archive: &Archive) -> Last {
         let facts = archive.facts();
-        Last { digest: facts.payload_digest, payload: None, published_at: facts.published_at, retained: None }
-    }
-
-    /// With the text that it was made of.
-    pub(crate) fn with_payload(self, payload: &str) -> Last {
-        Last { payload: Some(payload.to_owned()), ..self }
-    }
-
-    /// Goes on to the next payload, in the memory of this one.
-    pub(crate) fn becomes(&mut self, payload: &str, retained: Retained) {
-        let facts = *retained.archive.facts();
-        (self.digest, self.published_at) = (facts.payload_digest, facts.published_at);
-        let text = self.payload.get_or_insert_default();
-        text.clear();
-        text.push_str(payload);
-        self.retained = Some(retained);
+        Last { digest: facts.payload_digest, payload: None, published_at: facts.published_at }
     }
 }
 
@@ -125,6 +102,31 @@ impl LastPayload {
         *self.last() = last;
     }
 
+    /// `payload` was published, which became this archive. `same`: how many bytes at its start are those of the one before.
+    pub(crate) fn follow(&self, archive: &Archive, payload: &str, same: usize) {
+        let mut last = self.last();
+        let before = last.take().and_then(|last| last.payload).unwrap_or_default();
+        let mut text = if before.capacity() / 2 > payload.len() { String::new() } else { before };
+        // Pages that are there already are written to, those of the usual change not even that.
+        text.truncate(if text.is_char_boundary(same) { same } else { 0 });
+        let more = payload.get(text.len()..).unwrap_or_default();
+        text.reserve_exact(more.len());
+        text.push_str(more);
+        *last = Some(Last { payload: Some(text), ..Last::of(archive) });
+    }
+
+    /// What `payload` changes in the one that was published last, if that is the one of the archive that is kept.
+    pub(crate) fn edit<'a>(&self, kept: &Kept, payload: &'a str, limits: &Limits) -> Option<Edit<'a>> {
+        match &*self.last() {
+            Some(Last { digest, payload: Some(before), .. })
+                if *digest == kept.archive.facts().payload_digest =>
+            {
+                kept.edit(before, payload, limits)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether this payload was published last.
     pub(crate) fn is(&self, digest: [u64; 2], payload: &str) -> bool {
         match &mut *self.last() {
@@ -139,14 +141,15 @@ impl LastPayload {
     /// The archive for a recreated file; `found` is what the old file still has.
     pub(crate) fn or(&self, found: Option<Archive>, limits: &Limits, identity: [u8; 32]) -> Option<Archive> {
         let last = self.last();
-        let Some(Last { digest, payload: Some(payload), published_at, .. }) = &*last else { return found };
+        let Some(Last { digest, payload: Some(payload), published_at }) = &*last else { return found };
         if found.as_ref().is_some_and(|found| found.facts().payload_digest == *digest) {
             return found;
         }
         // It was good when it was published.
         let Ok(members) = payload::members(payload, limits) else { return found };
         let facts = facts_of(payload, *digest, *published_at, identity);
-        Archive::build_of(members, Generation(1), facts).ok().or(found)
+        let built = Archive::build_of(&members, found.as_ref().map(Hint::of), Generation(1), facts);
+        built.ok().map(|(archive, _)| archive).or(found)
     }
 }
 

@@ -26,7 +26,7 @@
 //! # Map
 //! `publisher` ties a file, its lock and its two threads together, over what they share (`shared`): `checkpointer` writes to the disk,
 //! `heartbeat` shows twice a second that the publisher lives, and sees whether the paths still lead to its lock and its file. `publishing`
-//! is the way of a payload into the file, `feed` what is kept of payloads. `run` feeds a publisher from a source until a `stopper` is used.
+//! is the way of a payload into the file, `feed` what is kept of payloads, `kept` the archive that is changed in place. `run` feeds a publisher from a source until a `stopper` is used.
 //! `notice` and `outcome` are what it tells, `error` and `causes` what goes wrong, `failure_kind` the same in the words of the file.
 //! [`sse`] is the stream, [`payload`] what is accepted. `identity` and `snapshot_location` are names and default paths, `predecessor` what a
 //! new file starts from. `queue` keeps a log, or a callback, from holding up whoever calls it.
@@ -43,11 +43,11 @@ mod failure_kind;
 mod feed;
 mod heartbeat;
 mod identity;
+mod kept;
 pub mod lock;
 mod notice;
 mod options;
 mod outcome;
-mod patching;
 pub mod payload;
 mod predecessor;
 mod publisher;
@@ -69,6 +69,8 @@ pub use error::{CloseError, OpenError, PublishError, RunError};
 pub use flagstaff_format::{Entry, Epoch, ForkSafeList, Hooks, printable};
 pub use flagstaff_format::{FailureKind, Generation, LinkState};
 pub use identity::{Identity, default_cache_dir};
+#[doc(hidden)]
+pub use kept::Follower;
 pub use notice::{Level, Notice};
 pub use options::PublisherOptions;
 pub use outcome::{Changes, Keys, Outcome};

@@ -81,11 +81,14 @@ impl Changes {
         changes
     }
 
-    /// Those of flags with another value, at places of the table.
-    pub(crate) fn at(places: &[u32], new: &Archive) -> Changes {
-        let mut changes = Changes::default();
-        places.iter().filter_map(|place| new.key_at(*place)).for_each(|key| changes.changed.push(key));
-        changes
+    /// Flags that have another value, at these places of the table.
+    pub(crate) fn at(archive: &Archive, places: &[u32]) -> Changes {
+        let mut changed = Keys::default();
+        for place in places.iter().take(LISTED) {
+            changed.listed.extend(archive.key_at(*place));
+        }
+        changed.count = places.len();
+        Changes { changed, ..Changes::default() }
     }
 
     /// Whether nothing changed.

@@ -8,21 +8,19 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use flagstaff_format::counters::{Event, Phase};
-use flagstaff_format::{Archive, Facts, FailureKind, FlagList as _, Generation, LinkState, Writer, status};
+use flagstaff_format::{Archive, Facts, FailureKind, Generation, Hint, LinkState, status};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::PublishError;
 use crate::failure_kind;
-use crate::feed::{Feed, Last, Retained, Waiting, facts_of};
+use crate::feed::{Feed, Last, Waiting, facts_of};
+use crate::kept::Kept;
 use crate::outcome::{Changes, Outcome};
-use crate::payload::{self, Members};
+use crate::payload::{self, Edit};
 use crate::shared::Shared;
 
 /// Bytes of a payload whose archive shall not stand in memory beside the one before.
 const LARGE: usize = 512 * 1024;
-
-/// Bytes of a payload for each flag, at least, for its members to be kept.
-const MOST_KEPT: usize = 24;
 
 impl Shared {
     fn feed(&self) -> MutexGuard<'_, Feed> {
@@ -59,7 +57,8 @@ impl Shared {
 
     /// Publishes the flags of another file as they are.
     pub(crate) fn take_over(&self, archive: &mut Archive) -> Result<(), PublishError> {
-        let _feed = self.feed();
+        let mut feed = self.feed();
+        feed.kept = None;
         let mut writer = self.writer();
         writer.publish(archive)?;
         self.last.set(Some(Last::of(archive)));
@@ -126,78 +125,106 @@ impl Shared {
             return Ok(Outcome::Unchanged { generation: self.writer().generation() });
         }
         let facts = facts_of(payload, payload_digest, published_at, self.identity);
-        if let Some(patched) = self.patch(payload, facts, start) {
-            return patched;
+        if let Some(kept) = feed.kept.take() {
+            if let Some(edit) = self.last.edit(&kept, payload, &self.limits) {
+                return self.put_edit(feed, kept, &edit, facts, payload, start);
+            }
+            feed.kept = Some(kept);
         }
-        let members = payload::members(payload, &self.limits)?;
-        // Memory for one large archive at a time.
-        let is_taken_back = payload.len() >= LARGE && self.checkpointer.take_back();
-        let (archive, changes) =
-            self.build(members, facts, payload, start).inspect_err(|_| self.offer_again(is_taken_back))?;
+        self.put_whole(feed, facts, payload, start)
+    }
+
+    /// Changes the archive in place. It is kept again only when readers have it: after a publish that failed the next one is built whole.
+    fn put_edit(
+        &self,
+        feed: &mut Feed,
+        mut kept: Kept,
+        edit: &Edit<'_>,
+        facts: Facts,
+        payload: &str,
+        start: Instant,
+    ) -> Result<Outcome, PublishError> {
+        let before = kept.archive.generation();
+        let is_taken_back = Arc::get_mut(&mut kept.archive).is_none() && self.checkpointer.lend();
+        let places = kept.change(edit, facts);
+        let archive = Arc::make_mut(&mut kept.archive);
+        let generation = self
+            .write(archive, payload, edit.first_byte(), Some((before, &places)), start)
+            .inspect_err(|_| self.offer_current(is_taken_back))?;
         let took = start.elapsed();
-        // All flags are compared only where their places do not say it.
-        let changes =
-            changes.unwrap_or_else(|| Changes::between(self.writer().previous().as_ref(), &archive));
+        let archive = kept.archive.clone();
+        feed.kept = Some(kept);
+        // Otherwise the file was recreated meanwhile, perhaps with other flags than those of this archive before.
+        let changes = (generation == before.next()).then(|| Changes::at(&archive, &places));
         Ok(self.published(archive, took, changes))
     }
 
-    /// After a publish that failed, if the archive before it was taken back from the checkpointer.
-    pub(crate) fn offer_again(&self, is_taken_back: bool) {
-        if is_taken_back && let Some(current) = self.writer().current() {
-            self.checkpointer.offer(Arc::new(current));
-        }
+    /// Decodes and builds all of a payload.
+    fn put_whole(
+        &self,
+        feed: &mut Feed,
+        facts: Facts,
+        payload: &str,
+        start: Instant,
+    ) -> Result<Outcome, PublishError> {
+        let members = payload::members(payload, &self.limits)?;
+        let hint = match feed.kept.take() {
+            Some(kept) => Some(Hint::of(&*kept.archive)),
+            None => self.writer().hint(),
+        };
+        // Memory for one large archive at a time.
+        let is_taken_back = payload.len() >= LARGE && self.checkpointer.take_back();
+        let (archive, positions) = Kept::build(&members, hint, facts)
+            .map_err(PublishError::from)
+            .and_then(|(mut archive, positions)| {
+                self.write(&mut archive, payload, 0, None, start)?;
+                Ok((Arc::new(archive), positions))
+            })
+            .inspect_err(|_| self.offer_current(is_taken_back))?;
+        let took = start.elapsed();
+        feed.kept = positions.map(|positions| Kept::of(archive.clone(), positions));
+        Ok(self.published(archive, took, None))
     }
 
-    /// Hands what readers see now to the checkpointer.
-    pub(crate) fn published(&self, archive: Arc<Archive>, took: Duration, changes: Changes) -> Outcome {
+    /// Publishes an archive, of a payload that begins with as many bytes of the one before as `same` says. `changes`: the
+    /// places at which it differs from a generation, if they are known.
+    fn write(
+        &self,
+        archive: &mut Archive,
+        payload: &str,
+        same: usize,
+        changes: Option<(Generation, &[u32])>,
+        start: Instant,
+    ) -> Result<Generation, PublishError> {
+        let mut writer = self.writer();
+        if writer.damage().is_some() {
+            // Readers that trust the damaged header are led to a whole file first.
+            self.supersede(&mut writer)?;
+        }
+        let built = Instant::now();
+        let generation = writer.publish_changes(archive, changes)?;
+        self.counted.payload_is_of(payload.len());
+        self.counted.took(Phase::Build, built.saturating_duration_since(start));
+        self.counted.took(Phase::Store, built.elapsed());
+        // While the writer is locked: whoever recreates the file takes this for its content.
+        self.last.follow(archive, payload, same);
+        Ok(generation)
+    }
+
+    /// Readers have an archive. `changes`: what it changes, if that is known.
+    fn published(&self, archive: Arc<Archive>, took: Duration, changes: Option<Changes>) -> Outcome {
+        let changes =
+            changes.unwrap_or_else(|| Changes::between(self.writer().previous().as_ref(), &archive));
         let (generation, flags, archive_bytes) = (archive.generation(), archive.len(), archive.bytes().len());
         self.checkpointer.offer(archive);
         Outcome::Published { generation, flags, archive_bytes, took, changes }
     }
 
-    fn build(
-        &self,
-        members: Members<'_>,
-        facts: Facts,
-        payload: &str,
-        start: Instant,
-    ) -> Result<(Arc<Archive>, Option<Changes>), PublishError> {
-        // A list that is large beside its payload is not worth its memory, and the archive of such a payload neither.
-        let is_kept = members.count() * MOST_KEPT <= payload.len();
-        let (mut archive, members) = if is_kept {
-            let archive = Archive::build_of(&members, Generation(1), facts)?;
-            (archive, Some(members.into_list()))
-        } else {
-            (Archive::build_of(members, Generation(1), facts)?, None)
-        };
-        let mut writer = self.writer();
-        self.store(&mut writer, &mut archive, None, start)?;
-        let archive = Arc::new(archive);
-        let retained = members.and_then(|members| Retained::of(members, &archive));
-        // While the writer is locked: whoever recreates the file takes this for its content.
-        self.last.set(Some(Last { retained, ..Last::of(&archive).with_payload(payload) }));
-        let changes = writer.changed().map(|places| Changes::at(places, &archive));
-        Ok((archive, changes))
-    }
-
-    /// Brings an archive to the readers. `start`: when its payload came.
-    pub(crate) fn store(
-        &self,
-        writer: &mut Writer,
-        archive: &mut Archive,
-        changed: Option<(Generation, &[u32])>,
-        start: Instant,
-    ) -> Result<(), PublishError> {
-        if writer.damage().is_some() {
-            // Readers that trust the damaged header are led to a whole file first.
-            self.supersede(writer)?;
+    /// What was taken back from the checkpoint thread goes there again, as it stands in the file.
+    fn offer_current(&self, is_taken_back: bool) {
+        if is_taken_back && let Some(current) = self.writer().current() {
+            self.checkpointer.offer(Arc::new(current));
         }
-        let built = Instant::now();
-        writer.publish_changes(archive, changed)?;
-        self.counted.payload_is_of(archive.facts().payload_bytes as usize);
-        self.counted.took(Phase::Build, built.saturating_duration_since(start));
-        self.counted.took(Phase::Store, built.elapsed());
-        Ok(())
     }
 
     /// A recreated file may hold older flags than were published last, or none, if those were damaged and their payload is not

@@ -13,6 +13,7 @@ use rkyv::util::AlignedVec;
 
 use crate::archive::lookup::Words;
 use crate::archive::records::Records;
+use crate::archive::repair::Hint;
 use crate::archive::shape::{self, Facts};
 use crate::archive::table::Table;
 use crate::bytes::checksum::BlockSums;
@@ -29,7 +30,6 @@ pub struct Archive {
     pub(super) bytes: AlignedVec<64>,
     pub(super) frame: Frame,
     pub(super) facts: Facts,
-    /// Of the bytes.
     pub(super) sums: BlockSums,
 }
 
@@ -44,27 +44,32 @@ impl Archive {
         generation: Generation,
         facts: Facts,
     ) -> Result<Archive, BuildError> {
-        let table = Table::build(flags.as_ref(), shape::ROOT_BYTES)?;
+        let table = Table::build(flags.as_ref(), None, shape::ROOT_BYTES)?;
         drop(flags);
-        Archive::of(table, generation, facts)
+        Ok(Archive::of(table, generation, facts)?.0)
     }
 
-    /// As [`Archive::build`], of flags that are made on demand.
+    /// As [`Archive::build`], of flags that are made on demand. With the `hint` of a snapshot before, flags that stay keep their
+    /// places where they can. Returned with it: the place of each flag in the table, `None` if a key or a hash came twice.
     ///
     /// # Errors
     /// As [`Archive::build`].
     pub fn build_of(
-        flags: impl FlagList,
+        flags: &(impl FlagList + ?Sized),
+        hint: Option<Hint>,
         generation: Generation,
         facts: Facts,
-    ) -> Result<Archive, BuildError> {
-        let table = Table::build(&flags, shape::ROOT_BYTES)?;
-        drop(flags);
-        Archive::of(table, generation, facts)
+    ) -> Result<(Archive, Option<Vec<u32>>), BuildError> {
+        Archive::of(Table::build(flags, hint, shape::ROOT_BYTES)?, generation, facts)
     }
 
-    fn of(table: Table, generation: Generation, facts: Facts) -> Result<Archive, BuildError> {
-        let (places, doubles, flags) = (table.places, table.doubles, table.flags);
+    fn of(
+        mut table: Table,
+        generation: Generation,
+        facts: Facts,
+    ) -> Result<(Archive, Option<Vec<u32>>), BuildError> {
+        let (places, doubles, flags, place_of) =
+            (table.places, table.doubles, table.flags, table.place_of.take());
         let bytes = shape::finish(table, facts).map_err(BuildError::Serialize)?;
         if bytes.len() as u64 > AREA_BYTES - FRAME_BYTES {
             return Err(BuildError::TooLarge { found: bytes.len() as u64, limit: AREA_BYTES - FRAME_BYTES });
@@ -80,7 +85,7 @@ impl Archive {
             flags: flags as u64,
         };
         shape::check(&frame, &bytes).map_err(BuildError::Shape)?;
-        Ok(Archive { bytes, frame, facts, sums })
+        Ok((Archive { bytes, frame, facts, sums }, place_of))
     }
 
     /// Checks bytes that came with a frame: checksum, archive, and that every part is where readers look for it.

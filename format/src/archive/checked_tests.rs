@@ -1,6 +1,5 @@
 use super::*;
 use crate::archive::perfect::max_places;
-use crate::bytes::checksum::checksum;
 use crate::bytes::layout::MAX_PAYLOAD;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -59,7 +58,7 @@ proptest! {
         let mut bytes = good.bytes.clone();
         let at = at.index(bytes.len());
         bytes[at] ^= with;
-        let frame = Frame { checksum: checksum(&bytes), ..good.frame };
+        let frame = Frame { checksum: crate::bytes::checksum::checksum(&bytes), ..good.frame };
         if let Ok(archive) = Archive::check(frame, bytes) {
             let _ = archive.verify();
             let _ = archive.iter().count();

@@ -51,19 +51,6 @@ pub(crate) fn find<W: Words + ?Sized>(
     Some(Hit::MISSING)
 }
 
-/// The place of a key in a table of `places` places, overflow records left out. `None`: it has none.
-pub(crate) fn place<W: Words + ?Sized>(
-    words: &W,
-    places: usize,
-    key: &str,
-    hashed: &Hashed,
-) -> Option<usize> {
-    let entry = words.word_at(places * 8 + high(hashed.hash, buckets(places) as u64) as usize)?;
-    let place = high(hashed.hash.wrapping_mul(multiplier(entry)), places as u64) as usize;
-    let record = words.record_at(place * RECORD_WORDS)?;
-    (passes(entry, hashed.hash) && has_key(words, &record, key, hashed)?).then_some(place)
-}
-
 /// Whether a record is that of `key`. `None`: the middle of its key lies outside of what may be read.
 #[inline]
 fn has_key<W: Words + ?Sized>(

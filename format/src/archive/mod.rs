@@ -8,6 +8,7 @@ pub(crate) mod patch;
 pub(crate) mod perfect;
 pub(crate) mod placed;
 pub(crate) mod records;
+pub(crate) mod repair;
 pub(crate) mod shape;
 pub(crate) mod table;
 pub(crate) mod type_counts;

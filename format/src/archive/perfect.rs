@@ -23,7 +23,7 @@ const TRIES: u32 = 1 << 20;
 const ATTEMPTS: u32 = 8;
 
 /// Keys in one bucket at most. With a bucket for about 1.8 keys, 64 in one happen by intent only.
-const BUCKET: usize = 64;
+pub(crate) const BUCKET: usize = 64;
 
 /// The high half of the 128-bit product: maps `x` evenly to `0..n`.
 #[inline(always)]
@@ -57,7 +57,6 @@ pub(crate) const fn first_places(flags: usize) -> usize {
     if places < 4 { 4 } else { places }
 }
 
-#[cfg(test)]
 /// Places that a table of `flags` flags has at most, after every attempt.
 pub(crate) const fn max_places(flags: usize) -> usize {
     first_places(flags) + ATTEMPTS as usize * (1 + flags / 32)
@@ -153,7 +152,7 @@ fn search(buckets: &Buckets, places: usize) -> Option<(Vec<u64>, Vec<u32>)> {
             break;
         }
         let mut found = [0u32; BUCKET];
-        let filter = items.iter().fold(0, |filter, (hash, _)| filter | filter_bit(*hash));
+        let filter = filter_of(items);
         index[bucket as usize] = (0..TRIES)
             .map(|attempt| filter | searched(attempt, filter))
             .find(|entry| fits(items, *entry, places, &taken, &mut found))?;
@@ -165,14 +164,19 @@ fn search(buckets: &Buckets, places: usize) -> Option<(Vec<u64>, Vec<u32>)> {
     Some((index, place_of))
 }
 
+/// The low half of the index word of a bucket.
+pub(crate) fn filter_of(items: &[(u64, u32)]) -> u64 {
+    items.iter().fold(0, |filter, (hash, _)| filter | filter_bit(*hash))
+}
+
 /// Whether a hash has the same few places under all multipliers, so that these must not be taken by others before. This happens by intent only,
 /// but one such key would be enough to have a payload refused.
-fn is_fixed(hash: u64) -> bool {
+pub(crate) fn is_fixed(hash: u64) -> bool {
     hash << 16 == 0
 }
 
 /// The high half of an index word for an attempt, such that the multiplier is odd.
-fn searched(attempt: u32, filter: u64) -> u64 {
+pub(crate) fn searched(attempt: u32, filter: u64) -> u64 {
     let spread = attempt.wrapping_add(1).wrapping_mul(0x9E37_79B9) & !1;
     (u64::from(spread) | (!filter & 1)) << 32
 }

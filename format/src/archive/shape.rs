@@ -44,7 +44,7 @@ pub(crate) const ROOT_BYTES: usize = size_of::<ArchivedLayout>();
 
 /// Puts the root behind the parts.
 pub(crate) fn finish(table: Table, facts: Facts) -> Result<AlignedVec<64>, rancor::Error> {
-    let Table { bytes, places, doubles, flags } = table;
+    let Table { bytes, places, doubles, flags, .. } = table;
     let (index, overflow, text) = (places * RECORD_WORDS, overflow_word(places), text_word(places, doubles));
     let layout = Layout {
         records: Placed::new(0, places),
@@ -58,23 +58,21 @@ pub(crate) fn finish(table: Table, facts: Facts) -> Result<AlignedVec<64>, ranco
     rkyv::api::high::to_bytes_in(&layout, bytes)
 }
 
-/// Exchanges the facts in a root that [`finish`] has put at the end.
-pub(crate) fn set_facts(bytes: &mut [u8], facts: Facts) {
-    let at = bytes.len().saturating_sub(ROOT_BYTES) + offset_of!(ArchivedLayout, facts);
-    let words = [facts.published_at, facts.payload_bytes, facts.payload_digest[0], facts.payload_digest[1]];
-    let [published_at, payload_bytes, first, second] = words.map(u64::to_le_bytes);
-    for (offset, new) in [
-        (offset_of!(ArchivedFacts, published_at), &published_at[..]),
+/// Writes other facts over those of an archive, and returns where they begin.
+pub(crate) fn put_facts(bytes: &mut [u8], facts: &Facts) -> usize {
+    let start = bytes.len().saturating_sub(ROOT_BYTES) + offset_of!(ArchivedLayout, facts);
+    let digest = facts.payload_digest.map(u64::to_le_bytes);
+    for (at, value) in [
+        (offset_of!(ArchivedFacts, published_at), &facts.published_at.to_le_bytes()[..]),
         (offset_of!(ArchivedFacts, identity), &facts.identity),
-        (offset_of!(ArchivedFacts, payload_bytes), &payload_bytes),
-        (offset_of!(ArchivedFacts, payload_digest), &first),
-        (offset_of!(ArchivedFacts, payload_digest) + 8, &second),
+        (offset_of!(ArchivedFacts, payload_bytes), &facts.payload_bytes.to_le_bytes()),
+        (offset_of!(ArchivedFacts, payload_digest), digest.as_flattened()),
     ] {
-        // The root was checked when the archive was made: this is always inside.
-        if let Some(standing) = bytes.get_mut(at + offset..at + offset + new.len()) {
-            standing.copy_from_slice(new);
+        if let Some(to) = bytes.get_mut(start + at..start + at + value.len()) {
+            to.copy_from_slice(value);
         }
     }
+    start
 }
 
 /// rkyv's own check, and that the parts are where the frame's numbers say. Constant time: plain words need no check.

@@ -5,7 +5,8 @@
 
 use rkyv::util::AlignedVec;
 
-use crate::archive::perfect::{self, Buckets};
+use crate::archive::perfect::Buckets;
+use crate::archive::repair::{self, Hint};
 use crate::bytes::error::BuildError;
 use crate::bytes::key::{Hashed, middle_pair, middle_pairs};
 use crate::bytes::layout::{MAX_OVERFLOW, buckets, text_word};
@@ -19,23 +20,30 @@ pub(crate) struct Table {
     /// Overflow records.
     pub(crate) doubles: usize,
     pub(crate) flags: usize,
+    /// The place of each flag that was given, if each has one of its own: no key came twice, and no two have the same hash.
+    pub(crate) place_of: Option<Vec<u32>>,
 }
 
 impl Table {
-    /// Builds the table. Of several flags with one key the last one wins. Leaves room for `root` more bytes.
-    pub(crate) fn build(flags: &(impl FlagList + ?Sized), root: usize) -> Result<Table, BuildError> {
+    /// Builds the table. Of several flags with one key the last one wins. Leaves room for `root` more bytes. With the `hint` of a table
+    /// before, records keep their places where they can.
+    pub(crate) fn build(
+        flags: &(impl FlagList + ?Sized),
+        hint: Option<Hint>,
+        root: usize,
+    ) -> Result<Table, BuildError> {
         let hash_all = |which: &[u32]| -> Vec<u64> {
             which.iter().map(|i| Hashed::new(flags.key(*i as usize).as_bytes()).hash()).collect()
         };
         let all: Vec<u32> = (0..flags.count() as u32).collect();
         let hashes = hash_all(&all);
-        let mut buckets = Buckets::sort(&hashes, buckets(perfect::first_places(hashes.len())));
+        let mut buckets = Buckets::sort(&hashes, buckets(Hint::places_for(hint.as_ref(), hashes.len())));
         let Distinct { dropped, doubles } = distinct(flags, &mut buckets);
         if doubles.len() > MAX_OVERFLOW {
             return Err(BuildError::TooManyEqualHashes { found: doubles.len(), limit: MAX_OVERFLOW });
         }
         let (placed, perfect) = if dropped.is_empty() && doubles.is_empty() {
-            let perfect = perfect::find(&hashes, Some(buckets))?;
+            let perfect = repair::find(&hashes, Some(buckets), hint.as_ref())?;
             drop(hashes);
             (all, perfect)
         } else {
@@ -45,9 +53,11 @@ impl Table {
                 out[*i as usize] = true;
             }
             let placed: Vec<u32> = all.into_iter().filter(|i| !out[*i as usize]).collect();
-            let perfect = perfect::find(&hash_all(&placed), None)?;
+            let perfect = repair::find(&hash_all(&placed), None, hint.as_ref())?;
             (placed, perfect)
         };
+
+        drop(hint);
 
         let text: usize = (0..flags.count()).map(|i| text_bytes(flags.most_bytes(i))).sum();
         let start = text_word(perfect.places, doubles.len()) * 8;
@@ -65,8 +75,9 @@ impl Table {
         for (at, i) in doubles.iter().enumerate() {
             parts.record(overflow + at * RECORD_WORDS, flags, *i)?;
         }
-        let flags = placed.len() + doubles.len();
-        Ok(Table { bytes: parts.bytes, places: perfect.places, doubles: doubles.len(), flags })
+        let has_own_places = placed.len() == flags.count();
+        let (flags, place_of) = (placed.len() + doubles.len(), has_own_places.then_some(perfect.place_of));
+        Ok(Table { bytes: parts.bytes, places: perfect.places, doubles: doubles.len(), flags, place_of })
     }
 }
 
@@ -155,15 +166,10 @@ impl Parts {
             return Err(BuildError::LongKey { bytes: key.len(), limit: (1 << 24) - 1 });
         }
         let hashed = Hashed::new(key);
-        let (kind, value) = match &value {
-            Value::Null => (kind::NULL, 0),
-            Value::Bool(value) => (kind::FALSE | u64::from(*value), 0),
-            Value::I64(value) => (kind::I64, *value as u64),
-            Value::U64(value) => (kind::U64, *value),
-            Value::F64(value) => (kind::F64, value.to_bits()),
-            Value::HugeNumber(text) => (kind::HUGE, self.value(text)?),
-            Value::String(text) => (kind::STRING, self.value(text)?),
-            Value::Json(text) => (kind::JSON, self.value(text)?),
+        let (kind, content) = content(&value);
+        let value = match content {
+            Content::Word(word) => word,
+            Content::Text(text) => self.text(text.as_bytes())? << 32 | text.len() as u64,
         };
         let mut words = Record::EMPTY.words;
         words[0] = self.middle(key)? << 32 | (key.len() as u64) << 8 | kind;
@@ -175,9 +181,26 @@ impl Parts {
         }
         Ok(())
     }
+}
 
-    fn value(&mut self, text: &str) -> Result<u64, BuildError> {
-        Ok(self.text(text.as_bytes())? << 32 | text.len() as u64)
+/// A value in a record: its word, or a text to which that word leads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Content<'a> {
+    Word(u64),
+    Text(&'a str),
+}
+
+/// The kind of a value, and what is kept of it.
+pub(crate) fn content<'a>(value: &'a Value<'_>) -> (u64, Content<'a>) {
+    match value {
+        Value::Null => (kind::NULL, Content::Word(0)),
+        Value::Bool(value) => (kind::FALSE | u64::from(*value), Content::Word(0)),
+        Value::I64(value) => (kind::I64, Content::Word(*value as u64)),
+        Value::U64(value) => (kind::U64, Content::Word(*value)),
+        Value::F64(value) => (kind::F64, Content::Word(value.to_bits())),
+        Value::HugeNumber(text) => (kind::HUGE, Content::Text(text)),
+        Value::String(text) => (kind::STRING, Content::Text(text)),
+        Value::Json(text) => (kind::JSON, Content::Text(text)),
     }
 }
 

@@ -18,7 +18,7 @@ pub struct Frame {
     pub generation: Generation,
     /// Bytes of the archive.
     pub archive_bytes: u64,
-    /// Checksum of the archive, see [`crate::checksum`].
+    /// The [`checksum`](crate::checksum) of the archive.
     pub checksum: u64,
     /// When the payload was published first, in microseconds since 1970.
     pub published_at: u64,

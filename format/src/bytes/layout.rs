@@ -159,7 +159,7 @@ impl std::fmt::Display for Area {
 const DESCRIPTION: &str = "1; frame 8 words; records 64 bytes at 0: meta(kind 4 bits, key bytes 24 bits, \
 text word 32 bits), value, six key windows; middle of a key as pairs of windows; index: filter 32 bits, searched \
 32 bits, multiplier their xor, one word per 2 places; overflow behind it; hash folded 6 windows v2; rkyv 0.8 little-endian aligned 32-bit offsets: records, index, overflow, text, \
-meta; checksum of blocks of 4096 bytes, xxh3-64 of their xxh3-64";
+meta; xxh3-64 of the xxh3-64 of each block of 4096 bytes";
 
 /// The layout fingerprint: FNV-1a of the description.
 pub const FINGERPRINT: u64 = {

@@ -94,24 +94,6 @@ pub trait FlagList {
     fn most_bytes(&self, at: usize) -> (usize, usize);
 }
 
-impl<L: FlagList + ?Sized> FlagList for &L {
-    fn count(&self) -> usize {
-        (**self).count()
-    }
-
-    fn key(&self, at: usize) -> Cow<'_, str> {
-        (**self).key(at)
-    }
-
-    fn value(&self, at: usize) -> Value<'_> {
-        (**self).value(at)
-    }
-
-    fn most_bytes(&self, at: usize) -> (usize, usize) {
-        (**self).most_bytes(at)
-    }
-}
-
 impl FlagList for [Flag<'_>] {
     fn count(&self) -> usize {
         self.len()

@@ -3,12 +3,12 @@
 use rkyv::util::AlignedVec;
 
 use crate::archive::checked::Archive;
-use crate::bytes::checksum::{BLOCK, Checksum};
+use crate::bytes::checksum::Checksum;
 use crate::bytes::frame::{Damage, Frame};
 use crate::bytes::generation::{Generation, MAX_GENERATION};
 use crate::bytes::header::reserved;
 use crate::bytes::layout::{Area, FRAME_BYTES, FRAME_WORDS, word};
-use crate::sync::map::Mapping;
+use crate::sync::map::{BLOCK, Mapping};
 use crate::sync::protocol::{Observed, Sound, observe, still_valid_or_superseded};
 
 /// From this many words on, mapping all pages at once is quicker than a fault for every 16 of them.

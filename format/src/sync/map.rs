@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags, mremap, munmap};
 
-use crate::bytes::checksum::BLOCK;
+use crate::bytes::checksum;
 use crate::bytes::layout::{
     self, AREA_BYTES, Area, FRAME_BYTES, HEADER_BYTES, PAGE, decode_reserved, encode_reserved,
 };
@@ -35,6 +35,9 @@ use crate::sync::prefix_page::{FRONT_WORDS, PrefixedMapping};
 use crate::sync::protocol::Sound;
 
 pub use word::{EventWord, SharedWord};
+
+/// Bytes copied or hashed at a time.
+pub(crate) const BLOCK: usize = checksum::BLOCK;
 
 /// A mapping of the start of a file, or of an anonymous page. It only loads: see [`WritableMapping`].
 #[derive(Debug)]

@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn lines_beside_each_other_are_one_run_and_the_last_one_may_be_short() {
-        assert!(runs(8 * LINE + 24, 0, &[]).is_empty());
+        assert_eq!(runs(8 * LINE + 24, 0, &[]), []);
         assert_eq!(runs(8 * LINE + 24, 0, &[0, 1, 3, 8]), [0..128, 192..256, 512..536]);
         assert_eq!(runs(LINE, 0, &[0]).first(), Some(&(0..64)));
     }

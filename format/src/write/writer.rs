@@ -10,6 +10,7 @@ use std::path::Path;
 use crate::archive::changed_places::{changed_in_lines, changed_places};
 use crate::archive::checked::Archive;
 use crate::archive::records::Records;
+use crate::archive::repair::Hint;
 use crate::bytes::error::WriteError;
 use crate::bytes::file_id::FileId;
 use crate::bytes::header::Header;
@@ -185,6 +186,12 @@ impl Writer {
     pub fn current(&self) -> Option<Archive> {
         let archive = area::copy(&self.map, Area::Slot(self.generation.slot() as usize)).ok()?;
         (archive.generation() == self.generation).then_some(archive)
+    }
+
+    /// The table of the current snapshot, for the one that is built next.
+    #[must_use]
+    pub fn hint(&self) -> Option<Hint> {
+        Some(Hint::of(&self.current_in_slot()?))
     }
 
     /// The snapshot before the current one, if it still stands in the other slot and is good. The next publish overwrites it.

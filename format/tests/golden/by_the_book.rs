@@ -85,8 +85,8 @@ impl Snapshot {
         assert!(64 + field(2) <= (reserved & 0xffff_ffff) * 4096);
         let mut archive = vec![0; field(2) as usize];
         file.read_exact_at(&mut archive, start + 64).unwrap();
-        let sums: Vec<u8> = archive.chunks(4096).flat_map(|block| xxh3_64(block).to_le_bytes()).collect();
-        assert_eq!(field(3), xxh3_64(&sums));
+        let sums = archive.chunks(4096).flat_map(|block| xxh3_64(block).to_le_bytes());
+        assert_eq!(field(3), xxh3_64(&sums.collect::<Vec<u8>>()));
         let (places, overflow) = ((field(5) & 0xffff_ffff) as usize, (field(5) >> 32) as usize);
         assert_eq!(word(18 + slot as usize), field(5));
         Snapshot { generation, places, overflow, archive }

@@ -46,7 +46,7 @@ fn sized_text<'a>(payload: &'a [u8], limits: &Limits) -> Result<&'a str, Payload
     std::str::from_utf8(payload).map_err(|source| PayloadError::NotUtf8 { at: source.valid_up_to(), source })
 }
 
-fn check_size(found: usize, limits: &Limits) -> Result<(), PayloadError> {
+pub(super) fn check_size(found: usize, limits: &Limits) -> Result<(), PayloadError> {
     let limit = limits.payload_bytes();
     if found > limit { Err(PayloadError::TooLarge { found, limit }) } else { Ok(()) }
 }
@@ -133,7 +133,9 @@ impl<'de, F: FnMut(&'de str, &'de str)> Visitor<'de> for &mut Each<F> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         // Keys are raw too: a key with a lone surrogate would otherwise end the parse.
         while let Some((key, raw)) = members.next_entry::<&RawValue, &RawValue>()? {
-            if let Err(TooDeep) = check_depth_of(raw.get()) {
+            if raw.get().starts_with(['{', '['])
+                && let Err(TooDeep) = check_depth(raw.get())
+            {
                 let key = KeyExcerpt::new(&text(key.get()));
                 self.refused = Some(PayloadError::TooDeep { key, limit: MAX_DEPTH });
                 return Err(A::Error::custom("too deep"));
@@ -144,23 +146,12 @@ impl<'de, F: FnMut(&'de str, &'de str)> Visitor<'de> for &mut Each<F> {
     }
 }
 
-/// Checks a value token that is JSON.
-fn check_depth_of(value: &str) -> Result<(), TooDeep> {
-    if value.starts_with(['{', '[']) { check_depth(value) } else { Ok(()) }
-}
-
-/// The value of a token, checked as [`members`] checks it; `None` if it would be refused, or has white space around it.
-pub(super) fn checked_value(token: &str) -> Option<Value<'_>> {
-    let is_json = serde_json::from_str::<&RawValue>(token).is_ok_and(|raw| raw.get() == token);
-    (is_json && check_depth_of(token).is_ok()).then(|| value(token))
-}
-
 /// Where a member stands in its payload: 12 bytes, where a [`Flag`] has 56.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Member {
-    pub(super) key: u32,
-    pub(super) value: u32,
-    pub(super) end: u32,
+#[derive(Debug, Clone, Copy)]
+struct Member {
+    key: u32,
+    value: u32,
+    end: u32,
 }
 
 /// The members of a payload, which are decoded as they are asked for: a payload of 5 MiB may have more than half a million, and a
@@ -171,23 +162,17 @@ pub(crate) struct Members<'a> {
     list: Vec<Member>,
 }
 
-impl Member {
-    /// Its key.
-    pub(super) fn key(self, payload: &str) -> Cow<'_, str> {
-        text(self.key_token(payload))
-    }
-
-    fn key_token(self, payload: &str) -> &str {
-        // With what stands between key and value: white space, one colon, white space.
-        let token = payload.get(self.key as usize..self.value as usize).unwrap_or_default().trim_ascii_end();
-        token.strip_suffix(':').unwrap_or(token).trim_ascii_end()
-    }
-}
-
 impl<'a> Members<'a> {
-    /// The list alone, without the payload.
-    pub(crate) fn into_list(self) -> Vec<Member> {
-        self.list
+    /// Where the values stand, start and end.
+    pub(super) fn value_spans(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.list.iter().map(|member| (member.value, member.end))
+    }
+
+    fn key_token(&self, at: usize) -> &'a str {
+        let Member { key, value, .. } = self.list[at];
+        // With what stands between key and value: white space, one colon, white space.
+        let token = self.payload.get(key as usize..value as usize).unwrap_or_default().trim_ascii_end();
+        token.strip_suffix(':').unwrap_or(token).trim_ascii_end()
     }
 
     fn value_token(&self, at: usize) -> &'a str {
@@ -202,7 +187,7 @@ impl FlagList for Members<'_> {
     }
 
     fn key(&self, at: usize) -> Cow<'_, str> {
-        self.list[at].key(self.payload)
+        text(self.key_token(at))
     }
 
     fn value(&self, at: usize) -> Value<'_> {
@@ -222,7 +207,7 @@ impl FlagList for Members<'_> {
     }
 }
 
-fn value(raw: &str) -> Value<'_> {
+pub(super) fn value(raw: &str) -> Value<'_> {
     match raw.as_bytes().first() {
         Some(b't') => Value::Bool(true),
         Some(b'f') => Value::Bool(false),

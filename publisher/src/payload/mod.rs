@@ -26,7 +26,7 @@
 
 mod compact;
 mod decode;
-mod edits;
+mod edit;
 mod error;
 mod file_source;
 mod import;
@@ -46,8 +46,8 @@ mod rules_tests;
 // The only place that names the crate of the table's types.
 use flagstaff_format::{Flag, FlagList, Value};
 
-pub(crate) use decode::{Member, Members, members};
-pub(crate) use edits::Edits;
+pub(crate) use decode::{Members, members};
+pub(crate) use edit::{Edit, Positions};
 pub use error::{ImportError, JsonKind, KeyExcerpt, PayloadError};
 pub use limits::{DEFAULT_MAX_PAYLOAD, Limits};
 

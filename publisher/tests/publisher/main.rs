@@ -9,6 +9,7 @@ mod cache;
 mod checkpoint;
 #[allow(unsafe_code, reason = "the tests fork")]
 mod fork;
+mod in_place;
 mod last_failure;
 mod lock;
 mod patching;
