@@ -16,6 +16,7 @@
     allow(dead_code, unused_imports, reason = "parts that only the commands use that are left out")
 )]
 
+mod accept;
 mod account;
 mod args;
 #[allow(unsafe_code, reason = "a handler for SIGBUS runs in the thread that got the signal")]
@@ -33,7 +34,9 @@ mod host;
 mod json;
 mod log;
 mod man;
+mod orders;
 mod output;
+mod overriding;
 mod permissions;
 mod publish;
 mod run;
@@ -102,6 +105,8 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Top(top) => top.run(),
         Command::Verify(verify) => verify.run(),
         Command::Publish(publish) => publish.run(),
+        Command::Override(set) => set.run(),
+        Command::Accept(accept) => accept.run(),
         Command::Serve(serve) => serve.run(),
         #[cfg(feature = "metrics")]
         Command::Exporter(exporter) => exporter.run(),

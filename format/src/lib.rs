@@ -50,7 +50,7 @@ mod sync;
 mod write;
 
 pub use archive::checked::Archive;
-pub use archive::difference::Difference;
+pub use archive::difference::{Difference, Fate};
 pub use archive::lookup::Words;
 pub use archive::records::Records;
 pub use archive::shape::Facts;

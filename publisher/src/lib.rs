@@ -29,7 +29,8 @@
 //! is the way of a payload into the file, `feed` what is kept of payloads. `run` feeds a publisher from a source until a `stopper` is used.
 //! `notice` and `outcome` are what it tells, `error` and `causes` what goes wrong, `failure_kind` the same in the words of the file.
 //! [`sse`] is the stream, [`payload`] what is accepted. `identity` and `snapshot_location` are names and default paths, `predecessor` what a
-//! new file starts from. `queue` keeps a log, or a callback, from holding up whoever calls it.
+//! new file starts from. [`Guard`] and the other parts of `local` are what this host decides by itself.
+//! `queue` keeps a log, or a callback, from holding up whoever calls it.
 //!
 //! Items that are hidden from these pages are for the other crates of this project and may change in any version.
 
@@ -43,6 +44,7 @@ mod failure_kind;
 mod feed;
 mod heartbeat;
 mod identity;
+mod local;
 pub mod lock;
 mod notice;
 mod options;
@@ -68,6 +70,9 @@ pub use error::{CloseError, OpenError, PublishError, RunError};
 pub use flagstaff_format::{Entry, Epoch, ForkSafeList, Hooks, printable};
 pub use flagstaff_format::{FailureKind, Generation, LinkState};
 pub use identity::{Identity, default_cache_dir};
+pub use local::{Guard, GuardError, Suspicion};
+#[doc(hidden)]
+pub use local::{Command, CommandError, Done, Held, Override, Term, held_of, overrides_of, send};
 pub use notice::{Level, Notice};
 pub use options::PublisherOptions;
 pub use outcome::{Changes, Keys, Outcome};

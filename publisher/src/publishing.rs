@@ -14,6 +14,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::error::PublishError;
 use crate::failure_kind;
 use crate::feed::{Feed, Last, Waiting, facts_of};
+use crate::local::Origin;
 use crate::outcome::{Changes, Outcome};
 use crate::payload::{self, Members};
 use crate::shared::Shared;
@@ -28,9 +29,17 @@ impl Shared {
     }
 
     /// Publishes a payload, or keeps it if the file cannot take it now. The caller holds the lock.
-    pub(crate) fn publish(&self, payload: &str, published_at: u64) -> Result<Outcome, PublishError> {
+    pub(crate) fn publish(
+        &self,
+        payload: &str,
+        published_at: u64,
+        origin: Origin,
+    ) -> Result<Outcome, PublishError> {
         let mut feed = self.feed();
-        let result = self.put(&mut feed, payload, published_at);
+        let result = self.put(&mut feed, payload, published_at, origin);
+        // What is made here says nothing about the payload that is held.
+        feed.held &= origin == Origin::Here
+            || matches!(&result, Err(PublishError::Payload(_) | PublishError::Build(_)));
         feed.has_begun = true;
         match result.as_ref().map_err(|error| (error, failure_kind::of_publish(error))) {
             Ok(outcome) => {
@@ -40,6 +49,10 @@ impl Shared {
             Err((PublishError::File(_), Some(why))) => {
                 feed.waiting = Some(Waiting::new(payload, published_at, why));
                 feed.refused = None;
+            }
+            Err((PublishError::Held(_), _)) => {
+                feed.held = true;
+                self.counted.add(Event::Refused, 1);
             }
             // A waiting payload stays: it is good, and newer than what readers have.
             Err((_, why)) => {
@@ -70,6 +83,18 @@ impl Shared {
         self.record_behind(&feed);
     }
 
+    /// Records whether the guard holds the newest payload.
+    pub(crate) fn holds(&self, held: bool) {
+        self.feed().held = held;
+    }
+
+    /// The newest text that was published, or waits for the file.
+    pub(crate) fn newest_text(&self) -> Option<String> {
+        let feed = self.feed();
+        let waiting = feed.waiting.as_ref().map(|waiting| waiting.payload.clone());
+        waiting.or_else(|| self.last.last().as_ref()?.text().map(str::to_owned))
+    }
+
     /// Whether a payload waits for the file.
     pub(crate) fn has_waiting(&self) -> bool {
         self.feed().waiting.is_some()
@@ -94,7 +119,7 @@ impl Shared {
         let Ok(mut feed) = self.feed.try_lock() else { return };
         self.forget_what_was_lost(&mut feed);
         if let Some(waiting) = feed.waiting.take_if(|waiting| waiting.again_at <= Instant::now()) {
-            match self.put(&mut feed, &waiting.payload, waiting.published_at) {
+            match self.put(&mut feed, &waiting.payload, waiting.published_at, Origin::Here) {
                 Ok(outcome) => {
                     self.count(&outcome);
                     tracing::info!("the snapshot file can be written again");
@@ -113,7 +138,13 @@ impl Shared {
         }
     }
 
-    fn put(&self, feed: &mut Feed, payload: &str, published_at: u64) -> Result<Outcome, PublishError> {
+    fn put(
+        &self,
+        feed: &mut Feed,
+        payload: &str,
+        published_at: u64,
+        origin: Origin,
+    ) -> Result<Outcome, PublishError> {
         let start = Instant::now();
         let digest = xxh3_128(payload.as_bytes());
         let payload_digest = [digest as u64, (digest >> 64) as u64];
@@ -126,7 +157,7 @@ impl Shared {
         // Memory for one large archive at a time.
         let is_taken_back = payload.len() >= LARGE && self.checkpointer.take_back();
         let facts = facts_of(payload, payload_digest, published_at, self.identity);
-        let (archive, generation) = self.build(members, facts, payload, start).inspect_err(|_| {
+        let (archive, generation) = self.build(members, facts, payload, start, origin).inspect_err(|_| {
             if is_taken_back && let Some(current) = self.writer().current() {
                 self.checkpointer.offer(Arc::new(current));
             }
@@ -145,9 +176,13 @@ impl Shared {
         facts: Facts,
         payload: &str,
         start: Instant,
+        origin: Origin,
     ) -> Result<(Archive, Generation), PublishError> {
         let mut archive = Archive::build_of(members, Generation(1), facts)?;
         let mut writer = self.writer();
+        if origin == Origin::Source {
+            self.local.check(&writer, &archive)?;
+        }
         if writer.damage().is_some() {
             // Readers that trust the damaged header are led to a whole file first.
             self.supersede(&mut writer)?;

@@ -23,6 +23,11 @@ impl<'a> InSlot<'a> {
     pub(crate) fn check(map: &'a Mapping, area: Area) -> Result<InSlot<'a>, Damage> {
         Ok(InSlot { map, frame: area::check(map, area)?, start: area.word() + FRAME_WORDS })
     }
+
+    /// The same without a look at the checksum.
+    pub(crate) fn unchecked(map: &'a Mapping, area: Area) -> Result<InSlot<'a>, Damage> {
+        Ok(InSlot { map, frame: area::frame(map, area)?, start: area.word() + FRAME_WORDS })
+    }
 }
 
 impl Words for InSlot<'_> {
