@@ -6,7 +6,7 @@
 //! `args` is the command line, one file for each command has its arguments; `usage` explains a command line that is wrong.
 //! `snapshot_args` finds the snapshot file, `account` the API key and base URL, `permissions` who may use a new file. `output` is
 //! stdout, `log` stderr, `failure` every error with its exit code, `bus_error` the message for SIGBUS, `signals` stops a
-//! publisher, `service_manager` tells systemd. `json` and `show` write values for machines and for people, `style` has their
+//! publisher, `service_manager` tells systemd, `orders` gives commands to whoever publishes. `json` and `show` write values for machines and for people, `style` has their
 //! colours, `suggest` keys that were meant, `differences` compares two snapshots. `facts` is what is known about a file and its
 //! publisher, `host` what the kernel tells about processes, `exporter` health and metrics over HTTP. `screen` is the terminal of `top` and `demo`, which are folders of
 //! their own; `torture` and `serve` are crates.

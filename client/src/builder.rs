@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use flagstaff_publisher::{Guard, Hooks};
 use flagstaff_publisher::sse::{DEFAULT_BASE_URL, StreamOptions};
+use flagstaff_publisher::{Guard, Hooks};
 
 use crate::callback::StartCallback;
 use crate::client::Client;

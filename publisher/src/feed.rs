@@ -139,6 +139,10 @@ impl LastPayload {
 impl Feed {
     /// Why readers do not see the newest payload.
     pub(crate) fn behind(&self) -> Option<FailureKind> {
-        self.waiting.as_ref().map(|waiting| waiting.why).or(self.refused).or(self.held.then_some(FailureKind::Held))
+        self.waiting
+            .as_ref()
+            .map(|waiting| waiting.why)
+            .or(self.refused)
+            .or(self.held.then_some(FailureKind::Held))
     }
 }

@@ -55,6 +55,7 @@ mod publisher;
 mod publishing;
 mod queue;
 mod run;
+mod send;
 mod shared;
 mod snapshot_location;
 pub mod sse;
@@ -70,9 +71,9 @@ pub use error::{CloseError, OpenError, PublishError, RunError};
 pub use flagstaff_format::{Entry, Epoch, ForkSafeList, Hooks, printable};
 pub use flagstaff_format::{FailureKind, Generation, LinkState};
 pub use identity::{Identity, default_cache_dir};
-pub use local::{Guard, GuardError, Suspicion};
 #[doc(hidden)]
-pub use local::{Command, CommandError, Done, Held, Override, Term, held_of, overrides_of, send};
+pub use local::{Command, Done, Held, Override, Term};
+pub use local::{Guard, GuardError, Suspicion};
 pub use notice::{Level, Notice};
 pub use options::PublisherOptions;
 pub use outcome::{Changes, Keys, Outcome};
@@ -82,5 +83,7 @@ pub use publisher::Publisher;
 #[doc(hidden)]
 pub use queue::{Handler, Queue};
 pub use run::{Source, run};
+#[doc(hidden)]
+pub use send::{CommandError, held_of, overrides_of, send};
 pub use snapshot_location::{SnapshotLocation, lock_path};
 pub use stopper::{Stopper, Waited};

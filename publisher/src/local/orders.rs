@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 use super::command::{Command, Done};
 use super::inbox::Request;
 use super::overrides::{Now, Override, json_of, json_text};
-use super::{Origin, State, held};
+use super::state::{Origin, State};
+use super::{held, overrides};
 use crate::causes::with_causes;
 use crate::error::PublishError;
 use crate::payload::{decode, members};
@@ -102,7 +103,7 @@ impl Shared {
         if let Err(error) = state.save(&self.local.beside) {
             state.overrides = before;
             // The file is as it was, or will be.
-            let path = self.local.beside.path(super::overrides::FILE);
+            let path = self.local.beside.path(overrides::FILE);
             return Err(format!("{} cannot be written, so nothing is overridden: {error}", path.display()));
         }
         state.source = text;

@@ -41,7 +41,7 @@ fn a_night_from_the_first_wrong_payload_to_the_last_override_is_seen_alike_by_al
 
     // Held: nobody sees it.
     server.publish("{}");
-    leader.expect_line("error: payload held");
+    leader.expect_line("error: parser: payload held");
     wait_until("the hold", DEADLINE, || place.status()["behind"]["kind"] == "held");
     assert_eq!((reader.get_i64("n"), reader.snapshot().len()), (1, 31));
     // Forced while it is held. The hold goes on.
@@ -52,7 +52,7 @@ fn a_night_from_the_first_wrong_payload_to_the_last_override_is_seen_alike_by_al
     // The leader is gone, and the next one is told the same wrong thing.
     leader.kill();
     next.expect_log(LEADS);
-    next.expect_line("error: payload held");
+    next.expect_line("error: parser: payload held");
     assert_eq!((reader.get_i64("n"), reader.snapshot().len()), (50, 31));
     // The service is gone too.
     drop(server);

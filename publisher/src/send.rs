@@ -5,13 +5,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::beside::Beside;
-use super::command::{Command, Done};
-use super::held::Held;
-use super::inbox::{Inbox, Request};
-use super::overrides::{Now, Override, Overrides, Term};
 use crate::error::OpenError;
 use crate::identity::Identity;
+use crate::local::{Beside, Command, Done, Held, Inbox, Now, Override, Overrides, Request, Term};
 use crate::lock::LockError;
 use crate::options::PublisherOptions;
 use crate::publisher::Publisher;
