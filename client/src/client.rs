@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flagstaff_reader::Reader;
+use flagstaff_reader::{ChangedKeys, Generation, Reader};
 
 use crate::changes::{Changes, Listener};
 use crate::error::CloseError;
@@ -153,6 +153,45 @@ impl Client {
         }
     }
 
+    /// The flags that may have changed since `seen`, a generation that this client has returned. Costs what changed. `keys` is `None` where
+    /// that is not known: read all flags again. To be called with each change, and with the values before and now: [`Client::on_change`].
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let builder = flagstaff::Client::builder("k").base_url("http://127.0.0.1:9");
+    /// # let flags = builder.cache_dir(folder.path()).start()?;
+    /// let seen = flags.generation();
+    /// // Later:
+    /// if let Some(keys) = flags.changes_since(seen).keys {
+    ///     println!("to be read again: {keys:?}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn changes_since(&self, seen: Generation) -> ChangedKeys {
+        let reader = self.reader();
+        // In memory generations have begun again: up to that of the file they may have been seen there.
+        let has_moved = !self.state.is_direct() && !std::ptr::eq(reader, &raw const self.state.reader);
+        let is_of_both = has_moved && seen <= self.state.reader.generation();
+        reader.changes_since(if is_of_both { Generation(u64::MAX) } else { seen })
+    }
+
+    /// As [`Client::changes_since`]; waits first, asleep, until the generation is another one than `seen`, at most `timeout`.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let builder = flagstaff::Client::builder("k").base_url("http://127.0.0.1:9");
+    /// # let flags = builder.cache_dir(folder.path()).start()?;
+    /// let seen = flags.generation();
+    /// let changed = flags.wait_for_changes(seen, std::time::Duration::from_millis(10));
+    /// assert_eq!(changed.generation, seen);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn wait_for_changes(&self, seen: Generation, timeout: Duration) -> ChangedKeys {
+        self.wait_for_change(seen, timeout);
+        self.changes_since(seen)
+    }
+
     /// Calls `callback` with the flags that changed, from now on.
     ///
     /// All callbacks of a client run one after the other in a thread of their own, in the order in which they were added. A callback may
@@ -229,5 +268,38 @@ impl fmt::Debug for Client {
             .field("settings", &self.state.settings)
             .field("clones", &Arc::strong_count(&self.owner))
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flagstaff_publisher::{Publisher, PublisherOptions};
+
+    use super::*;
+    use crate::process::Process;
+
+    /// Generations begin again in memory, so that the number of one there may have been one of the file.
+    #[test]
+    fn a_generation_of_the_file_is_not_taken_for_one_of_the_memory_that_a_client_has_moved_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["file", "memory"].map(|name| folder.path().join(name));
+        let mut publishers =
+            paths.clone().map(|path| Publisher::open(path, &PublisherOptions::default()).unwrap());
+        let mut publish = |at: usize, flags: &str| drop(publishers[at].publish(flags).unwrap());
+        publish(0, r#"{"one": 1, "two": 2}"#);
+        publish(0, r#"{"one": 1, "two": 3}"#);
+        let client = Client::builder("k").base_url("http://127.0.0.1:9").file(&paths[0]).start().unwrap();
+        let seen = client.generation();
+        assert_eq!((client.changes_since(Generation(1)).keys, seen.0), (Some(vec!["two".to_owned()]), 2));
+        publish(1, r#"{"one": 5, "two": 5}"#);
+        publish(1, r#"{"one": 5, "two": 6}"#);
+        publish(1, r#"{"one": 5, "two": 7}"#);
+        client.state.move_to(&paths[1]);
+        assert!(client.state.process().is_some_and(Process::is_started));
+        let moved = client.changes_since(seen);
+        assert_eq!((moved.generation.0, moved.keys), (3, None), "`one` is another one in memory");
+        publish(1, r#"{"one": 6, "two": 7}"#);
+        assert_eq!(client.changes_since(moved.generation).keys, Some(vec!["one".to_owned()]));
+        client.close().unwrap();
     }
 }

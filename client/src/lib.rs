@@ -67,7 +67,7 @@ pub use flagstaff_publisher::sse::{ApiKeyError, EndpointError, StreamOptions};
 #[cfg(feature = "json")]
 pub use flagstaff_reader::JsonFlag;
 pub use flagstaff_reader::{
-    BoolFlag, FailureKind, FlagKey, FlagView, Generation, Key, LastFailure, LinkState, NumberFlag, PathState,
-    PublisherState, Reader, Snapshot, Status, StringFlag, Value,
+    BoolFlag, ChangedKeys, FailureKind, FlagKey, FlagView, Generation, Key, LastFailure, LinkState,
+    NumberFlag, PathState, PublisherState, Reader, Snapshot, Status, StringFlag, Value,
 };
 pub use report::{ErrorContext, ErrorSource};

@@ -22,6 +22,7 @@
 //! | | `file_id`, `generation` | which file, which snapshot |
 //! | | `last_failure`, `error`, `printable` | one of the status words, errors, text made safe for a log or a terminal |
 //! | `sync` | `protocol`, `event`, `atomics` | the generation word and the event word, both sides, and the atomics they are written against |
+//! | | `feed` | the change feed: which places changed, both sides |
 //! | | `lines` | which lines of a slot a publish stores |
 //! | | `memo`, `follow` | values that a handle remembers; moving the fast path to another file |
 //! | | `map`, `prefix_page` | mapped memory, and the page of the process's own in front of it |
@@ -29,12 +30,14 @@
 //! | `archive` | `checked`, `shape`, `placed` | a checked private copy of a snapshot, and its rkyv archive |
 //! | | `perfect`, `table` | the perfect hash and the builder of its table |
 //! | | `lookup`, `records` | a look-up word by word; all records of a snapshot |
-//! | | `difference`, `type_counts` | the differences between two snapshots; how many flags are of which type |
+//! | | `difference`, `changed_places` | the differences between two snapshots, and where they are in the table |
+//! | | `type_counts` | how many flags are of which type |
 //! | `read` | `fast_path`, `short_text` | look-ups from one pointer |
 //! | | `view`, `checked_lookup` | the bounds of the fast path; look-ups with every word checked |
+//! | | `changed` | the flags that the change feed names, with their values |
 //! | | `versions` | the file in use and those before it |
 //! | | `open`, `area`, `in_slot`, `status` | opening and checking files, reading them without a copy, the status words |
-//! | `write` | `writer`, `file`, `header_page`, `slots`, `checkpoint` | the publisher's side |
+//! | `write` | `writer`, `file`, `header_page`, `slots`, `feed`, `checkpoint` | the publisher's side |
 //! | | `disk`, `hooks` | its calls that change files, and observers that are told of each before it is made |
 //!
 //! All unsafe code is in the modules that are declared with `allow(unsafe_code)` in the `mod.rs` of their folders: `key`, `map`,
@@ -49,6 +52,7 @@ mod read;
 mod sync;
 mod write;
 
+pub use archive::changed_places::changed_places;
 pub use archive::checked::Archive;
 pub use archive::difference::{Difference, Fate};
 pub use archive::lookup::Words;
@@ -68,6 +72,7 @@ pub use bytes::printable::{is_printable, printable};
 pub use bytes::record::{Hit, TextAt, kind};
 pub use bytes::value::{Flag, FlagList, Value};
 pub use read::area::{check_current, copy, copy_current, frame as frame_of, newest};
+pub use read::changed::{ChangedFlags, NowHolds};
 pub use read::in_slot::{InSlot, type_counts_of_current};
 pub use read::open::{is_in_sticky_public_directory, view as open_view};
 pub use read::short_text::ShortText;
@@ -77,7 +82,7 @@ pub use read::view::View;
 pub use sync::boot::BootId;
 pub use sync::fork::{Entry, Epoch, ForkSafeList};
 pub use sync::map::{EventWord, Mapping, SharedWord, WritableMapping};
-pub use sync::{atomics, boot, event, follow, lines, memo, protocol};
+pub use sync::{atomics, boot, event, feed, follow, lines, memo, protocol};
 pub use write::checkpoint::Checkpoints;
 pub use write::header_page::HeaderPage;
 #[doc(hidden)]

@@ -163,7 +163,7 @@ fn one_flag_of_a_thousand_that_changes_costs_a_handful_of_lines() {
             let covers = |(at, bytes): &(u64, usize)| (*at..*at + *bytes as u64).contains(&offset);
             assert!(runs.iter().any(covers), "nobody saw line {line}: {runs:?}");
         }
-        assert_eq!(status::read(view(&stage.path).map()).published_bytes, stored as u64);
+        assert_eq!(status::read(view(&stage.path).map()).last_publish_bytes, stored as u64);
     });
 }
 
@@ -316,12 +316,12 @@ fn a_checkpoint_without_a_change_since_writes_nothing_and_status_says_how_much_t
         let mut archive = flags(1000, 1, |_| false);
         writer.publish(&mut archive).unwrap();
         let mut checkpoints = writer.checkpoints().unwrap();
-        assert_eq!(said().checkpoint_bytes, 0);
+        assert_eq!(said().last_checkpoint_bytes, 0);
         checkpoints.write(&archive).unwrap();
         let whole = FRAME_BYTES + archive.bytes().len() as u64;
-        assert_eq!(said().checkpoint_bytes, whole);
+        assert_eq!(said().last_checkpoint_bytes, whole);
         // What is zero stood there already.
-        assert!((whole / 2..=whole).contains(&said().published_bytes), "{:?}", said());
+        assert!((whole / 2..=whole).contains(&said().last_publish_bytes), "{:?}", said());
         let regions = || {
             [0, 1].map(|i| {
                 let mut bytes = vec![0; whole as usize];
@@ -341,12 +341,12 @@ fn a_checkpoint_without_a_change_since_writes_nothing_and_status_says_how_much_t
             writer.publish(&mut archive).unwrap();
         }
         checkpoints.write(&archive).unwrap();
-        assert_eq!(said().checkpoint_bytes, whole);
-        assert!((LINE as u64..=6 * LINE as u64).contains(&said().published_bytes), "{:?}", said());
+        assert_eq!(said().last_checkpoint_bytes, whole);
+        assert!((LINE as u64..=6 * LINE as u64).contains(&said().last_publish_bytes), "{:?}", said());
         assert!(regions()[1] != before[1], "the other region was written");
         // In a new file all of both is written.
         writer.supersede().unwrap();
-        assert_eq!((said().checkpoint_bytes, said().published_bytes), (whole, whole));
+        assert_eq!((said().last_checkpoint_bytes, said().last_publish_bytes), (whole, whole));
     });
 }
 

@@ -161,6 +161,8 @@ fn the_document_has_the_test_vectors_the_constants_and_every_header_word() {
         (word::DURABLE, "durable"),
         (word::LAST_FAILURE, "last failure"),
         (word::BEHIND, "behind"),
+        (word::FEED_HEADS[0], "feed heads"),
+        (word::FEED, "feed ring"),
     ];
     for (at, name) in rows {
         let has = document.lines().any(|line| {

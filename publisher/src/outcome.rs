@@ -89,6 +89,13 @@ impl Changes {
         changes
     }
 
+    /// Those of flags with another value, at places of the table.
+    pub(crate) fn at(places: &[u32], new: &Archive) -> Changes {
+        let mut changes = Changes::default();
+        places.iter().filter_map(|place| new.key_at(*place)).for_each(|key| changes.changed.push(key));
+        changes
+    }
+
     /// Whether nothing changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -157,14 +157,17 @@ impl Shared {
         // Memory for one large archive at a time.
         let is_taken_back = payload.len() >= LARGE && self.checkpointer.take_back();
         let facts = facts_of(payload, payload_digest, published_at, self.identity);
-        let (archive, generation) = self.build(members, facts, payload, start, origin).inspect_err(|_| {
-            if is_taken_back && let Some(current) = self.writer().current() {
-                self.checkpointer.offer(Arc::new(current));
-            }
-        })?;
+        let (archive, generation, changes) =
+            self.build(members, facts, payload, start, origin).inspect_err(|_| {
+                if is_taken_back && let Some(current) = self.writer().current() {
+                    self.checkpointer.offer(Arc::new(current));
+                }
+            })?;
         let took = start.elapsed();
 
-        let changes = Changes::between(self.writer().previous().as_ref(), &archive);
+        // All flags are compared only where their places do not say it.
+        let changes =
+            changes.unwrap_or_else(|| Changes::between(self.writer().previous().as_ref(), &archive));
         let (flags, archive_bytes) = (archive.len(), archive.bytes().len());
         self.checkpointer.offer(Arc::new(archive));
         Ok(Outcome::Published { generation, flags, archive_bytes, took, changes })
@@ -177,7 +180,7 @@ impl Shared {
         payload: &str,
         start: Instant,
         origin: Origin,
-    ) -> Result<(Archive, Generation), PublishError> {
+    ) -> Result<(Archive, Generation, Option<Changes>), PublishError> {
         let mut archive = Archive::build_of(members, Generation(1), facts)?;
         let mut writer = self.writer();
         if origin == Origin::Source {
@@ -194,7 +197,8 @@ impl Shared {
         self.counted.took(Phase::Store, built.elapsed());
         // While the writer is locked: whoever recreates the file takes this for its content.
         self.last.set(Some(Last::of(&archive).with_payload(payload)));
-        Ok((archive, generation))
+        let changes = writer.changed().map(|places| Changes::at(places, &archive));
+        Ok((archive, generation, changes))
     }
 
     /// A recreated file may hold older flags than were published last, or none, if those were damaged and their payload is not

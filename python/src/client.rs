@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use flagstaff::{ErrorContext, Guard};
+use flagstaff::{ErrorContext, Generation, Guard};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
@@ -147,6 +147,22 @@ impl Client {
     fn wait_for_change(this: &Bound<'_, Client>, generation: u64, timeout: Option<f64>) -> PyResult<u64> {
         let client = &this.get().client;
         waiting::for_change(this.as_any(), generation, timeout, || client.reader())
+    }
+
+    /// The flags that may have changed since `generation`: the current generation, and the keys, sorted, or None where they are not known.
+    fn changes_since(&self, py: Python<'_>, generation: u64) -> waiting::ChangedKeys {
+        waiting::changed_keys(py.detach(|| self.client.changes_since(Generation(generation))))
+    }
+
+    /// As `wait_for_change`, and returns what `changes_since` returns.
+    #[pyo3(signature = (generation, timeout=None))]
+    fn wait_for_changes(
+        this: &Bound<'_, Client>,
+        generation: u64,
+        timeout: Option<f64>,
+    ) -> PyResult<waiting::ChangedKeys> {
+        Client::wait_for_change(this, generation, timeout)?;
+        Ok(this.get().changes_since(this.py(), generation))
     }
 
     /// As `wait_for_change`, for asyncio. `generation` is the current one by default.

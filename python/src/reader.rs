@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use flagstaff::Generation;
 use pyo3::prelude::*;
 
 use crate::getter::Flags;
@@ -73,6 +74,22 @@ impl Reader {
     fn wait_for_change(this: &Bound<'_, Reader>, generation: u64, timeout: Option<f64>) -> PyResult<u64> {
         let reader = &this.get().reader;
         waiting::for_change(this.as_any(), generation, timeout, || reader)
+    }
+
+    /// The flags that may have changed since `generation`: the current generation, and the keys, sorted, or None where they are not known.
+    fn changes_since(&self, py: Python<'_>, generation: u64) -> waiting::ChangedKeys {
+        waiting::changed_keys(py.detach(|| self.reader.changes_since(Generation(generation))))
+    }
+
+    /// As `wait_for_change`, and returns what `changes_since` returns.
+    #[pyo3(signature = (generation, timeout=None))]
+    fn wait_for_changes(
+        this: &Bound<'_, Reader>,
+        generation: u64,
+        timeout: Option<f64>,
+    ) -> PyResult<waiting::ChangedKeys> {
+        Reader::wait_for_change(this, generation, timeout)?;
+        Ok(this.get().changes_since(this.py(), generation))
     }
 
     /// As `wait_for_change`, for asyncio. `generation` is the current one by default.

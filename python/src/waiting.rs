@@ -79,6 +79,13 @@ pub(crate) fn for_change<'a>(
     Ok(in_slices(py, limit, wait)?.unwrap_or(seen))
 }
 
+/// A generation, and the keys that may have changed up to it; None where they are not known.
+pub(crate) type ChangedKeys = (u64, Option<Vec<String>>);
+
+pub(crate) fn changed_keys(changed: flagstaff::ChangedKeys) -> ChangedKeys {
+    (changed.generation.0, changed.keys)
+}
+
 /// The part of the package that is for asyncio.
 pub(crate) fn asynchronously<'py, T>(this: &Bound<'py, T>) -> PyResult<Bound<'py, PyModule>> {
     this.py().import("flagstaff._asyncio")

@@ -29,7 +29,7 @@ def environment(shop, tmp_path):
         "SOASAP_API_KEY": "shop",
         "SOASAP_BASE_URL": shop.url,
         "HOME": str(tmp_path),
-        "PYTHONPATH": str(EXAMPLES),
+        "PYTHONPATH": f"{EXAMPLES}{os.pathsep}{Path(__file__).parent}",
     }
 
 
@@ -62,6 +62,19 @@ def test_flask(output):
     assert output("-c", code) == (
         "{'banner': 'Sale', 'checkout': 'new', 'limit': 20} {'generation': 1, 'stale': False}\n"
     )
+
+
+@needs("flask", "openfeature")
+def test_openfeature(output):
+    code = """if 1:
+        from openfeature_app import app, flags
+        from server import eventually
+        assert flags.wait_until_ready(20)
+        client = app.test_client()
+        eventually(lambda: client.get("/health").text == "READY\\n")
+        print(client.get("/").text)
+    """
+    assert output("-c", code) == "Sale: the new checkout\n\n"
 
 
 @needs("django")

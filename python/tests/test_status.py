@@ -88,6 +88,23 @@ def test_waiting_ends_with_the_change_and_other_threads_run_meanwhile(client, se
     assert client.get_bool("on") is False
 
 
+def test_the_keys_that_changed_are_told_or_none_where_keys_came_or_went(client, reader, server):
+    server.publish({"on": True, "limit": 1, "theme": "dark"})
+    eventually(lambda: reader.snapshot().get("theme") == "dark")
+    for flags in (client, reader):
+        assert flags.changes_since(flags.generation) == (flags.generation, [])
+        assert flags.changes_since(flags.generation + 1) == (flags.generation, None)
+        assert flags.wait_for_changes(flags.generation, 0) == (flags.generation, [])
+    seen = reader.generation
+    server.publish({"on": True, "limit": 2, "theme": "light"})
+    for flags in (client, reader):
+        assert flags.wait_for_changes(seen, timeout=20) == (seen + 1, ["limit", "theme"])
+        assert flags.get_number("limit") == 2
+    server.publish({"on": True, "limit": 2, "new": None})
+    for flags in (client, reader):
+        assert flags.wait_for_changes(seen + 1, timeout=20) == (seen + 2, None)
+
+
 def test_waiting_ends_with_its_time(client, reader):
     for flags in (client, reader):
         begun = time.monotonic()

@@ -52,9 +52,8 @@ def test_what_is_in_memory_has_all_that_the_real_one_has(ours, real):
     for name in public(real):
         method = getattr(real, name)
         if callable(method) and isinstance(ours, type):
-            assert (
-                list(inspect.signature(method).parameters)
-                == list(inspect.signature(getattr(ours, name)).parameters)
+            assert list(inspect.signature(method).parameters) == list(
+                inspect.signature(getattr(ours, name)).parameters
             ), name
     if ours is MemoryClient:
         assert public(ours) - public(flagstaff.Client) == {"set", "delete", "override", "set_status"}
@@ -66,7 +65,11 @@ def answers(flags, keys):
     for key in keys:
         for name in GETTERS:
             getter = getattr(flags, name)
-            said[name, repr(key)] = [repr(getter(key)), repr(getter(key, "given")), repr(getter(flag_key=key, default_value=7))]
+            said[name, repr(key)] = [
+                repr(getter(key)),
+                repr(getter(key, "given")),
+                repr(getter(flag_key=key, default_value=7)),
+            ]
         said["snapshot", repr(key)] = [repr(flags.snapshot().get(key, "given")), key in flags.snapshot()]
         if isinstance(key, str):
             for name in HANDLES:
@@ -77,7 +80,15 @@ def answers(flags, keys):
 
 def test_every_answer_is_that_of_a_real_client(client, server):
     odd = object()
-    wild = {**FLAGS, "exact": 2**53 + 1, "beyond": 2**64, "minus": -(2**63) - 1, "tiny": 5e-324, "minus zero": -0.0, "deep": [[[{}]]]}
+    wild = {
+        **FLAGS,
+        "exact": 2**53 + 1,
+        "beyond": 2**64,
+        "minus": -(2**63) - 1,
+        "tiny": 5e-324,
+        "minus zero": -0.0,
+        "deep": [[[{}]]],
+    }
     for flags in (FLAGS, wild, {}):
         server.publish(flags)
         eventually(lambda flags=flags: len(client.snapshot()) == len(flags))
@@ -88,16 +99,27 @@ def test_every_answer_is_that_of_a_real_client(client, server):
         assert dict(memory.snapshot()) == dict(client.snapshot())
         assert memory.snapshot() == client.snapshot()
         assert sorted(memory.snapshot()) == sorted(client.snapshot())
-    for call in ("get_bool()", "get_bool('k', 1, 2)", "get_bool('k', key='k')", "get_bool('k', other=1)", "bool_flag(5)", "bool_flag('k', 'x')"):
+    for call in (
+        "get_bool()",
+        "get_bool('k', 1, 2)",
+        "get_bool('k', key='k')",
+        "get_bool('k', other=1)",
+        "bool_flag(5)",
+        "bool_flag('k', 'x')",
+    ):
         for flags in (memory, client):
             with pytest.raises(TypeError):
-                eval(f"flags.{call}")
+                eval(f"flags.{call}", {"flags": flags})
 
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, float("nan"), b"x", {"a": object()}])
 def test_what_no_payload_can_hold_is_refused(value):
     flags = MemoryClient({"k": 1})
-    for call in (lambda: flags.set("k", value), lambda: flags.override("k", value), lambda: MemoryClient({"k": value})):
+    for call in (
+        lambda: flags.set("k", value),
+        lambda: flags.override("k", value),
+        lambda: MemoryClient({"k": value}),
+    ):
         with pytest.raises((TypeError, ValueError)):
             call()
     with pytest.raises(TypeError):
@@ -165,7 +187,11 @@ def test_a_decorator_works_on_functions_coroutines_generators_and_classes():
                 return flags.get_bool("on")
 
         assert read(more=1) == (True, 1)
-        assert (read.__name__, read.__doc__, list(inspect.signature(read).parameters)) == ("read", "Its text.", ["more"])
+        assert (read.__name__, read.__doc__, list(inspect.signature(read).parameters)) == (
+            "read",
+            "Its text.",
+            ["more"],
+        )
         assert asyncio.run(wait()) is True
         assert list(generate()) == [True]
         assert (Tests().test_it(), Tests().helper()) == (True, False)
@@ -192,7 +218,11 @@ def test_changes_are_told_before_set_returns_and_wake_who_waits():
     flags = MemoryClient({"on": True, "limit": 1})
     told = []
     flags.on_change(lambda changes: 1 / 0)
-    flags.on_change(lambda changes: told.append((changes.keys, [(c.key, c.old, c.new) for c in changes], changes.generation)))
+    flags.on_change(
+        lambda changes: told.append(
+            (changes.keys, [(c.key, c.old, c.new) for c in changes], changes.generation)
+        )
+    )
     flags.set({"on": 1, "limit": 1})
     assert told == [(("on",), [("on", True, 1)], 2)]
     flags.set("on", 1)
@@ -216,11 +246,29 @@ def test_changes_are_told_before_set_returns_and_wake_who_waits():
     assert keys == ("on",)
 
 
+def test_changes_since_a_generation_are_known_for_a_while():
+    flags = MemoryClient({"a": 1})
+    seen = flags.generation
+    assert flags.changes_since(seen) == (seen, [])
+    flags.set("b", 1)
+    flags.set({"c": 1, "b": 1})
+    assert flags.changes_since(seen) == flags.wait_for_changes(seen, 0) == (3, ["b", "c"])
+    assert flags.changes_since(0) == (3, ["a", "b", "c"])
+    assert flags.changes_since(99) == (3, None)
+    for turn in range(_memory._HISTORY):
+        flags.set("a", turn)
+    assert flags.changes_since(seen)[1] is None
+
+
 def test_a_test_may_say_that_flags_are_stale():
     flags = MemoryClient({"on": True})
     assert flags.wait_until_ready(0)
     flags.set_status(is_stale=True, link="retrying")
-    assert (flags.status().is_stale, flags.status().link, flags.wait_until_ready(0)) == (True, "retrying", False)
+    assert (flags.status().is_stale, flags.status().link, flags.wait_until_ready(0)) == (
+        True,
+        "retrying",
+        False,
+    )
     with pytest.raises(TypeError):
         flags.set_status(no_such=1)
     flags.set_status()
@@ -274,6 +322,7 @@ def test_with_time_that_stands_still():
         assert flags.status().published_at == flags.snapshot().published_at
         # The time of a wait passes all the same.
         assert flags.wait_for_change(flags.generation, 0.01) == 1
+        assert flags.wait_for_changes(flags.generation, 0.01) == (1, [])
 
 
 SUITE = {
@@ -312,7 +361,13 @@ def suite(tmp_path):
         (tmp_path / "flags.json").write_text(json.dumps(flags))
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
         return subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "PYTHONPATH": ""}
+            command,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={**os.environ, "PYTHONPATH": ""},
         )
 
     return suite

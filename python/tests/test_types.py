@@ -40,6 +40,21 @@ async def main() -> None:
     print(number)
 
 
+from flagstaff.testing import MemoryClient, in_memory, override
+
+memory: flagstaff.Client = MemoryClient({"k": 1})
+with in_memory("flags.json") as flags, flags.override("k", 1), override({"k": [1]}, client=flags):
+    flags.set("k", True)
+
+
+@override("k", False)
+def test(argument: int) -> bool:
+    return flags.get_bool("k")
+
+
+is_off: bool = test(1)
+
+
 class Fake:
     def get_bool(self, flag_key: str, default_value: bool = False) -> bool:
         return True
@@ -126,5 +141,6 @@ ALLOWED = r"""
 flagstaff\.(_flagstaff\.)?(Client|Reader|SoasapClient)\.get_(bool|flag|number|string|json)
 flagstaff\.(_flagstaff\.)?(Client|Reader|SoasapClient)\.__init__
 flagstaff\._flagstaff\.__all__
-flagstaff\._(background|asyncio|errors|greenlets|options|protocol)(\..*)?
+flagstaff\._(background|asyncio|errors|evaluation|greenlets|memory|openfeature_sdk|options|protocol|pytest)(\..*)?
+flagstaff\.testing\.(MemoryClient|override)(\..*)?
 """

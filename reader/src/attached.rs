@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
-use flagstaff_format::{BootId, Damage, OpenError, View, check_current, open_view};
+use flagstaff_format::{BootId, Damage, Generation, OpenError, View, check_current, open_view};
 
 use crate::copy_budget::newest_that_fits;
 use crate::options::Verify;
@@ -23,6 +23,8 @@ pub(crate) struct Attached {
     fallback: OnceLock<Arc<Snapshot>>,
     /// Twice the generation whose slot was found damaged, so that the next one is looked at and this one not again.
     damaged: AtomicU64,
+    /// Generations from here on were seen in no file before this one. Below, generations of two files may have had the same number.
+    first: AtomicU64,
 }
 
 impl AsRef<View> for Attached {
@@ -63,8 +65,23 @@ impl Attached {
         Attached { view: self.view.with_tag(number), ..self }
     }
 
+    /// Takes note of what was seen in a file before this one. It may go on for as long as somebody reads it.
+    pub(crate) fn follows(&self, old: &Attached) {
+        self.first.fetch_max((old.generation() + 1).max(old.first.load(Relaxed)), Relaxed);
+    }
+
+    /// Whether a generation that the reader has seen can only be one of this file.
+    pub(crate) fn is_first_file_with(&self, generation: Generation) -> bool {
+        generation.0 >= self.first.load(Relaxed)
+    }
+
     fn of(view: View) -> Attached {
-        Attached { view, fallback: OnceLock::new(), damaged: AtomicU64::new(u64::MAX) }
+        Attached {
+            view,
+            fallback: OnceLock::new(),
+            damaged: AtomicU64::new(u64::MAX),
+            first: AtomicU64::new(0),
+        }
     }
 
     /// The copy to read from, if the file is not read live. It is empty if there is no good snapshot at all.

@@ -39,6 +39,7 @@
 //! |---|---|
 //! | `reader`, `flag_view`, `snapshot`, `getters` | the getters: live, of one generation, of a copy |
 //! | `handle`, `json`, `memo` | handles, which remember a value until the next generation |
+//! | `patch`, `changed_keys` | a copy and what has changed since it was made; the keys that the change feed names |
 //! | `shared` | what all clones share, and reads that the fast path did not settle |
 //! | `source` | the three places that a value can come from |
 //! | `attached`, `copy_budget` | one file and how far it is trusted; whether there is memory for a copy of it |
@@ -48,6 +49,7 @@
 mod reader;
 
 mod attached;
+mod changed_keys;
 mod copy_budget;
 mod flag_view;
 mod getters;
@@ -56,12 +58,14 @@ mod handle;
 mod json;
 mod memo;
 mod options;
+mod patch;
 mod shared;
 mod snapshot;
 mod source;
 mod status;
 mod wait;
 
+pub use changed_keys::ChangedKeys;
 pub use flag_view::FlagView;
 pub use flagstaff_format::{
     Counters, FailureKind, FlagKey, Generation, Key, LastFailure, LinkState, OpenError, TypeCounts, Value,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use flagstaff_format::{Damage, FileId, Generation, Hashed, Hit, OpenError, Versions, boot};
 
 use crate::attached::Attached;
+use crate::changed_keys::ChangedKeys;
 use crate::copy_budget::{current_that_fits, newest_that_fits};
 use crate::memo::SharedMemo;
 use crate::options::ReaderOptions;
@@ -73,7 +74,7 @@ impl Shared {
         for _ in 0..ATTEMPTS {
             let attached = self.attached();
             if let Some(copy) = attached.fallback() {
-                return read(copy.source()).ok();
+                return read(Source::of(copy)).ok();
             }
             let seen = attached.view.observe();
             if seen.base() == 0 {
@@ -90,7 +91,7 @@ impl Shared {
             }
         }
         let snapshot = self.copy();
-        read(snapshot.source()).ok()
+        read(Source::of(&snapshot)).ok()
     }
 
     /// A look-up that the fast path did not settle.
@@ -184,7 +185,10 @@ impl Shared {
                 // Before the move, so that nobody gives the old memory back at once. Another thread may be faster, but
                 // then it has moved at the same time.
                 self.moved_at.store(millis().max(1), Relaxed);
-                self.current.replace(old, |number| new.numbered(number));
+                self.current.replace(old, |number| {
+                    new.follows(old);
+                    new.numbered(number)
+                });
             }
             _ => {
                 self.refused_at.store(millis(), Relaxed);
@@ -221,6 +225,9 @@ impl Shared {
             if let Some(copy) = stamp.and_then(|stamp| self.copied.get(stamp)) {
                 return copy;
             }
+            if let Some(copy) = self.patched(attached) {
+                return copy;
+            }
             let Some(copied) = current_that_fits(attached.view.map()) else { break };
             match copied {
                 Ok(Some(archive)) => {
@@ -247,6 +254,49 @@ impl Shared {
             Some((of, copy)) if stamp.is_some_and(|stamp| of >= stamp) => copy,
             _ => Arc::new(Snapshot::of(in_file)),
         }
+    }
+
+    /// The last copy with what has changed since then, if the change feed of its file knows that.
+    fn patched(&self, attached: &Attached) -> Option<Arc<Snapshot>> {
+        let (of, before) = self.copied.latest()?;
+        let (view, seen) = (&attached.view, attached.view.observe());
+        // Of this file, and not of one that had the same generation.
+        if view.stamp(before.generation()) != Some(of) {
+            return None;
+        }
+        let changed = view.changed_since(seen, before.generation())?.ok()?;
+        let copy = Arc::new(before.patched(changed)?);
+        Some(self.copied.remember(view.stamp(seen.generation())?, copy))
+    }
+
+    /// The keys that may have changed since a generation that this reader has seen.
+    pub(crate) fn changed_keys(&self, since: Generation) -> ChangedKeys {
+        let unknown = |attached: &Attached| ChangedKeys::unknown(Generation(attached.generation()));
+        for _ in 0..ATTEMPTS {
+            let attached = self.attached();
+            if self.moved_at.load(Relaxed) != 0 {
+                self.current.each_old(|old| attached.follows(old));
+            }
+            if !attached.is_first_file_with(since) {
+                return unknown(attached);
+            }
+            if attached.fallback().is_some() {
+                let mut none = unknown(attached);
+                none.keys = (none.generation == since).then(Vec::new);
+                return none;
+            }
+            let seen = attached.view.observe();
+            if seen.base() == 0 && self.has_left(attached) {
+                continue;
+            }
+            match attached.view.changed_since(seen, since) {
+                Some(changed) => return ChangedKeys::of(seen.generation(), changed.ok()),
+                None => {
+                    attached.view.refresh_bounds();
+                }
+            }
+        }
+        unknown(self.current.get())
     }
 
     /// Whether another file is in use by now. The memory of a file that was left reads as zeros after a while, so that
@@ -282,7 +332,10 @@ impl Shared {
     }
 
     fn release_all_old(&self) {
+        let current = self.current.get();
         self.current.each_old(|old| {
+            // Its words are zeros from now on.
+            current.follows(old);
             // What is not given back now is given back with the reader.
             let _ = old.view.release();
         });

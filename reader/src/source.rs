@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use flagstaff_format::protocol::Observed;
-use flagstaff_format::{Archive, Hashed, Hit, TextAt, Value, View};
+use flagstaff_format::{Hashed, Hit, TextAt, Value, View};
+
+use crate::snapshot::Snapshot;
 
 /// Where one read gets its values.
 #[derive(Debug, Clone, Copy)]
@@ -11,7 +13,7 @@ pub(crate) enum Source<'a> {
     /// Shared memory, within one observed generation.
     Live(&'a View, Observed),
     /// A private copy.
-    Copy(&'a Archive),
+    Copy(&'a Snapshot),
     /// Nothing has been published.
     Nothing,
 }
@@ -20,11 +22,17 @@ pub(crate) enum Source<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Overtaken;
 
+impl<'a> Source<'a> {
+    pub(crate) fn of(copy: &'a Snapshot) -> Source<'a> {
+        if copy.frame().is_some() { Source::Copy(copy) } else { Source::Nothing }
+    }
+}
+
 impl Source<'_> {
     pub(crate) fn find(self, key: &str, hashed: &Hashed) -> Result<Hit, Overtaken> {
         match self {
             Source::Live(view, seen) => view.attempt(seen, key, hashed).ok_or(Overtaken),
-            Source::Copy(archive) => Ok(archive.find(key)),
+            Source::Copy(copy) => Ok(copy.find(key)),
             Source::Nothing => Ok(Hit::MISSING),
         }
     }
@@ -37,7 +45,7 @@ impl Source<'_> {
                 let bytes = view.copy_text(seen, at, &mut stack, &mut heap).ok_or(Overtaken)?;
                 Ok(std::str::from_utf8(bytes).ok().map(f))
             }
-            Source::Copy(archive) => Ok(archive.text(at).map(f)),
+            Source::Copy(copy) => Ok(copy.text_at(at).map(f)),
             Source::Nothing => Ok(None),
         }
     }

@@ -68,6 +68,10 @@ pub struct Status {
     pub behind: Option<LastFailure>,
     /// The newest generation known to be on the disk.
     pub durable: Generation,
+    /// Bytes that the last publish stored into the file: those of the lines that differed, which follow what changed.
+    pub last_publish_bytes: u64,
+    /// Bytes that the last checkpoint wrote: all of a snapshot.
+    pub last_checkpoint_bytes: u64,
     /// Whether flags come from a cold cache: a file of another boot, or one whose current snapshot is damaged.
     pub is_cold: bool,
     /// Where the path leads.
@@ -136,6 +140,8 @@ impl Reader {
             last_failure: words.last_failure,
             behind: words.behind,
             durable: Generation(map.load(word::DURABLE)),
+            last_publish_bytes: map.load(word::LAST_PUBLISH),
+            last_checkpoint_bytes: map.load(word::LAST_CHECKPOINT),
             is_cold: attached.view.file().is_some() && !attached.view.is_live(),
             path: match FileId::at(&self.shared.path) {
                 None => PathState::Missing,

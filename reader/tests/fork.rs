@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use flagstaff_reader::{Generation, NumberFlag, Reader, ReaderOptions};
-use stage::{Stage, again, publish_number, role, until};
+use stage::{Stage, again, bools, publish, publish_number, role, until};
 
 /// Forks, runs `child` in the child under an alarm, and returns its process id.
 #[allow(
@@ -44,6 +44,24 @@ fn ends_well(pid: i32) {
     let (_, status) =
         rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty()).unwrap().unwrap();
     assert_eq!(status.exit_status(), Some(0), "{status:?}");
+}
+
+/// A child has the copies and the numbers of its parent.
+#[test]
+fn a_child_is_told_what_changed_since_what_its_parent_saw() {
+    let (stage, mut writer) = Stage::with_writer();
+    publish(&mut writer, &bools(&[("one", false), ("two", false)]));
+    let reader = Reader::open(&stage.path).unwrap();
+    let (seen, before) = (reader.generation(), reader.snapshot());
+    let child = fork(|| {
+        let changed = reader.wait_for_changes(seen, Duration::from_secs(20));
+        assert_eq!(changed.keys, Some(vec!["two".to_owned()]));
+        let copy = reader.snapshot();
+        assert_eq!((copy.changed_keys(&before), copy.get_bool("two")), (vec!["two".to_owned()], true));
+    });
+    publish(&mut writer, &bools(&[("one", false), ("two", true)]));
+    assert_eq!(reader.changes_since(seen).keys, Some(vec!["two".to_owned()]));
+    ends_well(child);
 }
 
 #[test]

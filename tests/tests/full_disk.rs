@@ -317,3 +317,29 @@ fn row_23_a_full_btrfs_with_files_of_an_older_publisher_kills_nobody() {
     let Some(disk) = Disk::mount("mkfs.btrfs", &image("mkfs.btrfs -q -f", 256)) else { return };
     live_through_a_full_disk(&disk, Before::OldFiles, Says::BehindOrNothing);
 }
+
+/// A copy has holes where pages were never written, whatever its header says. On a full tmpfs who looks at a hole, or stores into it
+/// through a mapping, is killed.
+#[test]
+fn row_23_a_publisher_of_a_copy_with_holes_on_a_full_tmpfs_is_refused_and_lives() {
+    let Some(disk) = Disk::mount("mount", "mount -t tmpfs -o size=16m tmpfs mounted") else { return };
+    let source = disk.place.join("source.json");
+    let publish = |n| {
+        fs::write(&source, many_flags(n)).unwrap();
+        let mut publish = flagstaff();
+        publish.arg("publish").arg(&source).arg("--file").arg(disk.inside("copy.flagstaff"));
+        disk.command(&publish).output().unwrap()
+    };
+    assert!(publish(1).status.success());
+    disk.shell("cp --sparse=always copy.flagstaff other; rm .*.live copy.flagstaff; mv other copy.flagstaff");
+    let reader = Reader::open(disk.outside("copy.flagstaff")).unwrap();
+    disk.fill();
+    let refused = publish(2);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{}: {said}", refused.status);
+    assert!(said.contains("free space"), "{said}");
+    assert_eq!(reader.get_i64_or("n", 0), 1);
+    disk.make_room();
+    assert!(publish(3).status.success());
+    assert_eq!(reader.get_i64_or("n", 0), 3);
+}

@@ -7,14 +7,14 @@ use flagstaff_reader::Reader;
 /// Flags besides the texts.
 const FLAGS: usize = 40;
 
-/// A payload in which everything says `n`.
+/// A payload in which everything says `n`, but for a long text at its end: so a publish has several runs of lines to store.
 pub fn payload(n: u64, filler: usize) -> String {
     let mut payload = format!("{{\"text\":\"{n}\",\"filler\":\"{n} {}\"", "x".repeat(filler));
     for flag in 0..FLAGS {
         // Writing to a string cannot fail.
         let _ = write!(payload, ",\"steady-{flag}\":{n}");
     }
-    payload + "}"
+    payload + ",\"constant\":\"" + &"c".repeat(3000) + "\"}"
 }
 
 /// The number that `reader` sees; `None` if there are no flags yet.

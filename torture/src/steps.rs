@@ -119,6 +119,7 @@ fn what(step: &FileOp<'_>) -> String {
             let part = if is_frame { "frame" } else { "archive" };
             format!("write {part} of {}", area(*at))
         }
+        FileOp::Write { at, .. } if *at >= word::FEED as u64 * 8 => "write feed".to_owned(),
         FileOp::Write { .. } => "write header".to_owned(),
         FileOp::Store { word, .. } => format!("store {}", word_name(*word)),
         FileOp::Sync { .. } => "sync".to_owned(),
@@ -145,6 +146,7 @@ fn word_name(at: usize) -> &'static str {
         word::GENERATION => "generation word",
         word::EVENT => "event word",
         word::DURABLE => "durable",
+        at if word::FEED_HEADS.contains(&at) => "feed head",
         at if word::PLACES.contains(&at) => "places",
         at if word::RESERVED.contains(&at) => "reserved",
         _ => "another word",

@@ -30,6 +30,8 @@ pub(crate) struct Facts {
     pub(crate) flags: u64,
     pub(crate) flag_types: FlagTypes,
     pub(crate) archive_bytes: u64,
+    pub(crate) last_publish_bytes: u64,
+    pub(crate) last_checkpoint_bytes: u64,
     #[serde(flatten)]
     pub(crate) file_facts: FileFacts,
     pub(crate) published_at: Option<String>,
@@ -97,6 +99,8 @@ impl Facts {
             flags: status.flags,
             flag_types: FlagTypes::of(&reader.type_counts()),
             archive_bytes: status.archive_bytes,
+            last_publish_bytes: status.last_publish_bytes,
+            last_checkpoint_bytes: status.last_checkpoint_bytes,
             file_facts: FileFacts::of(reader.path(), identity),
             published_at: status.published_at.map(show::time),
             published_age: seconds(published_age(status)),

@@ -34,7 +34,7 @@ fn lines(facts: &Facts, paint: Paint) -> Vec<(&'static str, String)> {
         ),
         ("generation", format!("{}, on disk {}", facts.generation, facts.durable_generation)),
         ("flags", format!("{}{}", show::count(facts.flags), dim(&types(facts)))),
-        ("archive", show::bytes(facts.archive_bytes)),
+        ("archive", format!("{}{}", show::bytes(facts.archive_bytes), dim(&written(facts)))),
         ("published", published(facts, paint)),
         ("publisher", publisher(facts, paint)),
     ];
@@ -86,6 +86,16 @@ fn sizes(facts: &Facts) -> String {
         }
         _ => String::new(),
     }
+}
+
+/// How much of it was written lately.
+fn written(facts: &Facts) -> String {
+    let (publish, checkpoint) = (facts.last_publish_bytes, facts.last_checkpoint_bytes);
+    format!(
+        ", {} stored by the last publish, {} by the last checkpoint",
+        show::bytes(publish),
+        show::bytes(checkpoint)
+    )
 }
 
 fn types(facts: &Facts) -> String {

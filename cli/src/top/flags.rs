@@ -49,10 +49,20 @@ impl Flags {
         changed: impl IntoIterator<Item = String>,
         at: SystemTime,
     ) {
-        self.snapshot = snapshot;
-        self.changed.extend(changed.into_iter().map(|key| (key, at)));
-        self.changed.retain(|key, _| self.snapshot.get(key.as_str()).is_some());
-        self.read_keys();
+        let before = std::mem::replace(&mut self.snapshot, snapshot);
+        let mut has_same_keys = true;
+        for key in changed {
+            let is_there = self.snapshot.get(key.as_str()).is_some();
+            has_same_keys &= is_there && before.get(key.as_str()).is_some();
+            self.changed.insert(key, at);
+        }
+        // Sorting all keys of a large payload anew takes far longer than all else here.
+        if !has_same_keys {
+            self.changed.retain(|key, _| self.snapshot.get(key.as_str()).is_some());
+            self.read_keys();
+        } else if self.sort == Sort::Change {
+            self.list();
+        }
     }
 
     fn read_keys(&mut self) {

@@ -19,7 +19,7 @@ use crate::archive::table::Table;
 use crate::bytes::error::BuildError;
 use crate::bytes::frame::{Damage, Frame};
 use crate::bytes::generation::Generation;
-use crate::bytes::layout::{AREA_BYTES, FRAME_BYTES};
+use crate::bytes::layout::{AREA_BYTES, FRAME_BYTES, overflow_word};
 use crate::bytes::record::{Hit, RECORD_WORDS, TextAt, kind};
 use crate::bytes::value::{Flag, FlagList, Value};
 
@@ -149,6 +149,17 @@ impl Archive {
     /// All flags with their values, in the order of the table.
     pub fn iter(&self) -> impl Iterator<Item = (String, Value<'_>)> {
         self.records().filter_map(|record| Some((self.key(&record)?, self.value(&record)?)))
+    }
+
+    /// The key at a place, as [`changed_places`](crate::changed_places) counts them.
+    #[must_use]
+    pub fn key_at(&self, place: u32) -> Option<String> {
+        let (place, places) = (place as usize, self.frame.places);
+        let start = match place.checked_sub(places) {
+            None => place * RECORD_WORDS,
+            Some(number) => overflow_word(places) + number.checked_mul(RECORD_WORDS)?,
+        };
+        self.key(&self.record_at(start)?)
     }
 
     /// The value of a flag that was found; `None` if there is no such flag, or if damage made it no value.

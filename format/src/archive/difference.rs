@@ -1,9 +1,10 @@
 //! The differences between two snapshots.
 
+use crate::archive::changed_places::{has_same_key, has_same_value, is_empty};
 use crate::archive::checked::Archive;
 use crate::archive::records::Records;
 use crate::bytes::layout::overflow_word;
-use crate::bytes::record::{Hit, KeyOf, RECORD_WORDS, kind};
+use crate::bytes::record::{Hit, RECORD_WORDS, kind};
 
 /// How a flag changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl Archive {
     pub fn each_difference(&self, before: &impl Records, mut on: impl FnMut(String, Difference)) {
         let mut kept = 0;
         for (place, record) in self.records().enumerate() {
-            if record[0] & 0xf == kind::EMPTY {
+            if is_empty(&record) {
                 continue;
             }
             let (key, found) = match same_key_at(before, place, self, &record) {
@@ -39,7 +40,7 @@ impl Archive {
             };
             let difference = if !found.is_present() {
                 Difference::Added
-            } else if !is_same_value(self, &record, before, found) {
+            } else if !has_same_value(before, found, self, Hit::of(&record)) {
                 Difference::Changed
             } else {
                 kept += 1;
@@ -54,7 +55,7 @@ impl Archive {
         if before.frame().flags as usize > kept {
             before
                 .records()
-                .filter(|record| record[0] & 0xf != kind::EMPTY)
+                .filter(|record| !is_empty(record))
                 .filter_map(|record| before.key(&record))
                 .filter(|key| !self.find(key).is_present())
                 .for_each(|key| on(key, Difference::Removed));
@@ -126,29 +127,7 @@ fn same_key_at(
         return None;
     }
     let found = own.record(place * RECORD_WORDS);
-    let (a, b) = (KeyOf(&found), KeyOf(record));
-    let is_same = found[0] & 0xf != kind::EMPTY
-        && a.bytes() == b.bytes()
-        && found[2..] == record[2..]
-        && match (a.middle(), b.middle()) {
-            (Some(a), Some(b)) => own.has_same_text(a, other, b),
-            _ => true,
-        };
-    is_same.then_some(Hit::of(&found))
-}
-
-fn is_same_value(
-    own: &impl Records,
-    record: &[u64; RECORD_WORDS],
-    before: &impl Records,
-    found: Hit,
-) -> bool {
-    let new = Hit::of(record);
-    new.kind() == found.kind()
-        && match (new.text(), found.text()) {
-            (Some(new), Some(old)) => own.has_same_text(new, before, old),
-            _ => new.value == found.value,
-        }
+    (!is_empty(&found) && has_same_key(own, &found, other, record)).then_some(Hit::of(&found))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! All flags of one generation as one block of bytes: built by the publisher, checked and looked up by everybody.
 
+pub(crate) mod changed_places;
 pub(crate) mod checked;
 pub(crate) mod difference;
 pub(crate) mod lookup;

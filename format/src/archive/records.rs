@@ -47,11 +47,13 @@ pub trait Records: Words {
 
     /// Whether a text equals one of another archive. Texts are padded with zeros to whole words.
     fn has_same_text(&self, own: TextAt, other: &impl Records, at: TextAt) -> bool {
-        let word = |of: &dyn Fn(usize) -> Option<u64>, at: TextAt, i| of(at.word.checked_add(i)?);
+        let fits = |at: TextAt| at.word.checked_add(at.words()).is_some();
         own.bytes == at.bytes
+            && fits(own)
+            && fits(at)
             && (0..own.words()).all(|i| {
-                let a = word(&|at| self.word_at(at), own, i);
-                a.is_some() && a == word(&|at| other.word_at(at), at, i)
+                let word = self.word_at(own.word + i);
+                word.is_some() && word == other.word_at(at.word + i)
             })
     }
 }

@@ -33,6 +33,9 @@ pub const FRAME_BYTES: u64 = 64;
 /// Number of overflow records at most: flags whose 64-bit hash equals that of another flag.
 pub const MAX_OVERFLOW: usize = 8;
 
+/// Entries of the change feed's ring, in the header page.
+pub const FEED_ENTRIES: usize = 368;
+
 /// Index words of a table with this many places.
 #[inline(always)]
 pub(crate) const fn buckets(places: usize) -> usize {
@@ -99,6 +102,10 @@ pub mod word {
     pub const LAST_PUBLISH: usize = 31;
     /// Bytes that the last checkpoint wrote.
     pub const LAST_CHECKPOINT: usize = 32;
+    /// Heads of the change feed, of slot 0 and slot 1.
+    pub const FEED_HEADS: [usize; 2] = [33, 34];
+    /// The first of the `FEED_ENTRIES` words of the change feed's ring.
+    pub const FEED: usize = 48;
     /// The publisher's counters, see [`crate::counters`].
     pub const COUNTERS: usize = 416;
 }

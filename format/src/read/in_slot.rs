@@ -1,5 +1,6 @@
 //! Snapshots that are read where they are, in their slot: nothing is copied.
 
+use crate::archive::checked::Archive;
 use crate::archive::lookup::Words;
 use crate::archive::records::Records;
 use crate::archive::type_counts::TypeCounts;
@@ -27,6 +28,25 @@ impl<'a> InSlot<'a> {
     /// The same without a look at the checksum.
     pub(crate) fn unchecked(map: &'a Mapping, area: Area) -> Result<InSlot<'a>, Damage> {
         Ok(InSlot { map, frame: area::frame(map, area)?, start: area.word() + FRAME_WORDS })
+    }
+
+    /// The lines of 64 bytes in which an archive differs from this one, if both have the same length.
+    pub(crate) fn lines_unlike(&self, archive: &Archive) -> Option<Vec<usize>> {
+        let mut rest = archive.bytes();
+        if rest.len() as u64 != self.frame.archive_bytes {
+            return None;
+        }
+        let (mut lines, mut before) = (Vec::new(), 0);
+        self.map.copy(self.start, rest.len() / 8, |block| {
+            let (other, behind) = rest.split_at(block.len().min(rest.len()));
+            if block != other {
+                let unlike = block.chunks(64).zip(other.chunks(64)).enumerate().filter(|(_, (a, b))| a != b);
+                lines.extend(unlike.map(|(line, _)| before + line));
+            }
+            before += block.len().div_ceil(64);
+            rest = behind;
+        });
+        Some(lines)
     }
 }
 

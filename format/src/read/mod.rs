@@ -1,6 +1,7 @@
 //! The reader's side of a file: opening and checking it, the fast path and the checked path of a look-up, moving to another file.
 
 pub(crate) mod area;
+pub(crate) mod changed;
 pub(crate) mod checked_lookup;
 #[allow(unsafe_code, reason = "look-ups on shared memory with one bounds check")]
 pub(crate) mod fast_path;

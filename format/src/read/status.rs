@@ -87,9 +87,9 @@ pub struct PublisherStatus {
     /// Why the newest payload of the source is not what readers see, and for how long they have been behind; `None` if they see it.
     pub behind: Option<LastFailure>,
     /// Bytes that the last publish stored into its slot: those of the lines that differed.
-    pub published_bytes: u64,
+    pub last_publish_bytes: u64,
     /// Bytes that the last checkpoint wrote.
-    pub checkpoint_bytes: u64,
+    pub last_checkpoint_bytes: u64,
 }
 
 /// Reads the status words.
@@ -120,8 +120,8 @@ pub fn read(map: &Mapping) -> PublisherStatus {
         durable,
         last_failure: failed(failure),
         behind: failed(behind),
-        published_bytes: map.load(word::LAST_PUBLISH),
-        checkpoint_bytes: map.load(word::LAST_CHECKPOINT),
+        last_publish_bytes: map.load(word::LAST_PUBLISH),
+        last_checkpoint_bytes: map.load(word::LAST_CHECKPOINT),
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod atomics;
 pub mod boot;
 pub mod event;
+pub mod feed;
 pub mod follow;
 pub(crate) mod fork;
 pub mod lines;

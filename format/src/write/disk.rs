@@ -95,24 +95,25 @@ pub(crate) fn overwrite(
     way()
 }
 
-/// As [`check_descriptor`], and that nobody has cut the file short: who touches a page behind its end is killed.
+/// A program that closes all descriptors, as daemons do, closes this one too, and the next file that it opens may get its number:
+/// nothing is written to that.
+pub(crate) fn check_descriptor(file: &File, id: FileId) -> io::Result<()> {
+    length(file, id).map(drop)
+}
+
+/// As [`check_descriptor`], and that nobody has cut the file off: who touches a page behind its end is killed.
 pub(crate) fn check_whole(file: &File, id: FileId) -> io::Result<()> {
-    check_descriptor(file, id)?;
-    match length(file)? {
+    match length(file, id)? {
         FILE_BYTES.. => Ok(()),
         length => Err(io::Error::other(format!("somebody has cut it off at {length} bytes"))),
     }
 }
 
-pub(crate) fn length(file: &File) -> io::Result<u64> {
-    Ok(file.metadata()?.len())
-}
-
-/// A program that closes all descriptors, as daemons do, closes this one too, and the next file that it opens may get its number:
-/// nothing is written to that.
-pub(crate) fn check_descriptor(file: &File, id: FileId) -> io::Result<()> {
-    if FileId::of(&file.metadata()?) == id {
-        return Ok(());
+/// The length of a file, if the descriptor still leads to it.
+pub(crate) fn length(file: &File, id: FileId) -> io::Result<u64> {
+    let metadata = file.metadata()?;
+    if FileId::of(&metadata) == id {
+        return Ok(metadata.len());
     }
     Err(io::Error::other("its descriptor was closed by this program, and belongs to another file now"))
 }

@@ -256,7 +256,7 @@ impl SnapshotFile {
     }
 
     /// The file for the calls of [`disk`].
-    fn this(&self) -> (&File, FileId) {
+    pub(crate) fn this(&self) -> (&File, FileId) {
         (&self.file, self.id)
     }
 

@@ -2,8 +2,8 @@
 //!
 //! A store into a shared mapping kills the process (SIGBUS) where the file system cannot take it: on a file system that writes
 //! elsewhere what is changed (btrfs; also after a snapshot or a reflinked copy of a file that is written in place, and on XFS) each
-//! store may need space, and one that was made read-only after an error takes none at all. So nothing here is ever stored
-//! through the mapping. Two calls take the place of a store, and both return an error instead of raising a signal:
+//! store may need space, and one that was made read-only after an error takes none at all. So nothing of
+//! this page is ever stored through the mapping (what is stored so of slots: [`crate::write::slots`]). Two calls take the place of a store, and both return an error instead of raising a signal:
 //!
 //! - `FUTEX_WAKE_OP` for the words by which publisher and readers agree, generation word and event word. The kernel changes 32
 //!   aligned bits in one atomic step, which is what `futex(2)` promises. What the protocol does to the generation word is an OR of

@@ -2,6 +2,7 @@
 
 pub(crate) mod checkpoint;
 pub(crate) mod disk;
+pub(crate) mod feed;
 pub(crate) mod file;
 pub(crate) mod header_page;
 pub(crate) mod hooks;

@@ -7,6 +7,7 @@ mod opening;
 
 use std::path::Path;
 
+use crate::archive::changed_places::{changed_in_lines, changed_places};
 use crate::archive::checked::Archive;
 use crate::archive::records::Records;
 use crate::bytes::error::WriteError;
@@ -99,6 +100,8 @@ pub struct Writer {
     slots: Slots,
     /// A child of a fork has file and mappings too, and must leave them alone.
     process: Epoch,
+    /// What the last publish changed.
+    changed: Option<Vec<u32>>,
 }
 
 /// Where the words of [`Writer::tables`] stand.
@@ -117,6 +120,20 @@ impl Writer {
     /// # Errors
     /// [`WriteError`]: the current generation then stays as it is, and a later publish may work.
     pub fn publish(&mut self, archive: &mut Archive) -> Result<Generation, WriteError> {
+        self.publish_changes(archive, None)
+    }
+
+    /// As [`Writer::publish`], for a caller that knows which flags `archive` changes: since which generation, and at which places of the
+    /// table (as [`changed_places`](crate::changed_places) counts them). They go into the change feed. Of another generation than the
+    /// current one, or not known, they are looked for: that compares all flags.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn publish_changes(
+        &mut self,
+        archive: &mut Archive,
+        known: Option<(Generation, &[u32])>,
+    ) -> Result<Generation, WriteError> {
         if self.process != Epoch::now() {
             let parent = std::io::Error::other("the publisher is the process that this one was forked from");
             return Err(failed("publish into", &self.snapshot.path)(parent));
@@ -137,14 +154,21 @@ impl Writer {
         // Readers have one bound for both slots on their fast path. If this one has no space now, they read on the slow
         // one, and the next publish says so.
         let _ = self.snapshot.reserve(Area::Slot(1 - slot), bytes);
+        self.changed = match known {
+            Some((since, places)) if since == self.generation => Some(places.to_vec()),
+            _ => self.changed_by(archive),
+        };
         let mut stored = 0;
         let published = announce::<Sound, _, _, WriteError>(&self.snapshot.event(), || {
             let word = self.snapshot.generation();
             let published = protocol::publish::<Sound, _, _>(&word, |_| {
                 // Without the odd word nobody is to touch the slot: readers may still be in it.
                 word.is_stored()?;
-                stored = self.slots.store(slot, archive).map_err(failed("write", &self.snapshot.path))?;
-                self.snapshot.say_places(slot, archive)
+                let store = self.slots.store(&self.map, slot, archive);
+                stored = store.map_err(failed("write", &self.snapshot.path))?;
+                self.snapshot.say_places(slot, archive)?;
+                self.snapshot.tell(self.generation, self.changed.as_deref());
+                Ok::<_, WriteError>(())
             })?;
             word.is_stored()?;
             Ok(published)
@@ -174,9 +198,32 @@ impl Writer {
     /// The snapshot before the current one, if it still stands in the other slot and is good. The next publish overwrites it.
     #[must_use]
     pub fn previous(&self) -> Option<InSlot<'_>> {
-        let before = Generation(self.generation().0.checked_sub(1)?);
-        let snapshot = InSlot::check(&self.map, Area::Slot(before.slot() as usize)).ok()?;
-        (snapshot.frame().generation == before).then_some(snapshot)
+        self.in_slot(Generation(self.generation().0.checked_sub(1)?))
+    }
+
+    /// The current snapshot, where it is, if it is good.
+    fn current_in_slot(&self) -> Option<InSlot<'_>> {
+        self.in_slot(self.generation())
+    }
+
+    /// The places that a new archive changes. `None`, if they are not those of now.
+    fn changed_by(&self, archive: &Archive) -> Option<Vec<u32>> {
+        let current = self.current_in_slot()?;
+        match current.lines_unlike(archive) {
+            Some(lines) => changed_in_lines(&current, archive, &lines),
+            None => changed_places(&current, archive),
+        }
+    }
+
+    /// The places whose flags were changed by the last publish of this writer; `None` if anything may have been.
+    #[must_use]
+    pub fn changed(&self) -> Option<&[u32]> {
+        self.changed.as_deref()
+    }
+
+    fn in_slot(&self, generation: Generation) -> Option<InSlot<'_>> {
+        let snapshot = InSlot::check(&self.map, Area::Slot(generation.slot() as usize)).ok()?;
+        (snapshot.frame().generation == generation).then_some(snapshot)
     }
 
     /// What is wrong with the header page, if it no longer is as this writer wrote it. The file is then to be superseded: readers
@@ -210,7 +257,7 @@ impl Writer {
     }
 
     fn is_cut_off(&self) -> bool {
-        disk::length(&self.snapshot.file).is_ok_and(|length| length < FILE_BYTES)
+        disk::length(&self.snapshot.file, self.snapshot.id).is_ok_and(|length| length < FILE_BYTES)
     }
 
     /// Gives the file its hidden second name back, if somebody removed that: readers are found by it when the file is replaced by hand.
@@ -339,6 +386,7 @@ impl Writer {
             locked: [0; 2],
             slots,
             process: Epoch::now(),
+            changed: None,
         };
         for slot in [0, 1] {
             if let Ok(frame) = area::frame(&writer.map, Area::Slot(slot)) {

@@ -127,8 +127,8 @@ impl fmt::Display for Suspicion {
         let Suspicion { before, after, removed, retyped } = self;
         write!(f, "of {before} flags it ")?;
         match (removed.count, retyped.count) {
-            (_, 0) => write!(f, "removes {}", removed)?,
-            (0, _) => write!(f, "changes the type of {}", retyped)?,
+            (_, 0) => write!(f, "removes {removed}")?,
+            (0, _) => write!(f, "changes the type of {retyped}")?,
             _ => write!(f, "removes {removed} and changes the type of {retyped}")?,
         }
         write!(f, "; {after} would be left")
@@ -144,7 +144,8 @@ mod tests {
 
     fn archive(members: impl IntoIterator<Item = String>) -> Archive {
         let json = format!("{{{}}}", members.into_iter().collect::<Vec<_>>().join(","));
-        Archive::build(&decode(&json, &Default::default()).unwrap(), Generation(1), Facts::default()).unwrap()
+        let flags = decode(&json, &Default::default()).unwrap();
+        Archive::build(&flags, Generation(1), Facts::default()).unwrap()
     }
 
     fn flags(keys: std::ops::Range<usize>, value: &str) -> impl Iterator<Item = String> {

@@ -187,7 +187,7 @@ impl Shared {
         let is_quoted = given.trim_start().starts_with('"');
         let json = if is_text && !is_quoted { json_text(given) } else { given.trim().to_owned() };
         let value = RawValue::from_string(json)
-            .map_err(|_| "the value is not JSON; write a text as '\"text\"'".to_owned())?;
+            .map_err(|error| format!("the value is not JSON; write a text as '\"text\"': {error}"))?;
         let member = format!("{{\"value\":{}}}", value.get());
         members(&member, &self.limits).map_err(|error| error.to_string())?;
         let kind = self.kind_of(&value);

@@ -76,7 +76,7 @@ impl Shared {
             }
             Ok(held) => state.held = held,
             Err(error) => {
-                tracing::warn!(%error, "the payload that was held cannot be read; the next one decides")
+                tracing::warn!(%error, "the payload that was held cannot be read; the next one decides");
             }
         }
         if state.held.is_some() {

@@ -14,8 +14,7 @@ import atexit as _atexit
 import os as _os
 from _collections_abc import Mapping as _Mapping
 
-# In this order: see `_background`.
-from flagstaff import _background, _greenlets, _flagstaff
+from flagstaff import _background, _flagstaff, _greenlets
 from flagstaff._flagstaff import (
     BoolFlag,
     Change,

@@ -8,9 +8,7 @@ import _thread
 import os
 import sys
 
-# In this order: with the native half first, requests under Gunicorn threads hung in one of six runs of
-# test_gunicorn_greenlets.
-from flagstaff import _greenlets, _flagstaff
+from flagstaff import _flagstaff, _greenlets
 
 # Where no log has been set up, errors are printed this often at most, in seconds.
 _LAST_RESORT_EVERY = 60

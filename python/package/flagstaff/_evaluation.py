@@ -2,7 +2,8 @@
 
     Evaluator(client).evaluate("new-checkout", BOOLEAN, context)
 
-A flag is a value today, so the context is checked and otherwise left alone: however large or deep it is, it costs nothing.
+A flag is a value today, so the context is checked and otherwise left alone: however large or deep it is, it
+costs nothing.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 # The types that can be asked for.
 BOOLEAN, STRING, INTEGER, FLOAT, OBJECT = "boolean", "string", "integer", "float", "object"
 
-# How long an answer may go on naming a state (fresh or stale) that is over. A look costs ten times as much as a read.
+# How long an answer may go on naming a state (fresh or stale) that is over. A look costs more than a read.
 _LOOK_EVERY = 0.1
 
 # Integers up to here are exact as floats.
@@ -34,7 +35,7 @@ class Evaluation(NamedTuple):
 class NoValue(Exception):
     """There is no such answer; `code` is the one of OpenFeature."""
 
-    def __init__(self, code, message, metadata=None):
+    def __init__(self, code: str, message: str, metadata: Any = None) -> None:
         super().__init__(message)
         self.code = code
         self.metadata = metadata or {}
@@ -44,23 +45,27 @@ _new = tuple.__new__
 
 
 class Evaluator:
-    """Answers from a `Client`, a `Reader` or what has their interface. May be shared by threads, and used across a fork.
+    """Answers from a `Client`, a `Reader` or the like. May be shared by threads and across a fork.
 
     `on_look` is called now and then, within `evaluate`.
     """
 
-    # In a tuple of the class, where `freezegun` does not put its clock.
-    _clock = (monotonic,)
-
-    def __init__(self, source, on_look=None):
+    def __init__(self, source: Any, on_look: Any = None) -> None:
         self._source = source
         self._on_look = on_look
+        self._known: Any
         self.look_again()
 
-    def evaluate(self, key, kind, context):
+    # The clock is in a default, where `freezegun` does not put its own.
+    def evaluate(self, key: Any, kind: str, context: Any, _clock: Any = monotonic) -> Evaluation:
         """Return an `Evaluation`, or raise `NoValue`."""
         if context is not None:
-            _check_context(context)
+            try:
+                is_good = type(context.attributes) is dict and context.targeting_key is None
+            except AttributeError:
+                is_good = False
+            if not is_good:
+                _check_context(context)
         source = self._source
         # Value and generation of one moment, in most cases without a snapshot.
         generation = source.generation
@@ -80,8 +85,8 @@ class Evaluator:
             snapshot = source.snapshot()
             generation = snapshot.generation
         known = self._known
-        if known[0] != generation or self._clock[0]() >= known[3]:
-            known = self._look(generation)
+        if known[0] != generation or _clock() >= known[3]:
+            known = self._look(generation, _clock)
         # A copy: hooks may write into it.
         metadata = known[2].copy()
         if snapshot is not None:
@@ -89,11 +94,11 @@ class Evaluator:
         # Half of what the constructor of a named tuple costs.
         return _new(Evaluation, (value, None, known[1], metadata))
 
-    def look_again(self):
+    def look_again(self) -> None:
         """Ask for the state with the next evaluation."""
         self._known = (None, "STATIC", {}, 0.0)
 
-    def _look(self, generation):
+    def _look(self, generation, clock):
         if self._on_look is not None:
             self._on_look()
         status = self._source.status()
@@ -105,7 +110,7 @@ class Evaluator:
             if status.contact_age is not None:
                 metadata["staleSeconds"] = status.contact_age
         # One assignment: no thread sees half of it.
-        self._known = known = (generation, reason, metadata, self._clock[0]() + _LOOK_EVERY)
+        self._known = known = (generation, reason, metadata, clock() + _LOOK_EVERY)
         return known
 
 
@@ -114,10 +119,13 @@ def _check_context(context):
         key, attributes = context.targeting_key, context.attributes
     except AttributeError:
         key = attributes = _MISSING
-    if (key is None or isinstance(key, str)) and (type(attributes) is dict or isinstance(attributes, Mapping)):
+    if (key is None or isinstance(key, str)) and (
+        type(attributes) is dict or isinstance(attributes, Mapping)
+    ):
         return
     raise NoValue(
-        "INVALID_CONTEXT", "the context is no EvaluationContext with a text as key and a mapping of attributes"
+        "INVALID_CONTEXT",
+        "the context is no EvaluationContext with a text as key and a mapping of attributes",
     )
 
 

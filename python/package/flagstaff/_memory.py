@@ -1,4 +1,4 @@
-"""Flags in memory, with the interface of a client: no file, no network, no thread. What tests use; see `flagstaff.testing`."""
+"""Flags in memory, with the interface of a client: no file, no network, no thread: see `testing`."""
 
 import json
 import threading
@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 
 _MISSING = object()
+
+# As many snapshots before the current one are remembered, for `changes_since`.
+_HISTORY = 64
 
 
 def plain(value):
@@ -177,7 +180,8 @@ def _getter(name, take, own, doc):
 class MemoryClient:
     """Flags in memory, with all that a `Client` has, and `set`, `delete`, `override` and `set_status`.
 
-    Callbacks of `on_change` run before `set` returns, in the thread that calls it. May be shared by threads and event loops.
+    Callbacks of `on_change` run before `set` returns, in the thread that calls it. May be shared by threads
+    and event loops.
     """
 
     def __init__(self, flags=None):
@@ -193,6 +197,8 @@ class MemoryClient:
         # Keys that were read, for `--flagstaff-strict`.
         self.reads = set()
         self._now = self._snapshot_of({}, 0)
+        # Those before, of which `changes_since` knows.
+        self._past = []
         if flags:
             self.set(flags)
 
@@ -280,6 +286,20 @@ class MemoryClient:
             self._changed.wait_for(lambda: self._now.generation != generation, timeout)
         return self._now.generation
 
+    def changes_since(self, generation):
+        """The current generation, and the keys that may have changed since `generation`: None where a client would not know them."""
+        with self._lock:
+            now = self._now
+            old = next((one for one in [*self._past, now] if one.generation == generation), None)
+        if old is None or old._flags.keys() != now._flags.keys():
+            return now.generation, None
+        return now.generation, list(MemoryChanges(old, now).keys)
+
+    def wait_for_changes(self, generation, timeout=None):
+        """As `wait_for_change`, and returns what `changes_since` returns."""
+        self.wait_for_change(generation, timeout)
+        return self.changes_since(generation)
+
     async def wait_for_change_async(self, generation=None, timeout=None):
         """As `wait_for_change`, for asyncio."""
         import asyncio
@@ -310,7 +330,8 @@ class MemoryClient:
     def on_change(self, callback):
         """Call `callback(changes)` with what changed, from now on."""
         if not callable(callback):
-            raise TypeError(f"callback is a {type(callback).__name__}, expected a function or another callable")
+            kind = type(callback).__name__
+            raise TypeError(f"callback is a {kind}, expected a function or another callable")
         self._callbacks.append(callback)
 
     def close(self, timeout=None):
@@ -370,6 +391,7 @@ class MemoryClient:
         for layer in self._layers:
             flags.update(layer)
         old, self._now = self._now, self._snapshot_of(flags, self._now.generation + 1)
+        self._past = [*self._past, old][-_HISTORY:]
         self._changed.notify_all()
         return MemoryChanges(old, self._now)
 
@@ -387,7 +409,8 @@ class MemoryClient:
             except Exception:
                 import logging
 
-                logging.getLogger("flagstaff").exception("the change callback raised; it will be called again all the same")
+                message = "the change callback raised; it will be called again all the same"
+                logging.getLogger("flagstaff").exception(message)
 
 
 class _Bell:

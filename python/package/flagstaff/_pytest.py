@@ -1,4 +1,4 @@
-"""The plugin of pytest: the fixture `flagstaff_flags`, and the options `--flagstaff-flags` and `--flagstaff-strict`.
+"""The plugin of pytest: a fixture and two options, see `pytest --help` and docs/openfeature.md.
 
 Loaded in every test session of an environment that has this package, so it imports nothing until it is used.
 """
@@ -10,7 +10,9 @@ _session: dict = {}
 
 def pytest_addoption(parser):
     group = parser.getgroup("flagstaff", "feature flags in memory")
-    group.addoption("--flagstaff-flags", metavar="FLAGS.json", help="clients of the application read these flags")
+    group.addoption(
+        "--flagstaff-flags", metavar="FLAGS.json", help="clients of the application read these flags"
+    )
     group.addoption(
         "--flagstaff-strict",
         metavar="FLAGS.json",
@@ -39,7 +41,7 @@ def pytest_load_initial_conftests(early_config):
 
 @pytest.fixture
 def flagstaff_flags():
-    """Flags in memory: those that the application reads, with the options; what a test sets is undone after it."""
+    """Flags in memory, with the options those of the application. What a test sets is undone after it."""
     from flagstaff import testing
 
     client = _session.get("client")

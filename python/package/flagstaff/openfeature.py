@@ -10,14 +10,14 @@ docs/openfeature.md has more, with what is done for servers that fork.
 
 import os
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from time import monotonic, sleep
 from typing import Any
 
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.event import ProviderEvent, ProviderEventDetails
 from openfeature.exception import ErrorCode
-from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType, Reason
+from openfeature.flag_evaluation import FlagResolutionDetails, Reason
 from openfeature.hook import Hook
 from openfeature.provider import AbstractProvider, Metadata, ProviderStatus
 
@@ -27,8 +27,6 @@ from flagstaff._evaluation import BOOLEAN, FLOAT, INTEGER, OBJECT, STRING, Evalu
 from flagstaff._flagstaff import Bell, Client, Reader, changes_between
 
 __all__ = ["FlagstaffProvider"]
-
-_Object = Sequence[FlagValueType] | Mapping[str, FlagValueType]
 
 _REASONS = {"STATIC": Reason.STATIC, "STALE": Reason.STALE, "CACHED": Reason.CACHED}
 
@@ -42,19 +40,38 @@ _EVENTS = {
 _PATIENCE = 1.0
 
 
+def _resolver(kind: str) -> Any:
+    """The method for one type. Made here, because one more call would be a tenth of an evaluation."""
+
+    def resolve(
+        self: "FlagstaffProvider",
+        flag_key: str,
+        default_value: Any,
+        evaluation_context: EvaluationContext | None = None,
+    ) -> FlagResolutionDetails[Any]:
+        if self._is_down and not self._is_set_again():
+            return _failed(default_value, NoValue("PROVIDER_NOT_READY", "the provider was shut down"))
+        try:
+            value, variant, reason, metadata = self._evaluate(flag_key, kind, evaluation_context)
+        except NoValue as error:
+            return _failed(default_value, error)
+        return FlagResolutionDetails(value, None, None, _REASONS[reason], variant, metadata)
+
+    return resolve
+
+
 class FlagstaffProvider(AbstractProvider):
     """Answers OpenFeature's questions from a `Client` or a `Reader`, which stays yours to close.
 
-    It may be set before a fork and works in every child. With `events` (the default) one thread in each process tells READY,
-    STALE, ERROR and CONFIGURATION_CHANGED. `hooks` run with every evaluation, after those of the API, client and call.
+    It may be set before a fork and works in every child. With `events`, one thread in each process
+    tells READY, STALE, ERROR and CONFIGURATION_CHANGED. `hooks` run with every evaluation.
     """
 
-    def __init__(
-        self, source: Client | Reader, *, events: bool = True, hooks: Sequence[Hook] = ()
-    ) -> None:
+    def __init__(self, source: Client | Reader, *, events: bool = True, hooks: Sequence[Hook] = ()) -> None:
         super().__init__()
         self._source: Any = source
-        self._evaluator: Any = Evaluator(source, self._look_at_process)  # type: ignore[no-untyped-call]
+        self._evaluator = Evaluator(source, self._look_at_process)
+        self._evaluate = self._evaluator.evaluate
         self._metadata = Metadata(name="flagstaff")
         self._hooks = list(hooks)
         self._has_events = events
@@ -73,14 +90,14 @@ class FlagstaffProvider(AbstractProvider):
         return self._hooks
 
     def initialize(self, evaluation_context: EvaluationContext) -> None:
-        """Begin with events. Waits for nothing: until there are flags, answers are the defaults with PROVIDER_NOT_READY."""
+        """Begin with events. Waits for nothing: without flags, answers are PROVIDER_NOT_READY."""
         self._is_down = False
         # The SDK tells READY after this.
         self._is_told = True
         self._watch()
 
     def shutdown(self) -> None:
-        """End the events. The client or reader goes on; closing it is up to who made it. Once more does nothing."""
+        """End the events. The client or reader goes on: who made it closes it. Once more does nothing."""
         self._is_down = True
         self._unwatch()
 
@@ -88,58 +105,26 @@ class FlagstaffProvider(AbstractProvider):
         super().detach()
         self._unwatch()
 
-    def resolve_boolean_details(
-        self, flag_key: str, default_value: bool, evaluation_context: EvaluationContext | None = None
-    ) -> FlagResolutionDetails[bool]:
-        return self._resolve(flag_key, BOOLEAN, default_value, evaluation_context)
-
-    def resolve_string_details(
-        self, flag_key: str, default_value: str, evaluation_context: EvaluationContext | None = None
-    ) -> FlagResolutionDetails[str]:
-        return self._resolve(flag_key, STRING, default_value, evaluation_context)
-
-    def resolve_integer_details(
-        self, flag_key: str, default_value: int, evaluation_context: EvaluationContext | None = None
-    ) -> FlagResolutionDetails[int]:
-        return self._resolve(flag_key, INTEGER, default_value, evaluation_context)
-
-    def resolve_float_details(
-        self, flag_key: str, default_value: float, evaluation_context: EvaluationContext | None = None
-    ) -> FlagResolutionDetails[float]:
-        return self._resolve(flag_key, FLOAT, default_value, evaluation_context)
-
-    def resolve_object_details(
-        self, flag_key: str, default_value: _Object, evaluation_context: EvaluationContext | None = None
-    ) -> FlagResolutionDetails[_Object]:
-        return self._resolve(flag_key, OBJECT, default_value, evaluation_context)
+    resolve_boolean_details: Any = _resolver(BOOLEAN)
+    resolve_string_details: Any = _resolver(STRING)
+    resolve_integer_details: Any = _resolver(INTEGER)
+    resolve_float_details: Any = _resolver(FLOAT)
+    resolve_object_details: Any = _resolver(OBJECT)
 
     # The asynchronous ones are those of AbstractProvider, which call these: nothing here waits.
 
-    def _resolve(
-        self, key: str, kind: str, default: Any, context: EvaluationContext | None
-    ) -> FlagResolutionDetails[Any]:
-        if self._is_down and not self._is_set_again():
-            return _failed(default, NoValue("PROVIDER_NOT_READY", "the provider was shut down"))
-        try:
-            answer = self._evaluator.evaluate(key, kind, context)
-        except NoValue as error:
-            return _failed(default, error)
-        return FlagResolutionDetails(
-            answer.value, None, None, _REASONS[answer.reason], answer.variant, answer.metadata
-        )
-
     def _is_set_again(self) -> bool:
-        """Whether the SDK shut down, in a thread of its own, what had been set anew meanwhile. It is attached then."""
-        if not hasattr(self, "_on_emit"):
+        """Whether the SDK shut down, in a thread, what had been set anew meanwhile. It is attached then."""
+        if not self._is_set():
             return False
         self._is_down = False
         self._watch()
         return True
 
     def _watch(self) -> None:
+        self._process = os.getpid()
         if not self._has_events or self._bell is not None:
             return
-        self._process = os.getpid()
         # Before the bell, which rings at once.
         self._seen = self._source.snapshot()
         # Seen weakly: a provider that is forgotten ends its own bell.
@@ -162,24 +147,32 @@ class FlagstaffProvider(AbstractProvider):
             bell.close()
 
     def _look_at_process(self) -> None:
-        if self._bell is not None and self._process != os.getpid():
+        if self._process != os.getpid():
             # A fork that Python was not told of, or with greenlets.
+            _sdk.mend()
             self._begin_in_child()
 
     def _begin_in_child(self) -> None:
-        """Tell the SDK's side of this process what it missed, and events from now on."""
-        self._bell = None
+        """Tell what this process has to know, and events from now on. The parent's bell is not for it."""
+        self._unwatch()
         self._is_told = False
-        _sdk.mend()
-        if _sdk.status_of(self) is ProviderStatus.NOT_READY and hasattr(self, "_on_emit"):
-            # The thread that was making it ready is not in this process.
-            self.emit_provider_ready(ProviderEventDetails())
-            self._is_told = True
-        self._watch()
+        if self._is_set() and not self._is_down:
+            self._watch()
+
+    def _is_set(self) -> bool:
+        return hasattr(self, "_on_emit")
 
     def _look(self) -> None:
         """Tell what is different. Called by the bell, one call at a time."""
-        if not hasattr(self, "_on_emit") or self._is_down:
+        try:
+            self._tell()
+        except RuntimeError:
+            # At the end of Python the pool of the SDK takes nothing any more.
+            if not _sdk.is_ending():
+                raise
+
+    def _tell(self) -> None:
+        if not self._is_set() or self._is_down:
             return
         deadline = monotonic() + _PATIENCE
         while _sdk.status_of(self) is ProviderStatus.NOT_READY and monotonic() < deadline:
@@ -230,10 +223,15 @@ _providers: "weakref.WeakSet[FlagstaffProvider]" = weakref.WeakSet()
 
 def _after_fork() -> None:
     _sdk.mend()
+    has_greenlets = _greenlets.found() is not None  # type: ignore[no-untyped-call]
     for provider in list(_providers):
-        # With greenlets that has to wait until their hub is whole again: the first evaluation does it.
+        if not provider._is_set():
+            continue
+        # A thread that was making it ready is not in this process.
+        _sdk.make_ready(provider)
         provider._evaluator.look_again()
-        if provider._bell is not None and _greenlets.found() is None:  # type: ignore[no-untyped-call]
+        # With greenlets the rest has to wait until their hub is whole again: the first evaluation does it.
+        if not has_greenlets:
             provider._begin_in_child()
 
 

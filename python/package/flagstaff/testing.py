@@ -6,8 +6,9 @@
     with flags.override("new-checkout", False):
         ...
 
-`in_memory(flags)` puts such a client where the application makes its own. Under pytest the fixture `flagstaff_flags` is one,
-and `--flagstaff-strict FLAGS.json` fails the session for keys that are read and missing in that file.
+`in_memory(flags)` puts such a client where the application makes its own. Under pytest the fixture
+`flagstaff_flags` is one, and `--flagstaff-strict FLAGS.json` fails the session for keys that are read and
+missing in that file.
 """
 
 import functools
@@ -23,11 +24,11 @@ __all__ = ["MemoryClient", "in_memory", "override"]
 _installed: list = []
 
 
-class override:  # noqa: N801
-    """Other values of some flags: `override("key", value)` or `override({...})`, as a context manager and as a decorator.
+class override:
+    """Other values of some flags, for a block or as a decorator: `override("key", value)`, `override({...})`.
 
-    Seen by all threads and tasks of the process, as flags are. Of a class, all methods whose names begin with `test` are
-    decorated. `client` is the one that `in_memory` has put in place, unless it is given.
+    Seen by all threads and tasks of the process, as flags are. Of a class, all methods whose names begin with
+    `test` are decorated. `client` is the one that `in_memory` has put in place, unless it is given.
     """
 
     def __init__(self, key, value=_MISSING, *, client=None):
@@ -83,16 +84,19 @@ class override:  # noqa: N801
 
 def _current():
     if not _installed:
-        raise RuntimeError("no client in memory is in place; use in_memory(), --flagstaff-flags, or client=...")
+        raise RuntimeError(
+            "no client in memory is in place; use in_memory(), --flagstaff-flags, or client=..."
+        )
     return _installed[-1]
 
 
 @contextmanager
 def in_memory(flags=None):
-    """What `create_soasap_client`, `Client` and `Reader` of the package make within this block is one client in memory.
+    """Within this block, what `create_soasap_client`, `Client` and `Reader` make is one client in memory.
 
-    flags: a mapping, the path of a JSON file, or a `MemoryClient`. To be entered before the application is imported, because
-    that makes its client, and may take `create_soasap_client` by its name. Such modules keep it after the block.
+    flags: a mapping, the path of a JSON file, or a `MemoryClient`. To be entered before the application is
+    imported, because that makes its client, and may take `create_soasap_client` by its name. It keeps that
+    client after the block.
     """
     client = flags if isinstance(flags, MemoryClient) else MemoryClient(_flags_of(flags))
     restore = install(client)

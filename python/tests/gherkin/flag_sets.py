@@ -24,5 +24,7 @@ def of_specification(folder):
     """The flags of the specification's suite: the values of their default variants, because a flag is a value here."""
     flags = json.loads((Path(folder) / "test-flags.json").read_text())
     return {
-        key: flag["variants"][flag["defaultVariant"]] for key, flag in flags.items() if flag.get("defaultVariant")
+        key: flag["variants"][flag["defaultVariant"]]
+        for key, flag in flags.items()
+        if flag.get("defaultVariant")
     }

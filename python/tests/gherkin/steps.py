@@ -32,7 +32,9 @@ READ = {
 @pytest.fixture
 def world(stable_client):
     """What one scenario knows."""
-    world = SimpleNamespace(context=EvaluationContext(), hook=None, options=None, close=[], client=stable_client)
+    world = SimpleNamespace(
+        context=EvaluationContext(), hook=None, options=None, close=[], client=stable_client
+    )
     yield world
     api.shutdown()
     for close in world.close:
@@ -90,7 +92,9 @@ def _(world):
 @given(parsers.re("an? (?P<state>not ready|error|fatal|stale) provider"))
 def _(world, state, tmp_path, flags_of_suite):
     if state == "fatal":
-        pytest.skip("no state of flags is fatal: a wrong key or a damaged file may be mended while the program runs")
+        pytest.skip(
+            "no state of flags is fatal: a wrong key or a damaged file may be mended while the program runs"
+        )
     flags = flags_of_suite if state == "stale" else None
     with serving(flags) as server:
         client = flagstaff.Client("k", base_url=server.url, cache_directory=tmp_path)
@@ -104,13 +108,19 @@ def _(world, state, tmp_path, flags_of_suite):
     world.state = state
 
 
-@given(parsers.re('an? (?P<kind>[A-Za-z]+)-flag with key "(?P<key>.*)" and a fallback value "(?P<default>.*)"'))
+@given(
+    parsers.re('an? (?P<kind>[A-Za-z]+)-flag with key "(?P<key>.*)" and a fallback value "(?P<default>.*)"')
+)
 def _(world, kind, key, default):
     world.kind, world.key = kind.lower(), key
     world.default = READ[world.kind](default)
 
 
-@given(parsers.re('a context containing a key "(?P<key>.*)", with type "(?P<kind>.*)" and with value "(?P<value>.*)"'))
+@given(
+    parsers.re(
+        'a context containing a key "(?P<key>.*)", with type "(?P<kind>.*)" and with value "(?P<value>.*)"'
+    )
+)
 def _(world, key, kind, value):
     world.context = world.context.merge(EvaluationContext(attributes={key: READ[kind.lower()](value)}))
 
@@ -282,7 +292,9 @@ def _(world):
 
 @then("the evaluation details should be immutable")
 def _(world):
-    pytest.skip("the details are the SDK's, a class whose fields may be set; the provider gives each call its own")
+    pytest.skip(
+        "the details are the SDK's, a class whose fields may be set; the provider gives each call its own"
+    )
 
 
 @then("the resolved metadata should contain")

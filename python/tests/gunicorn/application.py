@@ -1,7 +1,7 @@
 """The application that runs under Gunicorn: its client is made at import, as users do it.
 
 What it is to do comes from the environment: SDK (`flagstaff`, `soasap` or `none`), SERVICE, CACHE, MEMORY, API_KEY, SECOND_KEY,
-READ_AT_IMPORT, CLOSE_AT_EXIT, LOCKS, PATCH.
+READ_AT_IMPORT, CLOSE_AT_EXIT, LOCKS, OPENFEATURE, PATCH.
 """
 
 import os
@@ -49,10 +49,39 @@ if flags and "CLOSE_AT_EXIT" in os.environ:
     atexit.register(flags.close)
 
 
+# What OpenFeature tells this process: its number, the event, the changed keys.
+events = []
+features = None
+if "OPENFEATURE" in os.environ:
+    from openfeature import api
+    from openfeature.event import ProviderEvent
+
+    from flagstaff.openfeature import FlagstaffProvider
+
+    for event in ProviderEvent:
+        api.add_handler(
+            event,
+            lambda details, event=event: events.append([os.getpid(), event.value, details.flags_changed]),
+        )
+    # Without `_and_wait`, so that a fork may come before the thread of the SDK has made it ready.
+    api.set_provider(FlagstaffProvider(flags))
+    features = api.get_client()
+
+
 # With LOCKS, requests, callbacks and the log share locks in which each of them waits a moment.
 LOCKS = "LOCKS" in os.environ
 lock = threading.Lock()
 told = []
+
+
+def renew_lock():
+    global lock
+    lock = threading.Lock()
+
+
+# A callback may hold it in the master at the moment of a fork. The child has a copy that nobody gives back, and every
+# request waits for it. That is what a lock of an application has to be made ready for, in whatever order modules are imported.
+os.register_at_fork(after_in_child=renew_lock)
 
 
 class SlowHandler(logging.Handler):

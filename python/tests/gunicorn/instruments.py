@@ -54,6 +54,22 @@ def do_errors():
     return [[error.source.value, error.is_transient] for error in errors]
 
 
+def do_features():
+    """What OpenFeature answers here, its status, and the events of this process."""
+    from application import events, features
+
+    details = features.get_integer_details("version", -1)
+    own = [[name, keys] for pid, name, keys in events if pid == os.getpid()]
+    return {
+        "value": details.value,
+        "error": details.error_code and details.error_code.value,
+        "is_ours": "flagSetId" in details.flag_metadata,
+        "reason": str(details.reason.value),
+        "status": features.get_provider_status().value,
+        "events": own,
+    }
+
+
 def do_told():
     from application import told
 

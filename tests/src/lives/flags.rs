@@ -46,6 +46,8 @@ pub struct Content {
     pub size: u32,
     /// What their values follow from. 0 is no payload: nothing was ever published.
     pub seed: u32,
+    /// How many small edits were made since then: each changes a few values and no key.
+    pub edit: u32,
     /// Its place in time: grows with every payload, and again when a publisher that starts carries an older one on.
     pub order: u32,
 }
@@ -107,13 +109,14 @@ impl Content {
         }
         if i == 0 {
             // Tells payloads apart.
-            return Some(Held::I64(i64::from(self.seed)));
+            return Some(Held::I64(i64::from(self.seed) | i64::from(self.edit) << 32));
         }
         if (LENGTHS.len()..HOT).contains(&i) && !self.seed.is_multiple_of(4) {
             return None;
         }
-        let mut random =
-            Rng::with_seed((u64::from(self.seed) << 32 | i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let edit = self.edit_of(i);
+        let seed = (u64::from(self.seed) << 32 | i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut random = Rng::with_seed(seed ^ u64::from(edit));
         let longest = match (self.size, self.seed % 5) {
             (20_000.., _) | (_, 0) => 8,
             (_, 1) => 60,
@@ -130,7 +133,9 @@ impl Content {
             }
             text
         };
-        Some(match (self.seed as usize * 31 + i * 17 + i * i) % 16 {
+        let kind = (self.seed as usize * 31 + i * 17 + i * i) % 16;
+        let is_missing = kind == 14 && i < HOT;
+        Some(match if edit == 0 || is_missing { kind } else { (kind + edit as usize * 5) % 14 } {
             0..4 => Held::Bool(random.bool()),
             4 | 5 => Held::I64(random.i64(..)),
             6 => Held::U64(random.u64(1 << 63..)),
@@ -144,6 +149,21 @@ impl Content {
             14 => Held::Huge,
             _ => Held::Null,
         })
+    }
+
+    /// The last edit that touched a flag; 0 if none did.
+    fn edit_of(self, i: usize) -> u32 {
+        let touches = |edit: &u32| {
+            let at = (self.seed as usize).wrapping_add(*edit as usize * 13);
+            i == 1 + at % (HOT - 1) || i == at * 7 % (self.size as usize).max(1)
+        };
+        (1..=self.edit).rev().find(touches).unwrap_or(0)
+    }
+
+    /// The payload after this one, if that is a small edit: as most are.
+    #[must_use]
+    pub fn edited(self, order: u32) -> Content {
+        Content { edit: self.edit + 1, order, ..self }
     }
 
     /// The payload.
@@ -188,15 +208,15 @@ impl Content {
     /// From the numbers of [`Content::words`].
     #[must_use]
     pub fn parse(text: &str) -> Option<Content> {
-        let (size, rest) = text.split_once(':')?;
-        let (seed, order) = rest.split_once(':')?;
-        Some(Content { size: size.parse().ok()?, seed: seed.parse().ok()?, order: order.parse().ok()? })
+        let mut numbers = text.split(':').map(str::parse);
+        let mut next = || numbers.next()?.ok();
+        Some(Content { size: next()?, seed: next()?, edit: next()?, order: next()? })
     }
 
     /// As a word of a command.
     #[must_use]
     pub fn words(self) -> String {
-        format!("{}:{}:{}", self.size, self.seed, self.order)
+        format!("{}:{}:{}:{}", self.size, self.seed, self.edit, self.order)
     }
 }
 
@@ -222,13 +242,27 @@ mod tests {
     #[test]
     fn a_payload_is_json_with_the_flags_that_are_expected_and_fits() {
         for (size, seed) in [(0, 1), (1, 2), (10, 3), (400, 4), (5000, 4), (5000, 3), (100_000, 7)] {
-            let content = Content { size, seed, order: 1 };
+            let content = Content { size, seed, edit: 0, order: 1 };
             let json = content.json();
             assert!(json.len() < 5 << 20, "{size} {seed}: {}", json.len());
             // `1e999` is no number for this parser.
             let parsed: serde_json::Map<String, serde_json::Value> =
                 serde_json::from_str(&json.replace(":1e999", ":1")).unwrap();
             assert_eq!(parsed.len() as u64, content.kinds().iter().sum::<u64>());
+        }
+    }
+    #[test]
+    fn a_small_edit_changes_few_values_and_no_key() {
+        for (size, seed) in [(1, 3), (10, 3), (400, 4), (5000, 7)] {
+            let mut before = Content { size, seed, edit: 0, order: 1 };
+            for order in 2..22 {
+                let now = before.edited(order);
+                let changed = (0..size as usize).filter(|i| before.held(*i) != now.held(*i)).count();
+                assert!((1..4).contains(&changed), "{changed} of {size}");
+                assert!((0..size as usize).all(|i| before.held(i).is_some() == now.held(i).is_some()));
+                assert_eq!(Content::parse(&now.words()), Some(now));
+                before = now;
+            }
         }
     }
 }

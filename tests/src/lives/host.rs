@@ -61,6 +61,9 @@ pub fn host(path: &Path, name: &str, defect: &str) {
     host.serve(name);
 }
 
+/// A planted defect: of the keys that the feed names a host does not hear the first.
+const DEAF: &str = "deaf";
+
 /// What subjects may answer.
 struct Allowed {
     now: Vec<Content>,
@@ -182,6 +185,7 @@ impl Host<'_> {
     }
 
     fn add(&mut self, id: u32, mut subject: Subject, contents: &str) -> Result<String, Wrong> {
+        subject.is_deaf = self.defect == DEAF;
         let mut random = Rng::with_seed(u64::from(id));
         let answer = ask_one_of(&mut subject, &parsed(contents), FIRST_READS, &mut random);
         let reads = std::mem::take(&mut subject.reads);

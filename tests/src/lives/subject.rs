@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use flagstaff_reader::{BoolFlag, Generation, JsonFlag, Key, NumberFlag, Reader, StringFlag};
+use flagstaff_reader::{
+    BoolFlag, ChangedKeys, Generation, JsonFlag, Key, NumberFlag, Reader, StringFlag, Value,
+};
 
 use super::expected::{Wrong, bool_of, compare, i64_of, json_of, number_of, text_of, u64_of, value_of};
 use super::flags::{Content, HOT, key};
@@ -25,24 +27,27 @@ pub enum Diet {
     Kinds,
     /// `wait_for_change`, and getters.
     Wait,
+    /// `changes_since`: it knows the flags, and reads again those that it is told of.
+    Feed,
     /// All of it.
     All,
 }
 
 impl Diet {
-    const EACH: [Diet; 6] =
-        [Diet::Getters, Diet::Handles, Diet::View, Diet::Snapshot, Diet::Kinds, Diet::Wait];
+    const EACH: [Diet; 7] =
+        [Diet::Getters, Diet::Handles, Diet::View, Diet::Snapshot, Diet::Kinds, Diet::Wait, Diet::Feed];
 
     /// That of a subject with this number.
     #[must_use]
     pub fn of(number: u32) -> Diet {
-        match number % 10 {
+        match number % 12 {
             0..3 => Diet::Getters,
             3..5 => Diet::Handles,
             5 => Diet::View,
             6 => Diet::Snapshot,
             7 => Diet::Kinds,
             8 => Diet::Wait,
+            9 | 10 => Diet::Feed,
             _ => Diet::All,
         }
     }
@@ -60,17 +65,27 @@ struct Handles {
 pub trait Source {
     /// It.
     fn reader(&self) -> &Reader;
+    /// What its own `changes_since` returns.
+    fn changes_since(&self, seen: Generation) -> ChangedKeys;
 }
 
 impl Source for Reader {
     fn reader(&self) -> &Reader {
         self
     }
+
+    fn changes_since(&self, seen: Generation) -> ChangedKeys {
+        Reader::changes_since(self, seen)
+    }
 }
 
 impl Source for flagstaff::Client {
     fn reader(&self) -> &Reader {
         flagstaff::Client::reader(self)
+    }
+
+    fn changes_since(&self, seen: Generation) -> ChangedKeys {
+        flagstaff::Client::changes_since(self, seen)
     }
 }
 
@@ -80,6 +95,11 @@ pub struct Subject {
     diet: Diet,
     /// Made the first time that each is asked for.
     handles: Vec<Option<Handles>>,
+    /// The hot flags, as the feed keeps them, and up to which generation.
+    known: Vec<Option<Value<'static>>>,
+    seen: Generation,
+    /// A planted defect: it does not hear the first key that it is told.
+    pub is_deaf: bool,
     /// What it answered last.
     pub at: Content,
     /// Answers that were compared.
@@ -91,7 +111,16 @@ impl Subject {
     #[must_use]
     pub fn new(source: Arc<dyn Source>, number: u32) -> Subject {
         let handles = (0..HOT).map(|_| None).collect();
-        Subject { source, diet: Diet::of(number), handles, at: Content::default(), reads: 0 }
+        Subject {
+            source,
+            diet: Diet::of(number),
+            handles,
+            known: vec![None; HOT],
+            seen: Generation::NONE,
+            is_deaf: false,
+            at: Content::default(),
+            reads: 0,
+        }
     }
 
     /// Another one of a clone of the same reader.
@@ -132,6 +161,7 @@ impl Subject {
                 let _ = self.reader().wait_for_change(Generation(u64::MAX), Duration::ZERO);
                 return self.ask_getters(expected, &keys, random);
             }
+            Diet::Feed => return self.ask_feed(expected),
             Diet::View => Look::view(self.reader(), &keys),
             Diet::Snapshot => Look::snapshot(self.reader(), &keys),
             Diet::Kinds => Look::kinds(self.reader()),
@@ -153,7 +183,7 @@ impl Subject {
                     Look::Text(i, handles.text.get())
                 }
             }
-            Diet::Getters | Diet::Wait => Look::getter(self.reader(), i),
+            Diet::Getters | Diet::Wait | Diet::Feed => Look::getter(self.reader(), i),
             Diet::Snapshot => Look::snapshot(self.reader(), &keys),
             Diet::Kinds => Look::kinds(self.reader()),
             Diet::View | Diet::All => Look::view(self.reader(), &keys),
@@ -202,6 +232,25 @@ impl Subject {
             }
         }
         Ok(())
+    }
+
+    /// All hot flags, of which those were read that the feed named. No other one may have changed.
+    fn ask_feed(&mut self, expected: Content) -> Result<(), Wrong> {
+        let changed = self.source.changes_since(self.seen);
+        self.seen = changed.generation;
+        let named =
+            changed.keys.map(|keys| keys.into_iter().skip(usize::from(self.is_deaf)).collect::<Vec<_>>());
+        for i in 0..HOT {
+            let key = key(i);
+            if named.as_ref().is_none_or(|named| named.contains(&key)) {
+                self.known[i] = self.source.reader().get(&key);
+            }
+        }
+        self.reads += HOT as u64;
+        (0..HOT).try_for_each(|i| {
+            let held = expected.held(i);
+            compare("what is known by the feed", i, self.known[i].as_ref(), value_of(held.as_ref()).as_ref())
+        })
     }
 
     fn ask_handles(&mut self, expected: Content, keys: &[usize]) -> Result<(), Wrong> {

@@ -11,8 +11,16 @@ use crate::{Tally, look, seed};
 
 /// Steps that are given up in silence, because nothing depends on them now. A file without its second name is what file systems without
 /// hard links have; the publisher that runs tries it again twice a second.
-const SILENT: [&str; 6] =
-    ["sync directory", "reserve", "store event", "store reserved", "link", "rename second name"];
+const SILENT: [&str; 8] = [
+    "sync directory",
+    "reserve",
+    "store event",
+    "store reserved",
+    "store feed head",
+    "write feed",
+    "link",
+    "rename second name",
+];
 
 /// Operations after a failure that are all looked at.
 const AFTERMATH: usize = 30;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use flagstaff_format::layout::word;
+use flagstaff_format::layout::{HEADER_BYTES, word};
 use flagstaff_format::{FileId, FileOp, Hooks, Observer};
 use rustix::io::Errno;
 
@@ -211,8 +211,10 @@ fn fallible(step: &FileOp<'_>) -> Option<&'static str> {
         FileOp::Create { .. } => Some("create"),
         FileOp::Size { .. } => Some("size"),
         FileOp::Reserve { .. } => Some("reserve"),
+        FileOp::Write { at, .. } if (word::FEED as u64 * 8..HEADER_BYTES).contains(at) => Some("write feed"),
         FileOp::Write { .. } => Some("write"),
         FileOp::Store { word: word::EVENT, .. } => Some("store event"),
+        FileOp::Store { word, .. } if word::FEED_HEADS.contains(word) => Some("store feed head"),
         FileOp::Store { word, .. } if word::RESERVED.contains(word) => Some("store reserved"),
         FileOp::Store { .. } => Some("store"),
         FileOp::Sync { .. } => Some("sync"),

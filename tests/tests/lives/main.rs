@@ -236,6 +236,17 @@ fn a_reader_that_freezes_is_noticed_and_the_life_is_made_short() {
     assert!(wrong.contains("instead of") && shrunk.len() <= 6, "{wrong}\n{}", text(&shrunk));
 }
 
+/// Small edits are told by the feed: a host that does not hear one of its keys is found out.
+#[test]
+fn a_reader_that_misses_a_key_of_the_feed_is_noticed() {
+    let mut steps = vec![Step::Host, Step::Host, Step::Start, Step::Publish(300, 1)];
+    steps.extend((0..12).map(Step::Open));
+    steps.extend((0..20).map(|i| Step::Publish(300, i * 3)));
+    live(Kind::Told, &steps, "none").unwrap_or_else(|(at, wrong, _)| panic!("step {}: {wrong}", at + 1));
+    let wrong = live(Kind::Told, &steps, "deaf").map_err(|(_, wrong, _)| wrong);
+    assert!(wrong.as_ref().is_err_and(|wrong| wrong.contains("known by the feed")), "{:?}", wrong.err());
+}
+
 #[test]
 fn steps_are_read_as_they_are_written() {
     let steps = [random_steps(Kind::Told, 3, 2000), random_steps(Kind::Service, 3, 500)].concat();

@@ -166,7 +166,7 @@ impl Service {
     /// Next content of the service; never without flags, which would look like none.
     fn next(&mut self, size: u32, variety: u32) -> Content {
         self.serial += 1;
-        Content { size: size.max(1), seed: self.serial * 1000 + variety, order: self.serial }
+        Content { size: size.max(1), seed: self.serial * 1000 + variety, edit: 0, order: self.serial }
     }
 
     /// The service says something new, in its stream and in the file that can be watched.

@@ -64,6 +64,8 @@ pub(crate) struct World {
     /// The file that was renamed may be the publisher's, which goes on in it until it looks at the path.
     aside_is_live: bool,
     serial: u32,
+    /// The payload that was made last, published or not.
+    last_content: Content,
     random: Rng,
     counts: Counts,
 }
@@ -91,6 +93,7 @@ impl World {
             aside: None,
             aside_is_live: false,
             serial: 0,
+            last_content: Content::default(),
             random: Rng::with_seed(7),
             counts: Counts::default(),
         }

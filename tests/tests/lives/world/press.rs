@@ -21,7 +21,15 @@ use crate::hosts::{Outcome, PATIENCE, role, words};
 impl World {
     pub(super) fn content(&mut self, size: u32, variety: u32) -> Content {
         self.serial += 1;
-        Content { size, seed: self.serial * 1000 + variety, order: self.serial }
+        let last = self.last_content;
+        // As small as what is asked for, or smaller than the largest.
+        let may_be_edited = last.edit < 20 && (size.clamp(1, 400)..=5000).contains(&last.size);
+        self.last_content = if may_be_edited && variety.is_multiple_of(3) {
+            last.edited(self.serial)
+        } else {
+            Content { size, seed: self.serial * 1000 + variety, edit: 0, order: self.serial }
+        };
+        self.last_content
     }
 
     pub(super) fn publish(&mut self, count: u32, size: u32, variety: u32) -> Outcome {
