@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use clap::{Parser, Subcommand};
 use flagstaff_format::layout;
 
+use crate::accept::Accept;
 use crate::completions::Completions;
 use crate::demo::Demo;
 use crate::dump::Dump;
@@ -13,6 +14,7 @@ use crate::exporter::Exporter;
 use crate::get::Get;
 use crate::log::{Format, Level};
 use crate::man::Man;
+use crate::overriding::SetOverride;
 use crate::publish::Publish;
 use crate::run::Run;
 use crate::serve::Serve;
@@ -66,6 +68,9 @@ pub(crate) enum Command {
     Top(Top),
     Verify(Verify),
     Publish(Publish),
+    #[command(name = "override")]
+    Override(SetOverride),
+    Accept(Accept),
     Serve(Serve),
     #[cfg(feature = "metrics")]
     Exporter(Exporter),
@@ -96,6 +101,8 @@ impl Command {
             | Command::Watch(Watch { json, .. })
             | Command::Status(Status { json, .. })
             | Command::Verify(Verify { json, .. })
+            | Command::Override(SetOverride { json, .. })
+            | Command::Accept(Accept { json, .. })
             | Command::Publish(Publish { json, .. }) => *json,
             #[cfg(feature = "top")]
             Command::Top(Top { json, .. }) => *json,

@@ -8,7 +8,7 @@ use flagstaff_format::WriteError;
 use flagstaff_publisher::lock::LockError;
 use flagstaff_publisher::payload::{DEFAULT_MAX_PAYLOAD, PayloadError};
 use flagstaff_publisher::sse::{ApiKeyError, EndpointError};
-use flagstaff_publisher::{CloseError, PublishError, RunError, with_causes};
+use flagstaff_publisher::{CloseError, CommandError, PublishError, RunError, with_causes};
 use flagstaff_reader::OpenError;
 use serde::Serialize;
 
@@ -72,6 +72,10 @@ pub(crate) enum Failure {
     Publish(#[from] PublishError),
     #[error("readers have generation {generation} in memory, but it would not survive a reboot: {source}")]
     NotOnDisk { generation: flagstaff_reader::Generation, source: CloseError },
+    #[error("no payload is held for {}", path.display())]
+    NothingHeld { path: PathBuf },
+    #[error(transparent)]
+    Command(#[from] CommandError),
     #[error(transparent)]
     Run(#[from] RunError),
 
@@ -174,6 +178,8 @@ impl Failure {
             Failure::Payload { .. } | Failure::TooLarge { .. } => "payload_refused",
             Failure::Publish(PublishError::Payload(_) | PublishError::Build(_)) => "payload_refused",
             Failure::Publisher(_) | Failure::Publish(_) | Failure::Run(_) => "publisher",
+            Failure::NothingHeld { .. } => "nothing_held",
+            Failure::Command(_) => "command",
             Failure::NotOnDisk { .. } => "not_on_disk",
             Failure::Serve(_) => "serve",
             Failure::Demo(_) => "demo",

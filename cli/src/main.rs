@@ -6,7 +6,7 @@
 //! `args` is the command line, one file for each command has its arguments; `usage` explains a command line that is wrong.
 //! `snapshot_args` finds the snapshot file, `account` the API key and base URL, `permissions` who may use a new file. `output` is
 //! stdout, `log` stderr, `failure` every error with its exit code, `bus_error` the message for SIGBUS, `signals` stops a
-//! publisher, `service_manager` tells systemd. `json` and `show` write values for machines and for people, `style` has their
+//! publisher, `service_manager` tells systemd, `orders` gives commands to whoever publishes. `json` and `show` write values for machines and for people, `style` has their
 //! colours, `suggest` keys that were meant, `differences` compares two snapshots. `facts` is what is known about a file and its
 //! publisher, `host` what the kernel tells about processes, `exporter` health and metrics over HTTP. `screen` is the terminal of `top` and `demo`, which are folders of
 //! their own; `torture` and `serve` are crates.
@@ -16,6 +16,7 @@
     allow(dead_code, unused_imports, reason = "parts that only the commands use that are left out")
 )]
 
+mod accept;
 mod account;
 mod args;
 #[allow(unsafe_code, reason = "a handler for SIGBUS runs in the thread that got the signal")]
@@ -33,7 +34,9 @@ mod host;
 mod json;
 mod log;
 mod man;
+mod orders;
 mod output;
+mod overriding;
 mod permissions;
 mod publish;
 mod run;
@@ -102,6 +105,8 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Top(top) => top.run(),
         Command::Verify(verify) => verify.run(),
         Command::Publish(publish) => publish.run(),
+        Command::Override(set) => set.run(),
+        Command::Accept(accept) => accept.run(),
         Command::Serve(serve) => serve.run(),
         #[cfg(feature = "metrics")]
         Command::Exporter(exporter) => exporter.run(),

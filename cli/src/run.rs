@@ -9,7 +9,7 @@ use clap::Args;
 use flagstaff_publisher::lock::LockError;
 use flagstaff_publisher::sse::{Endpoint, StreamOptions};
 use flagstaff_publisher::{
-    OpenError, Publisher, PublisherOptions, SnapshotLocation, Source, give_memory_back, run,
+    Guard, OpenError, Publisher, PublisherOptions, SnapshotLocation, Source, give_memory_back, run,
 };
 use flagstaff_reader::Reader;
 
@@ -60,6 +60,11 @@ pub(crate) struct Run {
     #[arg(long, value_name = "PATH")]
     root_certificates: Option<PathBuf>,
 
+    /// Hold a payload that removes all flags, or of 20 or more flags removes more than this share or gives them another type, until
+    /// `flagstaff accept` or another payload; or off
+    #[arg(long, value_name = "off|SHARE", default_value = "0.5", env = "FLAGSTAFF_GUARD")]
+    guard: Guard,
+
     /// Serve health and metrics on this address and port: /healthz, /readyz, /metrics. Port 0 takes a free one; the log says which
     #[cfg(feature = "metrics")]
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -102,6 +107,7 @@ impl Run {
         let control = Control::default();
         signals::listen(&control)?;
         let options = self.permissions.options().identity(target.identity()).import(target.sdk_cache());
+        let options = options.guard(self.guard);
         let publishes = Arc::new(AtomicBool::new(false));
         #[cfg(feature = "metrics")]
         let _endpoint = self.endpoint(&target, &publishes)?;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use flagstaff_publisher::Hooks;
 use flagstaff_publisher::sse::{DEFAULT_BASE_URL, StreamOptions};
+use flagstaff_publisher::{Guard, Hooks};
 
 use crate::callback::StartCallback;
 use crate::client::Client;
@@ -43,6 +43,7 @@ impl ClientBuilder {
             base_url: DEFAULT_BASE_URL.to_owned(),
             cache_dir: None,
             file: None,
+            guard: Guard::default(),
             memory_dir: None,
             stream: StreamOptions::default(),
             on_error: None,
@@ -76,6 +77,13 @@ impl ClientBuilder {
     /// of temporary files.
     pub fn memory_dir(mut self, directory: impl Into<PathBuf>) -> ClientBuilder {
         self.requested.memory_dir = Some(directory.into());
+        self
+    }
+
+    /// Which payloads this process holds back while it publishes, until `flagstaff accept` or another payload: by default one that removes all
+    /// flags, or of 20 or more flags removes more than half or gives them another type.
+    pub fn guard(mut self, guard: Guard) -> ClientBuilder {
+        self.requested.guard = guard;
         self
     }
 

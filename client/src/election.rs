@@ -198,5 +198,5 @@ impl Trim {
 fn options(settings: &Settings, location: &SnapshotLocation) -> PublisherOptions {
     let options =
         PublisherOptions::default().identity(location.identity()).import(settings.sdk_cache.as_deref());
-    options.watch(settings.watch.clone()).silent_threads()
+    options.guard(settings.guard).watch(settings.watch.clone()).silent_threads()
 }

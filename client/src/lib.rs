@@ -60,6 +60,7 @@ pub use builder::ClientBuilder;
 pub use changes::{Change, Changes};
 pub use client::Client;
 pub use error::{ClientError, CloseError};
+pub use flagstaff_publisher::Guard;
 #[doc(hidden)]
 pub use flagstaff_publisher::printable;
 pub use flagstaff_publisher::sse::{ApiKeyError, EndpointError, StreamOptions};

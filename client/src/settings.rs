@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use flagstaff_publisher::sse::{ApiKey, Endpoint, StreamOptions};
-use flagstaff_publisher::{Hooks, Identity, SnapshotLocation, has_predecessor};
+use flagstaff_publisher::{Guard, Hooks, Identity, SnapshotLocation, has_predecessor};
 use flagstaff_reader::Reader;
 
 use crate::callback::{ErrorCallback, StartCallback};
@@ -18,6 +18,7 @@ pub(crate) struct Requested {
     pub(crate) base_url: String,
     pub(crate) cache_dir: Option<PathBuf>,
     pub(crate) file: Option<PathBuf>,
+    pub(crate) guard: Guard,
     pub(crate) memory_dir: Option<PathBuf>,
     pub(crate) stream: StreamOptions,
     pub(crate) on_error: Option<ErrorCallback>,
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) location: SnapshotLocation,
     /// Why that is in memory, if it is.
     pub(crate) in_memory_because: Option<ErrorContext>,
+    /// Which payloads are held, when this process publishes.
+    pub(crate) guard: Guard,
     /// The SDK's cache beside the file that was asked for.
     pub(crate) sdk_cache: Option<PathBuf>,
     pub(crate) on_error: Option<ErrorCallback>,
@@ -71,6 +74,7 @@ impl Settings {
             location,
             in_memory_because,
             sdk_cache,
+            guard: requested.guard,
             on_error: requested.on_error,
             on_start: requested.on_start,
             watch: requested.watch,

@@ -55,7 +55,7 @@ mod write;
 
 pub use archive::changed_places::changed_places;
 pub use archive::checked::Archive;
-pub use archive::difference::Difference;
+pub use archive::difference::{Difference, Fate};
 pub use archive::lookup::Words;
 pub use archive::records::Records;
 pub use archive::repair::Hint;

@@ -2,6 +2,7 @@
 
 use flagstaff_format::{BuildError, WriteError};
 
+use crate::local::Suspicion;
 use crate::lock::LockError;
 use crate::payload::PayloadError;
 
@@ -30,6 +31,11 @@ pub enum PublishError {
     /// Its keys cannot be put into a table.
     #[error("payload refused: {0}")]
     Build(#[from] BuildError),
+    /// The guard holds it until it is accepted, or a payload comes that is not suspicious.
+    #[error(
+        "payload held: {0}; look at it with `flagstaff accept --show`, and publish it with `flagstaff accept`"
+    )]
+    Held(Box<Suspicion>),
     /// The file cannot be written.
     #[error(transparent)]
     File(#[from] WriteError),

@@ -33,6 +33,7 @@ pub(crate) fn of_publish(error: &PublishError) -> Option<FailureKind> {
     Some(match error {
         PublishError::Payload(error) => of_payload(error),
         PublishError::Build(error) => of_build(error),
+        PublishError::Held(_) => FailureKind::Held,
         PublishError::File(error) => of_disk(error),
         PublishError::LockLost { .. } => return None,
     })

@@ -26,6 +26,8 @@ pub(crate) struct Feed {
     pub(crate) waiting: Option<Waiting>,
     /// Why a payload, newer than that, was refused for good; or why readers lost the newest.
     pub(crate) refused: Option<FailureKind>,
+    /// The guard holds the newest.
+    pub(crate) held: bool,
     /// A payload has come. Until then the file shows the state that the publisher before this one left.
     pub(crate) has_begun: bool,
     /// The outcome of a payload that was tried again.
@@ -63,6 +65,11 @@ impl Last {
     pub(crate) fn of(archive: &Archive) -> Last {
         let facts = archive.facts();
         Last { digest: facts.payload_digest, payload: None, published_at: facts.published_at }
+    }
+
+    /// The text that it was made of, if it is known.
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.payload.as_deref()
     }
 }
 
@@ -156,6 +163,10 @@ impl LastPayload {
 impl Feed {
     /// Why readers do not see the newest payload.
     pub(crate) fn behind(&self) -> Option<FailureKind> {
-        self.waiting.as_ref().map(|waiting| waiting.why).or(self.refused)
+        self.waiting
+            .as_ref()
+            .map(|waiting| waiting.why)
+            .or(self.refused)
+            .or(self.held.then_some(FailureKind::Held))
     }
 }

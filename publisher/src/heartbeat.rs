@@ -99,6 +99,7 @@ fn beat(shared: &Shared, complained: &mut bool) {
     shared.counted.write(writer.status_words());
     drop(writer);
     shared.catch_up();
+    shared.look_after_local();
 }
 
 #[cfg(test)]

@@ -21,6 +21,11 @@ impl Identity {
         Identity([0; 32])
     }
 
+    /// The identity that a file has.
+    pub(crate) const fn of_bytes(bytes: [u8; 32]) -> Identity {
+        Identity(bytes)
+    }
+
     /// The identity of an environment of a service.
     #[must_use]
     pub fn of(base_url: &str, key: &ApiKey) -> Identity {

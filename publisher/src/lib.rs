@@ -29,7 +29,8 @@
 //! is the way of a payload into the file, `feed` what is kept of payloads, `kept` the archive that is changed in place. `run` feeds a publisher from a source until a `stopper` is used.
 //! `notice` and `outcome` are what it tells, `error` and `causes` what goes wrong, `failure_kind` the same in the words of the file.
 //! [`sse`] is the stream, [`payload`] what is accepted. `identity` and `snapshot_location` are names and default paths, `predecessor` what a
-//! new file starts from. `queue` keeps a log, or a callback, from holding up whoever calls it.
+//! new file starts from. [`Guard`] and the other parts of `local` are what this host decides by itself.
+//! `queue` keeps a log, or a callback, from holding up whoever calls it.
 //!
 //! Items that are hidden from these pages are for the other crates of this project and may change in any version.
 
@@ -44,6 +45,7 @@ mod feed;
 mod heartbeat;
 mod identity;
 mod kept;
+mod local;
 pub mod lock;
 mod notice;
 mod options;
@@ -54,6 +56,7 @@ mod publisher;
 mod publishing;
 mod queue;
 mod run;
+mod send;
 mod shared;
 mod snapshot_location;
 pub mod sse;
@@ -71,6 +74,8 @@ pub use flagstaff_format::{FailureKind, Generation, LinkState};
 pub use identity::{Identity, default_cache_dir};
 #[doc(hidden)]
 pub use kept::Follower;
+pub use local::{Command, Done, Held, Override, Term};
+pub use local::{Guard, GuardError, Suspicion};
 pub use notice::{Level, Notice};
 pub use options::PublisherOptions;
 pub use outcome::{Changes, Keys, Outcome};
@@ -80,5 +85,7 @@ pub use publisher::Publisher;
 #[doc(hidden)]
 pub use queue::{Handler, Queue};
 pub use run::{Source, run};
+#[doc(hidden)]
+pub use send::{CommandError, held_of, overrides_of, send};
 pub use snapshot_location::{SnapshotLocation, lock_path};
 pub use stopper::{Stopper, Waited};

@@ -98,6 +98,7 @@ impl Notice<'_> {
             Notice::Payload(Outcome::Unchanged { .. }) => "unchanged",
             Notice::Recovered => "recovered",
             Notice::Refused { error: PublishError::File(_), .. } => "waiting",
+            Notice::Refused { error: PublishError::Held(_), .. } => "held",
             Notice::Refused { .. } => "refused",
             Notice::Lost { .. } => "lost",
             Notice::Unreadable(_) => "unreadable",

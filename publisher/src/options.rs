@@ -6,6 +6,7 @@ use std::time::Duration;
 use flagstaff_format::Hooks;
 
 use crate::identity::Identity;
+use crate::local::Guard;
 use crate::lock::LockMode;
 use crate::payload::Limits;
 
@@ -16,6 +17,7 @@ pub struct PublisherOptions {
     pub(crate) file_mode: u32,
     pub(crate) lock_mode: LockMode,
     pub(crate) limits: Limits,
+    pub(crate) guard: Guard,
     pub(crate) import: Option<PathBuf>,
     pub(crate) checkpoint_every: Duration,
     pub(crate) thread_log: ThreadLog,
@@ -29,6 +31,7 @@ impl Default for PublisherOptions {
             file_mode: 0o440,
             lock_mode: LockMode::Owner,
             limits: Limits::default(),
+            guard: Guard::OFF,
             import: None,
             checkpoint_every: Duration::from_millis(2500),
             thread_log: ThreadLog::On,
@@ -70,6 +73,14 @@ impl PublisherOptions {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> PublisherOptions {
         self.limits = limits;
+        self
+    }
+
+    /// Which payloads are held until somebody accepts them. None by default: whoever publishes by hand means it. `flagstaff run` and clients
+    /// have a guard.
+    #[must_use]
+    pub fn guard(mut self, guard: Guard) -> PublisherOptions {
+        self.guard = guard;
         self
     }
 

@@ -57,11 +57,19 @@ pub struct Keys {
 }
 
 impl Keys {
-    fn push(&mut self, key: String) {
+    pub(crate) fn push(&mut self, key: String) {
         self.count += 1;
         if self.listed.len() < LISTED {
             self.listed.push(key);
         }
+    }
+}
+
+/// How many, and the first of them by name, on one line.
+impl fmt::Display for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let more = if self.count > self.listed.len() { ", .." } else { "" };
+        write!(f, "{} ({}{more})", self.count, printable(&self.listed.join(", ")))
     }
 }
 

@@ -16,6 +16,7 @@ use crate::counted::Counted;
 use crate::error::{CloseError, OpenError, PublishError};
 use crate::feed::{Feed, LastPayload};
 use crate::heartbeat::Heartbeat;
+use crate::local::Local;
 use crate::lock::PublisherLock;
 use crate::options::PublisherOptions;
 use crate::outcome::Outcome;
@@ -112,6 +113,7 @@ impl Publisher {
             is_started: AtomicBool::new(false),
             feed: Mutex::new(Feed::default()),
             last: LastPayload::of(snapshot.as_ref()),
+            local: Local::new(path, options.guard),
             limits: options.limits,
             identity: options.identity.bytes(),
             working_since: AtomicU64::new(0),
@@ -128,6 +130,7 @@ impl Publisher {
             Some(snapshot) => publisher.shared.checkpointer.offer(Arc::new(snapshot)),
             None => publisher.import(),
         }
+        publisher.shared.start_local();
         Ok(publisher)
     }
 
@@ -157,7 +160,7 @@ impl Publisher {
         if !self.shared.lock.is_mine() || self.has_lost_lock() {
             return Err(PublishError::LockLost { path: self.lock_path().to_owned() });
         }
-        self.shared.publish(payload, published_at)
+        self.shared.receive(payload, published_at)
     }
 
     /// The generation that readers see; 0 if nothing has been published.

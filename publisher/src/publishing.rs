@@ -15,6 +15,7 @@ use crate::error::PublishError;
 use crate::failure_kind;
 use crate::feed::{Feed, Last, Waiting, facts_of};
 use crate::kept::Kept;
+use crate::local::Origin;
 use crate::outcome::{Changes, Outcome};
 use crate::payload::{self, Edit};
 use crate::shared::Shared;
@@ -29,9 +30,17 @@ impl Shared {
     }
 
     /// Publishes a payload, or keeps it if the file cannot take it now. The caller holds the lock.
-    pub(crate) fn publish(&self, payload: &str, published_at: u64) -> Result<Outcome, PublishError> {
+    pub(crate) fn publish(
+        &self,
+        payload: &str,
+        published_at: u64,
+        origin: Origin,
+    ) -> Result<Outcome, PublishError> {
         let mut feed = self.feed();
-        let result = self.put(&mut feed, payload, published_at);
+        let result = self.put(&mut feed, payload, published_at, origin);
+        // What is made here says nothing about the payload that is held.
+        feed.held &= origin == Origin::Here
+            || matches!(&result, Err(PublishError::Payload(_) | PublishError::Build(_)));
         feed.has_begun = true;
         match result.as_ref().map_err(|error| (error, failure_kind::of_publish(error))) {
             Ok(outcome) => {
@@ -41,6 +50,10 @@ impl Shared {
             Err((PublishError::File(_), Some(why))) => {
                 feed.waiting = Some(Waiting::new(payload, published_at, why));
                 feed.refused = None;
+            }
+            Err((PublishError::Held(_), _)) => {
+                feed.held = true;
+                self.counted.add(Event::Refused, 1);
             }
             // A waiting payload stays: it is good, and newer than what readers have.
             Err((_, why)) => {
@@ -72,6 +85,18 @@ impl Shared {
         self.record_behind(&feed);
     }
 
+    /// Records whether the guard holds the newest payload.
+    pub(crate) fn holds(&self, held: bool) {
+        self.feed().held = held;
+    }
+
+    /// The newest text that was published, or waits for the file.
+    pub(crate) fn newest_text(&self) -> Option<String> {
+        let feed = self.feed();
+        let waiting = feed.waiting.as_ref().map(|waiting| waiting.payload.clone());
+        waiting.or_else(|| self.last.last().as_ref()?.text().map(str::to_owned))
+    }
+
     /// Whether a payload waits for the file.
     pub(crate) fn has_waiting(&self) -> bool {
         self.feed().waiting.is_some()
@@ -96,7 +121,7 @@ impl Shared {
         let Ok(mut feed) = self.feed.try_lock() else { return };
         self.forget_what_was_lost(&mut feed);
         if let Some(waiting) = feed.waiting.take_if(|waiting| waiting.again_at <= Instant::now()) {
-            match self.put(&mut feed, &waiting.payload, waiting.published_at) {
+            match self.put(&mut feed, &waiting.payload, waiting.published_at, Origin::Here) {
                 Ok(outcome) => {
                     self.count(&outcome);
                     tracing::info!("the snapshot file can be written again");
@@ -115,7 +140,13 @@ impl Shared {
         }
     }
 
-    fn put(&self, feed: &mut Feed, payload: &str, published_at: u64) -> Result<Outcome, PublishError> {
+    fn put(
+        &self,
+        feed: &mut Feed,
+        payload: &str,
+        published_at: u64,
+        origin: Origin,
+    ) -> Result<Outcome, PublishError> {
         let start = Instant::now();
         let digest = xxh3_128(payload.as_bytes());
         let payload_digest = [digest as u64, (digest >> 64) as u64];
@@ -126,12 +157,16 @@ impl Shared {
         }
         let facts = facts_of(payload, payload_digest, published_at, self.identity);
         if let Some(kept) = feed.kept.take() {
-            if let Some(edit) = self.last.edit(&kept, payload, &self.limits) {
+            let edit = self.last.edit(&kept, payload, &self.limits);
+            let passes = |edit: &Edit<'_>| {
+                origin == Origin::Here || self.local.lets_pass(edit.changes.len(), kept.archive.len())
+            };
+            if let Some(edit) = edit.filter(passes) {
                 return self.put_edit(feed, kept, &edit, facts, payload, start);
             }
             feed.kept = Some(kept);
         }
-        self.put_whole(feed, facts, payload, start)
+        self.put_whole(feed, facts, payload, start, origin)
     }
 
     /// Changes the archive in place. It is kept again only when readers have it: after a publish that failed the next one is built whole.
@@ -166,6 +201,7 @@ impl Shared {
         facts: Facts,
         payload: &str,
         start: Instant,
+        origin: Origin,
     ) -> Result<Outcome, PublishError> {
         let members = payload::members(payload, &self.limits)?;
         let hint = match feed.kept.take() {
@@ -177,6 +213,9 @@ impl Shared {
         let (archive, positions) = Kept::build(&members, hint, facts)
             .map_err(PublishError::from)
             .and_then(|(mut archive, positions)| {
+                if origin == Origin::Source {
+                    self.local.check(&self.writer(), &archive)?;
+                }
                 self.write(&mut archive, payload, 0, None, start)?;
                 Ok((Arc::new(archive), positions))
             })

@@ -9,6 +9,7 @@ use flagstaff_format::{FailureKind, WriteError, Writer, boot, status};
 use crate::checkpointer::Checkpointer;
 use crate::counted::Counted;
 use crate::feed::{Feed, LastPayload};
+use crate::local::Local;
 use crate::lock::PublisherLock;
 use crate::payload::Limits;
 use crate::stopper::Stopper;
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) is_started: AtomicBool,
     pub(crate) feed: Mutex<Feed>,
     pub(crate) last: LastPayload,
+    pub(crate) local: Local,
     pub(crate) limits: Limits,
     pub(crate) identity: [u8; 32],
     /// Coarse time, in milliseconds, since which the publishing thread has something to do; 0 while it waits for its source.

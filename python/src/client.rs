@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use flagstaff::{ErrorContext, Generation};
+use flagstaff::{ErrorContext, Generation, Guard};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -25,7 +25,10 @@ use crate::waiting;
 /// replaced within milliseconds when it ends. The background starts with the first read, or at once with `preload`. A
 /// client that was made before a fork works in every child.
 ///
-/// An invalid `api_key` or `base_url` raises `ValueError`; errors of network or disk raise nothing here.
+/// While this process publishes, a payload that removes all flags, or of 20 or more flags removes more than the share `guard` or gives
+/// them another type, is held until `flagstaff accept` or another payload. `None` holds nothing.
+///
+/// An invalid `api_key`, `base_url` or `guard` raises `ValueError`; errors of network or disk raise nothing here.
 #[pyclass(frozen, weakref, dict, subclass, module = "flagstaff")]
 pub(crate) struct Client {
     client: flagstaff::Client,
@@ -60,7 +63,10 @@ impl Flags for Client {
 #[pymethods]
 impl Client {
     #[new]
-    #[pyo3(signature = (api_key, *, base_url="https://api.soasap.com", preload=false, cache_directory=None, on_error=None, file=None, memory_directory=None))]
+    #[pyo3(signature = (api_key, *, base_url="https://api.soasap.com", preload=false, cache_directory=None, on_error=None, file=None, memory_directory=None, guard=Some(0.5)))]
+    #[pyo3(
+        text_signature = "(api_key, *, base_url='https://api.soasap.com', preload=False, cache_directory=None, on_error=None, file=None, memory_directory=None, guard=0.5)"
+    )]
     #[expect(clippy::too_many_arguments, reason = "they are named in Python")]
     fn new(
         py: Python<'_>,
@@ -71,6 +77,7 @@ impl Client {
         on_error: Option<Bound<'_, PyAny>>,
         file: Option<PathBuf>,
         memory_directory: Option<PathBuf>,
+        guard: Option<f64>,
     ) -> PyResult<Client> {
         let mut builder = flagstaff::Client::builder(api_key).base_url(base_url).preload(preload);
         builder = builder.on_start(relay::prepare);
@@ -83,6 +90,12 @@ impl Client {
         if let Some(directory) = memory_directory {
             builder = builder.memory_dir(directory);
         }
+        let guard = match guard {
+            None => Guard::OFF,
+            Some(share) => Guard::share(share)
+                .ok_or_else(|| PyValueError::new_err("guard must be above 0 and at most 1, or None"))?,
+        };
+        builder = builder.guard(guard);
         let mut handlers = Vec::new();
         if let Some(handler) = on_error {
             let handler = Arc::new(Handler::new(&handler, "on_error")?);

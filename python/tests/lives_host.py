@@ -100,7 +100,8 @@ class Host:
         os._exit(0)
 
     def client(self, number, url, folder, contents):
-        client = flagstaff.create_soasap_client(api_key="lives", base_url=url, cache_directory=folder)
+        # The oracle of these lives expects every good payload to be published.
+        client = flagstaff.Client("lives", base_url=url, cache_directory=folder, guard=None)
         if not client.wait_until_ready(20):
             return ["wrong", f"client {number} has no flags"]
         return self.add(number, client, contents)

@@ -100,7 +100,7 @@ def test_loops_of_other_threads_have_watchers_of_their_own(client, server):
     for thread in threads:
         thread.start()
     eventually(lambda: watchers() == 3)
-    server.publish({})
+    server.publish({"other": 1})
     for thread in threads:
         thread.join(20)
         assert not thread.is_alive()

@@ -65,7 +65,7 @@ def test_a_handle_keeps_its_client_alive(server, make_client, tmp_path):
 def test_handles_of_a_reader_follow_the_publisher(client, server):
     on = flagstaff.Reader(client.path).bool_flag("on")
     assert on
-    server.publish({})
+    server.publish({"other": 1})
     eventually(lambda: not on)
 
 

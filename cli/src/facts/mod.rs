@@ -2,6 +2,7 @@
 
 mod file;
 mod last_error;
+mod overridden;
 mod problem;
 mod publisher;
 
@@ -13,6 +14,7 @@ use serde::Serialize;
 
 pub(crate) use file::FileFacts;
 pub(crate) use last_error::LastError;
+pub(crate) use overridden::Overridden;
 pub(crate) use problem::{Problem, problems, why_stale};
 pub(crate) use publisher::{PublisherFacts, lock_holder};
 
@@ -40,6 +42,8 @@ pub(crate) struct Facts {
     pub(crate) last_error: Option<LastError>,
     /// Why readers do not see the newest payload, and for how long.
     pub(crate) behind: Option<LastError>,
+    /// Flags that are set on this host, whatever the source says.
+    pub(crate) overrides: Vec<Overridden>,
     pub(crate) publisher: &'static str,
     pub(crate) publisher_uptime: Option<f64>,
     #[serde(flatten)]
@@ -105,6 +109,7 @@ impl Facts {
             contact_age: seconds(contact_age(status)),
             last_error: status.last_failure.map(LastError::of),
             behind: status.behind.map(LastError::of),
+            overrides: Overridden::all(reader.path()),
             publisher: publisher_name(status.publisher),
             publisher_uptime: seconds(status.publisher_uptime),
             publisher_facts: PublisherFacts::of(reader.path(), status),

@@ -1,6 +1,6 @@
 //! Problems: what is wrong, what that means, and what to do about it.
 
-use flagstaff_reader::{LinkState, PathState, PublisherState, Status};
+use flagstaff_reader::{FailureKind, LinkState, PathState, PublisherState, Status};
 use serde::Serialize;
 
 /// One problem. The code is stable, the texts may change.
@@ -33,8 +33,8 @@ fn stale(status: &Status) -> Vec<Problem> {
     if status.is_cold {
         all.push(COLD);
     }
-    if status.behind.is_some() {
-        all.push(BEHIND);
+    if let Some(behind) = &status.behind {
+        all.push(if behind.kind == FailureKind::Held { HELD } else { BEHIND });
     }
     match (status.publisher, status.link) {
         (PublisherState::Alive, LinkState::Open) => {}
@@ -64,6 +64,12 @@ const BEHIND: Problem = Problem {
     text: "readers do not see the newest flags of the source",
     meaning: "they could not be written to the file, which is retried every few seconds, or they were refused; the last error says which",
     advice: "make space for the file, or correct the flags at the source. The publisher's log has the error",
+};
+const HELD: Problem = Problem {
+    code: "held",
+    text: "the newest flags of the source are held by the guard",
+    meaning: "they would remove most flags or change their types, so readers keep the last good ones",
+    advice: "look with `flagstaff accept --show`; publish them with `flagstaff accept`, or correct the source",
 };
 const PUBLISHER_STOPPED: Problem = Problem {
     code: "publisher_stopped",

@@ -12,4 +12,4 @@ mod process;
 pub(crate) use access::{Need, denied};
 pub(crate) use locks::{Holder, holder_of};
 pub(crate) use mapped::{Attached, Inode, attached_to, is_mapped_by};
-pub(crate) use process::Process;
+pub(crate) use process::{Process, user_name};

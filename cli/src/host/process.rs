@@ -53,7 +53,8 @@ impl Process {
     }
 }
 
-pub(super) fn user_name(uid: u32) -> String {
+/// Name of a user; the number if there is none.
+pub(crate) fn user_name(uid: u32) -> String {
     let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
     user.map_or_else(|| uid.to_string(), |user| user.name)
 }

@@ -55,6 +55,10 @@ fn lines(facts: &Facts, paint: Paint) -> Vec<(&'static str, String)> {
     if let Some(behind) = &facts.behind {
         lines.push(("behind", paint.text(Look::Bad, &behind.lasting())));
     }
+    for (at, one) in facts.overrides.iter().enumerate() {
+        let name = if at == 0 { "overridden" } else { "" };
+        lines.push((name, paint.text(Look::Warning, &one.sentence())));
+    }
     let error = facts.last_error.as_ref();
     lines.push(("last error", error.map_or_else(|| "none".to_owned(), LastError::sentence)));
     if let (Some(_), Some(process)) = (error, &facts.publisher_facts.publisher_process) {

@@ -9,9 +9,11 @@
 
 mod demo;
 mod exporting;
+mod guarding;
 mod health;
 mod live;
 mod mistakes;
+mod overriding;
 mod program;
 mod publishing;
 mod reading;

@@ -3,7 +3,8 @@
 use crate::archive::changed_places::{has_same_key, has_same_value, is_empty};
 use crate::archive::checked::Archive;
 use crate::archive::records::Records;
-use crate::bytes::record::{Hit, RECORD_WORDS};
+use crate::bytes::layout::overflow_word;
+use crate::bytes::record::{Hit, RECORD_WORDS, kind};
 
 /// How a flag changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,58 @@ impl Archive {
                 .filter(|key| !self.find(key).is_present())
                 .for_each(|key| on(key, Difference::Removed));
         }
+    }
+}
+
+/// What became of a flag of an older snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is there, with a value of the same type.
+    Kept,
+    /// It is there, with a value of another type.
+    OtherType,
+    /// It is not there any more.
+    Gone,
+}
+
+impl Archive {
+    /// Tells what became of each `every`-th place of `before`. `on` gets a function that makes the key, which takes longer than all else.
+    /// Keys stand in the table in the order of their hashes, so a part of the places says much about all of them.
+    pub fn each_fate<R: Records>(
+        &self,
+        before: &R,
+        every: usize,
+        mut on: impl FnMut(Fate, &dyn Fn() -> Option<String>),
+    ) {
+        let (places, overflow) = (before.frame().places, before.frame().overflow);
+        let first = (0..places).map(|place| (place, place * RECORD_WORDS));
+        let more = (0..overflow).map(|i| (usize::MAX, overflow_word(places) + i * RECORD_WORDS));
+        for (place, start) in first.chain(more).step_by(every.max(1)) {
+            // A damaged frame may promise more than there is.
+            let Some(record) = before.record_at(start) else { break };
+            let old = Hit::of(&record);
+            if !old.is_present() {
+                continue;
+            }
+            let found = same_key_at(self, place, before, &record)
+                .or_else(|| before.key(&record).map(|key| self.find(&key)))
+                .unwrap_or(Hit::MISSING);
+            let fate = match found.is_present() {
+                false => Fate::Gone,
+                true if type_of(found) == type_of(old) => Fate::Kept,
+                true => Fate::OtherType,
+            };
+            on(fate, &|| before.key(&record));
+        }
+    }
+}
+
+/// The same number for values of the same type, as an application asks for it.
+fn type_of(hit: Hit) -> u64 {
+    match hit.kind() {
+        kind::FALSE | kind::TRUE => kind::TRUE,
+        kind::I64 | kind::U64 | kind::F64 | kind::HUGE => kind::F64,
+        other => other,
     }
 }
 

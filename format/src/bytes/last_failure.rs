@@ -47,6 +47,8 @@ pub enum FailureKind {
     Settings,
     /// The file of flags cannot be read.
     SourceFile,
+    /// A payload that would remove, or change the type of, so many flags that somebody has to accept it first.
+    Held,
     /// Something else, or something that only a newer version knows.
     Other,
 }
@@ -71,6 +73,7 @@ impl FailureKind {
             FailureKind::ApiKey => 15,
             FailureKind::Settings => 16,
             FailureKind::SourceFile => 17,
+            FailureKind::Held => 18,
             FailureKind::Other => 255,
         }
     }
@@ -96,6 +99,7 @@ impl FailureKind {
             15 => FailureKind::ApiKey,
             16 => FailureKind::Settings,
             17 => FailureKind::SourceFile,
+            18 => FailureKind::Held,
             _ => FailureKind::Other,
         })
     }
@@ -121,6 +125,7 @@ impl FailureKind {
             FailureKind::ApiKey => "api_key",
             FailureKind::Settings => "settings",
             FailureKind::SourceFile => "source_file",
+            FailureKind::Held => "held",
             FailureKind::Other => "other",
         }
     }
@@ -156,6 +161,7 @@ impl fmt::Display for FailureKind {
             FailureKind::ApiKey => "no usable API key",
             FailureKind::Settings => "proxy or root certificates cannot be used",
             FailureKind::SourceFile => "file of flags cannot be read",
+            FailureKind::Held => "payload held by the guard: it would change too many flags at once",
             FailureKind::Other => "another error",
         })
     }
@@ -209,7 +215,7 @@ mod tests {
                     continue;
                 };
                 assert_eq!(at, Duration::from_millis(7));
-                let is_known = matches!(code, 1..=17 | 255);
+                let is_known = matches!(code, 1..=18 | 255);
                 assert_eq!(kind.code(), if is_known { code } else { 255 });
                 assert_eq!(kind.http_status(), (code == 5).then_some(detail));
             }
@@ -218,7 +224,7 @@ mod tests {
                 texts.insert(kind.to_string());
             }
         }
-        assert_eq!((names.len(), texts.len()), (18, 18), "no two kinds look alike: {names:?} {texts:?}");
+        assert_eq!((names.len(), texts.len()), (19, 19), "no two kinds look alike: {names:?} {texts:?}");
     }
 
     #[test]

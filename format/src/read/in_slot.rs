@@ -25,6 +25,11 @@ impl<'a> InSlot<'a> {
         Ok(InSlot { map, frame: area::check(map, area)?, start: area.word() + FRAME_WORDS })
     }
 
+    /// The same without a look at the checksum.
+    pub(crate) fn unchecked(map: &'a Mapping, area: Area) -> Result<InSlot<'a>, Damage> {
+        Ok(InSlot { map, frame: area::frame(map, area)?, start: area.word() + FRAME_WORDS })
+    }
+
     /// The lines of 64 bytes in which an archive differs from this one, if both have the same length.
     pub(crate) fn lines_unlike(&self, archive: &Archive) -> Option<Vec<usize>> {
         let mut rest = archive.bytes();

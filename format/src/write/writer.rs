@@ -194,6 +194,14 @@ impl Writer {
         Some(Hint::of(&self.current_in_slot()?))
     }
 
+    /// The current snapshot where it is, to be compared with another. Its checksum is not computed: damage makes a comparison wrong, and
+    /// nothing worse.
+    #[must_use]
+    pub fn current_in_place(&self) -> Option<InSlot<'_>> {
+        let snapshot = InSlot::unchecked(&self.map, Area::Slot(self.generation.slot() as usize)).ok()?;
+        (snapshot.frame().generation == self.generation).then_some(snapshot)
+    }
+
     /// The snapshot before the current one, if it still stands in the other slot and is good. The next publish overwrites it.
     #[must_use]
     pub fn previous(&self) -> Option<InSlot<'_>> {

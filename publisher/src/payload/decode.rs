@@ -175,6 +175,11 @@ impl<'a> Members<'a> {
         token.strip_suffix(':').unwrap_or(token).trim_ascii_end()
     }
 
+    /// Keys, and values as they stand there.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = (Cow<'_, str>, &'a str)> {
+        (0..self.list.len()).map(|at| (text(self.key_token(at)), self.value_token(at)))
+    }
+
     fn value_token(&self, at: usize) -> &'a str {
         let Member { value, end, .. } = self.list[at];
         self.payload.get(value as usize..end as usize).unwrap_or_default()

@@ -8,5 +8,6 @@ mod election;
 mod fork;
 mod leader;
 mod life;
+mod local;
 mod many;
 mod support;

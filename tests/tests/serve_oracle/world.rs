@@ -98,7 +98,10 @@ impl World {
             ["/api/v1/flags/live", "/api/v1/flags/live", "/api/v1/page/live"]
                 .map(|path| Ear::open(address, key, path, &stage))
         });
-        let follower = Process::start(place.run_command(&server.url()));
+        // A random life may remove all flags, and the follower is to have what the server says.
+        let mut follower = place.run_command(&server.url());
+        follower.args(["--guard", "off"]);
+        let follower = Process::start(follower);
         let reader = Reader::attach(place.file());
         let began: State = serde_json::from_str("{\"shared-0\": 0, \"shared-1\": \"zero\"}").unwrap();
         let record = Record { began, ..Record::default() };
