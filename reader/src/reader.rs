@@ -195,19 +195,22 @@ impl Reader {
         {
             return value;
         }
-        if key.remembered().is_none() {
-            return self.bool_of_long(key.text(), default);
+        match key.remembered() {
+            Some(hashed) => self.find_hashed(key.text(), hashed).bool().unwrap_or(default),
+            None => self.bool_unhashed(key.text(), default),
         }
-        self.find_other(&key).bool().unwrap_or(default)
     }
 
-    /// A key that was not hashed before. One pair of windows covers the middle of most that are longer than a record has room for.
+    /// As `find_unhashed`, with the short way of booleans.
     #[inline(never)]
-    fn bool_of_long(&self, key: &str, default: bool) -> bool {
-        match self.shared.current.probe_bool_one_pair(key.as_bytes(), default) {
-            Some(value) => value,
-            None => self.find_unhashed(key).bool().unwrap_or(default),
+    fn bool_unhashed(&self, key: &str, default: bool) -> bool {
+        let bytes = key.as_bytes();
+        if let 49..=64 = key.len()
+            && let Some(value) = self.shared.current.probe_bool_one_pair(bytes, default)
+        {
+            return value;
         }
+        self.find_of_other_length(key, &Hashed::new(bytes)).bool().unwrap_or(default)
     }
 
     #[inline(always)]

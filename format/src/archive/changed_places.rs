@@ -78,9 +78,12 @@ pub(crate) fn changed_in_lines(
         }
         if !has_same_value(before, Hit::of(&old), now, Hit::of(&new)) {
             changed.push(u32::try_from(place).ok()?);
+            if changed.len() > InFile::MOST {
+                return None;
+            }
         }
     }
-    (changed.len() <= InFile::MOST).then_some(changed)
+    Some(changed)
 }
 
 /// Same keys at the same places have the same.

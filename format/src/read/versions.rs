@@ -203,6 +203,8 @@ impl<T: AsRef<View>> Versions<T> {
     }
 
     /// Brings `fast_path` to the current view.
+    #[cold]
+    #[inline(never)]
     fn catch_up(&self) {
         let now = || self.newest().value.as_ref().fast_path().as_ptr().cast_mut();
         // SAFETY: C2, C1: only what this pointer was is left.

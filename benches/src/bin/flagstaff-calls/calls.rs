@@ -10,13 +10,15 @@ use flagstaff_reader::{Key, Reader};
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Names of the calls.
-pub(crate) const NAMES: [&str; 13] = [
+pub(crate) const NAMES: [&str; 15] = [
     "generation",
     "get_bool-hit",
     "get_bool-key",
     "get_bool-long-key",
     "get_bool-miss",
+    "get_bool-one-pair",
     "get_bool-short-key",
+    "get_bools-sixteen",
     "get_number",
     "get_string",
     "handle-bool",
@@ -30,6 +32,7 @@ const HIT: &str = "checkout.use-fast-path-17";
 const MISS: &str = "checkout.use-fast-path-18";
 const SHORT: &str = "beta";
 const LONG: &str = "eu.compliance.consent.show-recommended-products-for-returning-customers";
+const ONE_PAIR: &str = "eu.compliance.consent.show-recommended-products-17";
 const NUMBER: &str = "cart.limit-for-guests";
 const TEXT: &str = "search.ranking.model-name";
 const LONG_TEXT: &str = "eu.compliance.consent.text-of-the-banner-for-returning-customers";
@@ -40,7 +43,7 @@ const LONG_TEXT: &str = "eu.compliance.consent.text-of-the-banner-for-returning-
 /// They cannot be published.
 pub(crate) fn prepare(path: &Path) -> Outcome<()> {
     let mut payload = format!(
-        "{{\"{HIT}\":true,\"{SHORT}\":true,\"{LONG}\":true,\"{NUMBER}\":2.5,\"{TEXT}\":\"gradient-boosting-7\",\
+        "{{\"{HIT}\":true,\"{SHORT}\":true,\"{LONG}\":true,\"{ONE_PAIR}\":true,\"{NUMBER}\":2.5,\"{TEXT}\":\"gradient-boosting-7\",\
          \"{LONG_TEXT}\":\"yes\""
     );
     for i in 0..1_000 {
@@ -64,6 +67,12 @@ pub(crate) fn make(name: &str, count: u64, path: &Path) -> Outcome<()> {
         "get_bool-miss" => repeat(count, || !reader.get_bool(black_box(MISS))),
         "get_bool-short-key" => repeat(count, || reader.get_bool(black_box(SHORT))),
         "get_bool-long-key" => repeat(count, || reader.get_bool(black_box(LONG))),
+        "get_bool-one-pair" => repeat(count, || reader.get_bool(black_box(ONE_PAIR))),
+        "get_bools-sixteen" => {
+            let keys: Vec<String> = (0..16).map(|i| format!("mobile.ios.onboarding.step-{i}")).collect();
+            let keys: [&str; 16] = std::array::from_fn(|i| keys[i].as_str());
+            repeat(count, || reader.get_bools(*black_box(&keys)).iter().filter(|is_on| **is_on).count() == 8)
+        }
         "get_bool-key" => {
             let key = Key::new(HIT);
             repeat(count, || reader.get_bool(black_box(&key)))
