@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fastrand::Rng;
 use flagstaff_reader::{Reader, Value};
 
 use super::expected::{Wrong, bool_of, compare, json_of, number_of, text_of, value_of};
@@ -12,6 +13,8 @@ use super::flags::{Content, key};
 pub(super) enum Look {
     /// `read(|view|)` of several keys.
     View(Vec<(usize, bool, f64, String, Option<String>)>),
+    /// Booleans that were asked for together; `false` by default.
+    Bools(&'static str, Vec<(usize, bool)>),
     /// `get`, or several of one `snapshot()`.
     Values(&'static str, Vec<(usize, Option<Value<'static>>)>),
     /// `kinds()`.
@@ -40,6 +43,22 @@ impl Look {
         Look::Values("get of a snapshot", values.collect())
     }
 
+    /// Several keys at once, of one generation: slices of any length, and an array that a compiler knows.
+    pub(super) fn many(reader: &Reader, keys: &[usize], random: &mut Rng) -> Look {
+        let names: Vec<String> = keys.iter().map(|i| key(*i)).collect();
+        let with_keys = |values: Vec<bool>| keys.iter().copied().zip(values).collect();
+        match random.u32(..3) {
+            0 => Look::Bools("get_bools_of", with_keys(reader.get_bools_of(&names))),
+            1 if !names.is_empty() => {
+                let sixteen: [&str; 16] = std::array::from_fn(|at| names[at % names.len()].as_str());
+                let values = reader.get_bools(sixteen);
+                let keys = (0..16).map(|at| keys[at % keys.len()]);
+                Look::Bools("get_bools", keys.zip(values).collect())
+            }
+            _ => Look::Values("get_many_of", keys.iter().copied().zip(reader.get_many_of(&names)).collect()),
+        }
+    }
+
     pub(super) fn getter(reader: &Reader, i: usize) -> Look {
         Look::Values("get", vec![(i, reader.get(key(i)))])
     }
@@ -53,6 +72,7 @@ impl Look {
     pub(super) fn answers(&self) -> u64 {
         match self {
             Look::View(answers) => 4 * answers.len() as u64,
+            Look::Bools(_, values) => values.len() as u64,
             Look::Values(_, values) => values.len() as u64,
             Look::Kinds(_) | Look::Bool(..) | Look::Text(..) => 1,
         }
@@ -68,6 +88,9 @@ impl Look {
                 compare("get_number in read", i, *number, number_of(held).unwrap_or(-0.25))?;
                 compare("get_string in read", i, text.as_str(), text_of(held).unwrap_or("?"))?;
                 compare("get_json_text in read", i, json.as_deref(), json_of(held))
+            }),
+            Look::Bools(call, values) => values.iter().try_for_each(|(i, on)| {
+                compare(call, *i, *on, bool_of(expected.held(*i).as_ref()).unwrap_or(false))
             }),
             Look::Values(call, values) => values.iter().try_for_each(|(i, value)| {
                 let held = expected.held(*i);

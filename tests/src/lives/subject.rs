@@ -21,6 +21,8 @@ pub enum Diet {
     Handles,
     /// `read(|view|)`.
     View,
+    /// `get_bools`, `get_many_of` and those beside them.
+    Many,
     /// `snapshot()`.
     Snapshot,
     /// `kinds()`.
@@ -34,14 +36,23 @@ pub enum Diet {
 }
 
 impl Diet {
-    const EACH: [Diet; 7] =
-        [Diet::Getters, Diet::Handles, Diet::View, Diet::Snapshot, Diet::Kinds, Diet::Wait, Diet::Feed];
+    const EACH: [Diet; 8] = [
+        Diet::Getters,
+        Diet::Handles,
+        Diet::View,
+        Diet::Many,
+        Diet::Snapshot,
+        Diet::Kinds,
+        Diet::Wait,
+        Diet::Feed,
+    ];
 
     /// That of a subject with this number.
     #[must_use]
     pub fn of(number: u32) -> Diet {
         match number % 12 {
-            0..3 => Diet::Getters,
+            0..2 => Diet::Getters,
+            2 => Diet::Many,
             3..5 => Diet::Handles,
             5 => Diet::View,
             6 => Diet::Snapshot,
@@ -163,6 +174,7 @@ impl Subject {
             }
             Diet::Feed => return self.ask_feed(expected),
             Diet::View => Look::view(self.reader(), &keys),
+            Diet::Many => Look::many(self.reader(), &keys, random),
             Diet::Snapshot => Look::snapshot(self.reader(), &keys),
             Diet::Kinds => Look::kinds(self.reader()),
         };
@@ -185,6 +197,7 @@ impl Subject {
             }
             Diet::Getters | Diet::Wait | Diet::Feed => Look::getter(self.reader(), i),
             Diet::Snapshot => Look::snapshot(self.reader(), &keys),
+            Diet::Many => Look::many(self.reader(), &keys, random),
             Diet::Kinds => Look::kinds(self.reader()),
             Diet::View | Diet::All => Look::view(self.reader(), &keys),
         };
