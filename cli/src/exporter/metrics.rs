@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use flagstaff_format::layout;
 use flagstaff_reader::counters::{BOUNDS_MICROS, Durations, Event, Phase};
-use flagstaff_reader::{Counters, LinkState, PublisherState, Reader, Status};
+use flagstaff_reader::{Counters, FailureKind, LastFailure, LinkState, PublisherState, Reader, Status};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -14,6 +14,7 @@ use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::processes::{Count, Processes};
+use crate::facts::Overridden;
 
 const LINKS: [LinkState; 5] =
     [LinkState::Idle, LinkState::Connecting, LinkState::Open, LinkState::Retrying, LinkState::Refused];
@@ -26,6 +27,7 @@ pub(super) fn text(readers: &Arc<Vec<Reader>>, processes: &Arc<Processes>) -> Re
         status: reader.status(),
         counters: reader.counters(),
         processes: processes.count(at),
+        overrides: Overridden::all(reader.path()).len(),
     });
     registry.register_collector(Box::new(Looks(looks.collect())));
     let mut text = String::new();
@@ -40,6 +42,7 @@ struct Look {
     status: Status,
     counters: Counters,
     processes: Option<Count>,
+    overrides: usize,
 }
 
 #[derive(Debug)]
@@ -85,6 +88,11 @@ impl Collector for Looks {
         to.gauge("behind", "1 if readers do not see the newest flags of the source", None, |look| {
             f64::from(look.status.behind.is_some())
         })?;
+        to.gauge("held", "1 if the guard holds a payload of the source", None, |look| {
+            let is_held = |behind: LastFailure| behind.kind == FailureKind::Held;
+            f64::from(look.status.behind.is_some_and(is_held))
+        })?;
+        to.gauge("overrides", "Flags that are overridden on this host", None, |look| look.overrides as f64)?;
         to.gauge("publisher_up", "1 if a publisher lives", None, |look| {
             f64::from(look.status.publisher == PublisherState::Alive)
         })?;

@@ -26,7 +26,7 @@ pub(crate) struct Overridden {
 
 impl Overridden {
     /// All of a snapshot file; none if they cannot be read, which `flagstaff override --list` explains.
-    pub(super) fn all(path: &Path) -> Vec<Overridden> {
+    pub(crate) fn all(path: &Path) -> Vec<Overridden> {
         overrides_of(path).unwrap_or_default().iter().map(Overridden::of).collect()
     }
 
