@@ -12,7 +12,6 @@ mod fork;
 mod in_place;
 mod last_failure;
 mod lock;
-mod patching;
 mod path;
 mod place;
 mod progress;
