@@ -7,9 +7,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use flagstaff_format::{Archive, Facts, FailureKind, Generation, Hint, LinkState};
+use flagstaff_format::{Archive, FailureKind, Generation, Hint, LinkState};
 
-use crate::kept::Kept;
+use crate::kept::{Kept, facts_of};
 use crate::outcome::Outcome;
 use crate::payload::{self, Edit, Limits};
 
@@ -71,15 +71,6 @@ impl Last {
     pub(crate) fn text(&self) -> Option<&str> {
         self.payload.as_deref()
     }
-}
-
-pub(crate) fn facts_of(payload: &str, digest: [u64; 2], published_at: u64, identity: [u8; 32]) -> Facts {
-    let mut facts = Facts::default();
-    facts.published_at = published_at;
-    facts.identity = identity;
-    facts.payload_bytes = payload.len() as u64;
-    facts.payload_digest = digest;
-    facts
 }
 
 impl Waiting {

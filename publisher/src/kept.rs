@@ -51,6 +51,16 @@ impl Kept {
     }
 }
 
+/// The facts of an archive that is made of a payload.
+pub(crate) fn facts_of(payload: &str, digest: [u64; 2], published_at: u64, identity: [u8; 32]) -> Facts {
+    let mut facts = Facts::default();
+    facts.published_at = published_at;
+    facts.identity = identity;
+    facts.payload_bytes = payload.len() as u64;
+    facts.payload_digest = digest;
+    facts
+}
+
 /// The way of payloads to archives without a file, and the one that is always taken whole. For tests of this and other crates.
 #[doc(hidden)]
 #[derive(Debug, Default)]
@@ -77,7 +87,7 @@ impl Follower {
 
     fn build(&self, payload: &str, members: &Members<'_>) -> Option<(Archive, Option<Positions>)> {
         let hint = self.archive().map(Hint::of);
-        Kept::build(members, hint, facts_of(payload)).ok()
+        Kept::build(members, hint, some_facts_of(payload)).ok()
     }
 
     /// Takes a payload as a publisher does. Whether the archive was changed in place, with the places of flags that have another
@@ -91,7 +101,7 @@ impl Follower {
         if let Some(mut kept) = self.kept.take() {
             if let Some(edit) = kept.edit(&self.payload, payload, &limits) {
                 self.archive = None;
-                places = Some(kept.change(&edit, facts_of(payload)));
+                places = Some(kept.change(&edit, some_facts_of(payload)));
                 self.archive = Some(kept.archive.clone());
                 payload.clone_into(&mut self.payload);
             }
@@ -110,9 +120,10 @@ impl Follower {
     }
 }
 
-fn facts_of(payload: &str) -> Facts {
+/// For tests: facts that differ with the payload.
+fn some_facts_of(payload: &str) -> Facts {
     let digest = [payload.len() as u64 * 7, payload.bytes().map(u64::from).sum()];
-    crate::feed::facts_of(payload, digest, payload.len() as u64, [7; 32])
+    facts_of(payload, digest, payload.len() as u64, [7; 32])
 }
 
 #[cfg(test)]

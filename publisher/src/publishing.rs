@@ -13,8 +13,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::PublishError;
 use crate::failure_kind;
-use crate::feed::{Feed, Last, Waiting, facts_of};
-use crate::kept::Kept;
+use crate::feed::{Feed, Last, Waiting};
+use crate::kept::{Kept, facts_of};
 use crate::local::Origin;
 use crate::outcome::{Changes, Outcome};
 use crate::payload::{self, Edit};

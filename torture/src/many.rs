@@ -15,6 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// From one disturbance to the next.
 const DISTURB_EVERY: Duration = Duration::from_millis(20);
 
+/// Writes that one of two runs may have more than the other: at the end of its ring the change feed is written in two pieces.
+const WRITES: f64 = 2.0;
+
 /// Microseconds that half of the publishes may wait for anything but a processor, beyond those of a publisher alone. Far more
 /// than they do.
 const WAITED: u64 = 200;
@@ -123,7 +126,11 @@ impl ManyReport {
         if beside.publishes == 0 {
             findings.push("nothing was published".to_owned());
         }
-        if alone.writes != beside.writes {
+        let publishes = alone.publishes.min(beside.publishes) as f64;
+        let differs = |(alone, beside): (f64, f64)| (alone - beside).abs() * publishes > WRITES;
+        if alone.writes.is_some() != beside.writes.is_some()
+            || alone.writes.zip(beside.writes).is_some_and(differs)
+        {
             findings.push(format!(
                 "a publish makes {:?} writes alone and {:?} with readers",
                 alone.writes, beside.writes

@@ -78,7 +78,8 @@ fn on_a_terminal_it_is_a_picture_with_keys_that_kill_the_publisher_and_quit() {
         demo.shows(text);
     }
     demo.until("all readers have bars and times of arrival", |screen| {
-        let readers = screen.lines().filter(|line| line.contains(" ns ") && line.contains(" MiB"));
+        let has_memory = |line: &&str| line.contains(" MiB") || line.contains(" KiB");
+        let readers = screen.lines().filter(|line| line.contains(" ns ")).filter(has_memory);
         readers.filter(|line| line.contains(['\u{2581}', '\u{2582}', '\u{2583}', '\u{2588}'])).count() == 4
     });
     demo.press("k");

@@ -21,9 +21,8 @@ use crate::archive::perfect::{high, multiplier, passes};
 use crate::bytes::key::{Hashed, PreparedKey, middle_pair, middle_pairs};
 use crate::bytes::layout::{AREA_BYTES, Area, FRAME_WORDS, word};
 use crate::bytes::record::{Hit, RECORD_WORDS, kind};
-use crate::read::view::LAST_TAG;
 use crate::sync::map::Mapping;
-use crate::sync::prefix_page::{FRONT_WORDS, at};
+use crate::sync::prefix_page::{FRONT_WORDS, LAST_TAG, at};
 use crate::sync::protocol::{Observed, Sound, observe, still_valid};
 
 /// A pointer to the generation word of one mapped file. Everything that a look-up needs is at a fixed offset from it: the places in

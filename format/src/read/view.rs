@@ -16,19 +16,8 @@ use crate::bytes::layout::{Area, FRAME_BYTES, FRAME_WORDS};
 use crate::bytes::record::Hit;
 use crate::read::fast_path::FastPath;
 use crate::sync::map::Mapping;
-use crate::sync::prefix_page::at;
+use crate::sync::prefix_page::{LAST_NUMBER, LAST_TAG, at, tag};
 use crate::sync::protocol::{Generation, Observed, Sound, observe, still_valid_or_superseded};
-
-/// The number that all views share once the numbers have run out.
-const LAST_NUMBER: u64 = 0x1fff;
-
-/// The tag of that number. No stamp has it, and no tag is higher.
-pub(crate) const LAST_TAG: u64 = tag(LAST_NUMBER);
-
-/// Twice a generation takes 48 bits; the mark is bit 63. Bit 62 tells every tag from that of a wiped page.
-const fn tag(number: u64) -> u64 {
-    (number | 0x2000) << 49
-}
 
 /// One file as a reader sees it.
 #[derive(Debug)]

@@ -31,6 +31,17 @@ use crate::sync::fork::wiped_page;
 /// Words of the line directly before the memory: the last ones of the page.
 pub(crate) const FRONT_WORDS: usize = 8;
 
+/// The number of the last view of a reader that has a tag of its own.
+pub(crate) const LAST_NUMBER: u64 = 0x1fff;
+
+/// The tag of that number, and of all later ones. No tag is higher.
+pub(crate) const LAST_TAG: u64 = tag(LAST_NUMBER);
+
+/// The tag of a view with this number. Twice a generation takes 48 bits; the mark is bit 63. Bit 62 tells every tag from that of a wiped page.
+pub(crate) const fn tag(number: u64) -> u64 {
+    (number | 0x2000) << 49
+}
+
 /// Position of a word in the line.
 pub(crate) mod at {
     /// The largest number of places that a look-up without further checks may go by; 0 before a file is read live, and in a
@@ -38,7 +49,7 @@ pub(crate) mod at {
     pub(crate) const MOST_PLACES: usize = 0;
     /// Words of an archive that may be touched in both slots.
     pub(crate) const WORDS: usize = 1;
-    /// Tag of the view, see `View::stamp`.
+    /// Tag of the view, see `View::stamp`. It only grows.
     pub(crate) const TAG: usize = 2;
     /// 1, unless the page was wiped.
     pub(crate) const HERE: usize = 3;
