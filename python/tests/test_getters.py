@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import flagstaff
+from sample import FLAGS
 from server import eventually
 
 GETTERS = ("get_bool", "get_flag", "get_number", "get_string", "get_json")

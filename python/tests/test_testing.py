@@ -78,7 +78,9 @@ def answers(flags, keys):
     return said
 
 
-def test_every_answer_is_that_of_a_real_client(client, server):
+def test_every_answer_is_that_of_a_real_client(make_client, server):
+    client = make_client(server.url, guard=None)
+    assert client.wait_until_ready(20)
     odd = object()
     wild = {
         **FLAGS,

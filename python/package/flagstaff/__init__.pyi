@@ -58,4 +58,5 @@ def create_soasap_client(
     preload: bool = False,
     cache_directory: str | PathLike[str] | None = None,
     on_error: SoasapErrorHandler | None = None,
+    guard: float | None = 0.5,
 ) -> Client: ...

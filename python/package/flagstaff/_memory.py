@@ -176,7 +176,7 @@ class MemoryClient:
         return self._now.generation
 
     def changes_since(self, generation):
-        """The current generation, and the keys that may have changed since `generation`; None if not known."""
+        """The current generation, and the keys that may have changed since `generation`, or None."""
         with self._lock:
             now = self._now
             old = next((one for one in [*self._past, now] if one.generation == generation), None)
