@@ -95,8 +95,8 @@ def create_soasap_client(
     cache_directory: where the snapshot file is; by default `soasap/cache` in the user's local data.
     on_error: called with a `SoasapErrorContext` for trouble in the background. What is not callable
         raises `TypeError`.
-    guard: the share of flags that one update may remove, or give another type, before it is held until somebody accepts
-        it; None for no limit. Not in the SDK, and no part of `options`.
+    guard: the share of flags that one update may remove, or give another type, before it is held until
+        somebody accepts it; None for no limit. Not in the SDK, and no part of `options`.
     """
     if options is not None:
         if isinstance(options, str):
