@@ -7,15 +7,28 @@ use crate::bytes::layout::text_word;
 use crate::bytes::record::{Hit, KeyOf, RECORD_WORDS, TextAt, kind};
 use crate::sync::feed::{InFile, Size as _};
 
+/// Records of the first look.
+const FIRST_LOOK: usize = 1024;
+
 /// The places whose flags have another value than in `before`, counted as records are: first those of the table, then overflow records.
 /// `None` if a key came, went or moved, or if they are more than the change feed tells of one publish.
 #[must_use]
 pub fn changed_places(before: &impl Records, now: &impl Records) -> Option<Vec<u32>> {
+    changed_among(before, now, usize::MAX)
+}
+
+/// Whether a publish may change few enough flags to be told of, judged by a part of them.
+pub(crate) fn may_be_told(before: &impl Records, now: &impl Records) -> bool {
+    changed_among(before, now, FIRST_LOOK).is_some()
+}
+
+/// As [`changed_places`], among the first `most` records.
+fn changed_among(before: &impl Records, now: &impl Records, most: usize) -> Option<Vec<u32>> {
     if layout(before.frame()) != layout(now.frame()) {
         return None;
     }
     let mut places = Vec::new();
-    for ((place, new), old) in (0_u32..).zip(now.records()).zip(before.records()) {
+    for ((place, new), old) in (0_u32..).zip(now.records()).zip(before.records()).take(most) {
         if !has_same_key(before, &old, now, &new) {
             return None;
         }

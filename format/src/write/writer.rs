@@ -7,7 +7,7 @@ mod opening;
 
 use std::path::Path;
 
-use crate::archive::changed_places::{changed_in_lines, changed_places};
+use crate::archive::changed_places::{changed_in_lines, changed_places, may_be_told};
 use crate::archive::checked::Archive;
 use crate::archive::records::Records;
 use crate::archive::repair::Hint;
@@ -215,6 +215,10 @@ impl Writer {
 
     /// The places that a new archive changes. `None`, if they are not those of now.
     fn changed_by(&self, archive: &Archive) -> Option<Vec<u32>> {
+        // Where most flags change, as the first ones say, nothing else is looked at, and no checksum computed.
+        if !may_be_told(&self.current_in_place()?, archive) {
+            return None;
+        }
         let current = self.current_in_slot()?;
         match current.lines_unlike(archive) {
             Some(lines) => changed_in_lines(&current, archive, &lines),

@@ -18,6 +18,9 @@ const SHARE: usize = 8;
 const MIN_BYTES: usize = 256;
 const MIN_MEMBERS: usize = 4;
 
+/// After so many differences it is asked how many members were the same.
+const DENSE: usize = 64;
+
 /// Bytes that are compared at a time.
 const BLOCK: usize = 1024;
 
@@ -80,7 +83,9 @@ impl Positions {
             let rest = self.0.get(next..)?;
             let member = next + rest.partition_point(|position| (position.end as usize) < differs);
             let Position { start, end, place } = *self.0.get(member)?;
-            if differs < start as usize || edit.moves.len() == members {
+            // Where most of many members differ, all of them will be too many.
+            let is_dense = edit.moves.len() >= DENSE && edit.moves.len() * 2 > member;
+            if differs < start as usize || edit.moves.len() == members || is_dense {
                 return None;
             }
             let start = new_at + (start as usize - old_at);
