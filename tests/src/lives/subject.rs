@@ -51,14 +51,14 @@ impl Diet {
     #[must_use]
     pub fn of(number: u32) -> Diet {
         match number % 12 {
-            0..2 => Diet::Getters,
-            2 => Diet::Many,
+            0..3 => Diet::Getters,
             3..5 => Diet::Handles,
             5 => Diet::View,
             6 => Diet::Snapshot,
             7 => Diet::Kinds,
             8 => Diet::Wait,
-            9 | 10 => Diet::Feed,
+            9 => Diet::Feed,
+            10 => Diet::Many,
             _ => Diet::All,
         }
     }
