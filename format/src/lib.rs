@@ -80,13 +80,14 @@ pub use read::in_slot::{InSlot, type_counts_of_current};
 pub use read::open::{is_in_sticky_public_directory, view as open_view};
 pub use read::short_text::ShortText;
 pub use read::status::{self, LinkState, PublisherStatus};
-pub use read::versions::{Kept, Versions};
+pub use read::versions::{KeptPointer, Versions};
 pub use read::view::View;
 pub use sync::boot::BootId;
 pub use sync::fork::{Entry, Epoch, ForkSafeList};
 pub use sync::map::{EventWord, Mapping, SharedWord, WritableMapping};
 pub use sync::{atomics, boot, event, feed, follow, lines, memo, protocol};
 pub use write::checkpoint::Checkpoints;
+pub use write::file::hidden;
 pub use write::header_page::HeaderPage;
 #[doc(hidden)]
 pub use write::hooks::{FileOp, Hooks, Observer};

@@ -53,7 +53,7 @@ impl Shared {
             }
             Err((PublishError::Held(_), _)) => {
                 feed.held = true;
-                self.counted.add(Event::Refused, 1);
+                self.counted.add(Event::Held, 1);
             }
             // A waiting payload stays: it is good, and newer than what readers have.
             Err((_, why)) => {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::OpenError;
 use crate::identity::Identity;
-use crate::local::{Beside, Command, Done, Held, Inbox, Now, Override, Overrides, Request, Term};
+use crate::local::{Command, Done, Held, Inbox, Now, Override, Overrides, Request, SideFiles, Term};
 use crate::lock::LockError;
 use crate::options::PublisherOptions;
 use crate::publisher::Publisher;
@@ -60,7 +60,7 @@ pub enum CommandError {
 /// # Errors
 /// If its file cannot be read, or belongs to somebody who may not publish.
 pub fn held_of(snapshot: &Path) -> io::Result<Option<Held>> {
-    Held::read(&Beside::new(&behind_links(snapshot)))
+    Held::read(&SideFiles::new(&behind_links(snapshot)))
 }
 
 /// Flags that are overridden, without asking the publisher: those included that are over and still there because none lives.
@@ -68,7 +68,7 @@ pub fn held_of(snapshot: &Path) -> io::Result<Option<Held>> {
 /// # Errors
 /// As [`held_of`].
 pub fn overrides_of(snapshot: &Path) -> io::Result<Vec<Override>> {
-    Ok(Overrides::read(&Beside::new(&behind_links(snapshot)))?.overrides)
+    Ok(Overrides::read(&SideFiles::new(&behind_links(snapshot)))?.overrides)
 }
 
 /// Gives a command to the publisher of a snapshot file and waits for what became of it. Without a publisher, this process is one for a
@@ -83,10 +83,10 @@ pub fn send(snapshot: &Path, command: Command, who: &str, patience: Duration) ->
         .and_then(|view| view.header().map(|header| header.identity))
         .ok_or_else(|| CommandError::Missing(path.clone()))?;
     let failed = |source| CommandError::Inbox { path: path.clone(), source };
-    let beside = Beside::new(&path);
-    let inbox = Inbox::of(&beside);
+    let side_files = SideFiles::new(&path);
+    let inbox = Inbox::of(&side_files);
     let request = Request { who: who.to_owned(), wait: Term::starting(&Now::read(), patience), command };
-    let id = inbox.post(&beside, &request).map_err(failed)?;
+    let id = inbox.post(&side_files, &request).map_err(failed)?;
     let options = PublisherOptions::default().identity(Identity::of_bytes(identity));
     let (start, mut try_at, mut is_taken) = (Instant::now(), Duration::ZERO, false);
     let mut is_alone = false;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use flagstaff_format::memo::{BoolMemo, WordMemo};
 use flagstaff_format::protocol::Sound;
-use flagstaff_format::{Hashed, Kept, kind};
+use flagstaff_format::{Hashed, KeptPointer, kind};
 
 use crate::memo::SharedMemo;
 use crate::reader::Reader;
@@ -17,7 +17,7 @@ use crate::source::{Overtaken, Source};
 /// What every handle has: a reader and a prepared key.
 #[derive(Debug)]
 pub(crate) struct Handle {
-    shared: Kept<Shared>,
+    shared: KeptPointer<Shared>,
     key: Arc<str>,
     hashed: Hashed,
 }
@@ -28,7 +28,7 @@ impl Handle {
     }
 
     fn of(shared: &Arc<Shared>, key: Arc<str>, hashed: Hashed) -> Handle {
-        Handle { shared: Kept::of(shared), key, hashed }
+        Handle { shared: KeptPointer::of(shared), key, hashed }
     }
 
     /// The stamp of what is current now.

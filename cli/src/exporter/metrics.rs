@@ -129,9 +129,13 @@ impl Collector for Looks {
         })?;
 
         to.counters("payloads", "Payloads of the source, by what became of them", |look| {
-            [("published", Event::Published), ("unchanged", Event::Unchanged), ("refused", Event::Refused)]
-                .map(|(result, event)| (("result", result), look.counters.count(event)))
-                .to_vec()
+            let results = [
+                ("published", Event::Published),
+                ("unchanged", Event::Unchanged),
+                ("refused", Event::Refused),
+                ("held", Event::Held),
+            ];
+            results.map(|(result, event)| (("result", result), look.counters.count(event))).to_vec()
         })?;
         to.counters("changed_flags", "Flags that were added, removed or changed", |look| {
             vec![(NONE, look.counters.count(Event::FlagChanged))]

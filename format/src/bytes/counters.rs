@@ -60,6 +60,8 @@ pub enum Event {
     Checkpoint = 4,
     /// A payload was refused for what is in it.
     Refused = 5,
+    /// A payload was held by the guard. Word 6 is the bytes of the payload.
+    Held = 7,
 }
 
 /// What takes time. The value is its place among the histograms.
@@ -199,6 +201,7 @@ mod tests {
             Event::Connected,
             Event::Checkpoint,
             Event::Refused,
+            Event::Held,
         ] {
             seen.add(event, 1);
         }

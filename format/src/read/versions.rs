@@ -8,8 +8,8 @@
 //! C1: the list is never empty, and its values live as long as `self`.
 //! C2: `fast_path` is the pointer of the [`FastPath`] (L1) of one of the views in the list, usually of the current one. It never goes
 //! back to an older one. How it is moved is in [`crate::sync::follow`].
-//! C3: the pointer of a [`Kept`] is one that `fast_path` was, of a `Versions` inside its `holder`. The holder is never exchanged and, because it is
-//! shared, never changed other than through `&`: a reference into it that could be had once is good for as long as `Kept` lives.
+//! C3: the pointer of a [`KeptPointer`] is one that `fast_path` was, of a `Versions` inside its `holder`. The holder is never exchanged and, because it is
+//! shared, never changed other than through `&`: a reference into it that could be had once is good for as long as `KeptPointer` lives.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicPtr;
@@ -43,20 +43,20 @@ struct Numbered<T> {
 /// The fast path as a handle keeps it, so that a look at the stamp needs one load less. When the reader
 /// moves to another file, the stamp of the one before changes for good (A3), and the handle comes for the new one.
 #[derive(Debug)]
-pub struct Kept<H> {
+pub struct KeptPointer<H> {
     fast_path: AtomicPtr<AtomicU64>,
     /// Owns the `Versions`.
     holder: Arc<H>,
 }
 
-impl<H> Kept<H> {
+impl<H> KeptPointer<H> {
     /// Keeps what is in use now.
     #[must_use]
-    pub fn of<T: AsRef<View>>(holder: &Arc<H>) -> Kept<H>
+    pub fn of<T: AsRef<View>>(holder: &Arc<H>) -> KeptPointer<H>
     where
         H: AsRef<Versions<T>>,
     {
-        let kept = Kept { fast_path: AtomicPtr::default(), holder: holder.clone() };
+        let kept = KeptPointer { fast_path: AtomicPtr::default(), holder: holder.clone() };
         kept.renew::<T>();
         kept
     }

@@ -76,7 +76,7 @@ impl View {
     /// different snapshots of one reader, and a value can be remembered under it.
     ///
     /// `None` from the 8,192nd view of a reader on, which all have the last tag. No stamp has that tag, so
-    /// what [`crate::Kept::raw_stamp`] returns is never one that was remembered, and values are looked up each time. (If numbers began again
+    /// what [`crate::KeptPointer::raw_stamp`] returns is never one that was remembered, and values are looked up each time. (If numbers began again
     /// instead, a handle that slept through 8,192 moves could take a value of then for one of now, where generations had begun
     /// again as well.)
     #[must_use]

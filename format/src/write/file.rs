@@ -344,7 +344,8 @@ pub(crate) fn path_of_new(path: &Path) -> PathBuf {
 
 /// A hidden name beside `path`: `.NAME.ENDING`, byte for byte, so that no two names have one in common. For the same reason no ending has
 /// a dot in it: `.a.live.new` would be of `a` and of `a.live`.
-pub(crate) fn hidden(path: &Path, ending: &str) -> PathBuf {
+#[must_use]
+pub fn hidden(path: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(".");

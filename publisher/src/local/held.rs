@@ -6,8 +6,8 @@ use flagstaff_format::unix_micros;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::beside::Beside;
 use super::guard::Suspicion;
+use super::side_files::SideFiles;
 use crate::outcome::Keys;
 
 /// The file, `.NAME.held`.
@@ -69,8 +69,8 @@ impl Held {
         }
     }
 
-    pub(crate) fn read(beside: &Beside) -> io::Result<Option<Held>> {
-        let Some(text) = beside.read(FILE, MOST_BYTES)? else { return Ok(None) };
+    pub(crate) fn read(side_files: &SideFiles) -> io::Result<Option<Held>> {
+        let Some(text) = side_files.read(FILE, MOST_BYTES)? else { return Ok(None) };
         let held: Held = serde_json::from_str(&text)?;
         if held.digest != digest_of(&held.payload) {
             return Err(io::Error::new(
@@ -81,8 +81,8 @@ impl Held {
         Ok(Some(held))
     }
 
-    pub(crate) fn write(&self, beside: &Beside) -> io::Result<()> {
-        beside.write(FILE, &serde_json::to_string(self)?)
+    pub(crate) fn write(&self, side_files: &SideFiles) -> io::Result<()> {
+        side_files.write(FILE, &serde_json::to_string(self)?)
     }
 }
 

@@ -19,9 +19,9 @@ use flagstaff_format::unix_micros;
 use rustix::fs::Mode;
 use serde::{Deserialize, Serialize};
 
-use super::beside::{Beside, Commanders, open_trusted, remove, text_of, write_new};
 use super::command::{Command, Done};
 use super::overrides::{Now, Term};
+use super::side_files::{Commanders, SideFiles, open_trusted, remove, text_of, write_new};
 
 /// The directory.
 const DIRECTORY: &str = "inbox";
@@ -70,15 +70,15 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    pub(crate) fn of(beside: &Beside) -> Inbox {
-        Inbox { directory: beside.path(DIRECTORY), reported: BTreeSet::new() }
+    pub(crate) fn of(side_files: &SideFiles) -> Inbox {
+        Inbox { directory: side_files.path(DIRECTORY), reported: BTreeSet::new() }
     }
 
     /// Takes what has come, in the order in which it was given.
-    pub(crate) fn take(&mut self, beside: &Beside) -> Vec<Taken> {
+    pub(crate) fn take(&mut self, side_files: &SideFiles) -> Vec<Taken> {
         // Nearly always there is none: that is all a heartbeat costs.
         let Ok(found) = fs::symlink_metadata(&self.directory) else { return Vec::new() };
-        let commanders = beside.commanders();
+        let commanders = side_files.commanders();
         if !found.is_dir() || !commanders.admit(&found) {
             self.report(self.directory.clone(), "it is no directory of somebody who may publish");
             return Vec::new();
@@ -150,8 +150,8 @@ impl Inbox {
     }
 
     /// Posts a command, and returns what it is called by.
-    pub(crate) fn post(&self, beside: &Beside, request: &Request) -> io::Result<String> {
-        let commanders = beside.commanders();
+    pub(crate) fn post(&self, side_files: &SideFiles, request: &Request) -> io::Result<String> {
+        let commanders = side_files.commanders();
         self.make(&commanders)?;
         let id = format!("{:020}-{:08x}", unix_micros(), fastrand::u32(..));
         let (new, whole) =
@@ -161,7 +161,7 @@ impl Inbox {
             mode |= Mode::RGRP | Mode::WGRP;
         }
         write_new(&new, mode, commanders.group(), &serde_json::to_string(request)?)?;
-        if let Some((uid, gid)) = commanders.heirs() {
+        if let Some((uid, gid)) = commanders.new_owner() {
             chown(&new, Some(uid), Some(gid))?;
         }
         fs::rename(&new, &whole)?;
@@ -175,7 +175,7 @@ impl Inbox {
                     chown(&self.directory, None, Some(gid))?;
                     fs::set_permissions(&self.directory, Permissions::from_mode(0o770))?;
                 }
-                if let Some((uid, gid)) = commanders.heirs() {
+                if let Some((uid, gid)) = commanders.new_owner() {
                     chown(&self.directory, Some(uid), Some(gid))?;
                 }
             }

@@ -2,11 +2,10 @@
 //! of people that say so.
 //!
 //! `guard` decides what is held, `held` keeps it. `overrides` are set flags and their clocks, `inbox` brings a `command` to whichever
-//! process publishes; `send`, beside this folder, is the other end of that. `beside` are the files of all this, and who may command.
+//! process publishes; `send`, beside this folder, is the other end of that. `side_files` are the files of all this, and who may command.
 //! `state` is what a publisher knows of it, `receive` the way of a payload and of time through it, `orders` what a command does.
 //! docs/overrides.md is for people, docs/design-local.md says why it is so.
 
-mod beside;
 mod command;
 mod guard;
 mod held;
@@ -14,13 +13,14 @@ mod inbox;
 mod orders;
 mod overrides;
 mod receive;
+mod side_files;
 mod state;
 
-pub(crate) use beside::Beside;
 pub use command::{Command, Done};
 pub use guard::{Guard, GuardError, Suspicion};
 pub use held::Held;
 pub(crate) use inbox::{Inbox, Request};
 pub(crate) use overrides::{Now, Overrides};
 pub use overrides::{Override, Term};
+pub(crate) use side_files::SideFiles;
 pub(crate) use state::{Local, Origin};

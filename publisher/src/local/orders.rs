@@ -21,7 +21,7 @@ const MOST: usize = 1000;
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
 impl Shared {
-    pub(super) fn obey(&self, state: &mut State, request: &Request, uid: u32) -> Result<Done, String> {
+    pub(super) fn execute(&self, state: &mut State, request: &Request, uid: u32) -> Result<Done, String> {
         let done = match &request.command {
             Command::Override { .. } => self.set(state, request, uid),
             Command::Clear { key } => self.clear(state, key.as_deref()),
@@ -50,7 +50,7 @@ impl Shared {
             Err(error) => {
                 state.held = None;
                 self.holds(false);
-                let _ = self.local.beside.remove(held::FILE);
+                let _ = self.local.side_files.remove(held::FILE);
                 Err(error.to_string())
             }
         }
@@ -100,10 +100,10 @@ impl Shared {
             term,
         });
         // First the file: whoever is killed before readers see it leaves an override that the next publisher shows.
-        if let Err(error) = state.save(&self.local.beside) {
+        if let Err(error) = state.save(&self.local.side_files) {
             state.overrides = before;
             // The file is as it was, or will be.
-            let path = self.local.beside.path(overrides::FILE);
+            let path = self.local.side_files.path(overrides::FILE);
             return Err(format!("{} cannot be written, so nothing is overridden: {error}", path.display()));
         }
         state.source = text;
@@ -116,7 +116,7 @@ impl Shared {
             )),
             Err(error) => {
                 state.overrides = before;
-                let _ = state.save(&self.local.beside);
+                let _ = state.save(&self.local.side_files);
                 self.count_overrides(state);
                 Err(error.to_string())
             }
@@ -143,7 +143,7 @@ impl Shared {
             self.count_overrides(state);
             return Err(format!("readers still see the override: {}", with_causes(&error)));
         }
-        let saved = state.save(&self.local.beside);
+        let saved = state.save(&self.local.side_files);
         if state.overrides.overrides.is_empty() {
             state.source = None;
         }

@@ -12,7 +12,7 @@ use flagstaff_format::{BootId, Value, boot, unix_micros};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::beside::Beside;
+use super::side_files::SideFiles;
 use crate::payload::{self, Limits};
 
 /// The file, `.NAME.overrides`.
@@ -145,18 +145,18 @@ pub(crate) struct Overrides {
 
 impl Overrides {
     /// Those in the file. Without one there are none.
-    pub(crate) fn read(beside: &Beside) -> io::Result<Overrides> {
-        match beside.read(FILE, MOST_BYTES)? {
+    pub(crate) fn read(side_files: &SideFiles) -> io::Result<Overrides> {
+        match side_files.read(FILE, MOST_BYTES)? {
             Some(text) => Ok(serde_json::from_str(&text)?),
             None => Ok(Overrides::default()),
         }
     }
 
-    pub(crate) fn write(&self, beside: &Beside) -> io::Result<()> {
+    pub(crate) fn write(&self, side_files: &SideFiles) -> io::Result<()> {
         if self.overrides.is_empty() {
-            return beside.remove(FILE);
+            return side_files.remove(FILE);
         }
-        beside.write(FILE, &serde_json::to_string_pretty(self)?)
+        side_files.write(FILE, &serde_json::to_string_pretty(self)?)
     }
 
     pub(crate) fn in_force(&self, now: &Now) -> impl Iterator<Item = &Override> {

@@ -25,13 +25,13 @@ impl Shared {
         published_at: u64,
         origin: Origin,
     ) -> Result<Outcome, PublishError> {
-        let beside = &self.local.beside;
+        let side_files = &self.local.side_files;
         let result = self.publish(&state.merged(payload, &Now::read()), published_at, origin);
         match &result {
             Err(PublishError::Held(why)) => {
                 let held = Held::new(payload, why);
                 if state.held.as_ref().is_none_or(|before| before.digest != held.digest) {
-                    if let Err(error) = held.write(beside) {
+                    if let Err(error) = held.write(side_files) {
                         tracing::warn!(%error, "the held payload is in memory only: a publisher that starts anew does not know it");
                     }
                     state.held = Some(held);
@@ -40,13 +40,13 @@ impl Shared {
             // What the file could not take is tried again by itself.
             Ok(_) | Err(PublishError::File(_)) => {
                 if state.held.take().is_some() {
-                    let _ = beside.remove(held::FILE);
+                    let _ = side_files.remove(held::FILE);
                 }
                 if !state.overrides.overrides.is_empty() {
                     state.source = Some(payload.to_owned());
                     state.is_unsaved |= state.overrides.learn(payload, &self.limits);
                     if state.is_unsaved {
-                        let _ = state.save(beside);
+                        let _ = state.save(side_files);
                     }
                 }
             }
@@ -58,21 +58,21 @@ impl Shared {
     /// Reads what was left by the publisher before this one, and ends what is over since then.
     pub(crate) fn start_local(&self) {
         let mut state = self.local.state();
-        match Overrides::read(&self.local.beside) {
+        match Overrides::read(&self.local.side_files) {
             Ok(overrides) => state.overrides = overrides,
             Err(error) => {
-                let path = self.local.beside.path(overrides::FILE);
+                let path = self.local.side_files.path(overrides::FILE);
                 let problem = format!("{} cannot be used: {error}; correct or remove it", path.display());
                 tracing::error!("no override is in force: {problem}");
                 state.unusable = Some(problem);
             }
         }
-        match Held::read(&self.local.beside) {
+        match Held::read(&self.local.side_files) {
             // A publisher that was killed after a later payload.
             Ok(Some(held))
                 if state.overrides.overrides.is_empty() && self.is_older_than_readers_have(&held) =>
             {
-                let _ = self.local.beside.remove(held::FILE);
+                let _ = self.local.side_files.remove(held::FILE);
             }
             Ok(held) => state.held = held,
             Err(error) => {
@@ -94,25 +94,26 @@ impl Shared {
         self.writer().current().is_some_and(|current| current.facts().published_at > held.held_at)
     }
 
-    /// Ends overrides that are over, and does what people ask for. Called with each heartbeat; waits for nothing.
-    pub(crate) fn look_after_local(&self) {
+    /// Ends overrides that are over, and does what people ask for. Called with each heartbeat. It waits for nothing: false if a publish is
+    /// under way.
+    pub(crate) fn look_after_local(&self) -> bool {
         let mut state = match self.local.state.try_lock() {
             Ok(state) => state,
             Err(TryLockError::Poisoned(state)) => state.into_inner(),
-            // A publish is under way.
-            Err(TryLockError::WouldBlock) => return,
+            Err(TryLockError::WouldBlock) => return false,
         };
         if state.is_ready {
             self.work_on(&mut state);
         }
+        true
     }
 
     fn work_on(&self, state: &mut State) {
         self.end_what_is_over(state);
-        let beside = &self.local.beside;
-        for taken in state.inbox.take(beside) {
+        let side_files = &self.local.side_files;
+        for taken in state.inbox.take(side_files) {
             let answer = match &taken.request {
-                Ok(request) => self.obey(state, request, taken.uid),
+                Ok(request) => self.execute(state, request, taken.uid),
                 Err(problem) => Err(problem.clone()),
             };
             state.inbox.answer(&taken, answer);
@@ -138,7 +139,9 @@ impl Shared {
                 state.is_unsaved = true;
             }
         }
-        if state.is_unsaved && state.save(&self.local.beside).is_ok() && state.overrides.overrides.is_empty()
+        if state.is_unsaved
+            && state.save(&self.local.side_files).is_ok()
+            && state.overrides.overrides.is_empty()
         {
             state.source = None;
         }

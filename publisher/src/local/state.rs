@@ -8,11 +8,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use flagstaff_format::{Archive, Writer};
 
-use super::beside::Beside;
 use super::guard::Guard;
 use super::held::Held;
 use super::inbox::Inbox;
 use super::overrides::{Now, Overrides, with_members};
+use super::side_files::SideFiles;
 use crate::error::PublishError;
 
 /// Where a payload comes from.
@@ -30,7 +30,7 @@ pub(crate) enum Origin {
 #[derive(Debug)]
 pub(crate) struct Local {
     guard: Guard,
-    pub(super) beside: Beside,
+    pub(super) side_files: SideFiles,
     /// Overrides in force, for the guard, which is asked while the state is locked.
     pub(super) overridden: AtomicUsize,
     /// Locked before the feed, which is locked before the writer.
@@ -54,17 +54,17 @@ pub(super) struct State {
 
 impl Local {
     pub(crate) fn new(snapshot: &Path, guard: Guard) -> Local {
-        let beside = Beside::new(snapshot);
+        let side_files = SideFiles::new(snapshot);
         let state = State {
             is_ready: false,
-            inbox: Inbox::of(&beside),
+            inbox: Inbox::of(&side_files),
             held: None,
             overrides: Overrides::default(),
             unusable: None,
             is_unsaved: false,
             source: None,
         };
-        Local { guard, beside, overridden: AtomicUsize::new(0), state: Mutex::new(state) }
+        Local { guard, side_files, overridden: AtomicUsize::new(0), state: Mutex::new(state) }
     }
 
     /// Whether the guard holds nothing that gives so many of the flags another value, and leaves the keys alone.
@@ -96,8 +96,8 @@ impl State {
     }
 
     /// Writes the overrides, now or, if that fails, at the next heartbeat.
-    pub(super) fn save(&mut self, beside: &Beside) -> io::Result<()> {
-        let result = self.overrides.write(beside);
+    pub(super) fn save(&mut self, side_files: &SideFiles) -> io::Result<()> {
+        let result = self.overrides.write(side_files);
         self.is_unsaved = result.is_err();
         result
     }

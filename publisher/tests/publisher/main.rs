@@ -12,6 +12,7 @@ mod fork;
 mod in_place;
 mod last_failure;
 mod lock;
+mod overriding;
 mod path;
 mod place;
 mod progress;

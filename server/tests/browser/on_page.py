@@ -58,8 +58,12 @@ class HeldBack:
         else:
             self.held.append((route, route.fetch()))
 
-    def release(self):
+    def hold_no_more(self):
+        """What is asked from now on is answered; what is held stays held."""
         self.released = True
+
+    def release(self):
+        self.hold_no_more()
         assert self.held
         for route, answer in self.held:
             route.fulfill(response=answer)

@@ -47,6 +47,28 @@ def test_ones_own_change_is_no_conflict_when_its_event_comes_before_its_answer(p
     assert len(service.history()) == 1
 
 
+def test_an_edit_right_after_a_toggle_is_saved_before_the_page_hears_of_the_toggle(page, service):
+    """Symptom: Enter did nothing, and nothing was said. Cause: the tag of the value that the toggle made was not there yet, so the
+    server refused the edit, and the value that it was refused for was the one on the screen. Fix: such an edit is sent again."""
+    proceed = hold_back_events(page)
+    answers = HeldBack(page)
+    row(page, "new-checkout").get_by_role("switch").click()
+    eventually(lambda: page.evaluate("true") and answers.held, "the toggle")
+    answers.hold_no_more()
+    row(page, "new-checkout").focus()
+    page.keyboard.press("Enter")
+    form = row(page, "new-checkout").locator("form")
+    button(form, "String").click()
+    field(form).fill("next year")
+    field(form).press("Enter")
+    expect(form).to_have_count(0)
+    assert service.text("new-checkout") == '"next year"'
+    answers.release()
+    proceed()
+    service.put("cart-limit", "7")
+    shown(page, "new-checkout", "next year")
+
+
 def test_theirs_can_be_taken(page, service):
     form = open_editor(page, "banner")
     field(form).fill("mine")

@@ -1,11 +1,11 @@
 //! Files beside the snapshot, and who may command its publisher: whoever may publish.
 
-use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use flagstaff_format::hidden;
 use rustix::fs::{Gid, Mode, OFlags};
 
 use crate::snapshot_location::lock_path;
@@ -14,23 +14,19 @@ use crate::snapshot_location::lock_path;
 const GROUP_WRITES: u32 = 0o020;
 const WORLD_WRITES: u32 = 0o002;
 
-/// Hidden files beside a snapshot file: `.NAME.what`.
+/// Hidden files beside a snapshot file: `.NAME.what`, see [`hidden`].
 #[derive(Debug, Clone)]
-pub(crate) struct Beside {
+pub(crate) struct SideFiles {
     snapshot: PathBuf,
 }
 
-impl Beside {
-    pub(crate) fn new(snapshot: &Path) -> Beside {
-        Beside { snapshot: snapshot.to_owned() }
+impl SideFiles {
+    pub(crate) fn new(snapshot: &Path) -> SideFiles {
+        SideFiles { snapshot: snapshot.to_owned() }
     }
 
     pub(crate) fn path(&self, what: &str) -> PathBuf {
-        let mut name = OsString::from(".");
-        name.push(self.snapshot.file_name().unwrap_or_default());
-        name.push(".");
-        name.push(what);
-        self.snapshot.with_file_name(name)
+        hidden(&self.snapshot, what)
     }
 
     /// Who may publish, by what lies there now.
@@ -67,7 +63,7 @@ impl Beside {
     pub(crate) fn write(&self, what: &str, text: &str) -> io::Result<()> {
         let rights = fs::metadata(&self.snapshot)?;
         let mode = Mode::RUSR | Mode::WUSR | Mode::from_raw_mode(rights.mode() & 0o444);
-        let (path, new) = (self.path(what), self.path(&format!("{what}.new")));
+        let (path, new) = (self.path(what), self.path(&format!("{what}-new")));
         remove(&new)?;
         let written = write_new(&new, mode, Some(rights.gid()), text).and_then(|()| fs::rename(&new, &path));
         if written.is_err() {
@@ -97,7 +93,7 @@ impl Commanders {
     }
 
     /// What a command that root makes has to be given to, so that the publisher may take it.
-    pub(crate) fn heirs(&self) -> Option<(u32, u32)> {
+    pub(crate) fn new_owner(&self) -> Option<(u32, u32)> {
         self.owner.filter(|_| rustix::process::geteuid().is_root())
     }
 
