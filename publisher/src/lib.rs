@@ -36,6 +36,7 @@
 
 #[allow(unsafe_code, reason = "the C library's allocator is set by a C function")]
 mod allocator;
+mod bell;
 mod causes;
 mod checkpointer;
 mod counted;

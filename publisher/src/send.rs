@@ -78,10 +78,9 @@ pub fn overrides_of(snapshot: &Path) -> io::Result<Vec<Override>> {
 /// [`CommandError`]. Except after [`CommandError::NoAnswer`], nothing was done or all that the message says.
 pub fn send(snapshot: &Path, command: Command, who: &str, patience: Duration) -> Result<Done, CommandError> {
     let path = behind_links(snapshot);
-    let identity = flagstaff_format::open_view(&path)
-        .ok()
-        .and_then(|view| view.header().map(|header| header.identity))
-        .ok_or_else(|| CommandError::Missing(path.clone()))?;
+    let missing = || CommandError::Missing(path.clone());
+    let view = flagstaff_format::open_view(&path).map_err(|_| missing())?;
+    let identity = view.header().map(|header| header.identity).ok_or_else(missing)?;
     let failed = |source| CommandError::Inbox { path: path.clone(), source };
     let side_files = SideFiles::new(&path);
     let inbox = Inbox::of(&side_files);
@@ -126,6 +125,7 @@ pub fn send(snapshot: &Path, command: Command, who: &str, patience: Duration) ->
                 Err(_) => {}
             }
         }
+        view.map().bell().wake(u32::MAX >> 1);
         thread::sleep(LOOK_EVERY);
     }
 }

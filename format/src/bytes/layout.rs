@@ -102,6 +102,8 @@ pub mod word {
     pub const LAST_PUBLISH: usize = 31;
     /// Bytes that the last checkpoint wrote.
     pub const LAST_CHECKPOINT: usize = 32;
+    /// The bell (low half), on which the publisher sleeps. Nobody changes it.
+    pub const BELL: usize = 35;
     /// Heads of the change feed, of slot 0 and slot 1.
     pub const FEED_HEADS: [usize; 2] = [33, 34];
     /// The first of the `FEED_ENTRIES` words of the change feed's ring.

@@ -16,13 +16,13 @@
 //! A page of the file that does not exist (the file was truncated by hand, or a hole on a full file system) kills the
 //! process that touches it. That is why readers stay inside the reserved bytes of an area.
 
-mod store;
 mod word;
+mod writable;
 
 use std::fs::File;
 use std::io;
-use std::ops::Deref;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::slice;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags, mremap, munmap};
 
@@ -30,11 +30,10 @@ use crate::bytes::checksum;
 use crate::bytes::layout::{
     self, AREA_BYTES, Area, FRAME_BYTES, HEADER_BYTES, PAGE, decode_reserved, encode_reserved,
 };
-use crate::sync::event::{Waker, announce};
 use crate::sync::prefix_page::{FRONT_WORDS, PrefixedMapping};
-use crate::sync::protocol::Sound;
 
 pub use word::{EventWord, SharedWord};
+pub use writable::WritableMapping;
 
 /// Bytes copied or hashed at a time.
 pub(crate) const BLOCK: usize = checksum::BLOCK;
@@ -48,10 +47,6 @@ pub struct Mapping {
     words: usize,
     access: ProtFlags,
 }
-
-/// A mapping that can be stored into as well.
-#[derive(Debug)]
-pub struct WritableMapping(Mapping);
 
 // SAFETY: M1, M2: the memory is reachable from every thread and touched through atomics only.
 unsafe impl Send for Mapping {}
@@ -73,7 +68,7 @@ impl Mapping {
     /// As [`Mapping::read_only`].
     pub fn read_write(file: &File, bytes: u64) -> io::Result<WritableMapping> {
         // Establishes M5.
-        Mapping::file(file, bytes, ProtFlags::READ | ProtFlags::WRITE).map(WritableMapping)
+        Mapping::file(file, bytes, ProtFlags::READ | ProtFlags::WRITE).map(WritableMapping::of)
     }
 
     fn file(file: &File, bytes: u64, access: ProtFlags) -> io::Result<Mapping> {
@@ -170,10 +165,37 @@ impl Mapping {
     /// The event word, on which readers sleep.
     #[must_use]
     pub fn event(&self) -> &EventWord {
+        self.sleepers_at::<{ layout::word::EVENT }>()
+    }
+
+    /// The bell, on which the publisher sleeps: whoever has something for it wakes it.
+    #[must_use]
+    pub fn bell(&self) -> &EventWord {
+        self.sleepers_at::<{ layout::word::BELL }>()
+    }
+
+    fn sleepers_at<const AT: usize>(&self) -> &EventWord {
+        const { assert!(AT < HEADER_BYTES as usize / 8) };
         // SAFETY: M3: the header page is always mapped.
-        let word = unsafe { self.base.add(layout::word::EVENT) };
+        let word = unsafe { self.base.add(AT) };
         // SAFETY: M1, M2, M6; an `EventWord` is an atomic that only loads, as M5 demands.
         unsafe { &*word.cast::<EventWord>() }
+    }
+
+    /// The words of a range, if it is inside the mapping: of a slot, for a publisher that compares them.
+    pub(crate) fn shared(&self, at: usize, count: usize) -> Option<&[SharedWord]> {
+        let start = self.range(at, count)?.cast::<SharedWord>();
+        // SAFETY: M1, M2, M3, M6: mapped for the life of `self`, aligned, only ever seen as atomics of 64 bits. M5: a `SharedWord` only
+        // loads.
+        Some(unsafe { slice::from_raw_parts(start, count) })
+    }
+
+    fn range(&self, at: usize, count: usize) -> Option<*const AtomicU64> {
+        if at.checked_add(count)? > self.words {
+            return None;
+        }
+        // SAFETY: M1: `at + count <= words`.
+        Some(unsafe { self.base.add(at) })
     }
 
     /// Hands `count` words from `at` on to `sink` in blocks of bytes. False if they do not lie inside the mapping.
@@ -284,52 +306,6 @@ impl Mapping {
     }
 }
 
-impl WritableMapping {
-    /// One half of a word, if it is inside the mapping: for the kernel, which can change 32 bits. Nothing in this process
-    /// loads or stores through it, so that each word is of one size for all of its accesses.
-    pub(crate) fn half(&self, at: usize, is_high: bool) -> Option<&AtomicU32> {
-        let word = self.0.atomic(at)?.as_ptr().cast::<AtomicU32>();
-        // SAFETY: M1: both halves lie in that word.
-        let half = unsafe { word.add(usize::from(is_high)) };
-        // SAFETY: M1, M2: mapped for the life of `self`, aligned to 4. M6: handed to the kernel only.
-        Some(unsafe { &*half })
-    }
-
-    /// Stores a word; nothing happens outside of the mapping.
-    pub fn store(&self, at: usize, value: u64, order: Ordering) {
-        // M5.
-        if let Some(word) = self.0.atomic(at) {
-            word.store(value, order);
-        }
-    }
-
-    /// Bumps the event word and wakes everybody who sleeps on it.
-    pub fn announce(&self) {
-        let _ = announce::<Sound, _, (), ()>(self, || Ok(()));
-    }
-}
-
-impl Deref for WritableMapping {
-    type Target = Mapping;
-
-    fn deref(&self) -> &Mapping {
-        &self.0
-    }
-}
-
-impl Waker for WritableMapping {
-    fn bump(&self, order: Ordering) {
-        // M5; M6: what the half that readers sleep on carries over is nobody's.
-        if let Some(word) = self.0.atomic(layout::word::EVENT) {
-            word.fetch_add(1, order);
-        }
-    }
-
-    fn wake(&self, most: u32) {
-        self.event().wake(most);
-    }
-}
-
 /// Zeros, and in front of them a line that says the same to everybody: there is nothing to look at.
 #[repr(C, align(4096))]
 struct Nothing {
@@ -340,7 +316,6 @@ struct Nothing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::event::Sleeper as _;
 
     fn file(words: u64) -> File {
         let file = tempfile::tempfile().unwrap();
@@ -372,30 +347,6 @@ mod tests {
         assert!(reader.copy(500, 101, |bytes| seen.extend_from_slice(bytes)));
         assert_eq!((seen.len(), seen.last_chunk::<8>()), (808, Some(&5_u64.to_le_bytes())));
         assert_eq!((reader.generation().load(), writer.generation().load()), (8, 8));
-    }
-
-    /// Symptom: the event word was 32 bits for those who sleep and 64 for those who load words, a data race by the rules of the
-    /// language. Fix: 64 bits for everybody, and the kernel is shown the low half.
-    #[test]
-    fn the_event_is_the_low_half_of_a_word_that_is_always_accessed_as_a_whole() {
-        let file = file(1024);
-        let (writer, reader) =
-            (Mapping::read_write(&file, 8192).unwrap(), Mapping::read_only(&file, 8192).unwrap());
-        writer.store(layout::word::EVENT, u64::from(u32::MAX), Ordering::Relaxed);
-        writer.announce();
-        assert_eq!((reader.event().load(), reader.load(layout::word::EVENT)), (0, 1 << 32));
-        let asleep = reader.event().wait(1, std::time::Duration::from_secs(60));
-        assert_eq!(asleep, Err(rustix::io::Errno::AGAIN), "the kernel compares the low half");
-        std::thread::scope(|scope| {
-            let sleeper = scope.spawn(|| {
-                while reader.event().load() == 0 {
-                    reader.event().sleep(0, std::time::Duration::from_secs(60));
-                }
-            });
-            writer.announce();
-            sleeper.join().unwrap();
-        });
-        assert_eq!(reader.event().load(), 1);
     }
 
     #[test]

@@ -34,7 +34,7 @@ use crate::write::slots::{Slots, frame_bytes};
 pub(crate) struct SnapshotFile {
     pub(crate) path: PathBuf,
     pub(crate) file: Arc<File>,
-    pub(crate) header: HeaderPage,
+    pub(crate) header: Arc<HeaderPage>,
     pub(crate) id: FileId,
     pub(crate) hooks: Hooks,
     /// Whether its name is known to be on the disk. A publisher may have died between rename and sync, or the sync has failed.
@@ -237,7 +237,7 @@ impl SnapshotFile {
 
     fn mapped(path: &Path, file: File, id: FileId, hooks: &Hooks) -> Result<SnapshotFile, WriteError> {
         let file = Arc::new(file);
-        let header = HeaderPage::of(&file, id).map_err(failed("map", path))?;
+        let header = Arc::new(HeaderPage::of(&file, id).map_err(failed("map", path))?);
         Ok(SnapshotFile {
             path: path.to_owned(),
             file,

@@ -6,6 +6,7 @@ mod live_link;
 mod opening;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::archive::changed_places::{changed_in_lines, changed_places, may_be_told};
 use crate::archive::checked::Archive;
@@ -280,6 +281,12 @@ impl Writer {
     #[must_use]
     pub fn status_words(&self) -> &HeaderPage {
         &self.snapshot.header
+    }
+
+    /// The header page, for a thread that sleeps on its [bell](crate::Mapping::bell).
+    #[must_use]
+    pub fn header_page(&self) -> Arc<HeaderPage> {
+        self.snapshot.header.clone()
     }
 
     /// The writer of this file's checkpoints. One per file, for a thread of its own.

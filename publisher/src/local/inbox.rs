@@ -1,7 +1,7 @@
 //! How a command reaches a publisher that is another process: a directory beside the snapshot, `.NAME.inbox`, with one file for each.
 //!
 //! It is made by the first command. A command is written under another name and then renamed to `ID.request`. The publisher looks twice a
-//! second, renames it to `ID.taken`, does it, writes `ID.answer` and removes it. One that dies in between leaves `ID.taken` to the next, which
+//! second, and when somebody rings (`bell`), renames it to `ID.taken`, does it, writes `ID.answer` and removes it. One that dies in between leaves `ID.taken` to the next, which
 //! does it again: every command may be done twice. A command that waited too long takes `ID.request` back; if it is not there any more, an
 //! answer is on its way. What nobody waits for any more is not done.
 //!

@@ -1,4 +1,4 @@
-//! Overrides on a disk that is full.
+//! Commands: how soon they are done, and what a disk that is full makes of them.
 
 use std::io;
 use std::sync::atomic::AtomicBool;
@@ -30,6 +30,32 @@ impl Observer for Disk {
     }
 }
 
+fn overriding(value: &str, time: Duration) -> Command {
+    let (key, reason) = ("n".to_owned(), "a test".to_owned());
+    Command::Override { key, value: value.to_owned(), time, reason, force: false }
+}
+
+/// The heartbeat looks for commands too, twice a second: so many would take it twice as long.
+#[test]
+fn a_publisher_that_is_asleep_is_woken_by_a_command_also_after_its_file_was_recreated() {
+    let place = Place::new();
+    let mut publisher = Publisher::open(&place.path, &PublisherOptions::default()).unwrap();
+    published(&mut publisher, r#"{"n": 0}"#);
+    let many = || {
+        let begun = Instant::now();
+        for value in 1..=20_u32 {
+            let command = overriding(&value.to_string(), Duration::from_secs(3600));
+            send(&place.path, command, "somebody", DEADLINE).unwrap();
+            assert_eq!(place.reader().get_number("n"), f64::from(value));
+        }
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?} for 20 commands", begun.elapsed());
+    };
+    many();
+    std::fs::remove_file(&place.path).unwrap();
+    wait_until("the file is recreated", DEADLINE, || place.path.exists());
+    many();
+}
+
 /// Symptom: for a moment readers saw an override whose time was over. Cause: what waited for the full disk had the override in it, and was
 /// tried again before what is over was ended. Fix: first ended, then tried.
 #[test]
@@ -43,14 +69,7 @@ fn an_override_that_ends_while_the_disk_is_full_is_never_seen() {
     // It ends, and the disk has room again, between two heartbeats, of which the later one tries again what waits.
     let lasts = Duration::from_millis(1750);
     *disk.0.lock().unwrap() = Some(Instant::now() + lasts + Duration::from_millis(50));
-    let command = Command::Override {
-        key: "n".to_owned(),
-        value: "2".to_owned(),
-        time: lasts,
-        reason: "full".to_owned(),
-        force: false,
-    };
-    match send(&place.path, command, "somebody", Duration::from_secs(10)) {
+    match send(&place.path, overriding("2", lasts), "somebody", DEADLINE) {
         Err(CommandError::Refused(problem)) => {
             assert!(problem.contains("is overridden as soon as the file can be written"), "{problem}");
         }

@@ -43,7 +43,7 @@ impl Load for SharedWord {
     }
 }
 
-/// The event word, whose low half readers sleep on. See [`crate::sync::event`].
+/// A word whose low half can be slept on: the event word, see [`crate::sync::event`], or the bell.
 #[derive(Debug)]
 #[repr(transparent)]
 pub struct EventWord(AtomicU64);
@@ -64,7 +64,7 @@ impl EventWord {
     }
 
     /// Wakes up to `most` of those who sleep on the word. Needs no right to write.
-    pub(crate) fn wake(&self, most: u32) {
+    pub fn wake(&self, most: u32) {
         self.low_half().wake(most);
     }
 
