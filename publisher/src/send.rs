@@ -24,9 +24,9 @@ const LAST_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// There is no snapshot file, so there is nothing to command.
-    #[error("there is no snapshot file {}", .0.display())]
-    Missing(PathBuf),
+    /// There is no snapshot file, so there is nothing to command, or it cannot be opened.
+    #[error(transparent)]
+    Snapshot(#[from] flagstaff_format::OpenError),
     /// The command cannot be given.
     #[error("cannot give a command to the publisher of {}", path.display())]
     Inbox {
@@ -78,9 +78,8 @@ pub fn overrides_of(snapshot: &Path) -> io::Result<Vec<Override>> {
 /// [`CommandError`]. Except after [`CommandError::NoAnswer`], nothing was done or all that the message says.
 pub fn send(snapshot: &Path, command: Command, who: &str, patience: Duration) -> Result<Done, CommandError> {
     let path = behind_links(snapshot);
-    let missing = || CommandError::Missing(path.clone());
-    let view = flagstaff_format::open_view(&path).map_err(|_| missing())?;
-    let identity = view.header().map(|header| header.identity).ok_or_else(missing)?;
+    let view = flagstaff_format::open_view(&path)?;
+    let identity = view.header().map_or([0; 32], |header| header.identity);
     let failed = |source| CommandError::Inbox { path: path.clone(), source };
     let side_files = SideFiles::new(&path);
     let inbox = Inbox::of(&side_files);

@@ -178,7 +178,7 @@ fn without_a_publisher_the_command_does_it_and_says_that_nobody_will_end_it() {
     assert_eq!(get(&folder, "kill"), "true");
     let missing = Folder::new().run(["override", "kill", "true", "--for", "1h", "--reason", "night"]);
     assert_eq!(missing.code, Some(1));
-    assert!(missing.err.contains("there is no snapshot file"), "{}", missing.err);
+    assert!(missing.err.contains("no snapshot at"), "{}", missing.err);
 }
 
 #[test]

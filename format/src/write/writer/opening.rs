@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::live_link::{self, LeftBehind};
-use super::{NOBODY, Writer, WriterOptions, mark};
+use super::superseding::mark;
+use super::{NOBODY, Writer, WriterOptions};
 use crate::archive::checked::Archive;
 use crate::bytes::error::{OpenError, WriteError};
 use crate::bytes::header::{Header, unix_micros};
