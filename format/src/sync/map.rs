@@ -17,7 +17,7 @@
 //! process that touches it. That is why readers stay inside the reserved bytes of an area.
 
 mod word;
-mod writable;
+pub(crate) mod writable;
 
 use std::fs::File;
 use std::io;
@@ -33,7 +33,6 @@ use crate::bytes::layout::{
 use crate::sync::prefix_page::{FRONT_WORDS, PrefixedMapping};
 
 pub use word::{EventWord, SharedWord};
-pub use writable::WritableMapping;
 
 /// Bytes copied or hashed at a time.
 pub(crate) const BLOCK: usize = checksum::BLOCK;
@@ -60,15 +59,6 @@ impl Mapping {
     /// That of `mmap`, or that the file is not that long.
     pub fn read_only(file: &File, bytes: u64) -> io::Result<Mapping> {
         Mapping::file(file, bytes, ProtFlags::READ)
-    }
-
-    /// Maps the first `bytes` bytes of a file for reading and writing.
-    ///
-    /// # Errors
-    /// As [`Mapping::read_only`].
-    pub fn read_write(file: &File, bytes: u64) -> io::Result<WritableMapping> {
-        // Establishes M5.
-        Mapping::file(file, bytes, ProtFlags::READ | ProtFlags::WRITE).map(WritableMapping::of)
     }
 
     fn file(file: &File, bytes: u64, access: ProtFlags) -> io::Result<Mapping> {

@@ -29,7 +29,8 @@ use rustix::thread::futex::{self, WakeOp, WakeOpCmp};
 use crate::bytes::counters::Counters;
 use crate::bytes::file_id::FileId;
 use crate::bytes::layout::{HEADER_BYTES, word};
-use crate::sync::map::{Mapping, WritableMapping};
+use crate::sync::map::Mapping;
+use crate::sync::map::writable::WritableMapping;
 use crate::sync::protocol::MARK;
 use crate::write::disk;
 

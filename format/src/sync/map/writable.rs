@@ -1,8 +1,12 @@
 //! A mapping that can be stored into: of slots, where the file system allows it, and of words that only the kernel changes.
 
+use std::fs::File;
+use std::io;
 use std::ops::Deref;
 use std::slice;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use rustix::mm::ProtFlags;
 
 use super::Mapping;
 use crate::bytes::layout;
@@ -13,12 +17,18 @@ use crate::sync::protocol::Sound;
 #[derive(Debug)]
 pub struct WritableMapping(Mapping);
 
-impl WritableMapping {
-    /// M5: a mapping whose pages can be stored into.
-    pub(super) fn of(mapping: Mapping) -> WritableMapping {
-        WritableMapping(mapping)
+impl Mapping {
+    /// Maps the first `bytes` bytes of a file for reading and writing.
+    ///
+    /// # Errors
+    /// As [`Mapping::read_only`].
+    pub fn read_write(file: &File, bytes: u64) -> io::Result<WritableMapping> {
+        // Establishes M5.
+        Mapping::file(file, bytes, ProtFlags::READ | ProtFlags::WRITE).map(WritableMapping)
     }
+}
 
+impl WritableMapping {
     /// The words of a range, to be stored into, if it is inside the mapping. A publisher compares and stores them by lines, see
     /// [`crate::sync::lines`].
     pub(crate) fn atomics(&self, at: usize, count: usize) -> Option<&[AtomicU64]> {
