@@ -18,6 +18,9 @@ const EQUAL: usize = 7;
 /// Keys that are asked for most. The others are there to make the payload large.
 pub const HOT: usize = LENGTHS.len() + EQUAL;
 
+/// The flag that people override. Small payloads do not have it.
+pub const OVERRIDDEN: usize = 5;
+
 /// What a flag holds.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Held {
@@ -48,6 +51,8 @@ pub struct Content {
     pub seed: u32,
     /// How many small edits were made since then: each changes a few values and no key.
     pub edit: u32,
+    /// What flag [`OVERRIDDEN`] is set to on this host, as a text, whatever the payload says. 0: it is not.
+    pub over: u32,
     /// Its place in time: grows with every payload, and again when a publisher that starts carries an older one on.
     pub order: u32,
 }
@@ -101,9 +106,17 @@ fn equal_hashes(count: usize) -> Vec<String> {
 }
 
 impl Content {
-    /// What key number `i` holds; `None`: no such flag.
+    /// What readers get for key number `i`; `None`: no such flag.
     #[must_use]
     pub fn held(self, i: usize) -> Option<Held> {
+        if i == OVERRIDDEN && self.over != 0 && self.seed != 0 {
+            return Some(Held::Text(self.over.to_string()));
+        }
+        self.said(i)
+    }
+
+    /// What the payload says about key number `i`.
+    fn said(self, i: usize) -> Option<Held> {
         if self.seed == 0 || i >= self.size as usize {
             return None;
         }
@@ -171,7 +184,7 @@ impl Content {
     pub fn json(self) -> String {
         let mut json = String::from("{");
         for i in 0..self.size as usize {
-            let Some(held) = self.held(i) else { continue };
+            let Some(held) = self.said(i) else { continue };
             let comma = if json.len() > 1 { "," } else { "" };
             let value = match held {
                 Held::Null => "null".to_owned(),
@@ -189,11 +202,11 @@ impl Content {
         json + "}"
     }
 
-    /// Numbers of flags: booleans, numbers, strings, JSON values, nulls.
+    /// Numbers of flags that readers see: booleans, numbers, strings, JSON values, nulls.
     #[must_use]
     pub fn kinds(self) -> [u64; 5] {
         let mut kinds = [0; 5];
-        for held in (0..self.size as usize).filter_map(|i| self.held(i)) {
+        for held in (0..(self.size as usize).max(OVERRIDDEN + 1)).filter_map(|i| self.held(i)) {
             kinds[match held {
                 Held::Bool(_) => 0,
                 Held::I64(_) | Held::U64(_) | Held::F64(_) | Held::Huge => 1,
@@ -210,13 +223,13 @@ impl Content {
     pub fn parse(text: &str) -> Option<Content> {
         let mut numbers = text.split(':').map(str::parse);
         let mut next = || numbers.next()?.ok();
-        Some(Content { size: next()?, seed: next()?, edit: next()?, order: next()? })
+        Some(Content { size: next()?, seed: next()?, edit: next()?, over: next()?, order: next()? })
     }
 
     /// As a word of a command.
     #[must_use]
     pub fn words(self) -> String {
-        format!("{}:{}:{}:{}", self.size, self.seed, self.edit, self.order)
+        format!("{}:{}:{}:{}:{}", self.size, self.seed, self.edit, self.over, self.order)
     }
 }
 
@@ -242,7 +255,7 @@ mod tests {
     #[test]
     fn a_payload_is_json_with_the_flags_that_are_expected_and_fits() {
         for (size, seed) in [(0, 1), (1, 2), (10, 3), (400, 4), (5000, 4), (5000, 3), (100_000, 7)] {
-            let content = Content { size, seed, edit: 0, order: 1 };
+            let content = Content { size, seed, edit: 0, over: 0, order: 1 };
             let json = content.json();
             assert!(json.len() < 5 << 20, "{size} {seed}: {}", json.len());
             // `1e999` is no number for this parser.
@@ -254,7 +267,7 @@ mod tests {
     #[test]
     fn a_small_edit_changes_few_values_and_no_key() {
         for (size, seed) in [(1, 3), (10, 3), (400, 4), (5000, 7)] {
-            let mut before = Content { size, seed, edit: 0, order: 1 };
+            let mut before = Content { size, seed, edit: 0, over: 0, order: 1 };
             for order in 2..22 {
                 let now = before.edited(order);
                 let changed = (0..size as usize).filter(|i| before.held(*i) != now.held(*i)).count();

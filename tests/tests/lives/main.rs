@@ -19,6 +19,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 mod clock;
+mod command;
 mod disk;
 mod foreign;
 mod hosts;

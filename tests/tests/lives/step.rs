@@ -34,6 +34,14 @@ pub(crate) enum Step {
     StartOther(u32),
     /// As `Start`, and nobody reads its log.
     StartUnread,
+    /// Somebody overrides a flag.
+    Override(u32),
+    /// And ends that.
+    ClearOverride,
+    /// Somebody overrides it for a second, and it ends by itself.
+    ExpireOverride(u32),
+    /// A publisher is killed while somebody overrides a flag.
+    KillInOverride(u32),
     /// A bit of the file's header flips, and its publisher makes it anew.
     Supersede(u32),
     /// It ends cleanly.
@@ -106,6 +114,10 @@ impl Step {
             3..9 => return StartOther(random.u32(..3)),
             9..17 => return Foreign(random.u32(..4)),
             17..35 => return Race(random.u32(2..9), size.min(5000), variety),
+            35..50 => return Override(1 + variety),
+            50..57 => return ClearOverride,
+            57 => return ExpireOverride(1 + variety),
+            58..60 => return KillInOverride(1 + variety),
             _ => {}
         }
         match random.u32(..200) {
@@ -147,8 +159,10 @@ impl Step {
         let size = [1, 10, 60, 400][random.usize(..4)];
         let (variety, which) = (random.u32(..1000), random.u32(..64));
         match random.u32(..400) {
-            0..130 => Publish(size, variety),
-            130..145 => Burst(random.u32(2..6), size, variety),
+            0..124 => Publish(size, variety),
+            124..130 => Override(1 + variety),
+            130 => ClearOverride,
+            131..145 => Burst(random.u32(2..6), size, variety),
             145..165 => Race(random.u32(2..9), size, variety),
             165..170 => Refused,
             170..172 => FullDisk(5000, variety),
@@ -194,6 +208,7 @@ impl Step {
                 None => Burst(count, size, variety),
             }),
             StartBehind(_) | StartOther(_) | StartUnread => Some(Start),
+            ExpireOverride(value) | KillInOverride(value) => Some(Override(value)),
             Attach(host) => Some(Open(host)),
             _ => None,
         }
@@ -228,6 +243,10 @@ impl FromStr for Step {
             ("StartBehind", &[seconds]) => StartBehind(seconds),
             ("StartOther", &[source]) => StartOther(source),
             ("StartUnread", []) => StartUnread,
+            ("Override", &[value]) => Override(value),
+            ("ClearOverride", []) => ClearOverride,
+            ("ExpireOverride", &[value]) => ExpireOverride(value),
+            ("KillInOverride", &[value]) => KillInOverride(value),
             ("Supersede", &[variety]) => Supersede(variety),
             ("Close", []) => Close,
             ("Kill", []) => Kill,

@@ -17,6 +17,7 @@ use flagstaff_tests::lives::race::Progress;
 use flagstaff_tests::place::Place;
 use flagstaff_tests::server::FaultServer;
 
+use crate::command::{clear_overrides, set_override};
 use crate::disk::Disk;
 use crate::hosts::{Hosts, Opened, Outcome, words};
 use crate::step::Step;
@@ -140,6 +141,14 @@ impl Service {
                     self.forget(id);
                 }
             }
+            Step::Override(value) if self.is_served() && !self.touched => {
+                set_override(&self.place, value, "1h")?;
+                self.overridden(value);
+            }
+            Step::ClearOverride if self.is_served() && !self.touched && self.newest.over != 0 => {
+                clear_overrides(&self.place)?;
+                self.overridden(0);
+            }
             Step::Wait(subject, size, variety) => return self.wait(subject, size, variety),
             Step::Host => return self.hosts.start(),
             Step::Fork(host) => return self.hosts.fork(host),
@@ -153,7 +162,11 @@ impl Service {
             // Time is what this step is about.
             Step::Pause(milliseconds) => std::thread::sleep(Duration::from_millis(u64::from(milliseconds))),
             // Of lives with a publisher that is told.
-            Step::KillInPublish(..)
+            Step::Override(_)
+            | Step::ClearOverride
+            | Step::ExpireOverride(_)
+            | Step::KillInOverride(_)
+            | Step::KillInPublish(..)
             | Step::OneShot(..)
             | Step::StartBehind(_)
             | Step::Supersede(_)
@@ -166,7 +179,13 @@ impl Service {
     /// Next content of the service; never without flags, which would look like none.
     fn next(&mut self, size: u32, variety: u32) -> Content {
         self.serial += 1;
-        Content { size: size.max(1), seed: self.serial * 1000 + variety, edit: 0, order: self.serial }
+        Content {
+            size: size.max(1),
+            seed: self.serial * 1000 + variety,
+            edit: 0,
+            over: self.newest.over,
+            order: self.serial,
+        }
     }
 
     /// The service says something new, in its stream and in the file that can be watched.
@@ -181,6 +200,16 @@ impl Service {
     fn tell(&mut self, content: Content) {
         fs::write(self.place.join("next.json"), content.json()).unwrap();
         self.tell_written(content);
+    }
+
+    /// People have set a flag, whatever the service says, or not any more.
+    fn overridden(&mut self, value: u32) {
+        self.serial += 1;
+        (self.newest.over, self.newest.order) = (value, self.serial);
+        self.possible.push(self.newest);
+        if !self.hosts.are_awake() {
+            self.missed.push(self.newest);
+        }
     }
 
     /// The same, of what is in the file that is to be renamed.

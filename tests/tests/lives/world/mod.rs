@@ -1,9 +1,10 @@
 //! One life: the file, its publisher, the processes with subjects, and what is known of each.
 //!
-//! `press` is what the publisher does, `path` what people do at the path, `asking` how the subjects are made
-//! and asked.
+//! `press` is what the publisher does, `overriding` what people ask of it, `path` what they do at the path, `asking` how the subjects
+//! are made and asked.
 
 mod asking;
+mod overriding;
 mod path;
 mod press;
 
@@ -64,6 +65,10 @@ pub(crate) struct World {
     /// The file that was renamed may be the publisher's, which goes on in it until it looks at the path.
     aside_is_live: bool,
     serial: u32,
+    /// What the overridden flag is set to; 0: nothing is.
+    over: u32,
+    /// The publisher knows what the source says.
+    has_source: bool,
     /// The payload that was made last, published or not.
     last_content: Content,
     random: Rng,
@@ -93,6 +98,8 @@ impl World {
             aside: None,
             aside_is_live: false,
             serial: 0,
+            over: 0,
+            has_source: false,
             last_content: Content::default(),
             random: Rng::with_seed(7),
             counts: Counts::default(),
@@ -131,6 +138,10 @@ impl World {
             Step::Start => return self.start(None, ""),
             Step::StartBehind(seconds) => return self.start(Some(seconds), ""),
             Step::StartOther(source) => return self.start(None, &format!("http://source-{source}")),
+            Step::Override(value) => return self.set_override(value),
+            Step::ClearOverride => return self.clear_override(),
+            Step::ExpireOverride(value) => return self.expire_override(value),
+            Step::KillInOverride(value) => return self.kill_in_override(value),
             Step::Supersede(variety) => return self.supersede(variety),
             Step::Close => return self.close(),
             Step::Kill => self.kill(),

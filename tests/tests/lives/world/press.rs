@@ -27,8 +27,10 @@ impl World {
         self.last_content = if may_be_edited && variety.is_multiple_of(3) {
             last.edited(self.serial)
         } else {
-            Content { size, seed: self.serial * 1000 + variety, edit: 0, order: self.serial }
+            let seed = self.serial * 1000 + variety;
+            Content { size, seed, edit: 0, over: 0, order: self.serial }
         };
+        self.last_content.over = self.over;
         self.last_content
     }
 
@@ -74,6 +76,7 @@ impl World {
     /// From now on everybody answers that at the next read.
     pub(super) fn published(&mut self, content: Content) {
         self.counts.publishes += 1;
+        self.has_source = true;
         self.live = vec![content];
         if self.touched {
             self.at_path = merged(&self.at_path, content);
@@ -152,7 +155,8 @@ impl World {
         }
         let mut command = Command::new(role());
         command.arg("lives-press").arg(self.place.file()).arg(source);
-        if let Some(seconds) = behind
+        // A wall clock that comes back from the past ends what was set.
+        if let Some(seconds) = behind.filter(|_| self.over == 0)
             && !clock::set_behind(&mut command, seconds)
         {
             return Ok(());
@@ -160,6 +164,7 @@ impl World {
         let press = Process::start(command).map_err(|problem| problem.to_string())?;
         press.line("ready ", PATIENCE).map_err(|problem| format!("a publisher does not start: {problem}"))?;
         self.press = Some(press);
+        self.has_source = false;
         // What is at the path is carried on, and what is behind the second name if nothing good is there.
         let is_none = |content: &Content| content.seed == 0;
         let mut carried = self.at_path.clone();
@@ -168,6 +173,9 @@ impl World {
         }
         if !self.live.iter().any(is_none) {
             carried.retain(|content| !is_none(content));
+        }
+        if self.over != 0 {
+            carried.iter_mut().for_each(|content| content.over = self.over);
         }
         let content = self.which_of(&carried)?;
         self.moved_on();
