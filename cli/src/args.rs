@@ -12,10 +12,12 @@ use crate::dump::Dump;
 #[cfg(feature = "metrics")]
 use crate::exporter::Exporter;
 use crate::get::Get;
+use crate::history;
 use crate::log::{Format, Level};
 use crate::man::Man;
 use crate::overriding::SetOverride;
 use crate::publish::Publish;
+use crate::rollback::Rollback;
 use crate::run::Run;
 use crate::serve::Serve;
 use crate::status::Status;
@@ -71,6 +73,10 @@ pub(crate) enum Command {
     #[command(name = "override")]
     Override(SetOverride),
     Accept(Accept),
+    Log(history::Log),
+    Show(history::Show),
+    Diff(history::Diff),
+    Rollback(Rollback),
     Serve(Serve),
     #[cfg(feature = "metrics")]
     Exporter(Exporter),
@@ -103,6 +109,9 @@ impl Command {
             | Command::Verify(Verify { json, .. })
             | Command::Override(SetOverride { json, .. })
             | Command::Accept(Accept { json, .. })
+            | Command::Log(history::Log { json, .. })
+            | Command::Diff(history::Diff { json, .. })
+            | Command::Rollback(Rollback { json, .. })
             | Command::Publish(Publish { json, .. }) => *json,
             #[cfg(feature = "top")]
             Command::Top(Top { json, .. }) => *json,

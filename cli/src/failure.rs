@@ -74,6 +74,12 @@ pub(crate) enum Failure {
     NotOnDisk { generation: flagstaff_reader::Generation, source: CloseError },
     #[error("no payload is held for {}", path.display())]
     NothingHeld { path: PathBuf },
+    #[error("snapshot {number} of the history of {} cannot be read; `flagstaff log` lists those that can", path.display())]
+    NotInHistory { number: u64, path: PathBuf, source: io::Error },
+    #[error("there is no flag {} in snapshot {number}", crate::show::key(key))]
+    NotInSnapshot { key: String, number: u64 },
+    #[error("{} holds no flags: expected a snapshot file, or one JSON object with a member for each flag", path.display())]
+    NoFlags { path: PathBuf, source: serde_json::Error },
     #[error(transparent)]
     Command(#[from] CommandError),
     #[error(transparent)]
@@ -179,6 +185,9 @@ impl Failure {
             Failure::Publish(PublishError::Payload(_) | PublishError::Build(_)) => "payload_refused",
             Failure::Publisher(_) | Failure::Publish(_) | Failure::Run(_) => "publisher",
             Failure::NothingHeld { .. } => "nothing_held",
+            Failure::NotInHistory { .. } => "not_in_history",
+            Failure::NotInSnapshot { .. } => "not_in_snapshot",
+            Failure::NoFlags { .. } => "no_flags",
             Failure::Command(_) => "command",
             Failure::NotOnDisk { .. } => "not_on_disk",
             Failure::Serve(_) => "serve",

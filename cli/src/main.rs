@@ -30,6 +30,7 @@ mod exporter;
 mod facts;
 mod failure;
 mod get;
+mod history;
 mod host;
 mod json;
 mod log;
@@ -39,6 +40,7 @@ mod output;
 mod overriding;
 mod permissions;
 mod publish;
+mod rollback;
 mod run;
 mod screen;
 mod serve;
@@ -107,6 +109,10 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Publish(publish) => publish.run(),
         Command::Override(set) => set.run(),
         Command::Accept(accept) => accept.run(),
+        Command::Log(log) => log.run(),
+        Command::Show(show) => show.run(),
+        Command::Diff(diff) => diff.run(),
+        Command::Rollback(rollback) => rollback.run(),
         Command::Serve(serve) => serve.run(),
         #[cfg(feature = "metrics")]
         Command::Exporter(exporter) => exporter.run(),

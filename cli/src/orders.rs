@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::host::user_name;
 use crate::output;
 
-/// A publisher looks twice a second; one that is busy, or starts, needs longer.
+/// A publisher takes a command at once; one that is busy, or starts, needs longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Serialize)]
@@ -23,13 +23,26 @@ struct Report<'a> {
 
 /// Gives a command to the publisher of a snapshot file.
 pub(crate) fn give(path: &Path, command: Command) -> Result<Done, Failure> {
+    Ok(send(path, command, &person(), PATIENCE)?)
+}
+
+/// Who runs this.
+pub(crate) fn person() -> String {
     let user = user_name(geteuid().as_raw());
     // Root is nobody in particular.
-    let who = match std::env::var("SUDO_USER") {
+    match std::env::var("SUDO_USER") {
         Ok(person) if geteuid().is_root() && !person.is_empty() => format!("{person} as {user}"),
         _ => user,
-    };
-    Ok(send(path, command, &who, PATIENCE)?)
+    }
+}
+
+/// After something that ends by itself.
+pub(crate) fn say_that_nobody_ends_it(done: &Done) {
+    if !done.has_publisher {
+        crate::log::say(
+            "flagstaff: no publisher lives: it ends only after one is started, such as `flagstaff run`",
+        );
+    }
 }
 
 /// Prints what was done.

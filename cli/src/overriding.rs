@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::facts::Overridden;
 use crate::failure::Failure;
-use crate::orders::{give, said};
+use crate::orders::{give, said, say_that_nobody_ends_it};
 use crate::output;
 use crate::show;
 use crate::snapshot_args::SnapshotArgs;
@@ -108,10 +108,8 @@ impl SetOverride {
         };
         let sets = matches!(command, Command::Override { .. });
         let done = give(&path, command)?;
-        if sets && !done.has_publisher {
-            crate::log::say(
-                "flagstaff: no publisher lives: it ends only after one is started, such as `flagstaff run`",
-            );
+        if sets {
+            say_that_nobody_ends_it(&done);
         }
         said(&done, self.json)
     }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use flagstaff_publisher::payload::{DEFAULT_MAX_PAYLOAD, Limits, check_bytes};
-use flagstaff_publisher::{Changes, Outcome, Publisher};
+use flagstaff_publisher::{Changes, HISTORY, Outcome, Publisher};
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::orders::person;
 use crate::output;
 use crate::permissions::Permissions;
 use crate::snapshot_args::{SnapshotArgs, cannot_publish, make_cache_dir};
@@ -87,7 +88,8 @@ impl Publish {
             .map_err(|error| Failure::Payload { path: self.source.clone(), error })?;
         let payload = String::from_utf8_lossy(&bytes);
         make_cache_dir(&target)?;
-        let options = self.permissions.options().identity(target.identity());
+        let by = format!("flagstaff publish, {}", person());
+        let options = self.permissions.options().identity(target.identity()).history(HISTORY).source_name(by);
         let mut publisher =
             Publisher::open(target.path(), &options).map_err(|error| cannot_publish(error, target.path()))?;
         let outcome = publisher.publish(&payload)?;

@@ -1,6 +1,6 @@
 //! `flagstaff run`: runs a publisher.
 
-use std::path::PathBuf;
+use std::path::{PathBuf, absolute};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use clap::Args;
 use flagstaff_publisher::lock::LockError;
 use flagstaff_publisher::sse::{Endpoint, StreamOptions};
 use flagstaff_publisher::{
-    Guard, OpenError, Publisher, PublisherOptions, SnapshotLocation, Source, give_memory_back, run,
+    Guard, HISTORY, OpenError, Publisher, PublisherOptions, SnapshotLocation, Source, give_memory_back, run,
 };
 use flagstaff_reader::Reader;
 
@@ -65,6 +65,10 @@ pub(crate) struct Run {
     #[arg(long, value_name = "off|SHARE", default_value = "0.5", env = "FLAGSTAFF_GUARD")]
     guard: Guard,
 
+    /// Keep that many of the last snapshots for `flagstaff log` and `flagstaff rollback`, and an audit log. 0: neither
+    #[arg(long, value_name = "SNAPSHOTS", default_value_t = HISTORY, env = "FLAGSTAFF_HISTORY")]
+    history: usize,
+
     /// Serve health and metrics on this address and port: /healthz, /readyz, /metrics. Port 0 takes a free one; the log says which
     #[cfg(feature = "metrics")]
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -107,7 +111,13 @@ impl Run {
         let control = Control::default();
         signals::listen(&control)?;
         let options = self.permissions.options().identity(target.identity()).import(target.sdk_cache());
-        let options = options.guard(self.guard);
+        let source_name = match &origin {
+            Origin::Stream(endpoint) => endpoint.base_url().to_string(),
+            Origin::File(path) => {
+                absolute(path).unwrap_or_else(|_no_directory| path.clone()).display().to_string()
+            }
+        };
+        let options = options.guard(self.guard).history(self.history).source_name(source_name);
         let publishes = Arc::new(AtomicBool::new(false));
         #[cfg(feature = "metrics")]
         let _endpoint = self.endpoint(&target, &publishes)?;

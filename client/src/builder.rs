@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use flagstaff_publisher::sse::{DEFAULT_BASE_URL, StreamOptions};
-use flagstaff_publisher::{Guard, Hooks};
+use flagstaff_publisher::{Guard, HISTORY, Hooks};
 
 use crate::callback::StartCallback;
 use crate::client::Client;
@@ -44,6 +44,7 @@ impl ClientBuilder {
             cache_dir: None,
             file: None,
             guard: Guard::default(),
+            history: HISTORY,
             memory_dir: None,
             stream: StreamOptions::default(),
             on_error: None,
@@ -84,6 +85,14 @@ impl ClientBuilder {
     /// flags, or of 20 or more flags removes more than half or gives them another type.
     pub fn guard(mut self, guard: Guard) -> ClientBuilder {
         self.requested.guard = guard;
+        self
+    }
+
+    /// How many of the last snapshots are kept beside the file while this client publishes, for `flagstaff log` and `flagstaff rollback`, with
+    /// an audit log. 20 by default; with 0 there is neither.
+    #[must_use]
+    pub fn history(mut self, snapshots: usize) -> ClientBuilder {
+        self.requested.history = snapshots;
         self
     }
 

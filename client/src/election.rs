@@ -198,5 +198,6 @@ impl Trim {
 fn options(settings: &Settings, location: &SnapshotLocation) -> PublisherOptions {
     let options =
         PublisherOptions::default().identity(location.identity()).import(settings.sdk_cache.as_deref());
-    options.guard(settings.guard).watch(settings.watch.clone()).silent_threads()
+    let options = options.guard(settings.guard).history(settings.history);
+    options.source_name(settings.endpoint.base_url()).watch(settings.watch.clone()).silent_threads()
 }

@@ -19,6 +19,7 @@ pub(crate) struct Requested {
     pub(crate) cache_dir: Option<PathBuf>,
     pub(crate) file: Option<PathBuf>,
     pub(crate) guard: Guard,
+    pub(crate) history: usize,
     pub(crate) memory_dir: Option<PathBuf>,
     pub(crate) stream: StreamOptions,
     pub(crate) on_error: Option<ErrorCallback>,
@@ -35,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) in_memory_because: Option<ErrorContext>,
     /// Which payloads are held, when this process publishes.
     pub(crate) guard: Guard,
+    /// Snapshots that are kept then.
+    pub(crate) history: usize,
     /// The SDK's cache beside the file that was asked for.
     pub(crate) sdk_cache: Option<PathBuf>,
     pub(crate) on_error: Option<ErrorCallback>,
@@ -75,6 +78,7 @@ impl Settings {
             in_memory_because,
             sdk_cache,
             guard: requested.guard,
+            history: requested.history,
             on_error: requested.on_error,
             on_start: requested.on_start,
             watch: requested.watch,

@@ -44,7 +44,9 @@ mod error;
 mod failure_kind;
 mod feed;
 mod heartbeat;
+mod history;
 mod identity;
+mod json;
 mod kept;
 mod local;
 pub mod lock;
@@ -59,6 +61,7 @@ mod queue;
 mod run;
 mod send;
 mod shared;
+mod side_files;
 mod snapshot_location;
 pub mod sse;
 mod stopper;
@@ -72,13 +75,14 @@ pub use error::{CloseError, OpenError, PublishError, RunError};
 #[doc(hidden)]
 pub use flagstaff_format::{Entry, Epoch, ForkSafeList, Hooks, printable};
 pub use flagstaff_format::{FailureKind, Generation, LinkState};
+pub use history::{Cause, HistoryEntry, Recorded};
 pub use identity::{Identity, default_cache_dir};
 #[doc(hidden)]
 pub use kept::Follower;
-pub use local::{Command, Done, Held, Override, Term};
+pub use local::{Command, Done, Held, Override, Rollback, Term};
 pub use local::{Guard, GuardError, Suspicion};
 pub use notice::{Level, Notice};
-pub use options::PublisherOptions;
+pub use options::{HISTORY, PublisherOptions};
 pub use outcome::{Changes, Keys, Outcome};
 #[doc(hidden)]
 pub use predecessor::has_predecessor;
@@ -87,6 +91,6 @@ pub use publisher::Publisher;
 pub use queue::{Handler, Queue};
 pub use run::{Source, run};
 #[doc(hidden)]
-pub use send::{CommandError, held_of, overrides_of, send};
+pub use send::{CommandError, held_of, history_of, overrides_of, recorded_in, rollback_of, send};
 pub use snapshot_location::{SnapshotLocation, lock_path};
 pub use stopper::{Stopper, Waited};

@@ -10,6 +10,9 @@ use crate::local::Guard;
 use crate::lock::LockMode;
 use crate::payload::Limits;
 
+/// Snapshots that are kept unless something else is asked for.
+pub const HISTORY: usize = 20;
+
 /// Options of [`crate::Publisher::open`].
 #[derive(Debug, Clone)]
 pub struct PublisherOptions {
@@ -18,6 +21,8 @@ pub struct PublisherOptions {
     pub(crate) lock_mode: LockMode,
     pub(crate) limits: Limits,
     pub(crate) guard: Guard,
+    pub(crate) history: usize,
+    pub(crate) source_name: String,
     pub(crate) import: Option<PathBuf>,
     pub(crate) checkpoint_every: Duration,
     pub(crate) thread_log: ThreadLog,
@@ -32,6 +37,8 @@ impl Default for PublisherOptions {
             lock_mode: LockMode::Owner,
             limits: Limits::default(),
             guard: Guard::OFF,
+            history: 0,
+            source_name: "a publisher".to_owned(),
             import: None,
             checkpoint_every: Duration::from_millis(2500),
             thread_log: ThreadLog::On,
@@ -81,6 +88,21 @@ impl PublisherOptions {
     #[must_use]
     pub fn guard(mut self, guard: Guard) -> PublisherOptions {
         self.guard = guard;
+        self
+    }
+
+    /// How many of the last snapshots are kept beside the file, with a log of what changed, by whom and why. 0 by default: none.
+    /// `flagstaff run`, `flagstaff publish` and clients keep [`HISTORY`].
+    #[must_use]
+    pub fn history(mut self, snapshots: usize) -> PublisherOptions {
+        self.history = snapshots;
+        self
+    }
+
+    /// What the history calls the source of the payloads, such as an address or the path of a file.
+    #[must_use]
+    pub fn source_name(mut self, name: impl Into<String>) -> PublisherOptions {
+        self.source_name = name.into();
         self
     }
 

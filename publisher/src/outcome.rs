@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use flagstaff_format::{Archive, Difference, Generation, Records, printable};
+use serde::{Deserialize, Serialize};
 
 /// Keys that are listed by name, of each kind; the rest is counted.
 const LISTED: usize = 20;
@@ -35,7 +36,7 @@ pub enum Outcome {
 }
 
 /// Added, removed and changed flags. Keys only: values may be confidential.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Changes {
     /// Flags that were not there.
@@ -47,7 +48,7 @@ pub struct Changes {
 }
 
 /// Some keys by name, and how many there are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Keys {
     /// The first 20 keys.

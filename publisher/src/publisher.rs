@@ -16,6 +16,7 @@ use crate::counted::Counted;
 use crate::error::{CloseError, OpenError, PublishError};
 use crate::feed::{Feed, LastPayload};
 use crate::heartbeat::Heartbeat;
+use crate::history::{History, Keeper};
 use crate::local::Local;
 use crate::lock::PublisherLock;
 use crate::options::PublisherOptions;
@@ -23,6 +24,7 @@ use crate::outcome::Outcome;
 use crate::payload::Limits;
 use crate::predecessor::{self, Predecessor};
 use crate::shared::Shared;
+use crate::side_files::SideFiles;
 use crate::snapshot_location::{behind_links, lock_path};
 use crate::stopper::Stopper;
 
@@ -34,6 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Publisher {
     /// `None` once it is closed.
     heartbeat: Option<Heartbeat>,
+    keeper: Keeper,
     shared: Arc<Shared>,
     path: PathBuf,
     options: PublisherOptions,
@@ -114,17 +117,23 @@ impl Publisher {
             feed: Mutex::new(Feed::default()),
             last: LastPayload::of(snapshot.as_ref()),
             local: Local::new(path, options.guard),
+            history: Arc::new(History::new(options.history, &options.source_name)),
             limits: options.limits,
             identity: options.identity.bytes(),
             working_since: AtomicU64::new(0),
         });
         let heartbeat =
             Some(Heartbeat::start(shared.clone(), options.thread_log).map_err(OpenError::Thread)?);
+        let of_keeper = Arc::downgrade(&shared);
+        let newest = move || of_keeper.upgrade().and_then(|shared| shared.writer().current());
+        let keeper = Keeper::start(shared.history.clone(), SideFiles::new(path), options.thread_log, newest)
+            .map_err(OpenError::Thread)?;
         options.watch.failpoint("start");
         // Last: an error after it would leave the file with the claim that there is a publisher.
         status::set_started(shared.writer().status_words());
         shared.is_started.store(true, Ordering::Release);
-        let mut publisher = Publisher { heartbeat, shared, path: path.to_owned(), options: options.clone() };
+        let mut publisher =
+            Publisher { heartbeat, keeper, shared, path: path.to_owned(), options: options.clone() };
         match snapshot {
             // A file that was not stopped cleanly may have newer flags in memory than on the disk.
             Some(snapshot) => publisher.shared.checkpointer.offer(Arc::new(snapshot)),
@@ -309,6 +318,7 @@ impl Publisher {
         if !self.shared.has_lock() {
             return Err(CloseError::LockLost { path: self.lock_path().to_owned() });
         }
+        self.keeper.stop(PATIENCE.saturating_sub(start.elapsed()));
         let written = self.shared.checkpointer.stop(PATIENCE.saturating_sub(start.elapsed()));
         if ended.is_err() {
             return Err(timeout());

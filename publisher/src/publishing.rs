@@ -15,7 +15,7 @@ use crate::error::PublishError;
 use crate::failure_kind;
 use crate::feed::{Feed, Last, Waiting};
 use crate::kept::{Kept, facts_of};
-use crate::local::Origin;
+use crate::local::{Origin, Suspicion};
 use crate::outcome::{Changes, Outcome};
 use crate::payload::{self, Edit};
 use crate::shared::Shared;
@@ -66,6 +66,17 @@ impl Shared {
         }
         self.record_behind(&feed);
         result
+    }
+
+    /// The guard holds a payload that is not to be published now.
+    pub(crate) fn hold(&self, why: Suspicion) -> PublishError {
+        let mut feed = self.feed();
+        (feed.held, feed.has_begun) = (true, true);
+        self.counted.add(Event::Held, 1);
+        let error = PublishError::Held(Box::new(why));
+        self.record_failure(&error);
+        self.record_behind(&feed);
+        error
     }
 
     /// Publishes the flags of another file as they are.
@@ -255,6 +266,7 @@ impl Shared {
         let changes =
             changes.unwrap_or_else(|| Changes::between(self.writer().previous().as_ref(), &archive));
         let (generation, flags, archive_bytes) = (archive.generation(), archive.len(), archive.bytes().len());
+        self.history.published(&archive);
         self.checkpointer.offer(archive);
         Outcome::Published { generation, flags, archive_bytes, took, changes }
     }

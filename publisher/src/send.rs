@@ -6,11 +6,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::OpenError;
+use crate::history::{HistoryEntry, Recorded, Shelf};
 use crate::identity::Identity;
-use crate::local::{Command, Done, Held, Inbox, Now, Override, Overrides, Request, SideFiles, Term};
+use crate::local::{Command, Done, Held, Inbox, Now, Override, Overrides, Request, Rollback, Term};
 use crate::lock::LockError;
-use crate::options::PublisherOptions;
+use crate::options::{HISTORY, PublisherOptions};
 use crate::publisher::Publisher;
+use crate::side_files::SideFiles;
 use crate::snapshot_location::behind_links;
 
 /// Pause between two looks for the answer, and between two tries to be the publisher.
@@ -71,6 +73,32 @@ pub fn overrides_of(snapshot: &Path) -> io::Result<Vec<Override>> {
     Ok(Overrides::read(&SideFiles::new(&behind_links(snapshot)))?.overrides)
 }
 
+/// The rollback of a snapshot file, without asking the publisher: also one that is over and still there because none lives.
+///
+/// # Errors
+/// As [`held_of`].
+pub fn rollback_of(snapshot: &Path) -> io::Result<Option<Rollback>> {
+    Rollback::read(&SideFiles::new(&behind_links(snapshot)))
+}
+
+/// The snapshots that are kept beside a snapshot file, the newest first: each with its facts, or why it cannot be read.
+///
+/// # Errors
+/// If the directory cannot be read. Without one there are none.
+pub fn history_of(snapshot: &Path) -> io::Result<Vec<(u64, io::Result<HistoryEntry>)>> {
+    let shelf = Shelf::of(&SideFiles::new(&behind_links(snapshot)));
+    let numbers = shelf.numbers()?;
+    Ok(numbers.into_iter().rev().map(|number| (number, shelf.read(number).map(|one| one.entry))).collect())
+}
+
+/// One of them, with its flags.
+///
+/// # Errors
+/// If there is none of that number, or if it cannot be read.
+pub fn recorded_in(snapshot: &Path, number: u64) -> io::Result<Recorded> {
+    Shelf::of(&SideFiles::new(&behind_links(snapshot))).read(number)
+}
+
 /// Gives a command to the publisher of a snapshot file and waits for what became of it. Without a publisher, this process is one for a
 /// moment; [`Done::has_publisher`] says so.
 ///
@@ -85,7 +113,7 @@ pub fn send(snapshot: &Path, command: Command, who: &str, patience: Duration) ->
     let inbox = Inbox::of(&side_files);
     let request = Request { who: who.to_owned(), wait: Term::starting(&Now::read(), patience), command };
     let id = inbox.post(&side_files, &request).map_err(failed)?;
-    let options = PublisherOptions::default().identity(Identity::of_bytes(identity));
+    let options = PublisherOptions::default().identity(Identity::of_bytes(identity)).history(HISTORY);
     let (start, mut try_at, mut is_taken) = (Instant::now(), Duration::ZERO, false);
     let mut is_alone = false;
     loop {

@@ -9,6 +9,7 @@ use flagstaff_format::{FailureKind, WriteError, Writer, boot, status};
 use crate::checkpointer::Checkpointer;
 use crate::counted::Counted;
 use crate::feed::{Feed, LastPayload};
+use crate::history::History;
 use crate::local::Local;
 use crate::lock::PublisherLock;
 use crate::payload::Limits;
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) feed: Mutex<Feed>,
     pub(crate) last: LastPayload,
     pub(crate) local: Local,
+    pub(crate) history: Arc<History>,
     pub(crate) limits: Limits,
     pub(crate) identity: [u8; 32],
     /// Coarse time, in milliseconds, since which the publishing thread has something to do; 0 while it waits for its source.

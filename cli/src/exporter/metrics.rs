@@ -14,7 +14,7 @@ use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::processes::{Count, Processes};
-use crate::facts::Overridden;
+use crate::facts::{Overridden, RolledBack};
 
 const LINKS: [LinkState; 5] =
     [LinkState::Idle, LinkState::Connecting, LinkState::Open, LinkState::Retrying, LinkState::Refused];
@@ -28,6 +28,7 @@ pub(super) fn text(readers: &Arc<Vec<Reader>>, processes: &Arc<Processes>) -> Re
         counters: reader.counters(),
         processes: processes.count(at),
         overrides: Overridden::all(reader.path()).len(),
+        is_rolled_back: RolledBack::of(reader.path()).is_some(),
     });
     registry.register_collector(Box::new(Looks(looks.collect())));
     let mut text = String::new();
@@ -43,6 +44,7 @@ struct Look {
     counters: Counters,
     processes: Option<Count>,
     overrides: usize,
+    is_rolled_back: bool,
 }
 
 #[derive(Debug)]
@@ -92,6 +94,12 @@ impl Collector for Looks {
             let is_held = |behind: LastFailure| behind.kind == FailureKind::Held;
             f64::from(look.status.behind.is_some_and(is_held))
         })?;
+        to.gauge(
+            "rolled_back",
+            "1 if readers have flags of the past instead of the source's",
+            None,
+            |look| f64::from(look.is_rolled_back),
+        )?;
         to.gauge("overrides", "Flags that are overridden on this host", None, |look| look.overrides as f64)?;
         to.gauge("publisher_up", "1 if a publisher lives", None, |look| {
             f64::from(look.status.publisher == PublisherState::Alive)

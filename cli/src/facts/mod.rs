@@ -14,7 +14,7 @@ use serde::Serialize;
 
 pub(crate) use file::FileFacts;
 pub(crate) use last_error::LastError;
-pub(crate) use overridden::Overridden;
+pub(crate) use overridden::{Overridden, RolledBack};
 pub(crate) use problem::{Problem, problems, why_stale};
 pub(crate) use publisher::{PublisherFacts, lock_holder};
 
@@ -44,6 +44,7 @@ pub(crate) struct Facts {
     pub(crate) behind: Option<LastError>,
     /// Flags that are set on this host, whatever the source says.
     pub(crate) overrides: Vec<Overridden>,
+    pub(crate) rollback: Option<RolledBack>,
     pub(crate) publisher: &'static str,
     pub(crate) publisher_uptime: Option<f64>,
     #[serde(flatten)]
@@ -110,6 +111,7 @@ impl Facts {
             last_error: status.last_failure.map(LastError::of),
             behind: status.behind.map(LastError::of),
             overrides: Overridden::all(reader.path()),
+            rollback: RolledBack::of(reader.path()),
             publisher: publisher_name(status.publisher),
             publisher_uptime: seconds(status.publisher_uptime),
             publisher_facts: PublisherFacts::of(reader.path(), status),

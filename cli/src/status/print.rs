@@ -55,6 +55,9 @@ fn lines(facts: &Facts, paint: Paint) -> Vec<(&'static str, String)> {
     if let Some(behind) = &facts.behind {
         lines.push(("behind", paint.text(Look::Bad, &behind.lasting())));
     }
+    if let Some(rollback) = &facts.rollback {
+        lines.push(("rolled back", paint.text(Look::Warning, &rollback.sentence())));
+    }
     for (at, one) in facts.overrides.iter().enumerate() {
         let name = if at == 0 { "overridden" } else { "" };
         lines.push((name, paint.text(Look::Warning, &one.sentence())));

@@ -17,6 +17,7 @@ mod overriding;
 mod program;
 mod publishing;
 mod reading;
+mod rolling_back;
 mod running;
 mod secrets;
 mod shells;

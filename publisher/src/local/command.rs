@@ -28,6 +28,17 @@ pub enum Command {
         /// Of which flag; `None`: of all.
         key: Option<String>,
     },
+    /// Gives readers the flags of a snapshot of the history, in the place of the source's, for a time.
+    Rollback {
+        /// The snapshot's number.
+        number: u64,
+        /// For how long.
+        time: Duration,
+        /// Why.
+        reason: String,
+    },
+    /// Ends that.
+    EndRollback,
     /// Publishes the payload that the guard holds.
     Accept {
         /// The one that was looked at, by its [digest](super::Held::digest).

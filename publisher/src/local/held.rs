@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::guard::Suspicion;
-use super::side_files::SideFiles;
 use crate::outcome::Keys;
+use crate::side_files::SideFiles;
 
 /// The file, `.NAME.held`.
 pub(crate) const FILE: &str = "held";

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::{Command, Done};
 use super::overrides::{Now, Term};
-use super::side_files::{Commanders, SideFiles, open_trusted, remove, text_of, write_new};
+use crate::side_files::{Commanders, SideFiles, open_trusted, remove, text_of, write_new};
 
 /// The directory.
 const DIRECTORY: &str = "inbox";
@@ -136,7 +136,7 @@ impl Inbox {
         let (new, whole) = (path("answer-new"), path("answer"));
         // Whoever may enter the directory may read it: nobody else can.
         let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP | Mode::ROTH;
-        let written = remove(&new).and_then(|()| write_new(&new, mode, None, &text));
+        let written = remove(&new).and_then(|()| write_new(&new, mode, None, text.as_bytes()));
         if let Err(error) = written.and_then(|()| fs::rename(&new, &whole)) {
             tracing::warn!(%error, path = %whole.display(), "an answer cannot be left for the command that waits for it");
         }
@@ -160,7 +160,7 @@ impl Inbox {
         if commanders.group().is_some() {
             mode |= Mode::RGRP | Mode::WGRP;
         }
-        write_new(&new, mode, commanders.group(), &serde_json::to_string(request)?)?;
+        write_new(&new, mode, commanders.group(), &serde_json::to_vec(request)?)?;
         if let Some((uid, gid)) = commanders.new_owner() {
             chown(&new, Some(uid), Some(gid))?;
         }

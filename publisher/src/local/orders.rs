@@ -7,11 +7,13 @@ use serde_json::value::RawValue;
 
 use super::command::{Command, Done};
 use super::inbox::Request;
-use super::overrides::{Now, Override, json_of, json_text};
+use super::overrides::{Now, Override};
 use super::state::{Origin, State};
 use super::{held, overrides};
 use crate::causes::with_causes;
 use crate::error::PublishError;
+use crate::history::Cause;
+use crate::json::{json_of, json_text};
 use crate::payload::{decode, members};
 use crate::shared::Shared;
 
@@ -20,16 +22,50 @@ const MOST_BYTES: usize = 64 * 1024;
 const MOST: usize = 1000;
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
+pub(super) fn check_time(time: Duration) -> Result<(), String> {
+    if time.is_zero() || time > LONGEST {
+        return Err(format!("it lasts from 1 s to {} days", LONGEST.as_secs() / 86_400));
+    }
+    Ok(())
+}
+
+/// For the history.
+fn cause_of(request: &Request, uid: u32) -> Cause {
+    let (event, about, reason) = match &request.command {
+        Command::Override { key, reason, .. } => ("overridden", Some(key.clone()), Some(reason.clone())),
+        Command::Clear { key } => ("override_cleared", key.clone(), None),
+        Command::Rollback { number, reason, .. } => {
+            ("rolled_back", Some(number.to_string()), Some(reason.clone()))
+        }
+        Command::EndRollback => ("rollback_ended", None, None),
+        Command::Accept { .. } => ("accepted", None, None),
+    };
+    Cause { uid: Some(uid), about, reason, ..Cause::new(event, &request.who) }
+}
+
 impl Shared {
     pub(super) fn execute(&self, state: &mut State, request: &Request, uid: u32) -> Result<Done, String> {
+        let cause = cause_of(request, uid);
+        let _because = self.history.because(cause.clone(), || self.writer().current());
+        let before = self.writer().generation();
         let done = match &request.command {
             Command::Override { .. } => self.set(state, request, uid),
+            Command::Rollback { number, time, reason } => {
+                self.roll_back(state, request, uid, (*number, *time, reason))
+            }
+            Command::EndRollback => self.end_rollback(state),
             Command::Clear { key } => self.clear(state, key.as_deref()),
             Command::Accept { digest } => self.accept(state, digest),
         };
         let who = printable(&request.who);
         match &done {
-            Ok(done) => tracing::warn!(%who, uid, "by command: {}", printable(&done.text)),
+            Ok(done) => {
+                tracing::warn!(%who, uid, "by command: {}", printable(&done.text));
+                if done.generation == before.0 {
+                    // Nothing that readers see.
+                    self.history.happened(cause);
+                }
+            }
             Err(problem) => tracing::warn!(%who, uid, "a command was refused: {}", printable(problem)),
         }
         done
@@ -63,9 +99,7 @@ impl Shared {
         if let Some(problem) = &state.unusable {
             return Err(problem.clone());
         }
-        if time.is_zero() || *time > LONGEST {
-            return Err(format!("an override lasts from 1 s to {} days", LONGEST.as_secs() / 86_400));
-        }
+        check_time(*time)?;
         if self.writer().generation().0 == 0 {
             return Err("nothing has been published yet, so there is nothing to override".to_owned());
         }
@@ -153,14 +187,14 @@ impl Shared {
         Ok(self.done(format!("{count} override{} cleared", if count == 1 { "" } else { "s" })))
     }
 
-    fn publish_merged(&self, state: &State) -> Result<(), PublishError> {
+    pub(super) fn publish_merged(&self, state: &State) -> Result<(), PublishError> {
         self.count_overrides(state);
         let Some(source) = &state.source else { return Ok(()) };
         let merged = state.merged(source, &Now::read());
         self.publish(&merged, flagstaff_format::unix_micros(), Origin::Here).map(|_| ())
     }
 
-    fn done(&self, text: String) -> Done {
+    pub(super) fn done(&self, text: String) -> Done {
         Done::new(self.writer().generation(), text)
     }
 

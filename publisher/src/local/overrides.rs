@@ -8,12 +8,13 @@ use std::borrow::Cow;
 use std::io;
 use std::time::Duration;
 
-use flagstaff_format::{BootId, Value, boot, unix_micros};
+use flagstaff_format::{BootId, boot, unix_micros};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::side_files::SideFiles;
+use crate::json::json_text;
 use crate::payload::{self, Limits};
+use crate::side_files::SideFiles;
 
 /// The file, `.NAME.overrides`.
 pub(crate) const FILE: &str = "overrides";
@@ -93,6 +94,11 @@ impl Term {
     pub(crate) fn lasting(&self, time: Duration) -> Term {
         let now = Now { wall: self.made_at, boot: self.boot.clone(), in_boot: self.made_in_boot };
         Term::starting(&now, time)
+    }
+
+    /// The same, but over.
+    pub(crate) fn ended(&self) -> Term {
+        Term { ends_at: 0, ends_in_boot: 0, ..self.clone() }
     }
 
     fn is_of_this_boot(&self, now: &Now) -> bool {
@@ -211,25 +217,6 @@ pub(crate) fn with_members<'a, 'b>(
     }
     text.push('}');
     Cow::Owned(text)
-}
-
-/// A text as JSON.
-pub(crate) fn json_text(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-/// A value as JSON, which is read as the same value again.
-pub(crate) fn json_of(value: &Value<'_>) -> String {
-    match value {
-        Value::Bool(value) => value.to_string(),
-        Value::I64(value) => value.to_string(),
-        Value::U64(value) => value.to_string(),
-        // Always with a fraction or an exponent.
-        Value::F64(value) => format!("{value:?}"),
-        Value::HugeNumber(text) | Value::Json(text) => text.clone().into_owned(),
-        Value::String(text) => json_text(text),
-        _ => "null".to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 use proptest::prelude::*;
 
+use flagstaff_format::Value;
+
 use super::*;
+use crate::json::json_of;
 use crate::payload::decode;
 
 fn at(wall: u64, boot: &str, in_boot: u64) -> Now {

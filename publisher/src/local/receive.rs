@@ -6,9 +6,11 @@ use std::sync::atomic::Ordering;
 use flagstaff_format::unix_micros;
 
 use super::held::{self, Held};
-use super::overrides::{self, Now, Overrides, json_of, json_text, with_members};
+use super::overrides::{self, Now, Overrides, with_members};
 use super::state::{Origin, State};
 use crate::error::PublishError;
+use crate::history::Cause;
+use crate::json::{json_of, json_text};
 use crate::outcome::Outcome;
 use crate::shared::Shared;
 
@@ -26,7 +28,12 @@ impl Shared {
         origin: Origin,
     ) -> Result<Outcome, PublishError> {
         let side_files = &self.local.side_files;
-        let result = self.publish(&state.merged(payload, &Now::read()), published_at, origin);
+        let unseen = state
+            .rollback
+            .as_ref()
+            .map_or(Ok(()), |rollback| self.check_unseen(&rollback.source, payload, published_at, origin));
+        let publish = || self.publish(&state.merged(payload, &Now::read()), published_at, origin);
+        let result = unseen.and_then(|()| publish());
         match &result {
             Err(PublishError::Held(why)) => {
                 let held = Held::new(payload, why);
@@ -34,6 +41,7 @@ impl Shared {
                     if let Err(error) = held.write(side_files) {
                         tracing::warn!(%error, "the held payload is in memory only: a publisher that starts anew does not know it");
                     }
+                    self.history.happened(Cause::new("held", self.history.source()).about(why.to_string()));
                     state.held = Some(held);
                 }
             }
@@ -42,17 +50,29 @@ impl Shared {
                 if state.held.take().is_some() {
                     let _ = side_files.remove(held::FILE);
                 }
-                if !state.overrides.overrides.is_empty() {
-                    state.source = Some(payload.to_owned());
-                    state.is_unsaved |= state.overrides.learn(payload, &self.limits);
-                    if state.is_unsaved {
-                        let _ = state.save(side_files);
-                    }
+                if state.is_local() {
+                    self.learn(state, payload);
                 }
             }
             Err(_) => {}
         }
         result
+    }
+
+    /// Remembers what the source says, for the time when nothing of this host is in its place any more.
+    pub(super) fn learn(&self, state: &mut State, payload: &str) {
+        let side_files = &self.local.side_files;
+        state.source = Some(payload.to_owned());
+        state.is_unsaved |= state.overrides.learn(payload, &self.limits);
+        if state.is_unsaved {
+            let _ = state.save(side_files);
+        }
+        if let Some(rollback) = state.rollback.as_mut().filter(|rollback| rollback.source != payload) {
+            payload.clone_into(&mut rollback.source);
+            if let Err(error) = rollback.write(side_files) {
+                tracing::warn!(%error, "what the source says under a rollback is in memory only");
+            }
+        }
     }
 
     /// Reads what was left by the publisher before this one, and ends what is over since then.
@@ -67,11 +87,10 @@ impl Shared {
                 state.unusable = Some(problem);
             }
         }
+        self.start_rollback(&mut state);
         match Held::read(&self.local.side_files) {
             // A publisher that was killed after a later payload.
-            Ok(Some(held))
-                if state.overrides.overrides.is_empty() && self.is_older_than_readers_have(&held) =>
-            {
+            Ok(Some(held)) if !state.is_local() && self.is_older_than_readers_have(&held) => {
                 let _ = self.local.side_files.remove(held::FILE);
             }
             Ok(held) => state.held = held,
@@ -83,7 +102,7 @@ impl Shared {
             self.holds(true);
         }
         state.is_ready = true;
-        if !self.shows(&state) {
+        if state.rollback.is_some() || !self.shows(&state) {
             // Killed between the file of overrides and the snapshot.
             self.apply(&mut state);
         }
@@ -121,10 +140,11 @@ impl Shared {
     }
 
     fn end_what_is_over(&self, state: &mut State) {
-        if state.overrides.overrides.is_empty() && !state.is_unsaved {
+        if !state.is_local() && !state.is_unsaved {
             return;
         }
         let now = Now::read();
+        self.end_rollback_that_is_over(state, &now);
         for one in &mut state.overrides.overrides {
             state.is_unsaved |= one.term.follow_the_clock(&now);
         }
@@ -132,6 +152,8 @@ impl Shared {
         if !over.is_empty() {
             let keys: Vec<_> = over.iter().map(|one| one.key.as_str()).collect();
             let keys = flagstaff_format::printable(&keys.join(", ")).to_string();
+            let cause = Cause::new("override_over", "the publisher").about(keys.clone());
+            let _because = self.history.because(cause, || self.writer().current());
             // First readers, then the file: whoever is killed between the two leaves an override that is over, and known.
             if self.apply(state) {
                 tracing::warn!(keys, "override is over; the source's value is back");
@@ -139,10 +161,7 @@ impl Shared {
                 state.is_unsaved = true;
             }
         }
-        if state.is_unsaved
-            && state.save(&self.local.side_files).is_ok()
-            && state.overrides.overrides.is_empty()
-        {
+        if state.is_unsaved && state.save(&self.local.side_files).is_ok() && !state.is_local() {
             state.source = None;
         }
     }
@@ -152,7 +171,7 @@ impl Shared {
     }
 
     /// Publishes what the source said last, with the overrides in force. False if the file cannot take it now.
-    fn apply(&self, state: &mut State) -> bool {
+    pub(super) fn apply(&self, state: &mut State) -> bool {
         self.count_overrides(state);
         let Some(source) = self.source_of(state) else { return true };
         let merged = state.merged(&source, &Now::read()).into_owned();
@@ -170,10 +189,7 @@ impl Shared {
     /// nothing has been published.
     pub(super) fn source_of(&self, state: &State) -> Option<String> {
         let overrides = &state.overrides;
-        let text = match overrides.overrides.is_empty() {
-            true => self.newest_text(),
-            false => state.source.clone(),
-        };
+        let text = if state.is_local() { state.source.clone() } else { self.newest_text() };
         if text.is_some() {
             return text;
         }

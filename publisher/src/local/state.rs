@@ -8,12 +8,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use flagstaff_format::{Archive, Writer};
 
-use super::guard::Guard;
+use super::guard::{Guard, Suspicion};
 use super::held::Held;
 use super::inbox::Inbox;
 use super::overrides::{Now, Overrides, with_members};
-use super::side_files::SideFiles;
+use super::rollback::Rollback;
 use crate::error::PublishError;
+use crate::side_files::SideFiles;
 
 /// Where a payload comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,11 +45,12 @@ pub(super) struct State {
     pub(super) inbox: Inbox,
     pub(super) held: Option<Held>,
     pub(super) overrides: Overrides,
+    pub(super) rollback: Option<Rollback>,
     /// Why the file of overrides cannot be used. It is left alone, so that nothing in it is lost.
     pub(super) unusable: Option<String>,
     /// The file of overrides does not say yet what is said here.
     pub(super) is_unsaved: bool,
-    /// What the source said last, while there are overrides.
+    /// What the source said last, while something of this host is in its place.
     pub(super) source: Option<String>,
 }
 
@@ -60,6 +62,7 @@ impl Local {
             inbox: Inbox::of(&side_files),
             held: None,
             overrides: Overrides::default(),
+            rollback: None,
             unusable: None,
             is_unsaved: false,
             source: None,
@@ -81,6 +84,11 @@ impl Local {
         }
     }
 
+    /// What is suspicious about a payload that comes after another one, neither of which readers see.
+    pub(super) fn suspects(&self, before: &Archive, after: &Archive) -> Option<Suspicion> {
+        self.guard.suspects(before, after, 0)
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         // It is whole at every step.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -88,8 +96,15 @@ impl Local {
 }
 
 impl State {
-    /// A payload of the source with the overrides in force.
-    pub(super) fn merged<'a>(&self, payload: &'a str, now: &Now) -> Cow<'a, str> {
+    /// Whether something of this host is in the place of what the source says, or was until now.
+    pub(super) fn is_local(&self) -> bool {
+        self.rollback.is_some() || !self.overrides.overrides.is_empty()
+    }
+
+    /// A payload of the source, or the rollback in its place, with the overrides in force.
+    pub(super) fn merged<'a>(&'a self, payload: &'a str, now: &Now) -> Cow<'a, str> {
+        let rollback = self.rollback.as_ref().filter(|rollback| rollback.term.holds(now));
+        let payload = rollback.map_or(payload, |rollback| rollback.flags.get());
         let members: Vec<_> =
             self.overrides.in_force(now).map(|one| (one.key.as_str(), one.value.get())).collect();
         with_members(payload, members.into_iter())

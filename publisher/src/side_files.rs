@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use flagstaff_format::hidden;
@@ -61,16 +61,43 @@ impl SideFiles {
 
     /// Writes a file whole: readers of the snapshot may read it. When this returns, it survives a loss of power.
     pub(crate) fn write(&self, what: &str, text: &str) -> io::Result<()> {
-        let rights = fs::metadata(&self.snapshot)?;
+        let rights = self.rights()?;
         let mode = Mode::RUSR | Mode::WUSR | Mode::from_raw_mode(rights.mode() & 0o444);
         let (path, new) = (self.path(what), self.path(&format!("{what}-new")));
         remove(&new)?;
-        let written = write_new(&new, mode, Some(rights.gid()), text).and_then(|()| fs::rename(&new, &path));
+        let written =
+            write_new(&new, mode, Some(rights.gid()), text.as_bytes()).and_then(|()| fs::rename(&new, &path));
         if written.is_err() {
             let _ = remove(&new);
         }
         written?;
         sync_directory(&path)
+    }
+
+    /// Owner, group and mode of the snapshot.
+    pub(crate) fn rights(&self) -> io::Result<Metadata> {
+        fs::metadata(&self.snapshot)
+    }
+
+    /// Opens a file to write at its end. If there is none it is made: readers of the snapshot may read it, and who may publish may write.
+    pub(crate) fn append_to(&self, what: &str) -> io::Result<File> {
+        let (path, commanders) = (self.path(what), self.commanders());
+        let readable = Mode::from_raw_mode(self.rights()?.mode() & 0o444);
+        let shared = commanders.group().map_or(Mode::empty(), |_| Mode::WGRP);
+        let mode = Mode::RUSR | Mode::WUSR | readable | shared;
+        match write_new(&path, mode, commanders.group(), &[]) {
+            Ok(()) => {
+                if let Some((uid, gid)) = commanders.new_owner() {
+                    chown(&path, Some(uid), Some(gid))?;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = File::from(rustix::fs::open(&path, flags, Mode::empty())?);
+        check_trusted(&file, &commanders)?;
+        Ok(file)
     }
 
     pub(crate) fn remove(&self, what: &str) -> io::Result<()> {
@@ -107,6 +134,11 @@ impl Commanders {
 pub(crate) fn open_trusted(path: &Path, commanders: &Commanders) -> io::Result<(File, Metadata)> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::NONBLOCK;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let found = check_trusted(&file, commanders)?;
+    Ok((file, found))
+}
+
+fn check_trusted(file: &File, commanders: &Commanders) -> io::Result<Metadata> {
     let found = file.metadata()?;
     if !found.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no regular file"));
@@ -115,7 +147,7 @@ pub(crate) fn open_trusted(path: &Path, commanders: &Commanders) -> io::Result<(
         let problem = format!("it belongs to user {}, who may not publish to this snapshot", found.uid());
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, problem));
     }
-    Ok((file, found))
+    Ok(found)
 }
 
 pub(crate) fn text_of(file: &File, most: u64) -> io::Result<String> {
@@ -129,13 +161,13 @@ pub(crate) fn text_of(file: &File, most: u64) -> io::Result<String> {
 }
 
 /// Makes a file that is not there yet, complete and on the disk.
-pub(crate) fn write_new(path: &Path, mode: Mode, group: Option<u32>, text: &str) -> io::Result<()> {
+pub(crate) fn write_new(path: &Path, mode: Mode, group: Option<u32>, bytes: &[u8]) -> io::Result<()> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let mut file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?);
     // Whoever is not of that group may not give a file to it: then its own group reads it.
     let _ = rustix::fs::fchown(&file, None, group.map(Gid::from_raw));
     rustix::fs::fchmod(&file, mode)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(bytes)?;
     file.sync_all()
 }
 
@@ -146,7 +178,7 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-fn sync_directory(of: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(of: &Path) -> io::Result<()> {
     let parent = of.parent().filter(|parent| !parent.as_os_str().is_empty());
     File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
