@@ -90,7 +90,6 @@ impl ClientBuilder {
 
     /// How many of the last snapshots are kept beside the file while this client publishes, for `flagstaff log` and `flagstaff rollback`, with
     /// an audit log. 20 by default; with 0 there is neither.
-    #[must_use]
     pub fn history(mut self, snapshots: usize) -> ClientBuilder {
         self.requested.history = snapshots;
         self

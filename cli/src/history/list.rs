@@ -48,7 +48,7 @@ struct List {
 enum Listed {
     Good {
         #[serde(flatten)]
-        entry: HistoryEntry,
+        entry: Box<HistoryEntry>,
         time: String,
     },
     Bad {
@@ -88,7 +88,7 @@ impl Log {
 
 fn listed(number: u64, entry: io::Result<HistoryEntry>) -> Listed {
     match entry {
-        Ok(entry) => Listed::Good { time: time(entry.published_at), entry },
+        Ok(entry) => Listed::Good { time: time(entry.published_at), entry: Box::new(entry) },
         Err(error) => Listed::Bad { number, error: error.to_string() },
     }
 }

@@ -183,7 +183,7 @@ fn a_rollback_can_be_ended_and_one_that_cannot_be_done_says_why_and_changes_noth
     refused(&["rollback", "--end"], "no rollback is in force");
     refused(&["rollback", "99", "--for", "1h", "--reason", "x"], "snapshot 99 of the history cannot be read");
     refused(&["rollback", &first, "--for", "31d", "--reason", "x"], "from 1 s to 30 days");
-    let entry = side_file(&folder, "history").join(format!("{:0>10}.gz", first));
+    let entry = side_file(&folder, "history").join(format!("{first:0>10}.gz"));
     let whole = fs::read(&entry).unwrap();
     fs::write(&entry, &whole[..whole.len() - 9]).unwrap();
     refused(&["rollback", &first, "--for", "1h", "--reason", "x"], "`flagstaff log` lists those that can");
