@@ -108,7 +108,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Calls `callback` with errors of the background.
+    /// Calls `callback` with errors of the background. Without one they are logged by `tracing`, and where that has no subscriber either they are printed to
+    /// stderr, at most once a minute.
     ///
     /// It runs in a thread of its own. It may read flags and close the client; a panic in it is caught and logged. While it
     /// is busy, up to 64 errors wait; then the oldest are dropped, and [`ErrorContext::dropped`] says how many. Errors of the stream reach it only

@@ -50,7 +50,7 @@ impl Process {
     pub(crate) fn new(on_error: Option<&ErrorCallback>) -> Process {
         Process {
             errors: Queue::new("flag-errors", MOST_WAITING, on_error.cloned().map(callback::handler)),
-            log: log::queue(),
+            log: log::queue(on_error.is_some()),
             closing: Stopper::new(),
             turn: Mutex::new(Stopper::new()),
             background: Mutex::new(Background::Missing { tried: None }),

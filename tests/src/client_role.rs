@@ -25,6 +25,9 @@ use crate::wait::{DEADLINE, wait_until};
 /// # Panics
 /// If something is not as it should be.
 pub fn play(role: &str, path: &Path, argument: u64, ending: &AtomicBool) {
+    if role == "client-alone" {
+        return alone(path, ending);
+    }
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     match role {
         "client-watch" => watch(path, ending),
@@ -52,6 +55,15 @@ fn client(path: &Path) -> Client {
         builder = builder.memory_dir(directory);
     }
     builder.start().expect("a client")
+}
+
+/// A program that has heard of neither a log nor a callback.
+fn alone(path: &Path, ending: &AtomicBool) {
+    let url = std::env::var("FLAGSTAFF_TEST_URL").expect("an address");
+    let client = Client::builder(KEY).file(path).base_url(&url).preload(true).start().expect("a client");
+    say("ready");
+    sleep_until(ending);
+    close(&client);
 }
 
 fn sleep_until(ending: &AtomicBool) {

@@ -10,7 +10,7 @@ use flagstaff_tests::place::{KEY, Place};
 use flagstaff_tests::server::{FaultServer, Script};
 use flagstaff_tests::wait::{DEADLINE, wait_until};
 
-use crate::support::{builder, client, server, wait_for_n};
+use crate::support::{builder, client, role, server, wait_for_n};
 
 fn errors() -> (impl Fn(&ErrorContext) + Send + Sync + 'static, mpsc::Receiver<ErrorContext>) {
     let (said, heard) = mpsc::channel();
@@ -43,6 +43,26 @@ fn errors_say_where_they_come_from_whether_they_may_pass_and_when_they_came() {
     }
     assert!(all[1].error.to_string().contains("object"), "{}", all[1]);
     client.close().unwrap();
+}
+
+/// Symptom: a wrong key was silent in a program that had set up neither a log nor a callback. Fix: such an error is printed.
+#[test]
+fn an_error_that_nobody_listens_to_is_printed_once() {
+    let (place, server) = (Place::new(), server());
+    let mut alone = role("client-alone", &place, &server, 0);
+    server.wait_for_streams(1, DEADLINE);
+    for refused in ["[1]", "[2]", "[3]"] {
+        server.send_event(refused);
+    }
+    wait_until("it is printed", DEADLINE, || alone.stderr().contains("flagstaff: "));
+    server.publish(r#"{"n": 2}"#);
+    let reader = flagstaff::Reader::attach(place.file());
+    wait_until("all of them were looked at", DEADLINE, || reader.get_i64("n") == 2);
+    alone.close_stdin();
+    assert!(alone.wait(DEADLINE).success());
+    let printed = alone.stderr();
+    assert_eq!(printed.lines().count(), 1, "once a minute: {printed}");
+    assert!(printed.contains("payload") && !printed.contains(KEY), "{printed}");
 }
 
 #[test]
