@@ -22,6 +22,10 @@ pub(crate) enum Failure {
     Usage(String),
     #[error("no snapshot file named; give --file, or an API key with FLAGSTAFF_API_KEY or --api-key-file")]
     NoFile,
+    #[error(
+        "no snapshot file was found; looked at what processes have mapped, and into {places}; name one with --file"
+    )]
+    NoneFound { places: String },
     #[error("no API key; set FLAGSTAFF_API_KEY, or give --api-key-file")]
     NoKey,
     #[error("no cache directory known for this user; give --cache-dir or --file")]
@@ -166,6 +170,7 @@ impl Failure {
             | Failure::LogFilter { .. }
             | Failure::NoTerminal => "usage",
             Failure::NoFile => "no_file",
+            Failure::NoneFound { .. } => "none_found",
             Failure::NoKey => "no_api_key",
             Failure::NoCacheDir => "no_cache_dir",
             Failure::ApiKey(_) => "api_key",

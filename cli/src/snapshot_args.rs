@@ -55,6 +55,19 @@ impl SnapshotArgs {
         }
     }
 
+    /// The snapshot file to read, if one is named.
+    pub(crate) fn named(&self) -> Result<Option<PathBuf>, Failure> {
+        match self.path() {
+            Err(Failure::NoFile) => Ok(None),
+            path => path.map(Some),
+        }
+    }
+
+    /// The cache directory, if one is named.
+    pub(crate) fn named_cache_dir(&self) -> Option<PathBuf> {
+        given(self.cache_dir.as_ref())
+    }
+
     /// Identity of the environment that options and variables name, if their key is well formed. It is only compared with that of
     /// the file, so a key that cannot be used is no error.
     pub(crate) fn expected_identity(&self) -> Option<[u8; 32]> {

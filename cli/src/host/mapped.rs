@@ -132,7 +132,7 @@ impl Target {
 }
 
 /// Whether a process has a mount namespace of its own, as in a container.
-fn has_other_names(pid: u32) -> bool {
+pub(super) fn has_other_names(pid: u32) -> bool {
     let name = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
     name(&pid.to_string()) != name("self")
 }
@@ -154,17 +154,22 @@ fn own_name(maps: impl BufRead, stat: Inode, path: &Path) -> Option<Inode> {
 
 /// A mapping of a file.
 #[derive(Debug, PartialEq, Eq)]
-struct Line<'a> {
+pub(super) struct Line<'a> {
     is_shared: bool,
     is_writable: bool,
     inode: Inode,
-    path: &'a [u8],
+    pub(super) path: &'a [u8],
 }
 
 impl<'a> Line<'a> {
+    /// Of a file that is still there.
+    pub(super) fn is_of_shared_file(&self) -> bool {
+        self.is_shared && !self.path.ends_with(DELETED)
+    }
+
     /// `7f8fdf940000-7f8fdf94a000 r--s 00027000 fe:00 325843     /run/flags.flagstaff`. Parsed without an allocation: a host has
     /// tens of thousands of these lines, and all are read repeatedly.
-    fn parse(line: &'a [u8]) -> Option<Line<'a>> {
+    pub(super) fn parse(line: &'a [u8]) -> Option<Line<'a>> {
         let mut words = line.splitn(6, |byte| *byte == b' ');
         let access = words.nth(1)?;
         let device = words.nth(1)?;

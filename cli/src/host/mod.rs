@@ -8,8 +8,10 @@ mod command;
 mod locks;
 mod mapped;
 mod process;
+mod snapshots;
 
 pub(crate) use access::{Need, denied};
 pub(crate) use locks::{Holder, holder_of};
 pub(crate) use mapped::{Attached, Inode, attached_to, is_mapped_by};
 pub(crate) use process::{Process, user_name};
+pub(crate) use snapshots::{places, snapshots};

@@ -1,12 +1,14 @@
 //! `flagstaff status`: the state of file, publisher and link.
 
 mod print;
+mod several;
 
 pub(crate) use print::link_look;
 
 use std::time::Duration;
 
 use clap::Args;
+use flagstaff_reader::Reader;
 
 use crate::facts::{Facts, contact_age, why_stale};
 use crate::failure::Failure;
@@ -17,12 +19,16 @@ use crate::style::Paint;
 
 const EXAMPLES: &str = "\
 Examples:
+  flagstaff status                          of the snapshot files of this host
   flagstaff status --file /run/flags.flagstaff
   flagstaff status --check                  a health check: exit code 1 if flags may be stale
   flagstaff status --check --max-age 60s    also if the last contact was more than a minute ago
   flagstaff status --json | jq .publisher_process.pid";
 
 /// Print the state of the snapshot file, of its publisher and of the link to the service
+///
+/// If no file is named, by --file, a key or their variables, it finds those of this host: what processes have mapped that this user may
+/// inspect, and what lies in the usual places. Of several it prints a line each.
 ///
 /// Ages come from a clock that neither jumps nor stops during suspend. The publisher's process is the holder of the publisher lock,
 /// as the kernel reports it: a process in another container cannot be seen.
@@ -51,7 +57,14 @@ pub(crate) struct Status {
 
 impl Status {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let reader = self.snapshot.open()?;
+        let path = match self.snapshot.named()? {
+            Some(path) => path,
+            None => match several::only(&self.snapshot)? {
+                Ok(path) => path,
+                Err(all) => return several::print(&all, self.check, self.json, Paint::of_stdout(self.color)),
+            },
+        };
+        let reader = Reader::open(path)?;
         let status = reader.status();
         let facts = Facts::of(&reader, &status, self.snapshot.expected_identity());
         if self.json {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::program::{Answer, Folder, Running, answer, kill, until};
+use crate::program::{Answer, Folder, Running, answer, flagstaff, kill, until};
 use crate::terminal::Terminal;
 
 /// A publisher of a file of flags, with its folder.
@@ -191,4 +191,35 @@ fn it_takes_a_few_milliseconds_from_start_to_end() {
     println!("flagstaff status: median {:?}, fastest {:?} of {} runs", times[25], times[0], times.len());
     assert!(times[0] < Duration::from_millis(100), "{:?}", times[0]);
     kill(publisher.pid(), Signal::TERM);
+}
+
+/// Files of other tests may be found as well: they are of this host.
+#[test]
+fn without_a_name_the_files_of_this_host_are_found_by_the_processes_that_have_them_and_by_their_places() {
+    let (alive, left) = (Folder::with(r#"{"a":1}"#), Folder::with(r#"{"a":1,"b":2}"#));
+    let mut publisher =
+        Running::start(alive.flagstaff(["run", "--source"]).arg(alive.file("f.json", r#"{"a":2}"#)));
+    publisher.logs("published");
+    let ask = |more: &[&str]| {
+        let mut status = flagstaff([&["status"], more].concat());
+        answer(status.env("FLAGSTAFF_CACHE_DIR", left.path()))
+    };
+    let found: Value = serde_json::from_str(&ask(&["--json"]).out).unwrap();
+    let of = |folder: &Folder| {
+        let path = folder.snapshot().display().to_string();
+        let files = found["files"].as_array().unwrap();
+        files
+            .iter()
+            .find(|one| one["file"] == path.as_str())
+            .unwrap_or_else(|| panic!("{path}: {found}"))
+            .clone()
+    };
+    assert_eq!((&of(&alive)["publisher"], &of(&alive)["stale"]), (&"alive".into(), &false.into()));
+    assert_eq!((&of(&left)["flags"], &of(&left)["stale"]), (&2.into(), &true.into()));
+    let lines = ask(&[]).out;
+    let line = lines.lines().find(|line| line.starts_with(&alive.snapshot().display().to_string()));
+    assert!(line.is_some_and(|line| line.contains(": fresh, 1 flags, generation ")), "{lines}");
+    let check = ask(&["--check"]);
+    assert_eq!(check.code, Some(1), "{check:?}");
+    assert!(check.err.contains("files may be stale"), "{check:?}");
 }
