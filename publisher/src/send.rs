@@ -27,6 +27,9 @@ pub enum CommandError {
     /// There is no snapshot file, so there is nothing to command.
     #[error("there is no snapshot file {}", .0.display())]
     Missing(PathBuf),
+    /// What is there is no snapshot that this program can use.
+    #[error(transparent)]
+    Snapshot(flagstaff_format::OpenError),
     /// The command cannot be given.
     #[error("cannot give a command to the publisher of {}", path.display())]
     Inbox {
@@ -78,10 +81,12 @@ pub fn overrides_of(snapshot: &Path) -> io::Result<Vec<Override>> {
 /// [`CommandError`]. Except after [`CommandError::NoAnswer`], nothing was done or all that the message says.
 pub fn send(snapshot: &Path, command: Command, who: &str, patience: Duration) -> Result<Done, CommandError> {
     let path = behind_links(snapshot);
-    let identity = flagstaff_format::open_view(&path)
-        .ok()
-        .and_then(|view| view.header().map(|header| header.identity))
-        .ok_or_else(|| CommandError::Missing(path.clone()))?;
+    let view = flagstaff_format::open_view(&path).map_err(|error| match error {
+        flagstaff_format::OpenError::Missing { path } => CommandError::Missing(path),
+        other => CommandError::Snapshot(other),
+    })?;
+    let header = view.header().ok_or_else(|| CommandError::Missing(path.clone()))?;
+    let identity = header.identity;
     let failed = |source| CommandError::Inbox { path: path.clone(), source };
     let side_files = SideFiles::new(&path);
     let inbox = Inbox::of(&side_files);
