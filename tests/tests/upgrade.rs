@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 #[path = "../../format/tests/golden/cases.rs"]
-#[allow(dead_code, reason = "a part of it is used here")]
 mod cases;
 
 use std::fs;
