@@ -291,14 +291,15 @@ fn the_commands_of_old_and_new_versions_show_what_the_page_says() {
     host.end();
 }
 
+/// Symptom: after a move to another file system, with a link at the old path, readers that only read flags kept the old ones. Cause: the
+/// publisher looked for the file that they have beside the file behind the link alone. Fix: it looks beside the link as well.
 #[test]
 fn the_commands_of_moving_the_file_show_what_the_page_says() {
     for new in ["new", "/dev/shm"] {
         let mut host = Host::with("Move the file");
         // On another file system, where there is one.
-        let is_same = new == "new";
-        let elsewhere =
-            tempfile::tempdir_in(if is_same { host.place.folder() } else { Path::new(new) }).unwrap();
+        let folder = if new == "new" { host.place.folder() } else { Path::new(new) };
+        let elsewhere = tempfile::tempdir_in(folder).unwrap();
         std::os::unix::fs::symlink(elsewhere.path(), host.place.join("new")).unwrap();
         let mut publisher = host.run(r#"{"n":1}"#);
         let reader = Reader::open(&host.snapshot).unwrap();
@@ -307,11 +308,7 @@ fn the_commands_of_moving_the_file_show_what_the_page_says() {
         host.step();
         assert_eq!(reader.get_i64("n"), 1, "readers keep their flags");
         let _publisher = host.start(&host.run_command(r#"{"n":2}"#));
-        wait_until(&format!("a plain reader follows to {new}"), DEADLINE, || {
-            // A question that a client asks by itself.
-            let _ = is_same || reader.status().generation.0 > 1;
-            reader.get_i64("n") == 2
-        });
+        wait_until(&format!("a plain reader follows to {new}"), DEADLINE, || reader.get_i64("n") == 2);
         assert!(elsewhere.path().join("flags.flagstaff").is_file() && host.snapshot.is_symlink());
         host.look();
         host.end();
