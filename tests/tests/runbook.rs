@@ -89,7 +89,7 @@ impl Host {
         let script = format!("exec 2>&1\n{}{}", self.preamble, step.script)
             .replace(NEW_FILE, new.to_str().unwrap())
             .replace(FILE, self.snapshot.to_str().unwrap());
-        let mut bash = Command::new("bash");
+        let mut bash = with_variables(Command::new("bash"), &flagstaff());
         bash.args(["--noprofile", "--norc", "-c", &script]);
         let folder = binary().canonicalize().unwrap().parent().unwrap().to_owned();
         bash.env("PATH", format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default()));
