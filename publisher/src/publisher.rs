@@ -58,9 +58,9 @@ impl Publisher {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open(path: impl AsRef<Path>, options: &PublisherOptions) -> Result<Publisher, OpenError> {
-        let path = &behind_links(path.as_ref());
+        let (asked, path) = (path.as_ref(), &behind_links(path.as_ref()));
         let lock = PublisherLock::watched(&lock_path(path), options.lock_mode, None, &options.watch)?;
-        Publisher::with_lock(path, options, lock)
+        Publisher::with_lock(path, asked, options, lock)
     }
 
     /// As [`Publisher::open`], but waits for the lock, asleep, until it is free or `stopper` is used.
@@ -82,19 +82,20 @@ impl Publisher {
         options: &PublisherOptions,
         stopper: &Stopper,
     ) -> Result<Publisher, OpenError> {
-        let path = &behind_links(path.as_ref());
+        let (asked, path) = (path.as_ref(), &behind_links(path.as_ref()));
         let lock =
             PublisherLock::watched(&lock_path(path), options.lock_mode, Some(stopper), &options.watch)?;
-        Publisher::with_lock(path, options, lock)
+        Publisher::with_lock(path, asked, options, lock)
     }
 
     fn with_lock(
         path: &Path,
+        asked: &Path,
         options: &PublisherOptions,
         lock: PublisherLock,
     ) -> Result<Publisher, OpenError> {
         let writer = WriterOptions::default().identity(options.identity.bytes()).mode(options.file_mode);
-        let writer = writer.hooks(options.watch.clone());
+        let writer = writer.link(asked).hooks(options.watch.clone());
         let Opened { writer, snapshot, found, .. } = Writer::open(path, &writer)?;
         report(path, &found, snapshot.as_ref());
         let counted = Arc::new(Counted::of(writer.status_words()));

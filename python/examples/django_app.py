@@ -31,7 +31,13 @@ def cart(request):
     return JsonResponse({"checkout": checkout, "limit": flags.get_number("cart-limit", 50)})
 
 
-urlpatterns = [path("", cart)]
+def health(request):
+    """For a probe that only looks. Do not take the application out of traffic for flags that are stale."""
+    status = settings.FLAGS.status()
+    return JsonResponse({"generation": status.generation, "stale": status.is_stale})
+
+
+urlpatterns = [path("", cart), path("health", health)]
 application = get_wsgi_application()
 
 if __name__ == "__main__":

@@ -22,6 +22,12 @@ async def cart():
     return {"checkout": checkout, "limit": flags.get_number("cart-limit", 50)}
 
 
+@app.get("/health")
+async def health():
+    status = flags.status()
+    return {"generation": status.generation, "stale": status.is_stale}
+
+
 @app.get("/changes")
 async def changes():
     async def events():

@@ -83,9 +83,9 @@ def test_django(output):
         from django_app import settings
         from django.test import Client
         assert settings.FLAGS.wait_until_ready(20)
-        print(Client().get("/").json())
+        print(Client().get("/").json(), Client().get("/health").json())
     """
-    assert output("-c", code) == "{'checkout': 'new', 'limit': 20.0}\n"
+    assert output("-c", code) == ("{'checkout': 'new', 'limit': 20.0} {'generation': 1, 'stale': False}\n")
 
 
 @needs("fastapi", "httpx")
@@ -95,7 +95,7 @@ def test_fastapi(output):
         from fastapi.testclient import TestClient
         from fastapi_app import app, changes, flags
         assert flags.wait_until_ready(20)
-        print(TestClient(app).get("/").json())
+        print(TestClient(app).get("/").json(), TestClient(app).get("/health").json())
         async def first_event():
             response = await changes()
             events = response.body_iterator
@@ -105,7 +105,9 @@ def test_fastapi(output):
             print(first.done(), response.media_type)
         asyncio.run(first_event())
     """
-    assert output("-c", code) == "{'checkout': 'new', 'limit': 20.0}\nFalse text/event-stream\n"
+    assert output("-c", code) == (
+        "{'checkout': 'new', 'limit': 20.0} {'generation': 1, 'stale': False}\nFalse text/event-stream\n"
+    )
 
 
 def test_a_prefork_pool(output, shop):

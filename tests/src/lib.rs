@@ -6,8 +6,9 @@
 //! of `flagstaff-torture` (readers and publishers that are to be killed, and flags that show what is wrong with them), with `defect`
 //! wrong ones, with `client_role` clients that fork, and with `leader_role` some that elect one of them to die at a step of the
 //! `step_list`; with `lives` hosts of readers that live long;
-//! `fork` is how, `namespace` what needs one. `long` says whether the long form of a test was asked for.
+//! `fork` is how, `namespace` what needs one. `blocks` are the commands of a document. `long` says whether the long form of a test was asked for.
 
+pub mod blocks;
 pub mod client_role;
 pub mod defect;
 pub mod flag_server;

@@ -11,69 +11,18 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use flagstaff_tests::blocks::{Step, matches, steps_of};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 const INSTALL: &str = "cargo install --path cli --locked\n";
 const EXPORT: &str = "export PATH=\"$HOME/.cargo/bin:$PATH\"\n";
 const PORT: &str = "7878";
 const DEADLINE: Duration = Duration::from_secs(60);
-
-/// A `sh` block, and the `text` block right behind it, which is what it prints.
-#[derive(Debug, Default)]
-struct Step {
-    script: String,
-    expected: Vec<String>,
-    /// Of the `<!-- command: NAME -->` before it.
-    name: Option<String>,
-}
-
-fn steps(readme: &str) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
-    let mut name = None;
-    let mut lines = readme.lines();
-    // Whether nothing but a fence stands between a `sh` block and what comes now.
-    let mut is_behind_step = false;
-    while let Some(line) = lines.next() {
-        if let Some(rest) = line.strip_prefix("<!-- command: ") {
-            name = Some(rest.trim_end_matches(" -->").to_owned());
-            continue;
-        }
-        let Some(language) = line.strip_prefix("```") else {
-            is_behind_step = false;
-            continue;
-        };
-        let block: Vec<String> =
-            lines.by_ref().take_while(|line| *line != "```").map(str::to_owned).collect();
-        match language {
-            "sh" => {
-                steps.push(Step { script: block.join("\n") + "\n", name: name.take(), ..Step::default() });
-            }
-            "text" if is_behind_step => steps.last_mut().unwrap().expected = block,
-            "console" => panic!("what is to be pasted is marked `sh`, without prompts: {block:?}"),
-            _ => {}
-        }
-        is_behind_step = language == "sh";
-    }
-    steps
-}
-
-/// `..` alone stands for any lines, at the end of a line for the rest of it.
-fn matches(expected: &[String], found: &[String]) -> bool {
-    let Some((line, rest)) = expected.split_first() else { return found.is_empty() };
-    if line == ".." {
-        return (0..=found.len()).any(|skipped| matches(rest, &found[skipped..]));
-    }
-    found.split_first().is_some_and(|(first, others)| {
-        let is_it = line.strip_suffix("..").map_or(first == line, |start| first.starts_with(start));
-        is_it && matches(rest, others)
-    })
-}
 
 /// One shell in a fresh folder. All that it has started ends with it.
 struct Terminal {
@@ -127,10 +76,6 @@ impl Drop for Terminal {
     }
 }
 
-fn steps_of(document: &str) -> Vec<Step> {
-    steps(&fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(document)).unwrap())
-}
-
 /// Pastes `first` and all blocks of a document, and returns how many those are.
 fn paste_all(document: &str, first: &str) -> usize {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
@@ -167,14 +112,4 @@ fn the_blocks_of_the_tutorial_for_rust_can_be_pasted_one_after_the_other() {
 fn the_readme_names_the_commands_that_others_run() {
     let names: Vec<String> = steps_of("README.md").into_iter().filter_map(|step| step.name).collect();
     assert_eq!(names, ["run", "python", "test"]);
-}
-
-#[test]
-fn expected_output_that_differs_is_noticed() {
-    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-    assert!(matches(&lines("a\n..\nd"), &lines("a\nb\nc\nd")));
-    assert!(matches(&lines("generation 3: .."), &lines("generation 3: 1 flags")));
-    assert!(!matches(&lines("a"), &lines("a\nb")));
-    assert!(!matches(&lines("a\nb"), &lines("a")));
-    assert!(!matches(&lines("a\n..\nd"), &lines("a\nb")));
 }

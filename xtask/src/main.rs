@@ -7,6 +7,7 @@ mod cross;
 mod fuzz;
 mod instructions;
 mod lint;
+mod package;
 mod python;
 mod sanitize;
 mod screenshots;
@@ -29,7 +30,7 @@ Tasks
                           cargo-deny and its database are installed
   test [-- <filter> ..]   builds the `flagstaff` binary and runs all tests of the workspace, then all documentation
                           tests; with a filter, only the tests that it selects. Uses cargo-nextest if it is there.
-                          Without a filter also the Python tests and the browser tests.
+                          Without a filter also the Python tests, the browser tests and the linters of packaging/.
   test-python [-- <args> ..]
                           builds the wheel of python/ into a virtual environment under target/ and runs pytest there;
                           the arguments go to pytest. PYTHON is the interpreter, `python3` by default. Needs the
@@ -54,6 +55,9 @@ Tasks
                           without one it runs them without coverage, and says so. New inputs, crashes and logs: target/fuzz/
   sanitize [--full]       valgrind and AddressSanitizer over what touches mapped memory; with `--full` more tests, Miri
                           and ThreadSanitizer. What is not here is left out, visibly
+  package                 builds the command as it ships and makes a Debian package of it, target/package/flagstaff.deb. Needs
+                          cargo-deb; asks lintian where it is installed
+  package --check         the linters of packaging/, and the package of a debug build: what `test` does
   help                    this text
 
 Each step prints its command and its time. The exit code is 0 only if every step was good, and 2 for wrong use.
@@ -89,6 +93,8 @@ fn main() -> ExitCode {
         "bench" if passed_on.is_empty() && own == ["--check"] => instructions::check(),
         "bench" if passed_on.is_empty() && own == ["--bless"] => instructions::bless(),
         "cross" if rest.is_empty() => cross::run(),
+        "package" if rest.is_empty() => package::run(),
+        "package" if rest == ["--check"] => package::run_check(),
         "fuzz" => match fuzz::Wanted::parse(rest) {
             Ok(wanted) => fuzz::run(&wanted),
             Err(message) => return wrong_use(&message),
@@ -98,6 +104,7 @@ fn main() -> ExitCode {
         }
         "sanitize" if rest.is_empty() => sanitize::run(sanitize::Extent::Short),
         "sanitize" if passed_on.is_empty() && own == ["--full"] => sanitize::run(sanitize::Extent::Full),
+        "package" => return wrong_use("`package` takes no arguments but `--check`"),
         "sanitize" => return wrong_use("`sanitize` takes no arguments but `--full`"),
         "test" | "test-python" | "test-browser" | "bench" => {
             return wrong_use(&format!("arguments of `{task}` come after `--`, found `{}`", own.join(" ")));

@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::browser::{self, Browser};
 use crate::step::{Failures, Steps};
 use crate::workspace::{BINARY, build_tests, cargo, has_nextest};
-use crate::{lint, python};
+use crate::{lint, package, python};
 
 pub(crate) fn run(filter: &[String]) -> Result<(), Failures> {
     let mut steps = Steps::default();
@@ -25,8 +25,11 @@ pub(crate) fn run(filter: &[String]) -> Result<(), Failures> {
             Ok(browser) => browser::test(&mut steps, &browser, &[], &path),
             Err(missing) => println!("\n== browser tests: LEFT OUT, {missing}"),
         }
+        package::check(&mut steps, &path);
     } else {
-        println!("\n== documentation, Python and browser tests: left out, because there is a filter");
+        println!(
+            "\n== documentation, Python and browser tests, linters of packaging/: left out, because there is a filter"
+        );
     }
     steps.finish()
 }

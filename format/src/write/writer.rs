@@ -7,6 +7,7 @@ mod live_link;
 mod opening;
 mod superseding;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::archive::changed_places::{changed_in_lines, changed_places, may_be_told};
@@ -40,12 +41,13 @@ const NOBODY: [u8; 32] = [0; 32];
 pub struct WriterOptions {
     identity: [u8; 32],
     mode: u32,
+    link: Option<PathBuf>,
     hooks: Hooks,
 }
 
 impl Default for WriterOptions {
     fn default() -> WriterOptions {
-        WriterOptions { identity: NOBODY, mode: 0o440, hooks: Hooks::default() }
+        WriterOptions { identity: NOBODY, mode: 0o440, link: None, hooks: Hooks::default() }
     }
 }
 
@@ -63,6 +65,14 @@ impl WriterOptions {
     #[must_use]
     pub fn mode(mut self, mode: u32) -> WriterOptions {
         self.mode = mode & 0o775;
+        self
+    }
+
+    /// A link that leads to the file. A file that was beside it before is one that readers may still have: the link took its place. None
+    /// by default.
+    #[must_use]
+    pub fn link(mut self, link: &Path) -> WriterOptions {
+        self.link = Some(link.to_owned());
         self
     }
 

@@ -61,11 +61,13 @@ pub(super) struct LeftBehind {
 }
 
 impl LeftBehind {
-    /// The files behind the second name and its scratch name, unless they are the one at the path. The one to go on from comes first.
-    pub(super) fn find(path: &Path, at_path: Option<FileId>) -> Vec<LeftBehind> {
+    /// The files behind the second name and its scratch name, of the path and of a link that leads to it, unless they are the one at the
+    /// path. The one to go on from comes first.
+    pub(super) fn find(path: &Path, asked: Option<&Path>, at_path: Option<FileId>) -> Vec<LeftBehind> {
         let mut found: Vec<LeftBehind> = Vec::new();
         let target = target_of(path);
-        for link in [live_link(path), scratch(path), live_link(&target), scratch(&target)] {
+        let names = [Some(path), Some(&*target), asked].into_iter().flatten();
+        for link in names.flat_map(|name| [live_link(name), scratch(name)]) {
             if id_at(&link).is_none() {
                 continue;
             }

@@ -74,7 +74,7 @@ impl Writer {
             other => other,
         };
         let id = at_path.as_ref().ok().map(|(_, candidate)| candidate.id());
-        let left = LeftBehind::find(path, id);
+        let left = LeftBehind::find(path, options.link.as_deref(), id);
         let (header, candidate) = match at_path {
             Ok(found) => found,
             Err(OpenError::Missing { .. }) => {
