@@ -46,6 +46,11 @@ impl Overridden {
         }
     }
 
+    /// Whether it is the same one: it was given once.
+    pub(crate) fn is_same(&self, other: &Overridden) -> bool {
+        (&self.key, &self.made_at) == (&other.key, &other.made_at)
+    }
+
     /// For people.
     pub(crate) fn sentence(&self) -> String {
         let left = left(self.left);

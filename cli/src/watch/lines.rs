@@ -9,6 +9,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::state::{State, Transition};
 use crate::differences::Difference;
+use crate::facts::Overridden;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::style::{Look, Paint};
@@ -51,6 +52,15 @@ struct StateEvent<'a> {
     generation: u64,
     state: &'static str,
     old: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct OverrideEvent<'a> {
+    event: &'static str,
+    time: &'a str,
+    generation: u64,
+    #[serde(rename = "override")]
+    of: &'a Overridden,
 }
 
 /// For people or for machines.
@@ -109,6 +119,34 @@ impl Lines {
                 self.output.line(&line)
             }
         }
+    }
+
+    /// Says which flags are overridden from now on, and which are not any more.
+    pub(super) fn overrides(
+        &mut self,
+        generation: u64,
+        before: &[Overridden],
+        now: &[Overridden],
+    ) -> Result<(), Failure> {
+        let has = |all: &[Overridden], one: &Overridden| all.iter().any(|other| other.is_same(one));
+        let over = before.iter().filter(|one| !has(now, one)).map(|one| ("override_over", one));
+        let begun = now.iter().filter(|one| !has(before, one)).map(|one| ("overridden", one));
+        for (event, of) in over.chain(begun) {
+            match self.style {
+                Style::Json => {
+                    self.output.json(&OverrideEvent { event, time: &self.time, generation, of })?
+                }
+                Style::Text(paint) => {
+                    let text = match event {
+                        "overridden" => format!("overridden: {}", of.sentence()),
+                        _ => format!("not overridden any more: {}", show::key(&of.key)),
+                    };
+                    let line = format!("{} {}", self.shown_time(paint), paint.text(Look::Warning, &text));
+                    self.output.line(&line)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn change(&mut self, generation: u64, difference: &Difference<'_>) -> Result<(), Failure> {

@@ -6,9 +6,10 @@ mod state;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use flagstaff_reader::Snapshot;
+use flagstaff_reader::{Reader, Snapshot};
 
 use crate::differences::between;
+use crate::facts::Overridden;
 use crate::failure::Failure;
 use crate::show;
 use crate::snapshot_args::SnapshotArgs;
@@ -65,8 +66,10 @@ impl Watch {
         let mut seen = reader.generation();
         let mut before = reader.snapshot();
         let mut state = State::of(&reader, &reader.status());
+        let mut overrides = in_force(&reader);
         let mut first = Lines::now(style);
         first.start(&before, &state)?;
+        first.overrides(seen.0, &[], &overrides)?;
         first.flush()?;
         let mut written = 0;
         while self.count.is_none_or(|count| written < count) {
@@ -77,6 +80,10 @@ impl Watch {
             for transition in state.update(State::of(&reader, &reader.status())) {
                 lines.transition(now.0, &transition)?;
             }
+            // Also without a publish: the file of overrides changes after readers have the end of one.
+            let found = in_force(&reader);
+            lines.overrides(now.0, &overrides, &found)?;
+            overrides = found;
             if now != seen {
                 seen = now;
                 let after = reader.snapshot();
@@ -119,4 +126,10 @@ impl Watch {
         }
         Ok(count)
     }
+}
+
+fn in_force(reader: &Reader) -> Vec<Overridden> {
+    let mut all = Overridden::all(reader.path());
+    all.retain(|one| one.left > 0.0);
+    all
 }

@@ -333,3 +333,21 @@ fn a_reader_that_waits_sees_an_override_its_end_and_the_answer_of_the_source() {
     publisher.signal(Signal::TERM);
     assert!(publisher.end().success());
 }
+
+#[test]
+fn watch_and_top_say_what_is_overridden_and_watch_when_that_is_over() {
+    let (folder, _publisher) = started();
+    set(&folder, "limit", "7", "1h");
+    let mut watch = Running::start(&mut folder.flagstaff(["watch"]));
+    watch.says("overridden: limit = 7, ");
+    set(&folder, "kill", "true", "1h");
+    let line = watch.says("overridden: kill = true, ");
+    assert!(line.contains(": a test"), "{line}");
+    assert_eq!(folder.run(["override", "--clear", "limit"]).code, Some(0));
+    watch.says("not overridden any more: limit");
+    let mut machine = Running::start(&mut folder.flagstaff(["watch", "--json"]));
+    let event: Value = serde_json::from_str(&machine.says("overridden")).unwrap();
+    assert_eq!((&event["event"], &event["override"]["reason"]), (&"overridden".into(), &"a test".into()));
+    let terminal = crate::terminal::Terminal::start(&folder.flagstaff(["top"]), 120, 30);
+    terminal.shows("overridden kill = true, ");
+}

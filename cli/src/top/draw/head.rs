@@ -8,6 +8,9 @@ use crate::style::Look;
 use crate::top::app::App;
 use crate::top::publishes::SECONDS;
 
+/// Lines for overrides and a rollback, at most.
+const MOST_OF_THIS_HOST: usize = 3;
+
 pub(super) fn lines(app: &App) -> Vec<Line<'static>> {
     let facts = &app.facts;
     let plain = |text: String| Line::from(text);
@@ -48,9 +51,21 @@ pub(super) fn lines(app: &App) -> Vec<Line<'static>> {
             Span::raw(format!(" {} in {SECONDS} s", show::count(count))),
         ]),
     );
+    lines.extend(of_this_host(app));
     lines.extend(last_error(facts));
     lines.push(Line::default());
     lines
+}
+
+/// What this host has in the place of what the source says.
+fn of_this_host(app: &App) -> impl Iterator<Item = Line<'static>> {
+    let (facts, look) = (&app.facts, app.paint.cell(Look::Warning));
+    let rollback = facts.rollback.iter().map(|one| format!("rolled back {}", one.sentence()));
+    let overrides = facts.overrides.iter().map(|one| format!("overridden {}", one.sentence()));
+    let lines: Vec<_> = rollback.chain(overrides).collect();
+    let more = lines.len().saturating_sub(MOST_OF_THIS_HOST);
+    let rest = (more > 0).then(|| format!("and {more} more overridden: flagstaff override --list"));
+    lines.into_iter().take(MOST_OF_THIS_HOST).chain(rest).map(move |line| Line::styled(line, look))
 }
 
 fn last_error(facts: &Facts) -> Option<Line<'static>> {
