@@ -198,6 +198,9 @@ impl Trim {
 fn options(settings: &Settings, location: &SnapshotLocation) -> PublisherOptions {
     let options =
         PublisherOptions::default().identity(location.identity()).import(settings.sdk_cache.as_deref());
-    let options = options.guard(settings.guard).history(settings.history);
+    // Memory is no place for what was.
+    let is_in_memory = settings.in_memory_because.is_some() || location.path() != settings.location.path();
+    let history = if is_in_memory { 0 } else { settings.history };
+    let options = options.guard(settings.guard).history(history);
     options.source_name(settings.endpoint.base_url()).watch(settings.watch.clone()).silent_threads()
 }

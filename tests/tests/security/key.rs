@@ -1,7 +1,11 @@
 //! Row 33: the key is with whoever publishes, and nowhere else.
 
 use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use flate2::read::GzDecoder;
 
 use flagstaff_tests::place::{Place, flagstaff};
 use flagstaff_tests::process::Process;
@@ -78,11 +82,26 @@ fn row_33_a_client_that_publishes_starts_no_process_and_its_files_do_not_hold_th
     assert!(memory_holds(client.id(), key).unwrap());
     assert!(children(client.id()).is_empty());
     fs::remove_file(place.key_file()).unwrap();
-    for entry in fs::read_dir(place.folder()).unwrap() {
-        let path = entry.unwrap().path();
-        assert!(!contains(&fs::read(&path).unwrap(), key), "{}", path.display());
+    wait_until("it has a history", DEADLINE, || {
+        files_in(place.folder()).iter().any(|path| path.extension().is_some_and(|ending| ending == "gz"))
+    });
+    for path in files_in(place.folder()) {
+        let mut content = fs::read(&path).unwrap();
+        if path.extension().is_some_and(|ending| ending == "gz") {
+            let mut unpacked = Vec::new();
+            GzDecoder::new(&*content).read_to_end(&mut unpacked).unwrap();
+            assert!(contains(&unpacked, "\"n\":1"));
+            content.append(&mut unpacked);
+        }
+        assert!(!contains(&content, key), "{}", path.display());
         assert!(!path.to_string_lossy().contains(key));
     }
+}
+
+/// All files, also those of folders in it.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files_in(&path) } else { vec![path] }).collect()
 }
 
 #[test]
