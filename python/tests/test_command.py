@@ -90,3 +90,30 @@ def test_metrics_of_flags_that_an_application_publishes_are_valid_openmetrics(se
             assert found["flagstaff_publish_phase_seconds_count", (file, ("phase", "store"))] == 1
         finally:
             exporter.kill()
+
+
+def test_an_overridden_flag_is_told_from_others_by_the_metadata_of_its_answer(publish):
+    from flagstaff._evaluation import BOOLEAN, Evaluator
+
+    path = publish(FLAGS)
+    reader = flagstaff.Reader(path)
+    evaluator = Evaluator(reader)
+    assert "overrideReason" not in evaluator.evaluate("on", BOOLEAN, None).metadata
+    change = [BINARY, "override", "--file", path]
+    subprocess.run(
+        [*change, "on", "false", "--for", "1h", "--reason", "INC-7"],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    answer = evaluator.evaluate("on", BOOLEAN, None)
+    assert (answer.value, answer.metadata["overrideReason"]) == (False, "INC-7")
+    assert "overrideReason" not in evaluator.evaluate("off", BOOLEAN, None).metadata
+    subprocess.run([*change, "--clear", "--all"], check=True, capture_output=True, timeout=60)
+    answer = evaluator.evaluate("on", BOOLEAN, None)
+    assert answer.value is True
+    eventually(lambda: "overrideReason" not in evaluator.evaluate("on", BOOLEAN, None).metadata)
+    # A file that is none says nothing.
+    (path.parent / f".{path.name}.overrides").write_text("[1]")
+    evaluator.look_again()
+    assert "overrideReason" not in evaluator.evaluate("on", BOOLEAN, None).metadata

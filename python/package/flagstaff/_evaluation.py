@@ -11,6 +11,8 @@ from pathlib import PurePath
 from time import monotonic
 from typing import Any, NamedTuple
 
+from flagstaff._overrides import reasons
+
 # The types that can be asked for.
 BOOLEAN, STRING, INTEGER, FLOAT, OBJECT = "boolean", "string", "integer", "float", "object"
 
@@ -89,6 +91,8 @@ class Evaluator:
             known = self._look(generation, _clock)
         # A copy: hooks may write into it.
         metadata = known[2].copy()
+        if known[4] and key in known[4]:
+            metadata["overrideReason"] = known[4][key]
         if snapshot is not None:
             value = _from_snapshot(snapshot, key, kind, metadata)
         # Half of what the constructor of a named tuple costs.
@@ -96,7 +100,7 @@ class Evaluator:
 
     def look_again(self) -> None:
         """Ask for the state with the next evaluation."""
-        self._known = (None, "STATIC", {}, 0.0)
+        self._known = (None, "STATIC", {}, 0.0, {})
 
     def _look(self, generation, clock):
         if self._on_look is not None:
@@ -110,7 +114,8 @@ class Evaluator:
             if status.contact_age is not None:
                 metadata["staleSeconds"] = status.contact_age
         # One assignment: no thread sees half of it.
-        self._known = known = (generation, reason, metadata, clock() + _LOOK_EVERY)
+        overridden = reasons(self._source.path)
+        self._known = known = (generation, reason, metadata, clock() + _LOOK_EVERY, overridden)
         return known
 
 
