@@ -36,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Publisher {
     /// `None` once it is closed.
     heartbeat: Option<Heartbeat>,
-    keeper: Keeper,
+    keeper: Option<Keeper>,
     shared: Arc<Shared>,
     path: PathBuf,
     options: PublisherOptions,
@@ -133,8 +133,13 @@ impl Publisher {
         // Last: an error after it would leave the file with the claim that there is a publisher.
         status::set_started(shared.writer().status_words());
         shared.is_started.store(true, Ordering::Release);
-        let mut publisher =
-            Publisher { heartbeat, keeper, shared, path: path.to_owned(), options: options.clone() };
+        let mut publisher = Publisher {
+            heartbeat,
+            keeper: Some(keeper),
+            shared,
+            path: path.to_owned(),
+            options: options.clone(),
+        };
         match snapshot {
             // A file that was not stopped cleanly may have newer flags in memory than on the disk.
             Some(snapshot) => publisher.shared.checkpointer.offer(Arc::new(snapshot)),
@@ -303,10 +308,10 @@ impl Publisher {
     }
 
     fn end(&mut self) -> Result<(), CloseError> {
-        let Some(heartbeat) = self.heartbeat.take() else { return Ok(()) };
+        let (Some(heartbeat), keeper) = (self.heartbeat.take(), self.keeper.take()) else { return Ok(()) };
         if !self.shared.lock.is_mine() {
             // In a forked child there is no such thread to wait for, and any lock may have been copied while it was taken.
-            std::mem::forget(heartbeat);
+            std::mem::forget((heartbeat, keeper));
             return Ok(());
         }
         let watch = &self.options.watch;
@@ -319,7 +324,9 @@ impl Publisher {
         if !self.shared.has_lock() {
             return Err(CloseError::LockLost { path: self.lock_path().to_owned() });
         }
-        self.keeper.stop(PATIENCE.saturating_sub(start.elapsed()));
+        if let Some(keeper) = keeper {
+            keeper.stop(PATIENCE.saturating_sub(start.elapsed()));
+        }
         let written = self.shared.checkpointer.stop(PATIENCE.saturating_sub(start.elapsed()));
         if ended.is_err() {
             return Err(timeout());

@@ -1,7 +1,7 @@
 //! Files beside the snapshot, and who may command its publisher: whoever may publish.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,9 @@ use flagstaff_format::hidden;
 use rustix::fs::{Gid, Mode, OFlags};
 
 use crate::snapshot_location::lock_path;
+
+/// Bytes of a first line.
+const MOST_OF_A_LINE: u64 = 1 << 20;
 
 /// Bits of a mode.
 const GROUP_WRITES: u32 = 0o020;
@@ -59,14 +62,30 @@ impl SideFiles {
         }
     }
 
+    /// The first line of a file, if there is one.
+    ///
+    /// # Errors
+    /// As [`SideFiles::read`].
+    pub(crate) fn read_line(&self, what: &str) -> io::Result<Option<String>> {
+        let file = match open_trusted(&self.path(what), &self.commanders()) {
+            Ok((file, _)) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut line = String::new();
+        BufReader::new(file.take(MOST_OF_A_LINE)).read_line(&mut line)?;
+        Ok(Some(line))
+    }
+
     /// Writes a file whole: readers of the snapshot may read it. When this returns, it survives a loss of power.
     pub(crate) fn write(&self, what: &str, text: &str) -> io::Result<()> {
         let rights = self.rights()?;
         let mode = Mode::RUSR | Mode::WUSR | Mode::from_raw_mode(rights.mode() & 0o444);
         let (path, new) = (self.path(what), self.path(&format!("{what}-new")));
         remove(&new)?;
-        let written =
-            write_new(&new, mode, Some(rights.gid()), text.as_bytes()).and_then(|()| fs::rename(&new, &path));
+        let written = write_new(&new, mode, Some(rights.gid()), text.as_bytes())
+            .and_then(|()| self.commanders().hand_over(&new))
+            .and_then(|()| fs::rename(&new, &path));
         if written.is_err() {
             let _ = remove(&new);
         }
@@ -87,9 +106,7 @@ impl SideFiles {
         let mode = Mode::RUSR | Mode::WUSR | readable | shared;
         match write_new(&path, mode, commanders.group(), &[]) {
             Ok(()) => {
-                if let Some((uid, gid)) = commanders.new_owner() {
-                    chown(&path, Some(uid), Some(gid))?;
-                }
+                commanders.hand_over(&path)?;
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
@@ -117,6 +134,11 @@ pub(crate) struct Commanders {
 impl Commanders {
     pub(crate) fn admit(&self, found: &Metadata) -> bool {
         self.users.contains(&found.uid()) || self.group == Some(found.gid())
+    }
+
+    /// Gives what root has made to the owner of the lock: the next publisher must be able to read and to change it.
+    pub(crate) fn hand_over(&self, path: &Path) -> io::Result<()> {
+        self.new_owner().map_or(Ok(()), |(uid, _)| chown(path, Some(uid), None))
     }
 
     /// What a command that root makes has to be given to, so that the publisher may take it.

@@ -1,6 +1,8 @@
 //! `log`, `show`, `diff` and `rollback`.
 
 use std::fs;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -263,4 +265,47 @@ fn a_history_whose_publisher_is_killed_again_and_again_has_no_half_entries() {
     let mut publisher = run(&folder);
     roll_back(&folder, numbers[1], "1h");
     assert!(ended(&mut publisher).success());
+}
+
+/// Symptom: what root had set while there was no publisher could not be read by the publisher that started then. Cause: the files of root were
+/// root's. Fix: they are given to the owner of the lock.
+#[test]
+fn what_root_does_while_nobody_publishes_is_good_for_the_publisher_of_another_user() {
+    const NOBODY: u32 = 65_534;
+    let folder = Folder::new();
+    if chown(folder.path(), Some(NOBODY), Some(NOBODY)).is_err() {
+        eprintln!("SKIPPED: what root does for another user, which only root can try");
+        return;
+    }
+    let as_nobody = |arguments: &[&str]| {
+        let mut command = folder.flagstaff(arguments);
+        command.uid(NOBODY).gid(NOBODY);
+        command
+    };
+    let source = folder.file("flags.json", r#"{"kill":false,"limit":3}"#).display().to_string();
+    let run = ["run", "--mode", "0400", "--source", source.as_str()];
+    let mut publisher = Running::start(&mut as_nobody(&run));
+    publisher.logs("published");
+    let first = number_of(&folder, &json!({"kill": false, "limit": 3}));
+    assert!(ended(&mut publisher).success());
+    say(&folder, &json!({"kill": true, "limit": 4}));
+    assert_eq!(folder.run(["publish", source.as_str()]).code, Some(0));
+    roll_back(&folder, first, "1h");
+    assert_eq!(folder.run(["override", "limit", "5", "--for", "1h", "--reason", "x"]).code, Some(0));
+    let mut publisher = Running::start(&mut as_nobody(&run));
+    publisher.logs("goes on with");
+    say(&folder, &json!({"kill": true, "limit": 6}));
+    until("it is remembered", || {
+        fs::read_to_string(side_file(&folder, "rollback")).is_ok_and(|text| text.contains("limit\\\":6"))
+    });
+    assert_eq!(dump(&folder), json!({"kill": false, "limit": 5}));
+    let end = answer(&mut as_nobody(&["rollback", "--end"]));
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert_eq!(answer(&mut as_nobody(&["override", "--clear", "--all"])).code, Some(0));
+    assert_eq!(dump(&folder), json!({"kill": true, "limit": 6}));
+    let newest = number_of(&folder, &json!({"kill": true, "limit": 6}));
+    assert!(newest > first);
+    assert!(ended(&mut publisher).success());
+    let all = publisher.everything();
+    assert!(!all.contains("WARN history") && !all.contains("ERROR"), "{all}");
 }

@@ -71,8 +71,9 @@ impl Shelf {
         let mode = Mode::RUSR | Mode::WUSR | Mode::from_raw_mode(readable | shared);
         let (path, new) = (self.path(recorded.entry.number), self.directory.join("new"));
         remove(&new)?;
-        let written =
-            write_new(&new, mode, Some(rights.gid()), &packed).and_then(|()| fs::rename(&new, &path));
+        let written = write_new(&new, mode, Some(rights.gid()), &packed)
+            .and_then(|()| commanders.hand_over(&new))
+            .and_then(|()| fs::rename(&new, &path));
         if written.is_err() {
             let _ = remove(&new);
         }
@@ -99,12 +100,9 @@ impl Shelf {
         match DirBuilder::new().mode(mode).create(&self.directory) {
             Ok(()) => {
                 let directory = File::open(&self.directory)?;
-                if let Some((uid, gid)) = commanders.new_owner() {
-                    chown(&self.directory, Some(uid), Some(gid))?;
-                }
-                if let Some(gid) = commanders.group() {
-                    chown(&self.directory, None, Some(gid))?;
-                }
+                // Whoever may not give it away leaves it to its own group.
+                let _ = chown(&self.directory, None, Some(self.side_files.rights()?.gid()));
+                commanders.hand_over(&self.directory)?;
                 directory.set_permissions(Permissions::from_mode(mode))?;
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

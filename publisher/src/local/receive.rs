@@ -28,10 +28,9 @@ impl Shared {
         origin: Origin,
     ) -> Result<Outcome, PublishError> {
         let side_files = &self.local.side_files;
-        let unseen = state
-            .rollback
-            .as_ref()
-            .map_or(Ok(()), |rollback| self.check_unseen(&rollback.source, payload, published_at, origin));
+        let unseen = state.rollback.as_ref().map_or(Ok(()), |rollback| {
+            self.check_unseen(&rollback.texts.source, payload, published_at, origin)
+        });
         let publish = || self.publish(&state.merged(payload, &Now::read()), published_at, origin);
         let result = unseen.and_then(|()| publish());
         match &result {
@@ -67,8 +66,8 @@ impl Shared {
         if state.is_unsaved {
             let _ = state.save(side_files);
         }
-        if let Some(rollback) = state.rollback.as_mut().filter(|rollback| rollback.source != payload) {
-            payload.clone_into(&mut rollback.source);
+        if let Some(rollback) = state.rollback.as_mut().filter(|rollback| rollback.texts.source != payload) {
+            payload.clone_into(&mut rollback.texts.source);
             if let Err(error) = rollback.write(side_files) {
                 tracing::warn!(%error, "what the source says under a rollback is in memory only");
             }

@@ -2,6 +2,8 @@
 //!
 //! It is a file beside the snapshot, which holds the flags themselves: the history may be gone by the time they are needed again. What the
 //! source says meanwhile stands there too, as it does with each override, so that a rollback can end while the source is away.
+//!
+//! Facts are on a line of their own, the first, for those who only want to know whether there is a rollback.
 
 use std::io;
 
@@ -34,21 +36,43 @@ pub struct Rollback {
     /// From when until when.
     #[serde(flatten)]
     pub term: Term,
+}
+
+impl Rollback {
+    /// The one in the file.
+    pub(crate) fn read(side_files: &SideFiles) -> io::Result<Option<Rollback>> {
+        match side_files.read_line(FILE)? {
+            Some(line) => Ok(Some(serde_json::from_str(&line)?)),
+            None => Ok(None),
+        }
+    }
+}
+
+/// A rollback with its flags, as a publisher knows it.
+#[derive(Debug, Clone)]
+pub(crate) struct RolledBack {
+    pub(crate) facts: Rollback,
+    pub(crate) texts: Texts,
+}
+
+/// What is on the other lines.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Texts {
     /// The flags.
     pub(crate) flags: Box<RawValue>,
     /// What the source says.
     pub(crate) source: String,
 }
 
-impl Rollback {
-    pub(crate) fn read(side_files: &SideFiles) -> io::Result<Option<Rollback>> {
-        match side_files.read(FILE, MOST_BYTES)? {
-            Some(text) => Ok(Some(serde_json::from_str(&text)?)),
-            None => Ok(None),
-        }
+impl RolledBack {
+    pub(crate) fn read(side_files: &SideFiles) -> io::Result<Option<RolledBack>> {
+        let Some(text) = side_files.read(FILE, MOST_BYTES)? else { return Ok(None) };
+        let (facts, texts) = text.split_once('\n').unwrap_or((&text, ""));
+        Ok(Some(RolledBack { facts: serde_json::from_str(facts)?, texts: serde_json::from_str(texts)? }))
     }
 
     pub(crate) fn write(&self, side_files: &SideFiles) -> io::Result<()> {
-        side_files.write(FILE, &serde_json::to_string(self)?)
+        let (facts, texts) = (serde_json::to_string(&self.facts)?, serde_json::to_string(&self.texts)?);
+        side_files.write(FILE, &format!("{facts}\n{texts}\n"))
     }
 }

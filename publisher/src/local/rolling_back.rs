@@ -9,7 +9,7 @@ use super::command::Done;
 use super::inbox::Request;
 use super::orders::check_time;
 use super::overrides::Now;
-use super::rollback::{self, Rollback};
+use super::rollback::{self, Rollback, RolledBack, Texts};
 use super::state::{Origin, State};
 use crate::causes::with_causes;
 use crate::error::PublishError;
@@ -20,9 +20,9 @@ use crate::shared::Shared;
 impl Shared {
     /// Reads what was left by the publisher before this one.
     pub(super) fn start_rollback(&self, state: &mut State) {
-        match Rollback::read(&self.local.side_files) {
+        match RolledBack::read(&self.local.side_files) {
             Ok(rollback) => {
-                state.source = rollback.as_ref().map(|rollback| rollback.source.clone());
+                state.source = rollback.as_ref().map(|rollback| rollback.texts.source.clone());
                 state.rollback = rollback;
             }
             Err(error) => {
@@ -56,16 +56,16 @@ impl Shared {
         let Some(source) = self.source_of(state) else {
             return Err("nothing has been published yet, so there is nothing to go back from".to_owned());
         };
-        let rollback = Rollback {
+        let flags = RawValue::from_string(recorded.flags).map_err(|error| error.to_string())?;
+        let facts = Rollback {
             number,
             published_at: recorded.entry.published_at,
             reason: reason.to_owned(),
             who: request.who.clone(),
             uid,
             term,
-            flags: RawValue::from_string(recorded.flags).map_err(|error| error.to_string())?,
-            source: source.clone(),
         };
+        let rollback = RolledBack { facts, texts: Texts { flags, source: source.clone() } };
         // First the file, as with an override.
         if let Err(error) = rollback.write(&self.local.side_files) {
             let path = self.local.side_files.path(rollback::FILE);
@@ -117,12 +117,12 @@ impl Shared {
 
     pub(super) fn end_rollback(&self, state: &mut State) -> Result<Done, String> {
         let Some(rollback) = &mut state.rollback else { return Err("no rollback is in force".to_owned()) };
-        let (number, before) = (rollback.number, rollback.term.clone());
-        rollback.term = before.ended();
+        let (number, before) = (rollback.facts.number, rollback.facts.term.clone());
+        rollback.facts.term = before.ended();
         // First readers, then the file: whoever is killed between the two leaves a rollback that is known, and its command is done again.
         if let Err(error) = self.publish_merged(state) {
             if let Some(rollback) = &mut state.rollback {
-                rollback.term = before;
+                rollback.facts.term = before;
             }
             return Err(format!("readers still see the rollback: {}", with_causes(&error)));
         }
@@ -134,13 +134,14 @@ impl Shared {
 
     pub(super) fn end_rollback_that_is_over(&self, state: &mut State, now: &Now) {
         let Some(rollback) = &mut state.rollback else { return };
-        if rollback.term.holds(now) {
-            if rollback.term.follow_the_clock(now) {
+        let facts = &mut rollback.facts;
+        if facts.term.holds(now) {
+            if facts.term.follow_the_clock(now) {
                 let _ = rollback.write(&self.local.side_files);
             }
             return;
         }
-        let cause = Cause::new("rollback_over", "the publisher").about(rollback.number.to_string());
+        let cause = Cause::new("rollback_over", "the publisher").about(facts.number.to_string());
         let _because = self.history.because(cause, || self.writer().current());
         if self.apply(state) && self.forget_rollback(state).is_ok() {
             tracing::warn!("rollback is over; the source's flags are back");

@@ -12,7 +12,7 @@ use super::guard::{Guard, Suspicion};
 use super::held::Held;
 use super::inbox::Inbox;
 use super::overrides::{Now, Overrides, with_members};
-use super::rollback::Rollback;
+use super::rollback::RolledBack;
 use crate::error::PublishError;
 use crate::side_files::SideFiles;
 
@@ -45,7 +45,7 @@ pub(super) struct State {
     pub(super) inbox: Inbox,
     pub(super) held: Option<Held>,
     pub(super) overrides: Overrides,
-    pub(super) rollback: Option<Rollback>,
+    pub(super) rollback: Option<RolledBack>,
     /// Why the file of overrides cannot be used. It is left alone, so that nothing in it is lost.
     pub(super) unusable: Option<String>,
     /// The file of overrides does not say yet what is said here.
@@ -103,8 +103,8 @@ impl State {
 
     /// A payload of the source, or the rollback in its place, with the overrides in force.
     pub(super) fn merged<'a>(&'a self, payload: &'a str, now: &Now) -> Cow<'a, str> {
-        let rollback = self.rollback.as_ref().filter(|rollback| rollback.term.holds(now));
-        let payload = rollback.map_or(payload, |rollback| rollback.flags.get());
+        let rollback = self.rollback.as_ref().filter(|rollback| rollback.facts.term.holds(now));
+        let payload = rollback.map_or(payload, |rollback| rollback.texts.flags.get());
         let members: Vec<_> =
             self.overrides.in_force(now).map(|one| (one.key.as_str(), one.value.get())).collect();
         with_members(payload, members.into_iter())
