@@ -152,6 +152,17 @@ impl Commanders {
     }
 }
 
+/// Whether it is a directory of somebody who may publish.
+pub(crate) fn check_directory(path: &Path, commanders: &Commanders) -> io::Result<()> {
+    let found = fs::symlink_metadata(path)?;
+    if found.is_dir() && commanders.admit(&found) {
+        return Ok(());
+    }
+    let path = path.display();
+    let problem = format!("{path} is no directory of somebody who may publish to this snapshot; remove it");
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, problem))
+}
+
 /// Opens a regular file of somebody who may publish.
 pub(crate) fn open_trusted(path: &Path, commanders: &Commanders) -> io::Result<(File, Metadata)> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::NONBLOCK;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use flagstaff_publisher::{Override, overrides_of, rollback_of};
+use flagstaff_publisher::{Override, Term, overrides_of, rollback_of};
 use serde::Serialize;
 
 use crate::show;
@@ -15,6 +15,13 @@ pub(crate) struct Overridden {
     pub(crate) value: serde_json::Value,
     /// What the source says; null also if it has no such flag.
     pub(crate) source: Option<serde_json::Value>,
+    #[serde(flatten)]
+    pub(crate) given: Given,
+}
+
+/// By whom, why, and for how long.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Given {
     pub(crate) reason: String,
     pub(crate) who: String,
     pub(crate) uid: u32,
@@ -22,6 +29,32 @@ pub(crate) struct Overridden {
     pub(crate) ends_at: String,
     /// Seconds that are left; 0 is over.
     pub(crate) left: f64,
+}
+
+impl Given {
+    fn of(reason: &str, who: &str, uid: u32, term: &Term) -> Given {
+        Given {
+            reason: reason.to_owned(),
+            who: who.to_owned(),
+            uid,
+            made_at: time(term.made_at),
+            ends_at: time(term.ends_at),
+            left: term.left().as_secs_f64(),
+        }
+    }
+
+    /// For people.
+    fn words(&self) -> String {
+        let left = match show::seconds(self.left).filter(|left| !left.is_zero()) {
+            Some(left) => format!("{} left", show::words(left)),
+            None => "is over, but no publisher lives to end it".to_owned(),
+        };
+        format!("{left}, by {}: {}", self.who, self.reason)
+    }
+}
+
+fn time(micros: u64) -> String {
+    show::time(UNIX_EPOCH + Duration::from_micros(micros))
 }
 
 impl Overridden {
@@ -32,37 +65,22 @@ impl Overridden {
 
     pub(crate) fn of(one: &Override) -> Overridden {
         let json = |text: &str| serde_json::from_str(text).unwrap_or_default();
-        let time = |micros| show::time(UNIX_EPOCH + Duration::from_micros(micros));
         Overridden {
             key: one.key.clone(),
             value: json(one.value.get()),
             source: one.source.as_ref().map(|source| json(source.get())),
-            reason: one.reason.clone(),
-            who: one.who.clone(),
-            uid: one.uid,
-            made_at: time(one.term.made_at),
-            ends_at: time(one.term.ends_at),
-            left: one.term.left().as_secs_f64(),
+            given: Given::of(&one.reason, &one.who, one.uid, &one.term),
         }
     }
 
     /// Whether it is the same one: it was given once.
     pub(crate) fn is_same(&self, other: &Overridden) -> bool {
-        (&self.key, &self.made_at) == (&other.key, &other.made_at)
+        (&self.key, &self.given.made_at) == (&other.key, &other.given.made_at)
     }
 
     /// For people.
     pub(crate) fn sentence(&self) -> String {
-        let left = left(self.left);
-        let text = format!("{} = {}, {left}, by {}: {}", self.key, self.value, self.who, self.reason);
-        show::harmless(&text)
-    }
-}
-
-fn left(seconds: f64) -> String {
-    match show::seconds(seconds).filter(|left| !left.is_zero()) {
-        Some(left) => format!("{} left", show::words(left)),
-        None => "is over, but no publisher lives to end it".to_owned(),
+        show::harmless(&format!("{} = {}, {}", self.key, self.value, self.given.words()))
     }
 }
 
@@ -72,36 +90,21 @@ pub(crate) struct RolledBack {
     /// Which snapshot of the history readers have, and when it was published.
     pub(crate) number: u64,
     pub(crate) published_at: String,
-    pub(crate) reason: String,
-    pub(crate) who: String,
-    pub(crate) uid: u32,
-    pub(crate) made_at: String,
-    pub(crate) ends_at: String,
-    /// Seconds that are left; 0 is over.
-    pub(crate) left: f64,
+    #[serde(flatten)]
+    pub(crate) given: Given,
 }
 
 impl RolledBack {
     /// Of a snapshot file; none if it cannot be read.
     pub(crate) fn of(path: &Path) -> Option<RolledBack> {
         let one = rollback_of(path).ok()??;
-        let time = |micros| show::time(UNIX_EPOCH + Duration::from_micros(micros));
-        Some(RolledBack {
-            number: one.number,
-            published_at: time(one.published_at),
-            made_at: time(one.term.made_at),
-            ends_at: time(one.term.ends_at),
-            left: one.term.left().as_secs_f64(),
-            reason: one.reason,
-            who: one.who,
-            uid: one.uid,
-        })
+        let given = Given::of(&one.reason, &one.who, one.uid, &one.term);
+        Some(RolledBack { number: one.number, published_at: time(one.published_at), given })
     }
 
     /// For people.
     pub(crate) fn sentence(&self) -> String {
-        let RolledBack { number, published_at, who, reason, .. } = self;
-        let text = format!("to {number} of {published_at}, {}, by {who}: {reason}", left(self.left));
-        show::harmless(&text)
+        let RolledBack { number, published_at, given } = self;
+        show::harmless(&format!("to {number} of {published_at}, {}", given.words()))
     }
 }

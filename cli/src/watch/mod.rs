@@ -130,6 +130,6 @@ impl Watch {
 
 fn in_force(reader: &Reader) -> Vec<Overridden> {
     let mut all = Overridden::all(reader.path());
-    all.retain(|one| one.left > 0.0);
+    all.retain(|one| one.given.left > 0.0);
     all
 }

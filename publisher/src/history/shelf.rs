@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Mode;
 
 use super::entry::Recorded;
-use crate::side_files::{SideFiles, open_trusted, remove, sync_directory, write_new};
+use crate::side_files::{SideFiles, check_directory, open_trusted, remove, sync_directory, write_new};
 
 const DIRECTORY: &str = "history";
 
@@ -108,15 +108,7 @@ impl Shelf {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
-        let found = fs::symlink_metadata(&self.directory)?;
-        if found.is_dir() && commanders.admit(&found) {
-            return Ok(());
-        }
-        let problem = format!(
-            "{} is no directory of somebody who may publish to this snapshot; remove it",
-            self.directory.display()
-        );
-        Err(io::Error::new(io::ErrorKind::PermissionDenied, problem))
+        check_directory(&self.directory, &commanders)
     }
 
     /// The directory.

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::{Command, Done};
 use super::overrides::{Now, Term};
-use crate::side_files::{Commanders, SideFiles, open_trusted, remove, text_of, write_new};
+use crate::side_files::{Commanders, SideFiles, check_directory, open_trusted, remove, text_of, write_new};
 
 /// The directory.
 const DIRECTORY: &str = "inbox";
@@ -182,15 +182,7 @@ impl Inbox {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
-        let found = fs::symlink_metadata(&self.directory)?;
-        if found.is_dir() && commanders.admit(&found) {
-            return Ok(());
-        }
-        let problem = format!(
-            "{} is no directory of somebody who may publish to this snapshot; remove it",
-            self.directory.display()
-        );
-        Err(io::Error::new(io::ErrorKind::PermissionDenied, problem))
+        check_directory(&self.directory, commanders)
     }
 
     /// The answer to a command, once.
