@@ -85,7 +85,7 @@ pub enum StartError {
         address: SocketAddr,
     },
     /// The port is in use.
-    #[error("port {} is in use on {}; stop what uses it, or choose another one with --port (--port 0 takes a free one)",
+    #[error("port {} is in use on {}; stop what uses it, or choose another one (port 0 takes a free one)",
             address.port(), address.ip())]
     PortInUse {
         /// The requested address.

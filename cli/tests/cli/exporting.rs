@@ -127,7 +127,7 @@ fn an_address_in_use_is_said_before_anything_is_published() {
         "{}",
         refused.err
     );
-    assert!(refused.err.contains("choose another one"), "{}", refused.err);
+    assert!(refused.err.contains("choose another one (port 0 takes"), "{}", refused.err);
     assert!(!folder.snapshot().exists());
 }
 
