@@ -105,7 +105,7 @@ fn wrong_use_is_exit_code_2() {
         assert_eq!((answer.code, answer.out.as_str()), (Some(2), ""), "{command:?}: {}", answer.err);
         assert!(!answer.err.is_empty(), "{command:?}");
     }
-    let nothing = answer(&mut flagstaff(["status"]));
+    let nothing = answer(&mut flagstaff(["dump"]));
     assert_eq!(nothing.code, Some(2));
     assert!(nothing.err.contains("--file"), "{}", nothing.err);
     let filter = answer(folder.flagstaff(["dump"]).env("FLAGSTAFF_LOG", "a=b=c"));

@@ -18,6 +18,7 @@ use crate::flags::edit::{Condition, Edit, Subject};
 use crate::flags::file_lock::FileLock;
 use crate::flags::flag_file::FlagFile;
 use crate::flags::history::History;
+use crate::flags::history_file::HistoryFile;
 use crate::flags::persisted::{NotWritten, Persisted};
 use crate::flags::value::{FlagValue, checked_key};
 use crate::flags::view::View;
@@ -51,6 +52,7 @@ struct State {
     document: Arc<Document>,
     revision: u64,
     history: History,
+    history_file: Option<HistoryFile>,
     persisted: Option<Persisted>,
     /// Earlier views that are still in use. They are large: a connection must not spend time on freeing one.
     old_views: Vec<Arc<View>>,
@@ -66,7 +68,7 @@ pub(crate) struct Applied {
 impl Environment {
     pub(crate) fn in_memory(name: Arc<str>, payload: &str) -> Result<Environment, StartError> {
         let document = Document::parse(payload).map_err(StartError::Flags)?;
-        Ok(Environment::new(name, document, None))
+        Ok(Environment::new(name, document, None, None))
     }
 
     /// Takes the flags from a file.
@@ -94,14 +96,23 @@ impl Environment {
         let text = text.map_err(StartError::File)?;
         let refused = |source| ImportError::Payload { path: file.path().to_owned(), source };
         let document = Document::parse(&text).map_err(|error| StartError::File(refused(error)))?;
-        Ok(Environment::new(name, document, Some(Persisted::new(file, lock, text))))
+        // Without the lock, whose directory cannot be written to, nothing is.
+        let remembered = lock.is_some().then(|| HistoryFile::open(file.path()));
+        Ok(Environment::new(name, document, Some(Persisted::new(file, lock, text)), remembered))
     }
 
-    fn new(name: Arc<str>, document: Document, persisted: Option<Persisted>) -> Environment {
+    fn new(
+        name: Arc<str>,
+        document: Document,
+        persisted: Option<Persisted>,
+        remembered: Option<(HistoryFile, History)>,
+    ) -> Environment {
         let document = Arc::new(document);
-        let view = View::new(0, document.clone(), History::default(), None);
-        let state =
-            State { document, revision: 0, history: History::default(), persisted, old_views: Vec::new() };
+        let (history_file, history) = remembered.unzip();
+        let history = history.unwrap_or_default();
+        let revision = history.newest();
+        let view = View::new(revision, document.clone(), history.clone(), None);
+        let state = State { document, revision, history, history_file, persisted, old_views: Vec::new() };
         let view = watch::Sender::new(Arc::new(view));
         Environment(Arc::new(Inner {
             name,
@@ -152,7 +163,7 @@ impl Environment {
         self.view().document.line()
     }
 
-    /// Number of changes since the start.
+    /// The number of the last change. With a file it goes on after a restart.
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.view().revision
@@ -307,6 +318,9 @@ impl Environment {
             tracing::info!(revision, by = ?author.by, flags = changes.len(), ?keys, "changed");
             let flags = changes.to_vec();
             state.history.push(Change::new(revision, SystemTime::now(), author, undoes, flags));
+            if let Some(file) = &mut state.history_file {
+                file.append(&state.history);
+            }
         }
         let problem = state.problem();
         let view = View::new(state.revision, state.document.clone(), state.history.clone(), problem);

@@ -1,4 +1,4 @@
-//! The last changes, in memory.
+//! The last changes, as they are remembered.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,6 +26,11 @@ impl History {
         });
         let fits = fits.count().max(1);
         self.0.truncate(fits);
+    }
+
+    /// The newest revision; 0 without any.
+    pub(crate) fn newest(&self) -> u64 {
+        self.0.front().map_or(0, |change| change.revision)
     }
 
     pub(crate) fn get(&self, revision: u64) -> Option<&Change> {

@@ -11,6 +11,7 @@ pub(crate) mod file_lock;
 pub(crate) mod file_names;
 pub(crate) mod flag_file;
 pub(crate) mod history;
+mod history_file;
 pub(crate) mod layout;
 pub(crate) mod persisted;
 pub(crate) mod value;

@@ -1,9 +1,12 @@
 //! What was changed, by whom, and back again.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use flagstaff_tests::flag_server::{FlagServer, put};
 use flagstaff_tests::http::{Request, Response};
 use flagstaff_tests::place::Place;
 use flagstaff_tests::wait::{DEADLINE, wait_until};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 fn server(flags: &str) -> (Place, FlagServer) {
@@ -100,4 +103,35 @@ fn undo_does_not_destroy_a_later_change_unless_it_is_forced() {
     assert_eq!(bad.refusal(), (400, "bad_revision".to_owned()));
     let stale = Request::new("POST", "/api/v1/history/3/undo").header("If-Match", "\"0000000000000000\"");
     assert_eq!(server.send(stale).refusal(), (412, "precondition_failed".to_owned()));
+}
+
+#[test]
+fn a_server_that_was_started_again_remembers_who_changed_what_and_undoes_it() {
+    let place = Place::new();
+    let file = place.join("flags.json");
+    std::fs::write(&file, r#"{"a": 1, "b": {"x": [1.0]}}"#).unwrap();
+    let mut server = FlagServer::with_file(&file);
+    server.send(put("a", "3").header("X-Flagstaff-By", "page"));
+    assert_eq!(server.send(Request::new("DELETE", "/api/v1/flags/by-key/b")).status, 200);
+    let before = history(&server);
+    // Whether it ends in order or is killed.
+    for (signal, revision) in [(Signal::TERM, 3), (Signal::KILL, 4)] {
+        server.process.signal(signal);
+        server.process.wait(DEADLINE);
+        server = FlagServer::with_file(&file);
+        assert_eq!(history(&server)[history(&server).len() - 2..], before);
+        assert_eq!(server.put("a", &(revision * 10).to_string()).json()["revision"], revision);
+    }
+    assert_eq!(undo(&server, 2, "").status, 200);
+    assert_eq!(server.flags(), r#"{"a":40,"b":{"x":[1.0]}}"#);
+    assert_eq!(undo(&server, 1, "").status, 409, "changed again since");
+    // What is edited while no server runs is served, and in no history; what is undone then is asked about as always.
+    server.process.signal(Signal::TERM);
+    server.process.wait(DEADLINE);
+    std::fs::write(&file, r#"{"a": 9}"#).unwrap();
+    server = FlagServer::with_file(&file);
+    assert_eq!((server.flags().as_str(), history(&server).len()), (r#"{"a":9}"#, 5));
+    assert_eq!(undo(&server, 5, "").status, 409);
+    let mode = std::fs::metadata(place.join(".flags.json.flagstaff-history")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }
