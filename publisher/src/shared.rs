@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use flagstaff_format::{FailureKind, WriteError, Writer, boot, status};
+use flagstaff_format::{Archive, FailureKind, Records as _, WriteError, Writer, boot, status};
 
 use crate::checkpointer::Checkpointer;
 use crate::counted::Counted;
 use crate::feed::{Feed, LastPayload};
-use crate::history::History;
+use crate::history::{History, MOST_ARCHIVE};
 use crate::local::Local;
 use crate::lock::PublisherLock;
 use crate::payload::Limits;
@@ -48,6 +48,13 @@ impl Shared {
     pub(crate) fn writer(&self) -> MutexGuard<'_, Writer> {
         // A writer is whole at every step: a publish that did not finish is repeated.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What readers have, unless it is too large to be kept.
+    pub(crate) fn newest_for_history(&self) -> Option<Archive> {
+        let writer = self.writer();
+        let bytes = writer.current_in_place()?.frame().archive_bytes;
+        if bytes <= MOST_ARCHIVE as u64 { writer.current() } else { None }
     }
 
     /// Records in the file what failed, and counts it.

@@ -32,9 +32,10 @@ def cart(request):
 
 
 def health(request):
-    """For a probe that only looks. Do not take the application out of traffic for flags that are stale."""
+    """Fail while flags are stale or none have arrived: for an alert. Workers go on with what they have."""
     status = settings.FLAGS.status()
-    return JsonResponse({"generation": status.generation, "stale": status.is_stale})
+    code = 503 if status.is_stale or not status.generation else 200
+    return JsonResponse({"generation": status.generation, "stale": status.is_stale}, status=code)
 
 
 urlpatterns = [path("", cart), path("health", health)]

@@ -4,7 +4,7 @@ import json
 import os
 
 from fastapi import FastAPI
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from flagstaff import create_soasap_client
 
@@ -24,8 +24,10 @@ async def cart():
 
 @app.get("/health")
 async def health():
+    """Fail while flags are stale or none have arrived: for an alert. Workers go on with what they have."""
     status = flags.status()
-    return {"generation": status.generation, "stale": status.is_stale}
+    code = 503 if status.is_stale or not status.generation else 200
+    return JSONResponse({"generation": status.generation, "stale": status.is_stale}, code)
 
 
 @app.get("/changes")

@@ -27,5 +27,7 @@ def cart():
 
 @app.get("/health")
 def health():
+    """Fail while flags are stale or none have arrived: for an alert. Workers go on with what they have."""
     status = flags.status()
-    return jsonify(generation=status.generation, stale=status.is_stale), 200
+    code = 503 if status.is_stale or not status.generation else 200
+    return jsonify(generation=status.generation, stale=status.is_stale), code

@@ -110,6 +110,25 @@ def test_fastapi(output):
     )
 
 
+@pytest.mark.parametrize(
+    ("module", "client"),
+    [
+        pytest.param("flask_app", "flask_app.app.test_client()", marks=needs("flask")),
+        pytest.param(
+            "fastapi_app",
+            "__import__('fastapi.testclient').testclient.TestClient(fastapi_app.app)",
+            marks=needs("fastapi", "httpx"),
+        ),
+        pytest.param("django_app", "__import__('django.test').test.Client()", marks=needs("django")),
+    ],
+)
+def test_health_fails_where_no_flags_have_ever_arrived(output, environment, module, client):
+    # Nobody listens there.
+    environment["SOASAP_BASE_URL"] = "http://127.0.0.1:9"
+    answered = output("-c", f"import {module}; print({client}.get('/health').status_code)")
+    assert answered == "503\n"
+
+
 def test_a_prefork_pool(output, shop):
     lines = output(str(EXAMPLES / "prefork_pool.py"), "8").splitlines()
     assert [line.split()[1] for line in lines] == [str(number) for number in range(8)]

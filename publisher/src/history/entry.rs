@@ -1,18 +1,11 @@
 //! One snapshot as it is kept: a line of facts, then the flags as one JSON object with a line for each, compressed as `gzip` does it, so that
 //! people can look at it with `zcat`.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read};
 
-use flagstaff_format::Archive;
-use flate2::Compression;
 use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
-use crate::json::{json_of, json_text};
 use crate::outcome::Changes;
 
 /// Bytes of an entry, unpacked, that are read at most: flags of 5 MiB, and a line for each.
@@ -78,46 +71,7 @@ pub struct Recorded {
     pub flags: String,
 }
 
-/// The flags of an archive as a JSON object, with a line for each, sorted by key.
-pub(crate) fn flags_of(archive: &Archive) -> String {
-    let mut members: Vec<_> = archive.iter().map(|(key, value)| (key, json_of(&value))).collect();
-    members.sort_unstable();
-    let mut text = String::from("{");
-    let mut between = "\n";
-    for (key, value) in members {
-        // Writing to a `String` never fails.
-        let _ = write!(text, "{between}{}:{value}", json_text(&key));
-        between = ",\n";
-    }
-    text.push_str("\n}\n");
-    text
-}
-
-/// What differs between two such objects. A text that is none has no flags.
-pub(crate) fn changes_between(old: &str, new: &str) -> Changes {
-    let parse = |text| serde_json::from_str::<BTreeMap<String, &RawValue>>(text).unwrap_or_default();
-    let (old, new) = (parse(old), parse(new));
-    let mut changes = Changes::default();
-    for (key, value) in &new {
-        match old.get(key) {
-            None => changes.added.push(key.clone()),
-            Some(before) if before.get() != value.get() => changes.changed.push(key.clone()),
-            Some(_) => {}
-        }
-    }
-    old.into_keys().filter(|key| !new.contains_key(key)).for_each(|key| changes.removed.push(key));
-    changes
-}
-
 impl Recorded {
-    /// As bytes of a file.
-    pub(crate) fn pack(&self) -> io::Result<Vec<u8>> {
-        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
-        writeln!(packed, "{}", serde_json::to_string(&self.entry)?)?;
-        packed.write_all(self.flags.as_bytes())?;
-        packed.finish()
-    }
-
     /// Reads all of it: what is cut off or damaged is an error, which the check at its end tells.
     pub(crate) fn unpack(packed: impl Read) -> io::Result<Recorded> {
         let mut text = String::new();

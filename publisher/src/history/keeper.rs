@@ -10,9 +10,11 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use flagstaff_format::Archive;
 
 use super::audit::{self, Line};
-use super::entry::{Cause, HistoryEntry, Recorded, changes_between, flags_of};
+use super::entry::{Cause, HistoryEntry};
+use super::members::Members;
 use super::shelf::Shelf;
 use crate::options::ThreadLog;
+use crate::outcome::Changes;
 use crate::side_files::SideFiles;
 
 /// Time between two entries of what the source publishes, at least.
@@ -23,6 +25,9 @@ const REST: u32 = 100;
 
 /// The longest rest.
 const LONGEST_REST: Duration = Duration::from_secs(60);
+
+/// Bytes of an archive that is kept at most: larger ones take too much memory a second time. Of those there is a line in the audit log alone.
+pub(crate) const MOST_ARCHIVE: usize = 16 << 20;
 
 /// What waits for the disk at most. The oldest goes first.
 const MOST_WAITING: usize = 64;
@@ -88,15 +93,21 @@ impl History {
         }
         let at = flagstaff_format::unix_micros();
         let mut queue = self.queue();
-        let archive = queue.cause.as_ref().map(|_| archive.clone());
+        let is_snapshot = archive.bytes().len() <= MOST_ARCHIVE;
+        let archive = queue.cause.as_ref().filter(|_| is_snapshot).map(|_| archive.clone());
         let cause = queue.cause.clone().unwrap_or_else(|| Cause::new("published", &self.source));
         match queue.waiting.back_mut() {
             // The archive stays the publisher's own, which changes it in place.
-            Some(last) if archive.is_none() && last.is_snapshot && last.archive.is_none() => {
+            Some(last)
+                if archive.is_none()
+                    && last.archive.is_none()
+                    && last.publishes > 0
+                    && last.cause == cause =>
+            {
                 (last.at, last.publishes) = (at, last.publishes + 1);
                 return;
             }
-            _ => queue.push(Item { at, cause, publishes: 1, archive, is_snapshot: true }),
+            _ => queue.push(Item { at, cause, publishes: 1, archive, is_snapshot }),
         }
         drop(queue);
         self.changed.notify_one();
@@ -237,28 +248,30 @@ impl Writing {
         let Some(archive) = archive else {
             return audit::append(&self.side_files, &Line { time, cause: &cause, snapshot: None });
         };
-        let flags = flags_of(&archive);
-        let (generation, count) = (archive.generation().0, archive.len());
+        let (members, generation, count) = (Members::of(&archive), archive.generation().0, archive.len());
         // Large, and not needed any more.
         drop(archive);
         let last = self.shelf.numbers()?.last().copied();
-        let before = last.and_then(|number| self.shelf.read(number).ok()).map(|recorded| recorded.flags);
-        if before.as_ref() == Some(&flags) {
-            // A publisher that starts, or there and back within a second.
-            return match cause.uid {
-                Some(_) => audit::append(&self.side_files, &Line { time, cause: &cause, snapshot: None }),
-                None => Ok(()),
-            };
-        }
-        let changes = changes_between(&before.unwrap_or_default(), &flags);
+        let before =
+            last.map(|number| self.shelf.open(number).and_then(|before| members.changes_since(before)));
+        let changes = match before {
+            Some(Ok(changes)) if changes == Changes::default() => {
+                // A publisher that starts, or there and back within a second.
+                return match cause.uid {
+                    Some(_) => audit::append(&self.side_files, &Line { time, cause: &cause, snapshot: None }),
+                    None => Ok(()),
+                };
+            }
+            Some(Ok(changes)) => changes,
+            // The one before is damaged, or there is none.
+            _ => members.changes_since(io::empty())?,
+        };
         let number = last.unwrap_or_default() + 1;
         let entry =
             HistoryEntry { number, published_at: at, generation, flags: count, publishes, cause, changes };
-        let recorded = Recorded { entry, flags };
-        self.shelf.put(&recorded, self.most)?;
-        let Recorded { entry, .. } = &recorded;
-        let snapshot =
-            audit::Snapshot { number, generation, flags: count, publishes, changes: &entry.changes };
+        self.shelf.put(number, &members.pack(&entry)?, self.most)?;
+        let changes = &entry.changes;
+        let snapshot = audit::Snapshot { number, generation, flags: count, publishes, changes };
         audit::append(&self.side_files, &Line { time, cause: &entry.cause, snapshot: Some(snapshot) })
     }
 }

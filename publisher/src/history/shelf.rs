@@ -1,10 +1,11 @@
 //! The directory of snapshots that are kept, `.NAME.history`: a file for each, called by its number.
 
 use std::fs::{self, DirBuilder, File, Permissions};
-use std::io;
+use std::io::{self, BufRead, BufReader};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
+use flate2::read::GzDecoder;
 use rustix::fs::Mode;
 
 use super::entry::Recorded;
@@ -60,18 +61,23 @@ impl Shelf {
         Ok(recorded)
     }
 
+    /// The text of an entry, as it is unpacked. What is damaged is an error at its end.
+    pub(crate) fn open(&self, number: u64) -> io::Result<impl BufRead + use<>> {
+        let (file, _) = open_trusted(&self.path(number), &self.side_files.commanders())?;
+        Ok(BufReader::new(GzDecoder::new(file)))
+    }
+
     /// Puts an entry there, whole and on the disk, and takes the oldest away, so that `most` stay.
-    pub(crate) fn put(&self, recorded: &Recorded, most: usize) -> io::Result<()> {
-        let packed = recorded.pack()?;
+    pub(crate) fn put(&self, number: u64, packed: &[u8], most: usize) -> io::Result<()> {
         let commanders = self.side_files.commanders();
         let rights = self.side_files.rights()?;
         let readable = rights.mode() & 0o444;
         let shared = if commanders.group().is_some() { 0o020 } else { 0 };
         self.make(0o700 | readable | readable >> 2 | shared)?;
         let mode = Mode::RUSR | Mode::WUSR | Mode::from_raw_mode(readable | shared);
-        let (path, new) = (self.path(recorded.entry.number), self.directory.join("new"));
+        let (path, new) = (self.path(number), self.directory.join("new"));
         remove(&new)?;
-        let written = write_new(&new, mode, Some(rights.gid()), &packed)
+        let written = write_new(&new, mode, Some(rights.gid()), packed)
             .and_then(|()| commanders.hand_over(&new))
             .and_then(|()| fs::rename(&new, &path));
         if written.is_err() {

@@ -46,7 +46,7 @@ fn cause_of(request: &Request, uid: u32) -> Cause {
 impl Shared {
     pub(super) fn execute(&self, state: &mut State, request: &Request, uid: u32) -> Result<Done, String> {
         let cause = cause_of(request, uid);
-        let _because = self.history.because(cause.clone(), || self.writer().current());
+        let _because = self.history.because(cause.clone(), || self.newest_for_history());
         let before = self.writer().generation();
         let done = match &request.command {
             Command::Override { .. } => self.set(state, request, uid),

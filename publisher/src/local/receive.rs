@@ -152,7 +152,7 @@ impl Shared {
             let keys: Vec<_> = over.iter().map(|one| one.key.as_str()).collect();
             let keys = flagstaff_format::printable(&keys.join(", ")).to_string();
             let cause = Cause::new("override_over", "the publisher").about(keys.clone());
-            let _because = self.history.because(cause, || self.writer().current());
+            let _because = self.history.because(cause, || self.newest_for_history());
             // First readers, then the file: whoever is killed between the two leaves an override that is over, and known.
             if self.apply(state) {
                 tracing::warn!(keys, "override is over; the source's value is back");

@@ -142,7 +142,7 @@ impl Shared {
             return;
         }
         let cause = Cause::new("rollback_over", "the publisher").about(facts.number.to_string());
-        let _because = self.history.because(cause, || self.writer().current());
+        let _because = self.history.because(cause, || self.newest_for_history());
         if self.apply(state) && self.forget_rollback(state).is_ok() {
             tracing::warn!("rollback is over; the source's flags are back");
         }

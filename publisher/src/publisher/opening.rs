@@ -60,7 +60,7 @@ impl Publisher {
         let heartbeat =
             Some(Heartbeat::start(shared.clone(), options.thread_log).map_err(OpenError::Thread)?);
         let of_keeper = Arc::downgrade(&shared);
-        let newest = move || of_keeper.upgrade().and_then(|shared| shared.writer().current());
+        let newest = move || of_keeper.upgrade().and_then(|shared| shared.newest_for_history());
         let keeper = Keeper::start(shared.history.clone(), SideFiles::new(path), options.thread_log, newest)
             .map_err(OpenError::Thread)?;
         options.watch.failpoint("start");
