@@ -32,7 +32,7 @@ const MOST_BYTES: u64 = 256 * 1024;
 /// Commands that are taken at once.
 const MOST_AT_ONCE: usize = 64;
 
-/// Answers that nobody read for so long are removed.
+/// Answers that nobody read, and files that nobody completed, are removed after so long.
 const KEPT: Duration = Duration::from_secs(60);
 
 /// A command as it stands in its file.
@@ -93,7 +93,8 @@ impl Inbox {
                 Some("request" | "taken") if all.len() < MOST_AT_ONCE => {
                     all.extend(self.take_one(&path, &commanders));
                 }
-                Some("answer") if is_old(&path) => drop(remove(&path)),
+                // Also what whoever was killed while writing left behind.
+                Some("answer" | "answer-new" | "new") if is_old(&path) => drop(remove(&path)),
                 _ => {}
             }
         }
@@ -207,3 +208,7 @@ fn is_old(path: &Path) -> bool {
     let written = fs::symlink_metadata(path).and_then(|found| found.modified()).ok();
     written.is_some_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > KEPT))
 }
+
+#[cfg(test)]
+#[path = "inbox_tests.rs"]
+mod tests;
