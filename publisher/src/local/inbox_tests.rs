@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::time::{Duration, SystemTime};
 
 use super::{Inbox, KEPT};
-use crate::local::side_files::SideFiles;
+use crate::side_files::SideFiles;
 
 /// Symptom: `ID.new` of a command that was killed while it wrote, and `ID.answer-new` of such a publisher, stayed in the inbox for ever;
 /// more than a thousand of them could hide a command. Cause: only old answers were removed. Fix: these are removed as well.
