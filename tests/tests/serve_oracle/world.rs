@@ -376,6 +376,11 @@ impl Drop for World {
 }
 
 fn serve(files: &[PathBuf; ENVIRONMENTS], port: u16) -> Command {
+    // A life of the server begins with revision 0 here. That the history survives a restart is shown in `server/history.rs`.
+    for file in files {
+        let name = format!(".{}.flagstaff-history", file.file_name().unwrap_or_default().display());
+        let _ = fs::remove_file(file.with_file_name(name));
+    }
     let mut command = flagstaff();
     // An editor may have moved a file away when the server is started again.
     command.args(["serve", "--create", "--port", &port.to_string(), "--api-key", KEYS[0], "--environment"]);

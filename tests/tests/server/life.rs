@@ -91,7 +91,7 @@ fn a_port_that_is_in_use_is_named_with_what_to_do() {
     let refusal = answer(second);
     assert_eq!((refusal.code, refusal.stdout.as_str()), (1, ""), "{refusal:?}");
     assert!(refusal.stderr.contains(&format!("port {port} is in use")), "{refusal:?}");
-    assert!(refusal.stderr.contains("--port 0"), "{refusal:?}");
+    assert!(refusal.stderr.contains("port 0 takes a free one"), "{refusal:?}");
 }
 
 #[test]
