@@ -1,6 +1,6 @@
 //! The snapshot files of this host, when none is named.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use flagstaff_reader::Reader;
 use serde::Serialize;
@@ -76,7 +76,7 @@ fn of(path: &PathBuf) -> One {
     }
 }
 
-fn line(one: &One, path: &PathBuf, paint: Paint) -> String {
+fn line(one: &One, path: &Path, paint: Paint) -> String {
     let path_text = show::harmless(&path.display().to_string());
     let facts = match one {
         One::Good(facts) => facts,

@@ -134,7 +134,7 @@ impl Lines {
         for (event, of) in over.chain(begun) {
             match self.style {
                 Style::Json => {
-                    self.output.json(&OverrideEvent { event, time: &self.time, generation, of })?
+                    self.output.json(&OverrideEvent { event, time: &self.time, generation, of })?;
                 }
                 Style::Text(paint) => {
                     let text = match event {

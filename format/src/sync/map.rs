@@ -37,7 +37,7 @@ pub use word::{EventWord, SharedWord};
 /// Bytes copied or hashed at a time.
 pub(crate) const BLOCK: usize = checksum::BLOCK;
 
-/// A mapping of the start of a file, or of an anonymous page. It only loads: see [`WritableMapping`].
+/// A mapping of the start of a file, or of an anonymous page. It only loads: see [`crate::WritableMapping`].
 #[derive(Debug)]
 pub struct Mapping {
     /// Unmaps when dropped. `None` for [`Mapping::nothing`], whose memory is static.
