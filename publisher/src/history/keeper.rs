@@ -104,7 +104,7 @@ impl History {
                     && last.publishes > 0
                     && last.cause == cause =>
             {
-                (last.at, last.publishes) = (at, last.publishes + 1);
+                (last.at, last.publishes, last.is_snapshot) = (at, last.publishes + 1, is_snapshot);
                 return;
             }
             _ => queue.push(Item { at, cause, publishes: 1, archive, is_snapshot }),
