@@ -43,6 +43,10 @@ pub(crate) fn explain() -> Result<(), Failure> {
         }
         exit(1);
     };
+    // The handler of the standard library, which looks for overflowing stacks (SIGSEGV here), is called before this one and sets the default
+    // action: a second thread that meets the same page meanwhile would end the process without a word.
+    // SAFETY: sets the default action, which runs no code of this process.
+    unsafe { libc::signal(SIGBUS, libc::SIG_DFL) };
     // SAFETY: B1, B2: a comparison, a few system calls, and an end. `emulate_default_handler` is made for handlers.
     let registered = unsafe { signal_hook_registry::register_sigaction(SIGBUS, action) };
     registered.map(drop).map_err(|source: io::Error| Failure::System { action: "listen for SIGBUS", source })
