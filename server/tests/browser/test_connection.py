@@ -74,6 +74,8 @@ def test_a_revision_of_a_server_that_was_started_again_is_not_taken_for_ones_own
     number = service.history()[0]["revision"]
     service.kill()
     expect(page.locator(LINK)).to_have_attribute("data-state", "lost")
+    # Its history is gone, so numbers begin anew.
+    service.path.with_name(".flags.json.flagstaff-history").unlink()
     service.start()
     # Somebody else makes the change that now has the number of ours.
     while not any(change["revision"] == number for change in service.history()):
@@ -85,6 +87,20 @@ def test_a_revision_of_a_server_that_was_started_again_is_not_taken_for_ones_own
     page.keyboard.press("u")
     expect(page.locator(".toast").last).to_contain_text("Nothing of yours to undo")
     assert service.text("cart-limit") == limit
+
+
+def test_what_one_did_can_be_undone_after_the_server_was_started_again(page, service):
+    switch(page, "dark-mode").click()
+    expect(entry(page)).to_contain_text("you")
+    service.kill()
+    expect(page.locator(LINK)).to_have_attribute("data-state", "lost")
+    service.start()
+    expect(page.locator(LINK)).to_have_attribute("data-state", "live")
+    expect(entry(page)).to_contain_text("dark-mode")
+    number = service.history()[0]["revision"]
+    entry(page).get_by_role("button", name=f"Undo change {number}").click()
+    expect(switch(page, "dark-mode")).to_have_attribute("aria-checked", "false")
+    assert [change["by"] for change in service.history()] == ["undo", "page"]
 
 
 def test_pressing_the_state_tries_at_once(page, service):
