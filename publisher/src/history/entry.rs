@@ -15,7 +15,7 @@ const MOST_BYTES: u64 = 64 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Cause {
-    /// What happened: `published`, `accepted`, `overridden`, `cleared`, `rolled_back` and so on.
+    /// What happened: `published`, `held`, `accepted`, `overridden`, `override_cleared`, `override_over`, `rolled_back`, `rollback_ended`, `rollback_over`.
     pub event: String,
     /// Who or what did it: the source's name, or the person as the command said.
     pub by: String,

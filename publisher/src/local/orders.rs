@@ -174,7 +174,7 @@ impl Shared {
         // First readers, then the file: whoever is killed between the two leaves an override that is known, and its command is done again.
         if let Err(error) = self.publish_merged(state) {
             state.overrides = before;
-            self.count_overrides(state);
+            self.keep_as_it_was(state);
             return Err(format!("readers still see the override: {}", with_causes(&error)));
         }
         let saved = state.save(&self.local.side_files);
@@ -192,6 +192,11 @@ impl Shared {
         let Some(source) = &state.source else { return Ok(()) };
         let merged = state.merged(source, &Now::read());
         self.publish(&merged, flagstaff_format::unix_micros(), Origin::Here).map(|_| ())
+    }
+
+    /// What could not be published waits for the file, and would come out later although its command was refused.
+    pub(super) fn keep_as_it_was(&self, state: &State) {
+        let _ = self.publish_merged(state);
     }
 
     pub(super) fn done(&self, text: String) -> Done {

@@ -124,6 +124,7 @@ impl Shared {
             if let Some(rollback) = &mut state.rollback {
                 rollback.facts.term = before;
             }
+            self.keep_as_it_was(state);
             return Err(format!("readers still see the rollback: {}", with_causes(&error)));
         }
         self.forget_rollback(state).map_err(|error| {

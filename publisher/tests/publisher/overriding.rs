@@ -93,3 +93,30 @@ fn an_override_that_ends_while_the_disk_is_full_is_never_seen() {
     });
     assert!(!was_seen.load(Relaxed), "an override was seen after its end");
 }
+
+/// Symptom: an override whose end was refused, because the disk was full, ended a second after there was room, while everything said that it was
+/// in force. Cause: the payload without it waited for the file. Fix: what is refused does not wait.
+#[test]
+fn an_end_that_was_refused_on_a_full_disk_does_not_come_later() {
+    let (place, disk) = (Place::new(), Arc::<Disk>::default());
+    let options = PublisherOptions::default().watch(Hooks::new(disk.clone()));
+    let mut publisher = Publisher::open(&place.path, &options).unwrap();
+    published(&mut publisher, r#"{"n": 1, "m": 1}"#);
+    send(&place.path, overriding("2", Duration::from_secs(3600)), "somebody", DEADLINE).unwrap();
+    let reader = place.reader();
+    *disk.0.lock().unwrap() = Some(Instant::now() + DEADLINE);
+    match send(&place.path, Command::Clear { key: None }, "somebody", DEADLINE) {
+        Err(CommandError::Refused(problem)) => assert!(problem.contains("still see"), "{problem}"),
+        other => panic!("{other:?}"),
+    }
+    *disk.0.lock().unwrap() = None;
+    // Longer than the pause before another try.
+    let until = Instant::now() + Duration::from_millis(2500);
+    while Instant::now() < until {
+        assert_eq!(reader.get_number("n"), 2.0);
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(flagstaff_publisher::overrides_of(&place.path).unwrap().len(), 1);
+    send(&place.path, Command::Clear { key: None }, "somebody", DEADLINE).unwrap();
+    assert_eq!(reader.get_number("n"), 1.0);
+}
